@@ -1,0 +1,177 @@
+"""What a comparison found: the content of `comparison.json`, documented in docs/record.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from laptime.errors import UserError
+
+VERSION = 1
+FILE_NAME = "comparison.json"
+
+Verdict = Literal["faster", "slower", "no_measurable_difference", "one_round", "unequal_work", "not_measured"]
+
+
+class Failure(Struct, kw_only=True):
+    """A run that failed: its round, its reason and its one line."""
+
+    run: str
+    round: int
+    reason: str
+    message: str
+
+
+class Score(Struct, kw_only=True):
+    """Likeness of answers to their references over `num_questions`; both figures run from 0 to 100."""
+
+    chrf: float
+    exact_match: float
+    num_questions: int
+
+
+class MethodAnswer(Struct, kw_only=True):
+    """The answer of one method (or of the base) to one question; scores against the reference, if any."""
+
+    text: str
+    num_tokens: int
+    stopped: Literal["end_of_sequence", "length"]
+    chrf: float | None = None
+    exact: bool | None = None
+
+
+class QuestionAnswers(Struct, kw_only=True):
+    """One question with the answers of the base and of every method, in the first finished round.
+
+    `source` says what a good answer shows: "trained" is memorisation, "held_out" generalisation,
+    "asked" neither, unless the question stands in one of the two sets (then it has that source).
+    `alike` holds the chrF likeness of the answers of each pair of methods ("full,lora": 97.2).
+    """
+
+    question: str
+    source: Literal["asked", "held_out", "trained"]
+    reference: str | None
+    answers: dict[str, MethodAnswer]  # by method name, and "base"
+    alike: dict[str, float] = {}
+
+
+class MethodResult(Struct, kw_only=True):
+    """One row of the table. Lists by round hold the finished rounds in order; medians where one number."""
+
+    name: str
+    summary: str
+    status: Literal["finished", "partly_failed", "failed"]
+    rounds: list[int]
+    failures: list[Failure]
+    train_seconds: float | None
+    train_seconds_by_round: list[float]
+    total_seconds: float | None
+    total_seconds_by_round: list[float]
+    phase_seconds: dict[str, float]  # median over rounds, in the order in which they happen
+    step_part_seconds: dict[str, float]  # steady step: data, forward, backward, optimizer
+    first_step_seconds: float | None
+    steady_step_seconds: float | None  # median over all steps but the first
+    tokens_per_second: float | None  # tokens without padding, per second of training
+    peak_bytes: int | None  # the right counter for the device: VmHWM or CUDA allocated
+    peak_bytes_kind: str  # which counter that was
+    peak_bytes_all: dict[str, int]
+    trainable_parameters: int | None
+    parameters: int | None
+    saved_bytes: int | None
+    saved_kind: Literal["adapter", "model"] | None
+    saved_paths: list[str]  # relative to the comparison's folder, one a finished round
+    learning_rate: float | None
+    compute_dtype: str | None
+    trained_dtype: str | None
+    precision_reason: str | None
+    flops_per_token: float | None
+    method_options: dict[str, Any]
+    train_losses: list[float | None]  # by step, in the first finished round
+    step_seconds: list[float]  # the same
+    train_losses_by_round: dict[int, list[float | None]]
+    final_train_loss: float | None  # mean over the last epoch, median of rounds
+    held_out_loss: float | None  # median of rounds
+    held_out_loss_by_round: list[float]
+    energy_joules: float | None
+    energy_source: str
+    memorisation: Score | None
+    generalisation: Score | None
+    notes: list[str] = []
+
+
+class Pair(Struct, kw_only=True):
+    """Two methods compared, paired by round: ratio = seconds of `slower` over seconds of `faster`.
+
+    `slower` and `faster` are named by the point estimate; `verdict` says whether it is shown.
+    The interval is a paired-t 95 % interval on the log ratios; None with one round.
+    """
+
+    faster: str
+    slower: str
+    num_rounds: int
+    train_ratio: float | None
+    train_interval: tuple[float, float] | None
+    verdict: Verdict
+    total_ratio: float | None
+    total_interval: tuple[float, float] | None
+    total_verdict: Verdict
+    arithmetic_ratio: float | None = None  # of floating-point operations, from shapes alone
+
+
+class Finding(Struct, kw_only=True):
+    """Something a reader must know: a difference in the work, or a flag on the measurement.
+
+    `level`: "unequal" (no headline ratio), "stated" (can't be equal; printed), "flag" (noise).
+    `code` and `values` let a report say it in its own language; `text` is the English sentence.
+    """
+
+    level: Literal["unequal", "stated", "flag"]
+    code: str
+    text: str
+    values: dict[str, Any] = {}
+
+
+class ComparisonResult(Struct, kw_only=True):
+    """A whole comparison, as far as it has come."""
+
+    version: int = VERSION
+    laptime: str
+    created: float  # seconds since 1970
+    complete: bool  # every planned run has ended
+    planned_rounds: int
+    base: MethodResult | None
+    methods: list[MethodResult]
+    pairs: list[Pair]
+    questions: list[QuestionAnswers]
+    findings: list[Finding]
+    order: list[str]  # the runs in the order in which they ran: "lora-1", ...
+    quality_claim: Literal["none", "these_runs", "shown"]  # none: no held-out set; shown: 3 seeds or more
+    model: dict[str, Any]  # name, architecture, parameters, digest, toy, random_weights, shape
+    data: dict[str, Any]  # name, digest, template, counts of records and tokens, encode_seconds
+    training: dict[str, Any]  # the resolved TrainingSpec
+    machine: dict[str, Any]
+    repeat_command: str
+    spec: dict[str, Any]  # the resolved CompareSpec
+
+
+def write_result(folder: Path, result: ComparisonResult) -> Path:
+    """Write `comparison.json` in one move, so that a reader never sees half of it."""
+    path = folder / FILE_NAME
+    aside = path.with_suffix(".json.tmp")
+    aside.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+    aside.replace(path)
+    return path
+
+
+def read_result(folder: Path) -> ComparisonResult:
+    """Read `comparison.json` from `folder`; raises UserError when it is absent or of another version."""
+    path = folder / FILE_NAME
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ComparisonResult)
+    except FileNotFoundError:
+        raise UserError(f"{folder}: no {FILE_NAME} here; give the folder of a comparison") from None
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{path}: not a comparison of this version of laptime ({error})") from None

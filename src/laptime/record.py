@@ -1,0 +1,275 @@
+"""All that one run left behind: events appended to `record.jsonl`, one JSON object a line.
+
+The record is the border of the project: what measures writes it, what reads it imports no torch.
+`docs/record.md` documents every event. A line is flushed as soon as it is written, so a killed run
+keeps all that it had measured; a half-written last line is ignored by the reader.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from laptime.errors import UserError
+
+VERSION = 1
+FILE_NAME = "record.jsonl"
+
+Role = Literal["measured", "base"]
+FailureReason = Literal["out_of_memory", "not_finite", "killed", "interrupted", "error"]
+
+
+class Event(Struct, kw_only=True, tag_field="event"):
+    """One line of a record; `time` is seconds since 1970."""
+
+    time: float = 0.0
+
+
+class Started(Event, tag="started"):
+    """The first line: which run this is. `spec` is the resolved RunSpec."""
+
+    version: int = VERSION
+    laptime: str
+    run: str
+    method: str
+    round: int
+    role: Role = "measured"
+    spec: dict[str, Any]
+    command: list[str] = []
+
+
+class Machine(Event, tag="machine"):
+    """What the run ran on: names, counts and versions, no secrets and no user names."""
+
+    facts: dict[str, Any]
+
+
+class Model(Event, tag="model"):
+    """What is trained: parameters, precision with its reason, the base's digest."""
+
+    name: str
+    architecture: str
+    parameters: int
+    trainable_parameters: int
+    random_weights: bool
+    toy: bool = False  # the built-in model: for trying the tool only
+    digest: str  # of the base's configuration and weights
+    shape: dict[str, Any] = {}
+    compute_dtype: str  # bfloat16, float16, float32
+    trained_dtype: str  # precision in which the optimizer keeps what it trains
+    precision_reason: str
+    attention: str = ""
+    device: str
+    learning_rate: float
+    notes: list[str] = []
+    flops_per_token: float | None = None  # forward and backward, from shapes alone
+
+
+class Data(Event, tag="data"):
+    """What it is trained on; tokens are those of one epoch."""
+
+    name: str
+    digest: str
+    template: str
+    num_records: int
+    num_held_out: int
+    num_tokens: int
+    num_trained_tokens: int
+    num_cut: int
+    num_steps: int
+    loss_on: str = "answers"
+
+
+class Load(Event, tag="load"):
+    """The state of the machine when the measured part begins or ends (`when`)."""
+
+    when: Literal["before", "after"]
+    load_average: float | None = None  # runnable tasks over the last minute
+    cores: int = 0
+    swapped_pages: int | None = None  # in and out since boot
+    throttle_count: int | None = None  # thermal throttle events since boot, all cores
+    clock_mhz: float | None = None
+
+
+class Phase(Event, tag="phase"):
+    """A part of the run that is over; `peak_bytes` holds the counters at its end."""
+
+    name: Literal["import", "encode", "load", "prepare", "warm_up", "train", "save", "evaluate", "answer"]
+    seconds: float
+    peak_bytes: dict[str, int] = {}
+
+
+class Step(Event, tag="step"):
+    """One optimizer step; `loss` is the mean over its trained tokens, before the update.
+
+    `digest` proves the work: it covers token ids and trained positions of every record of the step.
+    `tokens` counts without padding, `padded_tokens` with it.
+    """
+
+    step: int
+    epoch: int
+    loss: float | None
+    learning_rate: float
+    grad_norm: float | None = None
+    seconds: float
+    trained_tokens: int
+    tokens: int
+    padded_tokens: int
+    digest: str
+    parts: dict[str, float] = {}  # seconds: data, forward, backward, optimizer
+    skipped: bool = False  # fp16: the scaler found an overflow and left the weights alone
+
+
+class Evaluation(Event, tag="evaluation"):
+    """Mean loss over the trained tokens of the held-out set, before or after training."""
+
+    when: Literal["before", "after"]
+    loss: float
+    num_tokens: int
+
+
+class Answer(Event, tag="answer"):
+    """One greedy answer. `stopped` says whether it ended itself or was cut at the token limit."""
+
+    question: str
+    text: str
+    reference: str | None = None
+    source: Literal["asked", "held_out", "trained"]
+    num_tokens: int
+    stopped: Literal["end_of_sequence", "length"]
+
+
+class Saved(Event, tag="saved"):
+    """What the user keeps; `path` is relative to the run's folder."""
+
+    kind: Literal["adapter", "model"]
+    path: str
+    num_bytes: int
+    files: dict[str, int]
+
+
+class Energy(Event, tag="energy"):
+    """Energy over the training phase, or why there is no figure."""
+
+    joules: float | None = None
+    source: str = "not measured"
+
+
+class Finished(Event, tag="finished"):
+    """The last line of a run that did all it should.
+
+    `total_seconds` = import + load + prepare + warm_up + train + save: what a user waits for the
+    result. `wall_seconds` is the whole process, evaluation and answers included.
+    """
+
+    train_seconds: float | None
+    total_seconds: float
+    wall_seconds: float
+    peak_bytes: dict[str, int]
+
+
+class Failed(Event, tag="failed"):
+    """The last line of a run that did not; written by the run itself or by whoever found it dead."""
+
+    reason: FailureReason
+    message: str
+    step: int | None = None
+    peak_bytes: dict[str, int] = {}
+
+
+AnyEvent = (
+    Started | Machine | Model | Data | Load | Phase | Step | Evaluation | Answer | Saved | Energy | Finished
+    | Failed
+)
+_decoder = msgspec.json.Decoder(AnyEvent)
+
+
+class RecordWriter:
+    """Appends events to a run's record; every line is on its way to the disk when `write` returns."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / FILE_NAME
+        self._file = self.path.open("ab", buffering=0)
+
+    def write(self, event: Event) -> None:
+        """Append `event`, stamped with the present time unless it has one."""
+        event.time = event.time or time.time()
+        self._file.write(msgspec.json.encode(event) + b"\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class RunRecord(Struct):
+    """The events of one run, sorted by kind; `folder` is where they lie."""
+
+    folder: Path
+    started: Started
+    machine: Machine | None = None
+    model: Model | None = None
+    data: Data | None = None
+    saved: Saved | None = None
+    energy: Energy | None = None
+    finished: Finished | None = None
+    failed: Failed | None = None
+    loads: list[Load] = field(default_factory=list)
+    phases: list[Phase] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+
+    @property
+    def status(self) -> Literal["finished", "failed", "unfinished"]:
+        """Say how the run ended, if it did."""
+        if self.failed:
+            return "failed"
+        return "finished" if self.finished else "unfinished"
+
+    def phase_seconds(self) -> dict[str, float]:
+        """Return the seconds of each phase, summed by name."""
+        seconds: dict[str, float] = {}
+        for phase in self.phases:
+            seconds[phase.name] = seconds.get(phase.name, 0.0) + phase.seconds
+        return seconds
+
+
+_LISTS = {Load: "loads", Phase: "phases", Step: "steps", Evaluation: "evaluations", Answer: "answers"}
+
+
+def decode_events(content: bytes) -> list[AnyEvent]:
+    """Decode the complete lines of a record; a half-written last line is left out."""
+    complete = content[: content.rfind(b"\n") + 1]
+    return [_decoder.decode(line) for line in complete.splitlines() if line.strip()]
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read the record in `folder`; raises UserError when there is none or it is of another version."""
+    path = folder / FILE_NAME
+    try:
+        events = decode_events(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{folder}: no {FILE_NAME} here; give the folder of a run") from None
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{path}: not a record of this version of laptime ({error})") from None
+    if not events or not isinstance(events[0], Started):
+        raise UserError(f"{path}: the record has no first line; the run ended before it began")
+    if events[0].version != VERSION:
+        raise UserError(f"{path}: record version {events[0].version}; this laptime reads {VERSION}")
+    record = RunRecord(folder=folder, started=events[0])
+    for event in events[1:]:
+        _file_event(record, event)
+    return record
+
+
+def _file_event(record: RunRecord, event: AnyEvent) -> None:
+    """Put `event` in its place in `record`."""
+    if name := _LISTS.get(type(event)):
+        getattr(record, name).append(event)
+    else:
+        setattr(record, type(event).__name__.lower(), event)
