@@ -29,7 +29,7 @@ class Event(Struct, kw_only=True, tag_field="event"):
     time: float = 0.0
 
 
-class Started(Event, tag="started"):
+class Started(Event, tag="started", kw_only=True):
     """The first line: which run this is. `spec` is the resolved RunSpec."""
 
     version: int = VERSION
@@ -42,13 +42,13 @@ class Started(Event, tag="started"):
     command: list[str] = []
 
 
-class Machine(Event, tag="machine"):
+class Machine(Event, tag="machine", kw_only=True):
     """What the run ran on: names, counts and versions, no secrets and no user names."""
 
     facts: dict[str, Any]
 
 
-class Model(Event, tag="model"):
+class Model(Event, tag="model", kw_only=True):
     """What is trained: parameters, precision with its reason, the base's digest."""
 
     name: str
@@ -69,7 +69,7 @@ class Model(Event, tag="model"):
     flops_per_token: float | None = None  # forward and backward, from shapes alone
 
 
-class Data(Event, tag="data"):
+class Data(Event, tag="data", kw_only=True):
     """What it is trained on; tokens are those of one epoch."""
 
     name: str
@@ -84,7 +84,7 @@ class Data(Event, tag="data"):
     loss_on: str = "answers"
 
 
-class Load(Event, tag="load"):
+class Load(Event, tag="load", kw_only=True):
     """The state of the machine when the measured part begins or ends (`when`)."""
 
     when: Literal["before", "after"]
@@ -95,7 +95,7 @@ class Load(Event, tag="load"):
     clock_mhz: float | None = None
 
 
-class Phase(Event, tag="phase"):
+class Phase(Event, tag="phase", kw_only=True):
     """A part of the run that is over; `peak_bytes` holds the counters at its end."""
 
     name: Literal["import", "encode", "load", "prepare", "warm_up", "train", "save", "evaluate", "answer"]
@@ -103,7 +103,7 @@ class Phase(Event, tag="phase"):
     peak_bytes: dict[str, int] = {}
 
 
-class Step(Event, tag="step"):
+class Step(Event, tag="step", kw_only=True):
     """One optimizer step; `loss` is the mean over its trained tokens, before the update.
 
     `digest` proves the work: it covers token ids and trained positions of every record of the step.
@@ -124,7 +124,7 @@ class Step(Event, tag="step"):
     skipped: bool = False  # fp16: the scaler found an overflow and left the weights alone
 
 
-class Evaluation(Event, tag="evaluation"):
+class Evaluation(Event, tag="evaluation", kw_only=True):
     """Mean loss over the trained tokens of the held-out set, before or after training."""
 
     when: Literal["before", "after"]
@@ -132,7 +132,7 @@ class Evaluation(Event, tag="evaluation"):
     num_tokens: int
 
 
-class Answer(Event, tag="answer"):
+class Answer(Event, tag="answer", kw_only=True):
     """One greedy answer. `stopped` says whether it ended itself or was cut at the token limit."""
 
     question: str
@@ -143,7 +143,7 @@ class Answer(Event, tag="answer"):
     stopped: Literal["end_of_sequence", "length"]
 
 
-class Saved(Event, tag="saved"):
+class Saved(Event, tag="saved", kw_only=True):
     """What the user keeps; `path` is relative to the run's folder."""
 
     kind: Literal["adapter", "model"]
@@ -152,14 +152,14 @@ class Saved(Event, tag="saved"):
     files: dict[str, int]
 
 
-class Energy(Event, tag="energy"):
+class Energy(Event, tag="energy", kw_only=True):
     """Energy over the training phase, or why there is no figure."""
 
     joules: float | None = None
     source: str = "not measured"
 
 
-class Finished(Event, tag="finished"):
+class Finished(Event, tag="finished", kw_only=True):
     """The last line of a run that did all it should.
 
     `total_seconds` = import + load + prepare + warm_up + train + save: what a user waits for the
@@ -172,7 +172,7 @@ class Finished(Event, tag="finished"):
     peak_bytes: dict[str, int]
 
 
-class Failed(Event, tag="failed"):
+class Failed(Event, tag="failed", kw_only=True):
     """The last line of a run that did not; written by the run itself or by whoever found it dead."""
 
     reason: FailureReason
@@ -182,7 +182,18 @@ class Failed(Event, tag="failed"):
 
 
 AnyEvent = (
-    Started | Machine | Model | Data | Load | Phase | Step | Evaluation | Answer | Saved | Energy | Finished
+    Started
+    | Machine
+    | Model
+    | Data
+    | Load
+    | Phase
+    | Step
+    | Evaluation
+    | Answer
+    | Saved
+    | Energy
+    | Finished
     | Failed
 )
 _decoder = msgspec.json.Decoder(AnyEvent)

@@ -65,12 +65,10 @@ class DataSpec(Options, frozen=True):
     ] = None
     messages_column: Annotated[str | None, Meta(description="Column that holds a conversation.")] = None
     text_column: Annotated[str | None, Meta(description="Column that holds plain text.")] = None
-    train_on: Annotated[
-        Literal["answers", "all"], Meta(description="Which tokens carry loss.")
-    ] = "answers"
+    train_on: Annotated[Literal["answers", "all"], Meta(description="Which tokens carry loss.")] = "answers"
     max_length: Annotated[
-        int | None,
-        Meta(ge=2, description="Cut records to this many tokens (default: the model's limit, at most 2048)."),
+        Annotated[int, Meta(ge=2)] | None,
+        Meta(description="Cut records to this many tokens (default: the model's limit, at most 2048)."),
     ] = None
 
 
@@ -78,7 +76,9 @@ class TrainingSpec(Options, frozen=True):
     """How the training goes; the same for every method but for the learning rate."""
 
     epochs: Annotated[int, Meta(ge=1, description="Passes over the data.")] = 5
-    max_steps: Annotated[int | None, Meta(ge=1, description="Stop after this many optimizer steps.")] = None
+    max_steps: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Stop after this many optimizer steps.")
+    ] = None
     batch_size: Annotated[int, Meta(ge=1, description="Records in one forward pass.")] = 1
     gradient_accumulation: Annotated[
         int, Meta(ge=1, description="Forward passes for one optimizer step.")
@@ -104,7 +104,9 @@ class TrainingSpec(Options, frozen=True):
         Meta(description="Precision of compute (auto: what this machine does natively)."),
     ] = "auto"
     device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="Where to train.")] = "auto"
-    threads: Annotated[int | None, Meta(ge=1, description="CPU threads (default: all cores).")] = None
+    threads: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="CPU threads (default: all cores).")
+    ] = None
     gradient_checkpointing: Annotated[
         bool, Meta(description="Recompute activations in the backward pass: less memory, more time.")
     ] = False

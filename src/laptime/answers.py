@@ -1,0 +1,159 @@
+"""One question to the base and to every result: same prompt, greedy, a stop that is checked."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import torch
+from transformers import GenerationConfig
+
+from laptime.comparison.result import ComparisonResult, MethodAnswer, MethodResult, QuestionAnswers
+from laptime.errors import UserError
+from laptime.inputs.encoding import Question, encode_question, has_chat_template, read_encoded
+from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
+from laptime.inputs.model_source import locate_model
+from laptime.inputs.templates import make_template
+from laptime.job import ENCODED_FILE
+from laptime.methods.method import make_method
+from laptime.record import Answer
+from laptime.spec import AnswerSpec, ModelSpec
+from laptime.training.machine import choose_device
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@torch.no_grad()
+def answer_questions(
+    model: PreTrainedModel,
+    tokenizer: Any,
+    questions: Sequence[Question],
+    stop_ids: Sequence[int],
+    max_new_tokens: int,
+    write: Callable[[Answer], None],
+) -> None:
+    """Ask each question and hand its answer to `write` as soon as it is there."""
+    model.eval()
+    forget_generation_settings(model)
+    for question in questions:
+        token_ids = generate(model, question.prompt_ids, stop_ids, max_new_tokens)
+        ended = bool(token_ids) and token_ids[-1] in stop_ids
+        text = tokenizer.decode(token_ids[:-1] if ended else token_ids, skip_special_tokens=False)
+        write(
+            Answer(
+                question=question.question,
+                text=text.strip(),
+                reference=question.reference,
+                source=question.source,
+                num_tokens=len(token_ids),
+                stopped="end_of_sequence" if ended else "length",
+            )
+        )
+
+
+def forget_generation_settings(model: PreTrainedModel) -> None:
+    """Drop the model's own generation settings: transformers would fill in what ours leave open."""
+    bare = model.get_base_model() if hasattr(model, "get_base_model") else model
+    bare.generation_config = GenerationConfig()
+    model.generation_config = bare.generation_config
+
+
+def generate(
+    model: PreTrainedModel, prompt_ids: Sequence[int], stop_ids: Sequence[int], max_new_tokens: int
+) -> list[int]:
+    """Return the greedy continuation of `prompt_ids`, the stop token included.
+
+    The model's own generation settings (sampling, penalties) are left out on purpose: every method is
+    asked in the same way. The prompt and the answer stay within the model's positions.
+    """
+    limit = getattr(model.config, "max_position_embeddings", None)
+    room = max_new_tokens if limit is None else max(1, min(max_new_tokens, limit - len(prompt_ids)))
+    prompt_BT = torch.tensor([list(prompt_ids)], device=model.device)
+    settings = GenerationConfig(
+        max_new_tokens=room,
+        do_sample=False,
+        num_beams=1,
+        eos_token_id=list(stop_ids),
+        pad_token_id=stop_ids[0],
+    )
+    output_BT = model.generate(
+        input_ids=prompt_BT,
+        attention_mask=torch.ones_like(prompt_BT),
+        generation_config=settings,
+    )
+    return output_BT[0, len(prompt_ids) :].tolist()
+
+
+class Interviewer:
+    """Asks one base and the results trained from it, loading each once."""
+
+    def __init__(self, folder: Path, result: ComparisonResult, max_new_tokens: int | None) -> None:
+        quiet_libraries()
+        self.folder = folder
+        self.result = result
+        self.model_spec = msgspec.convert(result.spec["model"], ModelSpec)
+        answers = msgspec.convert(result.spec["answers"], AnswerSpec)
+        self.max_new_tokens = max_new_tokens or answers.max_new_tokens
+        self.source = locate_model(self.model_spec)
+        self.tokenizer = load_tokenizer(self.model_spec, self.source)
+        self.encoded = read_encoded(folder / "inputs" / ENCODED_FILE)
+        self.device = choose_device(result.training.get("device", "auto"))
+
+    def ask(self, questions: Sequence[str]) -> dict[str, list[Answer]]:
+        """Return the answers of the base and of each method, in the order of `questions`."""
+        template = make_template(self.encoded.template, has_chat_template(self.tokenizer))
+        asked = [
+            Question(text, encode_question(text, self.tokenizer, template), None, "asked")
+            for text in questions
+        ]
+        answers = {"base": self.answer(self.load_base(), asked)}
+        for method in self.result.methods:
+            if method.saved_paths:
+                answers[method.name] = self.answer(self.load_result(method), asked)
+        return answers
+
+    def load_base(self, dtype: str | None = None) -> PreTrainedModel:
+        """Load the base in the precision of the comparison."""
+        known = dtype or next((m.compute_dtype for m in self.result.methods if m.compute_dtype), "float32")
+        return load_model(self.model_spec, Path(self.source.folder), getattr(torch, known)).to(self.device)
+
+    def load_result(self, method: MethodResult) -> PreTrainedModel:
+        """Load what the first finished round of `method` saved."""
+        saved = self.folder / method.saved_paths[0]
+        if not saved.is_dir():
+            raise UserError(f"{saved}: what {method.name} saved is no longer there")
+        dtype = getattr(torch, method.compute_dtype or "float32")
+        options = make_method(method.name, method.method_options)
+        return options.load(self.load_base(method.compute_dtype), saved, dtype)
+
+    def answer(self, model: PreTrainedModel, asked: Sequence[Question]) -> list[Answer]:
+        """Ask one model and let it go."""
+        answers: list[Answer] = []
+        answer_questions(
+            model, self.tokenizer, asked, self.encoded.stop_ids, self.max_new_tokens, answers.append
+        )
+        del model
+        gc.collect()
+        return answers
+
+
+def ask_results(
+    folder: Path, result: ComparisonResult, questions: Sequence[str], max_new_tokens: int | None
+) -> Iterator[QuestionAnswers]:
+    """Ask the base and every saved result of `folder`; raises UserError when one is gone."""
+    answers = Interviewer(folder, result, max_new_tokens).ask(questions)
+    for number, question in enumerate(questions):
+        given = {name: texts[number] for name, texts in answers.items()}
+        yield QuestionAnswers(
+            question=question,
+            source=given["base"].source,
+            reference=given["base"].reference,
+            answers={
+                name: MethodAnswer(text=a.text, num_tokens=a.num_tokens, stopped=a.stopped)
+                for name, a in given.items()
+            },
+        )

@@ -1,0 +1,271 @@
+"""The commands: parse, call, print. No decisions here, and no torch before it is needed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from laptime import __version__
+from laptime.errors import UserError, suggest
+from laptime.options import (
+    SectionedCommand,
+    gather,
+    method_options,
+    options_by_method,
+    options_of,
+    section_values,
+    sections,
+)
+from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, TrainingSpec
+
+LANGUAGES = ["en", "ko"]
+
+
+def output_options(command: str) -> list[click.Option]:
+    """Return the options that say where results go; they change no run."""
+    options = [
+        click.Option(["--config"], metavar="FILE", help="TOML, YAML or JSON file with any of these options."),
+        click.Option(["--out"], metavar="DIR", help=f"Folder for everything [laptime-{command}]."),
+        click.Option(["--track"], metavar="NAMES", help="Trackers, comma-separated: wandb, tensorboard."),
+    ]
+    if command == "comparison":
+        options.append(
+            click.Option(
+                ["--lang"], type=click.Choice(LANGUAGES), default="en", help="Language of the report."
+            )
+        )
+    for option in options:
+        option.section = "Output"  # type: ignore[attr-defined]
+    return options
+
+
+class Commands(click.Group):
+    """The group of commands; an unknown one gets the nearest name suggested."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the command."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise UserError(f"no command '{args[0]}'{suggest(args[0], self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="laptime")
+def commands() -> None:
+    """Race full fine-tuning, LoRA and their relatives on your own data.
+
+    \b
+    Try it with the toy model and the ten records that ship with it:
+      laptime compare
+    The same with a real model and your file of questions and answers:
+      laptime compare --model meta-llama/Llama-3.2-1B --data train.jsonl
+    """
+
+
+def compare_command(**_: Any) -> None:
+    """Race methods on one data set: time, memory, disk, loss and answers, side by side.
+
+    \b
+    Examples:
+      laptime compare
+      laptime compare --model meta-llama/Llama-3.2-1B --data train.jsonl --held-out 0.1
+      laptime compare --methods full,lora --epochs 5 --rounds 3 --ask "질문" --out DIR
+      laptime compare --config job.toml --out DIR       (goes on where DIR was interrupted)
+    """
+    from laptime.comparison.rounds import check_spec
+    from laptime.session import finish_comparison, run_session
+
+    ctx = click.get_current_context()
+    values = gather(ctx)
+    chosen = section_values(CompareSpec, values)
+    spec = CompareSpec(
+        methods=chosen.methods,
+        rounds=chosen.rounds,
+        **sections(values),
+        method_options=options_by_method(values, chosen.methods),
+    )
+    check_trackers(ctx.params["track"])
+    digest = check_spec(spec)
+    folder, result = run_session(spec, ctx.params["out"], "laptime-comparison", digest)
+    sys.exit(finish_comparison(folder, result, ctx.params["lang"], tracker_names(ctx.params["track"])))
+
+
+def train_command(**_: Any) -> None:
+    """Train once with one method; what `compare` does for every method and round.
+
+    \b
+    Examples:
+      laptime train --method lora --data train.jsonl --model meta-llama/Llama-3.2-1B --out my-adapter
+      laptime train --method full --learning-rate 2e-5 --epochs 3
+    """
+    from laptime.comparison.rounds import check_spec
+    from laptime.session import finish_training, run_session
+
+    ctx = click.get_current_context()
+    values = gather(ctx)
+    method = values.pop("method", "lora")
+    spec = CompareSpec(
+        methods=(method,), rounds=1, **sections(values), method_options=options_by_method(values, (method,))
+    )
+    check_trackers(ctx.params["track"])
+    digest = check_spec(spec)
+    folder, result = run_session(spec, ctx.params["out"], "laptime-run", digest, single=True)
+    sys.exit(finish_training(folder, result, tracker_names(ctx.params["track"])))
+
+
+def data_command(**_: Any) -> None:
+    """Show what will be trained: the records, the template, which tokens carry loss, what is cut and why.
+
+    \b
+    Examples:
+      laptime data train.jsonl --model meta-llama/Llama-3.2-1B
+      laptime data train.csv --prompt-column frage --completion-column antwort --tokens
+    """
+    from laptime.session import show_data
+
+    ctx = click.get_current_context()
+    values = gather(ctx)
+    if ctx.params["file"]:
+        values["data"] = ctx.params["file"]
+    show_data(sections(values), ctx.params["records"], ctx.params["tokens"])
+
+
+@commands.command("ask")
+@click.argument("folder", metavar="RUN_OR_COMPARISON", type=click.Path(path_type=Path))
+@click.argument("questions", metavar="QUESTION...", nargs=-1, required=True)
+@click.option(
+    "--max-new-tokens", type=click.IntRange(min=1), help="Longest answer in tokens [as in the run]."
+)
+def ask_command(folder: Path, questions: tuple[str, ...], max_new_tokens: int | None) -> None:
+    """Ask the base and every result the same question and show the answers side by side.
+
+    \b
+    Example:
+      laptime ask laptime-comparison "검색 증강 생성이 무엇인가요?"
+    """
+    from laptime.session import ask
+
+    ask(folder, questions, max_new_tokens)
+
+
+@commands.command("report")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="Language of the report.")
+def report_command(folder: Path, lang: str) -> None:
+    """Render report.html and report.md again, from the records alone.
+
+    \b
+    Example:
+      laptime report laptime-comparison --lang ko
+    """
+    from laptime.session import render_again
+
+    render_again(folder, lang)
+
+
+@commands.command("show")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def show_command(folder: Path) -> None:
+    """Show a comparison's table in the terminal, also while it runs.
+
+    \b
+    Example:
+      laptime show laptime-comparison
+    """
+    from laptime.session import show
+
+    show(folder)
+
+
+def tracker_names(text: str | None) -> tuple[str, ...]:
+    """Split --track."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def check_trackers(text: str | None) -> None:
+    """Refuse an unknown tracker or one whose library is missing, before any work."""
+    if text:
+        from laptime.trackers.tracker import find_tracker
+
+        for name in tracker_names(text):
+            find_tracker(name).check()
+
+
+def method_option() -> click.Option:
+    """Return --method."""
+    from laptime.methods.method import find_methods
+
+    lines = "; ".join(f"{name} {kind.summary}" for name, kind in find_methods().items())
+    option = click.Option(["--method"], metavar="NAME", help=f"{lines} [lora]")
+    option.section, option.kind = "Method", str  # type: ignore[attr-defined]
+    return option
+
+
+def build_commands() -> None:
+    """Add the commands whose options come from the specs."""
+    shared: list[Any] = [ModelSpec, DataSpec, TrainingSpec, AnswerSpec]
+    compare_params: list[click.Parameter] = [
+        *options_of([CompareSpec, *shared]),
+        *method_options(),
+        *output_options("comparison"),
+    ]
+    train_params: list[click.Parameter] = [
+        method_option(),
+        *options_of(shared),
+        *method_options(),
+        *output_options("run"),
+    ]
+    config = output_options("data")[0]
+    data_params: list[click.Parameter] = [
+        click.Argument(["file"], metavar="[DATA]", required=False),
+        *options_of([ModelSpec, DataSpec]),
+        click.Option(
+            ["--records"], type=click.IntRange(min=0), default=3, help="How many records to show [3]."
+        ),
+        click.Option(["--tokens"], is_flag=True, help="Mark the borders of tokens."),
+        config,
+    ]
+    for name, callback, params in (
+        ("compare", compare_command, compare_params),
+        ("train", train_command, train_params),
+        ("data", data_command, data_params),
+    ):
+        commands.add_command(SectionedCommand(name, callback=callback, params=params, help=callback.__doc__))
+
+
+def fail(message: str, code: int = 2) -> NoReturn:
+    """Print one line and end."""
+    click.echo(f"laptime: error: {message}", err=True)
+    sys.exit(code)
+
+
+def stop(number: int, frame: Any) -> NoReturn:
+    """Turn SIGTERM into the same orderly end as Ctrl-C."""
+    raise SystemExit(128 + number)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and exit code 2."""
+    signal.signal(signal.SIGTERM, stop)
+    build_commands()
+    try:
+        commands.main(standalone_mode=False)
+    except UserError as error:
+        fail(" ".join(str(error).split()))
+    except click.exceptions.NoSuchOption as error:
+        options = [o for p in (error.ctx.command.params if error.ctx else []) for o in p.opts]
+        fail(f"no option {error.option_name}{suggest(error.option_name, options)}")
+    except click.ClickException as error:
+        fail(" ".join(error.format_message().split()))
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Full fine-tuning: every weight trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from laptime.inputs.shape import Shape
+from laptime.methods.method import Cost, Method, width_scaled_rate
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+class Full(Method):
+    """Full fine-tuning is a method like any other: it attaches nothing and frees everything."""
+
+    name: ClassVar[str] = "full"
+    summary: ClassVar[str] = "trains every weight and leaves a whole model behind"
+    saved_kind: ClassVar[Literal["adapter", "model"]] = "model"
+
+    def learning_rate(self, shape: Shape) -> float:
+        """A tenth of LoRA's rate (LoRA Without Regret, Schulman et al. 2025: the best ones differ 10x)."""
+        return width_scaled_rate(shape.hidden_size) / 10
+
+    def cost(self, shape: Shape, weight_bytes: int) -> Cost:
+        """Two operations a weight forward, four backward: for its own gradient and for its input's."""
+        return Cost(
+            trainable_parameters=shape.num_parameters,
+            saved_bytes=shape.num_parameters * weight_bytes,
+            flops_per_token=6.0 * shape.num_matmul_weights,
+        )
+
+    def attach(self, model: PreTrainedModel) -> PreTrainedModel:
+        """Let every parameter train."""
+        return model.requires_grad_(True)
+
+    def load(self, base: PreTrainedModel, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+        """Load the whole model; the base is not needed."""
+        from transformers import AutoModelForCausalLM
+
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(base.device)

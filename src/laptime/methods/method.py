@@ -1,0 +1,115 @@
+"""The seam of the methods: what a method must say about itself, and how methods are found.
+
+A method is one file in this folder with one subclass of `Method`; the command line, the comparison and
+the report find it there. Such a file imports torch and peft inside its functions only, so that the
+options of every method can be listed without loading them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from msgspec import Struct
+
+from laptime.errors import UserError, suggest
+from laptime.inputs.shape import Shape
+from laptime.spec import Options, build
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+class Cost(Struct, kw_only=True, frozen=True):
+    """What a method costs, from shapes alone."""
+
+    trainable_parameters: int
+    saved_bytes: int
+    flops_per_token: float  # forward and backward, attention scores left out
+
+
+class NoOptions(Options, frozen=True):
+    """A method without options of its own."""
+
+
+class Method:
+    """One way to fine-tune; the loop calls the hooks in the order in which they stand here."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]  # one sentence for --help and the report
+    saved_kind: ClassVar[Literal["adapter", "model"]]
+    options_type: ClassVar[type[Options]] = NoOptions
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def learning_rate(self, shape: Shape) -> float:
+        """Return the default learning rate for a model of this shape."""
+        raise NotImplementedError
+
+    def cost(self, shape: Shape, weight_bytes: int) -> Cost:
+        """Return the cost for a model of this shape whose weights take `weight_bytes` each."""
+        raise NotImplementedError
+
+    def attach(self, model: PreTrainedModel) -> PreTrainedModel:
+        """Change the model and mark what trains; returns the model to call."""
+        raise NotImplementedError
+
+    def parameter_groups(self, model: PreTrainedModel) -> list[dict[str, Any]]:
+        """Return {"params": [...], "rate_factor": 1.0} groups; a factor scales the learning rate."""
+        return [{"params": [p for p in model.parameters() if p.requires_grad], "rate_factor": 1.0}]
+
+    def prepare(self, model: PreTrainedModel, batches: list[Any]) -> list[Any]:
+        """Do data-dependent work, timed as part of the training; may return replacement batches."""
+        return batches
+
+    def after_step(self, model: PreTrainedModel, step: int) -> None:
+        """Act after an optimizer step."""
+
+    def save(self, model: PreTrainedModel, folder: Path) -> None:
+        """Write what the user takes away, in the ecosystem's format."""
+        model.save_pretrained(str(folder))
+
+    def load(self, base: PreTrainedModel, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+        """Load what `save` wrote; `base` may be changed or left alone."""
+        raise NotImplementedError
+
+    def merge(self, model: PreTrainedModel) -> PreTrainedModel:
+        """Return a plain model that computes the same without this method's parts."""
+        return model
+
+
+def width_scaled_rate(hidden_size: int) -> float:
+    """Return LoRA's learning rate for a model of this width.
+
+    5e-4 at width 2000, falling with width to the power 0.781: the rule that "LoRA Without Regret"
+    (Schulman et al. 2025) fitted over Llama models of many sizes.
+    """
+    return float(f"{5e-4 * (2000 / hidden_size) ** 0.781:.2g}")
+
+
+def find_methods() -> dict[str, type[Method]]:
+    """Return every method by name, in the order of their names with full fine-tuning first."""
+    package = importlib.import_module("laptime.methods")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"laptime.methods.{module.name}")
+    found = {kind.name: kind for kind in Method.__subclasses__()}
+    return dict(sorted(found.items(), key=lambda item: (item[0] != "full", item[0])))
+
+
+def find_method(name: str) -> type[Method]:
+    """Return the method called `name`; raises UserError with the nearest name."""
+    methods = find_methods()
+    if name not in methods:
+        raise UserError(f"--methods: no method '{name}'{suggest(name, methods)}")
+    return methods[name]
+
+
+def make_method(name: str, options: Mapping[str, Any]) -> Method:
+    """Make the method called `name` from its plain options; raises UserError when one does not fit."""
+    kind = find_method(name)
+    return kind(build(kind.options_type, options))

@@ -1,0 +1,203 @@
+"""Command-line options made from the fields of the specs; no option is written down twice."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import click
+import msgspec
+from click.core import ParameterSource
+
+from laptime.errors import UserError, suggest
+from laptime.methods.method import find_methods
+from laptime.spec import (
+    SECTIONS,
+    AnswerSpec,
+    CompareSpec,
+    DataSpec,
+    ModelSpec,
+    Options,
+    TrainingSpec,
+    build,
+    flag,
+    read_config,
+)
+
+REPEATABLE = {"ask"}  # given several times; other lists are comma-separated
+TITLES = {
+    ModelSpec: "Model",
+    DataSpec: "Data",
+    TrainingSpec: "Training",
+    AnswerSpec: "Answers",
+    CompareSpec: "Comparison",
+}
+
+
+def field_type(kind: type[Options], name: str) -> tuple[Any, str]:
+    """Return a field's type without None, and its help."""
+    hint = get_type_hints(kind, include_extras=True)[name]
+    description = ""
+    if get_origin(hint) is Annotated:
+        hint, *extras = get_args(hint)
+        description = next(
+            (e.description for e in extras if isinstance(e, msgspec.Meta) and e.description), ""
+        )
+    if get_origin(hint) in (Union, types.UnionType):
+        kinds = [part for part in get_args(hint) if part is not type(None)]
+        hint = kinds[0] if len(kinds) == 1 else tuple(kinds)
+    if get_origin(hint) is Annotated:  # int | None with bounds: the bounds stand inside
+        hint = get_args(hint)[0]
+    return hint, description
+
+
+def make_option(kind: type[Options], name: str, title: str) -> click.Option:
+    """Make the option of one field."""
+    hint, description = field_type(kind, name)
+    default = next(f for f in msgspec.structs.fields(kind) if f.name == name).default
+    settings: dict[str, Any] = {"help": describe(description, default), "default": None}
+    declaration = flag(name)
+    if hint is bool:
+        settings |= {"is_flag": True, "flag_value": True}
+    elif get_origin(hint) is Literal:
+        settings["type"] = click.Choice(get_args(hint))
+    elif name in REPEATABLE:
+        settings |= {"multiple": True, "metavar": "TEXT"}
+    elif hint in (int, float):
+        settings["metavar"] = "N" if hint is int else "X"
+    option = click.Option([declaration], **settings)
+    option.section = title  # type: ignore[attr-defined]
+    option.kind = hint  # type: ignore[attr-defined]
+    return option
+
+
+def describe(description: str, default: Any) -> str:
+    """Add the default to the help of an option, where it says something."""
+    if default in (None, False, (), msgspec.NODEFAULT) or default == msgspec.UNSET:
+        return description
+    shown = ",".join(default) if isinstance(default, tuple) else default
+    return f"{description} [{shown}]"
+
+
+def options_of(kinds: list[type[Options]]) -> list[click.Option]:
+    """Return the options of some specs (nested specs left out)."""
+    return [
+        make_option(kind, field.name, TITLES[kind])
+        for kind in kinds
+        for field in msgspec.structs.fields(kind)
+        if not (kind is CompareSpec and field.name in {*SECTIONS, "method_options"})
+    ]
+
+
+def method_options() -> list[click.Option]:
+    """Return the options that the methods bring."""
+    return [
+        make_option(kind.options_type, field.name, f"Method {name}")
+        for name, kind in find_methods().items()
+        for field in msgspec.structs.fields(kind.options_type)
+    ]
+
+
+class SectionedCommand(click.Command):
+    """A command whose help groups its options by what they configure."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one block a section."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if row := parameter.get_help_record(ctx):
+                sections.setdefault(getattr(parameter, "section", "Other"), []).append(row)
+        for title, rows in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+def gather(ctx: click.Context) -> dict[str, Any]:
+    """Return what the user gave: the config file's values, overridden by the command line's."""
+    options = {p.name: p for p in ctx.command.params if hasattr(p, "kind")}
+    known = set(options)
+    values: dict[str, Any] = {}
+    config = ctx.params["config"]
+    for name, value in (read_config(config) if config else {}).items():
+        if name not in known:
+            raise UserError(f"{config}: unknown option '{name}'{suggest(name, known)}")
+        values[name] = split_list(value) if is_list(options[name]) and isinstance(value, str) else value
+    for name, option in options.items():
+        given = ctx.params.get(name)
+        if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE and given is not None:
+            values[name] = convert(option, given)
+    return values
+
+
+def is_list(option: click.Parameter) -> bool:
+    """Tell whether an option holds a comma-separated list."""
+    return get_origin(option.kind) is tuple and option.name not in REPEATABLE  # type: ignore[attr-defined]
+
+
+def convert(option: click.Parameter, given: Any) -> Any:
+    """Turn the text of an option into the plain value of its type; raises UserError."""
+    kind = option.kind  # type: ignore[attr-defined]
+    if is_list(option):
+        return split_list(given)
+    if isinstance(kind, tuple):  # a number for all methods, or one each
+        return read_rates(option.opts[0], given)
+    if kind in (int, float):
+        return read_number(option.opts[0], given, kind)
+    return list(given) if option.name in REPEATABLE else given
+
+
+def split_list(text: str) -> list[str]:
+    """Split at commas; empty parts are left out."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def read_number(option: str, text: str, kind: Callable[[str], Any]) -> Any:
+    """Read an int or a float; raises UserError."""
+    try:
+        return kind(text)
+    except ValueError:
+        name = "a whole number" if kind is int else "a number"
+        raise UserError(f"{option}: expected {name} (got '{text}')") from None
+
+
+def read_rates(option: str, text: str) -> float | dict[str, float]:
+    """Read "2e-4" or "full=2e-5,lora=2e-4"; raises UserError."""
+    if "=" not in text:
+        return read_number(option, text, float)
+    rates = {}
+    for part in split_list(text):
+        name, _, rate = part.partition("=")
+        rates[name.strip()] = read_number(option, rate.strip(), float)
+    return rates
+
+
+def section_values(kind: type[Options], values: Mapping[str, Any]) -> Any:
+    """Build one spec from the values that belong to it."""
+    names = {field.name for field in msgspec.structs.fields(kind)}
+    return build(kind, {name: value for name, value in values.items() if name in names})
+
+
+def sections(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the model, data, training and answer specs."""
+    return {section: section_values(kind, values) for section, kind in SECTIONS.items()}
+
+
+def options_by_method(values: Mapping[str, Any], methods: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Return the resolved options of each method; raises UserError for one that no chosen method has."""
+    kinds = find_methods()
+    given = {
+        name: value
+        for name, value in values.items()
+        for kind in kinds.values()
+        if name in {field.name for field in msgspec.structs.fields(kind.options_type)}
+    }
+    resolved: dict[str, dict[str, Any]] = {}
+    for method in methods:
+        if method in kinds:
+            options = section_values(kinds[method].options_type, given)
+            resolved[method] = msgspec.to_builtins(options)
+    for name in given:
+        if not any(name in options for options in resolved.values()):
+            raise UserError(f"{flag(name)}: none of the methods {', '.join(methods)} has this option")
+    return resolved

@@ -1,0 +1,185 @@
+"""How far a comparison has come: a live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from laptime.comparison.plan import PlannedRun
+from laptime.record import Answer, AnyEvent, Data, Failed, Finished, Model, Phase, Step
+
+PLAIN_SECONDS = 10.0  # without a terminal: a line this often while a run trains
+
+
+def shown_seconds(seconds: float) -> str:
+    """Return a duration for people: 0.42 s, 9.3 s, 2 min 05 s, 1 h 02 min."""
+    if seconds < 10:
+        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class TimeLeft:
+    """Estimates what is left from the runs that are over."""
+
+    def __init__(self, waiting: list[PlannedRun]) -> None:
+        self.waiting = list(waiting)
+        self.seconds_by_method: dict[str, list[float]] = {}
+
+    def ended(self, planned: PlannedRun, seconds: float) -> None:
+        """Learn from a run."""
+        self.seconds_by_method.setdefault(planned.method, []).append(seconds)
+        self.waiting = [run for run in self.waiting if run.run != planned.run]
+
+    def estimate(self, elapsed: float) -> float | None:
+        """Return the seconds left, or None before the first measured run gives a hint."""
+        measured = {name: times for name, times in self.seconds_by_method.items() if name != "base"}
+        if not measured:
+            return None
+        usual = max(median(seconds) for seconds in measured.values())
+        known = [median(measured[run.method]) if run.method in measured else usual for run in self.waiting]
+        return max(0.0, sum(known) - elapsed)
+
+
+class Watcher:
+    """Listens to a comparison and shows it; one class for terminal and plain output."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.live = Live(console) if console.is_terminal else None
+        self.num_steps = 0
+        self.num_runs = 0
+        self.num_over = 0
+        self.training_since = 0.0
+        self.tokens = 0
+
+    def planned(self, runs: list[PlannedRun], num_done: int) -> None:
+        """Say what will run."""
+        self.num_runs, self.num_over = len(runs), num_done
+        self.left = TimeLeft(runs[num_done:])
+        done = f", {num_done} already done" if num_done else ""
+        shown = "1 run" if self.num_runs == 1 else f"{self.num_runs} runs, each"
+        self.console.print(f"{shown} in a fresh process{done}", highlight=False)
+
+    def began(self, planned: PlannedRun) -> None:
+        """Say that a run begins."""
+        self.begun = time.monotonic()
+        self.last_line = self.begun
+        self.name = planned.run
+        self.num_steps, self.tokens = 0, 0
+        self.outcome = ""
+        self.parts: list[str] = []
+        if self.live:
+            self.live.begin(f"[{self.num_over + 1}/{self.num_runs}] {self.name}")
+
+    def happened(self, event: AnyEvent) -> None:
+        """Show an event of the present run."""
+        if isinstance(event, Data):
+            self.num_steps = event.num_steps
+        elif isinstance(event, Step):
+            self.show_step(event)
+        elif isinstance(event, Phase):
+            if event.name in {"load", "train", "save"}:
+                self.parts.append(f"{event.name} {shown_seconds(event.seconds)}")
+            self.show_activity(AFTER_PHASE.get(event.name, ""))
+        elif isinstance(event, Answer):
+            self.show_activity("answering")
+        elif isinstance(event, Model) and event.trainable_parameters:
+            self.parts.append(f"{event.trainable_parameters:,} parameters")
+        elif isinstance(event, Finished):
+            self.outcome = f"total {shown_seconds(event.total_seconds)}"
+        elif isinstance(event, Failed):
+            self.outcome = f"FAILED ({event.reason}): {event.message}"
+
+    def show_step(self, step: Step) -> None:
+        """Show the step, its loss, the speed and the time left."""
+        now = time.monotonic()
+        if step.step == 1:
+            self.training_since = now - step.seconds
+        self.tokens += step.tokens
+        speed = self.tokens / max(now - self.training_since, 1e-9)
+        loss = "not finite" if step.loss is None else f"{step.loss:.3f}"
+        text = f"step {step.step}/{self.num_steps}  loss {loss}  {speed:,.0f} tokens/s"
+        if left := self.left.estimate(now - self.begun):
+            text += f"  {shown_seconds(left)} left"
+        if self.live:
+            self.live.show(text, step.step, self.num_steps)
+        elif now - self.last_line >= PLAIN_SECONDS:
+            self.last_line = now
+            self.console.print(f"  {self.name}: {text}", highlight=False)
+
+    def show_activity(self, activity: str) -> None:
+        """Show what a run does outside its steps."""
+        if self.live and activity:
+            self.live.show(activity, None, None)
+
+    def ended(self, planned: PlannedRun) -> None:
+        """Say that the present run is over."""
+        if self.live:
+            self.live.stop()
+        self.num_over += 1
+        self.left.ended(planned, time.monotonic() - self.begun)
+        details = ", ".join([*self.parts, self.outcome or "ended without a word"])
+        line = f"[{self.num_over}/{self.num_runs}] {planned.run}: {details}"
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def interrupted(self) -> None:
+        """Clear the line that was being rewritten."""
+        if self.live:
+            self.live.stop()
+
+
+AFTER_PHASE = {
+    "import": "loading the model",
+    "load": "preparing",
+    "prepare": "training",
+    "train": "saving",
+    "save": "evaluating",
+    "evaluate": "answering",
+}
+
+
+class Live:
+    """One line at the bottom of the terminal that is rewritten in place."""
+
+    def __init__(self, console: Console) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=12),
+            Clock(),
+            TextColumn("{task.fields[text]}", markup=False),
+            console=console,
+            transient=True,
+            refresh_per_second=4,  # drawing must not take the processor from the run
+        )
+        self.task = self.progress.add_task("", text="", start=True, total=None)
+
+    def begin(self, title: str) -> None:
+        """Show a new run."""
+        self.progress.reset(self.task, total=None, description=title.replace("[", r"\["), text="starting")
+        self.progress.start()
+
+    def show(self, text: str, completed: int | None, total: int | None) -> None:
+        """Show the present activity."""
+        self.progress.update(self.task, text=text, completed=completed or 0, total=total)
+
+    def stop(self) -> None:
+        """Take the line away."""
+        self.progress.stop()
+
+
+class Clock(ProgressColumn):
+    """The seconds since the run began."""
+
+    def render(self, task: Task) -> Text:
+        """Return m:ss."""
+        minutes, seconds = divmod(int(task.elapsed or 0), 60)
+        return Text(f"{minutes}:{seconds:02d}")

@@ -1,0 +1,160 @@
+"""What the commands do, once their options are read; torch is imported only where a model is asked."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from laptime.comparison.collection import collect, collect_single
+from laptime.comparison.folder import choose_folder, shell_command
+from laptime.comparison.plan import FILE_NAME as PLAN_FILE
+from laptime.comparison.processes import ProcessRunner
+from laptime.comparison.result import ComparisonResult, write_result
+from laptime.comparison.rounds import compare, train_once
+from laptime.errors import UserError
+from laptime.progress import Watcher
+from laptime.record import FILE_NAME as RECORD_FILE
+from laptime.spec import CompareSpec
+
+
+def console() -> Console:
+    """Return a console for standard output."""
+    return Console(highlight=False)
+
+
+def run_session(
+    spec: CompareSpec, out: str | None, stem: str, records_digest: str, single: bool = False
+) -> tuple[Path, ComparisonResult]:
+    """Run a comparison (or a single training) with progress; an interruption says how to go on."""
+    folder = choose_folder(out, stem)
+    listener = Watcher(console())
+    say_what_it_is(listener.console, spec, folder)
+    try:
+        if single:
+            return folder, train_once(spec, folder, ProcessRunner(), listener)
+        return folder, compare(spec, folder, ProcessRunner(), listener, records_digest)
+    except (KeyboardInterrupt, SystemExit) as error:
+        listener.interrupted()
+        if not single and (folder / PLAN_FILE).exists():
+            again = shell_command("laptime", "compare", "--config", folder / "spec.json", "--out", folder)
+            print(f"interrupted; finished runs are kept. Go on with:\n  {again}", file=sys.stderr)
+        elif single:
+            print(f"interrupted; what was measured so far is in {folder}", file=sys.stderr)
+        sys.exit(error.code if isinstance(error, SystemExit) else 130)
+
+
+def say_what_it_is(screen: Console, spec: CompareSpec, folder: Path) -> None:
+    """Print what is about to run, and what the toy and random weights are good for."""
+    methods = " and ".join(spec.methods) if len(spec.methods) < 3 else ", ".join(spec.methods)
+    screen.print(
+        f"[bold]{methods}[/] on {spec.model.model}, data {spec.data.data} -> {folder}", soft_wrap=True
+    )
+    if spec.model.model == "builtin":
+        screen.print("The built-in model is a toy for trying the tool. A real one:")
+        screen.print("  laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl")
+    if spec.model.random_weights:
+        screen.print("Random weights: for speed alone; losses and answers mean nothing.")
+    screen.print("reading the data and the tokenizer ...", style="dim")
+
+
+def finish_comparison(folder: Path, result: ComparisonResult, lang: str, trackers: tuple[str, ...]) -> int:
+    """Render the report, publish, print the table; returns the exit code: 1 when no method finished."""
+    from laptime.report.html import render_report
+    from laptime.report.terminal import print_table
+
+    paths = render_report(folder, lang)
+    screen = console()
+    screen.print()
+    print_table(result, screen)
+    publish(folder, trackers)
+    report = next((path for path in paths if path.suffix == ".html"), paths[0])
+    screen.print(f"\nreport: {report}", soft_wrap=True)
+    screen.print(f'ask:    {shell_command("laptime", "ask", folder)} "..."', soft_wrap=True)
+    return 0 if any(method.rounds for method in result.methods) else 1
+
+
+def finish_training(folder: Path, result: ComparisonResult, trackers: tuple[str, ...]) -> int:
+    """Print the row of the one run and where its result lies; returns 1 when it failed."""
+    from laptime.report.terminal import print_table
+
+    screen = console()
+    screen.print()
+    print_table(result, screen)
+    publish(folder, trackers)
+    method = result.methods[0]
+    for failure in method.failures:
+        screen.print(
+            f"failed: {failure.message}; the log: {folder / 'log.txt'}", soft_wrap=True, markup=False
+        )
+    for path in method.saved_paths:
+        kind = "PeftModel" if method.saved_kind == "adapter" else "AutoModelForCausalLM"
+        screen.print(f"\nsaved:  {folder / path}  ({kind}.from_pretrained)", soft_wrap=True)
+        screen.print(f'ask:    {shell_command("laptime", "ask", folder)} "..."', soft_wrap=True)
+    return 0 if method.rounds else 1
+
+
+def publish(folder: Path, trackers: tuple[str, ...]) -> None:
+    """Hand the finished records to the trackers, in processes of their own."""
+    if trackers:
+        from laptime.trackers.publication import publish as publish_all
+
+        for line in publish_all(folder, trackers):
+            print(line)
+
+
+def gather_result(folder: Path) -> ComparisonResult:
+    """Read a comparison or a single run from its records; raises UserError when `folder` is neither."""
+    if (folder / PLAN_FILE).exists():
+        return collect(folder)
+    if (folder / RECORD_FILE).exists():
+        return collect_single(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder")
+    raise UserError(f"{folder}: neither a comparison nor a run of laptime")
+
+
+def render_again(folder: Path, lang: str) -> None:
+    """Write comparison.json and the report anew from the records."""
+    from laptime.report.html import render_report
+
+    write_result(folder, gather_result(folder))
+    for path in render_report(folder, lang):
+        print(path)
+
+
+def show(folder: Path) -> None:
+    """Print the table of what is there."""
+    from laptime.report.terminal import print_table
+
+    print_table(gather_result(folder), console())
+
+
+def ask(folder: Path, questions: tuple[str, ...], max_new_tokens: int | None) -> None:
+    """Ask the base and every saved result, and print the answers side by side."""
+    result = gather_result(folder)
+    if not any(method.saved_paths for method in result.methods):
+        raise UserError(f"{folder}: no run has saved a result yet")
+    from laptime.answers import ask_results
+    from laptime.report.terminal import print_answers
+
+    screen = console()
+    for answers in ask_results(folder, result, questions, max_new_tokens):
+        print_answers(answers, screen)
+
+
+def show_data(specs: dict[str, Any], num_records: int, tokens: bool) -> None:
+    """Print what will be trained; the data are checked before the tokenizer is loaded."""
+    from laptime.inputs.formats import read_records
+    from laptime.inputs.model_source import locate_model
+
+    records = read_records(specs["data"], seed=specs["training"].seed)
+    locate_model(specs["model"], download=False)
+
+    from laptime.inputs.preparation import encode_records
+    from laptime.inputs.preview import print_preview
+
+    encoded, tokenizer = encode_records(records, specs["model"], specs["data"], specs["answers"])
+    print_preview(encoded, tokenizer, console(), limit=num_records, tokens=tokens)
