@@ -1,0 +1,107 @@
+"""The folder of a comparison or of a training: claimed, locked, never silently overwritten."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from laptime.comparison.plan import FILE_NAME as PLAN_FILE
+from laptime.comparison.plan import INTERRUPTED, Plan, read_plan
+from laptime.errors import UserError
+
+LOCK_FILE = ".lock"
+
+
+def choose_folder(out: str | None, stem: str) -> Path:
+    """Return the folder of --out, or the first of stem, stem-2, ... that does not exist."""
+    if out:
+        return Path(out)
+    number = 1
+    while (folder := Path(stem if number == 1 else f"{stem}-{number}")).exists():
+        number += 1
+    return folder
+
+
+def claim(folder: Path, spec: dict[str, Any]) -> Plan | None:
+    """Return the plan that `folder` already follows, or None where it is new.
+
+    Raises UserError when it holds something else, or a plan of another spec (naming the keys).
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--out {folder}: a file; give a folder")
+    if not (folder / PLAN_FILE).exists():
+        held = (
+            sorted(p.name for p in folder.iterdir() if p.name not in {LOCK_FILE, "inputs"})
+            if folder.exists()
+            else []
+        )
+        if held:
+            raise UserError(f"--out {folder}: holds something else ({held[0]}); give a new or empty folder")
+        return None
+    plan = read_plan(folder)
+    changed = sorted(differing_keys(plan.spec, spec))
+    if changed:
+        raise UserError(
+            f"--out {folder}: begun with other options ({', '.join(changed)}); "
+            f"give another folder, or the options it was begun with"
+        )
+    return plan
+
+
+def differing_keys(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
+    """Return the names of the options in which two specs differ."""
+    keys: set[str] = set()
+    for key in old.keys() | new.keys():
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            keys |= differing_keys(before, after)
+        elif before != after:
+            keys.add(key)
+    return keys
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep others out of `folder`, and other measurements off this machine."""
+    folder.mkdir(parents=True, exist_ok=True)
+    machine = Path(tempfile.gettempdir()) / f"laptime-{os.getuid() if hasattr(os, 'getuid') else 0}.lock"
+    with _lock(folder / LOCK_FILE, f"--out {folder}"), _lock(machine, "this machine"):
+        yield
+
+
+@contextmanager
+def _lock(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock at `path`; raises UserError naming the process that holds it."""
+    lock = FileLock(str(path), timeout=0, mode=0o600)
+    owner = path.with_suffix(".pid")
+    try:
+        lock.acquire()
+    except Timeout:
+        pid = owner.read_text() if owner.exists() else "?"
+        raise UserError(f"{what}: locked by pid {pid}; two measurements at once would falsify both") from None
+    try:
+        owner.write_text(str(os.getpid()))
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def set_aside(run_folder: Path) -> None:
+    """Keep an unfinished attempt under another name, so that the run can start anew."""
+    number = 1
+    while (aside := run_folder.with_name(f"{run_folder.name}{INTERRUPTED}{number}")).exists():
+        number += 1
+    run_folder.rename(aside)
+
+
+def shell_command(*words: str | Path) -> str:
+    """Return a command line that a shell reads as these words."""
+    return shlex.join(str(word) for word in words)

@@ -1,0 +1,229 @@
+"""The order of a comparison: every method once a round, shuffled, each run in a fresh process."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from laptime import __version__
+from laptime.comparison.collection import collect, collect_single
+from laptime.comparison.folder import claim, locked, set_aside, shell_command
+from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
+from laptime.comparison.processes import encode_json
+from laptime.comparison.result import ComparisonResult, write_result
+from laptime.errors import UserError
+from laptime.inputs.formats import read_records
+from laptime.inputs.model_source import locate_model
+from laptime.job import FACTS_FILE, InputFacts, InputJob, RunJob, read_facts
+from laptime.methods.method import find_method, make_method
+from laptime.record import AnyEvent, read_record
+from laptime.spec import CompareSpec, RunSpec, flatten
+
+SPEC_FILE = "spec.json"
+INPUTS_FOLDER = "inputs"
+BASE = "base"
+SPARE_DISK_BYTES = 200_000_000  # records, logs, the report
+
+
+class Runner(Protocol):
+    """What does the work: processes in earnest, a script of invented seconds in tests."""
+
+    def prepare(self, job: InputJob) -> InputFacts:
+        """Encode the records of all runs once."""
+
+    def run(self, job: RunJob, on_event: Callable[[AnyEvent], None]) -> None:
+        """Do one run; its record lies in the job's folder afterwards."""
+
+
+class Listener(Protocol):
+    """Who is told how far the comparison has come."""
+
+    def planned(self, runs: list[PlannedRun], num_done: int) -> None:
+        """Say what will run."""
+
+    def began(self, planned: PlannedRun) -> None:
+        """Say that a run begins."""
+
+    def happened(self, event: AnyEvent) -> None:
+        """Hand on an event of the present run."""
+
+    def ended(self, planned: PlannedRun) -> None:
+        """Say that the present run is over."""
+
+
+def check_spec(spec: CompareSpec) -> str:
+    """Refuse what can be seen to be wrong before anything heavy is imported.
+
+    Returns the digest of the records. Raises UserError.
+    """
+    if len(set(spec.methods)) < len(spec.methods):
+        raise UserError("--methods: the same method twice; use --rounds to repeat it")
+    for name in spec.methods:
+        make_method(name, spec.method_options.get(name, {}))
+    rates = spec.training.learning_rate
+    for name, rate in (rates if isinstance(rates, dict) else {BASE: rates}).items():
+        if isinstance(rates, dict):
+            find_method(name)
+        if rate is not None and not 0 < rate < float("inf"):
+            raise UserError(f"--learning-rate: must be above 0 (got {rate})")
+    records = read_records(spec.data, seed=spec.training.seed)
+    locate_model(spec.model, download=False)
+    return records.digest
+
+
+def plan_runs(spec: CompareSpec, with_base: bool = True) -> list[PlannedRun]:
+    """Lay out the runs: the base first, then the methods of each round in a shuffled order."""
+    runs = [PlannedRun(run=BASE, method=BASE, round=0, role="base")] if with_base else []
+    for number in range(1, spec.rounds + 1):
+        order = list(spec.methods)
+        random.Random(f"{spec.training.seed}-{number}").shuffle(order)
+        runs += [PlannedRun(run=f"{name}-r{number}", method=name, round=number) for name in order]
+    return runs
+
+
+def compare(
+    spec: CompareSpec, folder: Path, runner: Runner, listener: Listener, records_digest: str
+) -> ComparisonResult:
+    """Run what has not run yet and return the comparison as far as it has come.
+
+    Raises UserError before the first run: a folder that holds something else, too little disk, inputs
+    that cannot be encoded.
+    """
+    wanted = msgspec.to_builtins(spec)
+    claim(folder, wanted)  # before the lock: a refused folder stays untouched
+    with locked(folder):
+        old_plan = claim(folder, wanted)
+        inputs = folder / INPUTS_FOLDER
+        facts = prepare_inputs(spec, inputs, runner, records_digest, fresh=old_plan is None)
+        plan = old_plan or make_plan(spec, folder, facts)
+        waiting = [planned for planned in plan.runs if not is_over(run_folder(folder, planned.run))]
+        check_disk(spec, facts, folder, waiting)
+        if old_plan is None:
+            (folder / SPEC_FILE).write_bytes(encode_json(flatten(spec)))
+            write_plan(folder, plan)
+        listener.planned(plan.runs, len(plan.runs) - len(waiting))
+        for planned in waiting:
+            run_one(spec, planned, folder, runner, listener)
+            write_result(folder, collect(folder))
+        result = collect(folder)
+        write_result(folder, result)
+    return result
+
+
+def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listener) -> ComparisonResult:
+    """Run the one method of `spec` once, with its record in `folder` itself.
+
+    Raises UserError before the run starts, as `compare` does.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"--out {folder}: not empty; give a new folder, so that nothing is overwritten")
+    with locked(folder):
+        inputs = folder / INPUTS_FOLDER
+        facts = prepare_inputs(spec, inputs, runner, "", fresh=True)
+        planned = plan_runs(spec, with_base=False)[0]
+        check_disk(spec, facts, folder, [planned])
+        listener.planned([planned], 0)
+        listener.began(planned)
+        runner.run(make_job(spec, planned, folder, inputs), listener.happened)
+        listener.ended(planned)
+        result = collect_single(folder)
+        write_result(folder, result)
+    return result
+
+
+def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner, listener: Listener) -> None:
+    """Run one method once, in its own folder."""
+    home = run_folder(folder, planned.run)
+    if home.exists():
+        set_aside(home)
+    listener.began(planned)
+    runner.run(make_job(spec, planned, home, folder / INPUTS_FOLDER), listener.happened)
+    listener.ended(planned)
+
+
+def make_job(spec: CompareSpec, planned: PlannedRun, home: Path, inputs: Path) -> RunJob:
+    """Return what the process of one run is told."""
+    return RunJob(
+        run=planned.run,
+        spec=run_spec(spec, planned),
+        folder=str(home),
+        inputs=str(inputs),
+        role=planned.role,
+    )
+
+
+def run_spec(spec: CompareSpec, planned: PlannedRun) -> RunSpec:
+    """Return the part of the comparison's spec that one run needs."""
+    return RunSpec(
+        method=planned.method,
+        round=planned.round,
+        model=spec.model,
+        data=spec.data,
+        training=spec.training,
+        answers=spec.answers,
+        method_options=spec.method_options.get(planned.method, {}),
+    )
+
+
+def is_over(home: Path) -> bool:
+    """Tell whether a run has ended, well or badly; a failed run stays as it is, with its reason."""
+    try:
+        return read_record(home).status != "unfinished"
+    except UserError:
+        return False
+
+
+def prepare_inputs(
+    spec: CompareSpec, inputs: Path, runner: Runner, records_digest: str, fresh: bool
+) -> InputFacts:
+    """Encode the inputs, or take those of an earlier start when the data are still the same."""
+    if not fresh and (inputs / FACTS_FILE).exists():
+        facts = read_facts(inputs)
+        if facts.data.get("records_digest") != records_digest:
+            raise UserError(
+                f"--data {spec.data.data}: changed since {inputs.parent} was begun; give a new --out"
+            )
+        return facts
+    return runner.prepare(
+        InputJob(
+            model=spec.model,
+            data=spec.data,
+            answers=spec.answers,
+            seed=spec.training.seed,
+            folder=str(inputs),
+        )
+    )
+
+
+def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts) -> Plan:
+    """Write down what is going to run, before it does."""
+    return Plan(
+        laptime=__version__,
+        created=time.time(),
+        spec=msgspec.to_builtins(spec),
+        runs=plan_runs(spec),
+        data=facts.data,
+        summaries={name: find_method(name).summary for name in spec.methods},
+        repeat_command=shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", "AGAIN"),
+    )
+
+
+def check_disk(spec: CompareSpec, facts: InputFacts, folder: Path, waiting: list[PlannedRun]) -> None:
+    """Refuse to start what the disk cannot hold; a method's options are checked against the model too."""
+    needed = SPARE_DISK_BYTES if waiting else 0
+    for planned in waiting:
+        if planned.role == "measured":
+            method = make_method(planned.method, spec.method_options.get(planned.method, {}))
+            needed += method.cost(facts.shape, 4).saved_bytes  # float32 at the most
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"--out {folder}: needs {needed / 1e9:.1f} GB for what the runs save, {free / 1e9:.1f} GB are free; "
+            f"use fewer --rounds or another disk"
+        )

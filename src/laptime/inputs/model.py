@@ -1,0 +1,98 @@
+"""The base model and its tokenizer, loaded; their folder has been checked by model_source."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+from laptime.errors import UserError
+from laptime.inputs.model_source import ModelSource
+from laptime.inputs.shape import Shape
+from laptime.spec import ModelSpec
+
+RANDOM_WEIGHTS_SEED = 0  # the same base in every run
+
+
+def load_tokenizer(spec: ModelSpec, source: ModelSource) -> Any:
+    """Load the tokenizer of the model; raises UserError when there is none that can be read."""
+    try:
+        return AutoTokenizer.from_pretrained(source.folder, trust_remote_code=spec.trust_remote_code)
+    except Exception as error:  # tokenizer files fail in as many ways as there are tokenizers
+        raise UserError(
+            f"--model {spec.model}: its tokenizer cannot be loaded ({_one_line(error)})"
+        ) from None
+
+
+def load_model(spec: ModelSpec, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+    """Load the base on the CPU in `dtype`, or draw its weights at random."""
+    if spec.random_weights:
+        config = read_config(spec, folder)
+        torch.manual_seed(RANDOM_WEIGHTS_SEED)
+        return AutoModelForCausalLM.from_config(config, dtype=dtype, trust_remote_code=spec.trust_remote_code)
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, trust_remote_code=spec.trust_remote_code, use_safetensors=True
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"--model {spec.model}: cannot be loaded ({_one_line(error)})") from None
+
+
+def read_config(spec: ModelSpec, folder: Path) -> Any:
+    """Read the model's configuration; raises UserError when transformers has no such causal model."""
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=spec.trust_remote_code)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"--model {spec.model}: {_one_line(error)}") from None
+
+
+def measure_shape(spec: ModelSpec, folder: Path) -> Shape:
+    """Build the model without memory for its weights and read off its sizes."""
+    config = copy.deepcopy(read_config(spec, folder))
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=spec.trust_remote_code)
+    except (ValueError, KeyError) as error:
+        raise UserError(f"--model {spec.model}: no causal language model ({_one_line(error)})") from None
+    head = model.get_output_embeddings()
+    linears = {
+        name: (module.in_features, module.out_features)
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear)
+    }
+    text = config.get_text_config()
+    return Shape(
+        architecture=type(model).__name__,
+        hidden_size=text.hidden_size,
+        num_layers=text.num_hidden_layers,
+        vocabulary_size=text.vocab_size,
+        num_parameters=sum(p.numel() for p in model.parameters()),
+        linears=linears,
+        head=next((name for name, module in model.named_modules() if module is head), None),
+    )
+
+
+def model_max_length(config: dict[str, Any]) -> int | None:
+    """Return the longest sequence that the model's configuration allows, in tokens."""
+    return config.get("max_position_embeddings") or config.get("n_positions")
+
+
+def _one_line(error: BaseException) -> str:
+    """Return the first line of an error, short."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:200]
+
+
+def quiet_libraries() -> None:
+    """Keep transformers from printing: what matters goes into the record."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()

@@ -1,0 +1,169 @@
+"""Where the base model lies, checked before anything heavy is imported.
+
+A hub id becomes a local folder here, once, so that no run's load time holds a download.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from laptime.errors import UserError
+from laptime.spec import BUILTIN, ModelSpec
+
+WEIGHT_FILES = ["*.safetensors", "*.safetensors.index.json"]
+OTHER_FILES = ["*.json", "*.jinja", "*.model", "*.txt", "*.py"]
+
+
+class ModelSource(Struct, kw_only=True):
+    """A base model on this machine: `name` as the user gave it, `folder` where its files lie."""
+
+    name: str
+    folder: str
+    config: dict[str, Any]
+    toy: bool
+
+
+def builtin_folder() -> Path:
+    """Return the folder of the toy model that ships with the package."""
+    return Path(str(resources.files("laptime.builtin"))) / "model"
+
+
+def locate_model(spec: ModelSpec, download: bool = True) -> ModelSource:
+    """Find the model's folder and check what can be seen without loading it.
+
+    With `download` a hub id is fetched whole; without it only its config is asked for, which is enough
+    to see that it exists and may be read. Raises UserError otherwise.
+    """
+    if spec.model == BUILTIN:
+        folder = builtin_folder()
+    elif Path(spec.model).is_dir():
+        folder = Path(spec.model)
+    elif Path(spec.model).exists():
+        raise UserError(f"--model {spec.model}: a file; give the folder that holds config.json")
+    elif looks_like_path(spec.model):
+        raise UserError(f"--model {spec.model}: no such folder")
+    else:
+        folder = _fetch(spec, download)
+    config = _read_config(spec, folder)
+    if download and not spec.random_weights:
+        _check_weights(spec, folder)
+    return ModelSource(name=spec.model, folder=str(folder), config=config, toy=spec.model == BUILTIN)
+
+
+def looks_like_path(name: str) -> bool:
+    """Tell a path from a hub id (`name` or `organisation/name`)."""
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or os.sep + os.sep in name
+
+
+def _fetch(spec: ModelSpec, download: bool) -> Path:
+    """Bring a hub model here (or its config alone); hub errors become one line that says what to do."""
+    import huggingface_hub as hub
+    from huggingface_hub import errors
+
+    page = f"https://huggingface.co/{spec.model}"
+    try:
+        if not download:
+            return Path(hub.hf_hub_download(spec.model, "config.json", revision=spec.revision)).parent
+        weights = [] if spec.random_weights else WEIGHT_FILES
+        return Path(
+            hub.snapshot_download(spec.model, revision=spec.revision, allow_patterns=weights + OTHER_FILES)
+        )
+    except errors.GatedRepoError:
+        raise UserError(
+            f"--model {spec.model}: gated; accept its licence at {page}, "
+            f"then `hf auth login` (or set HF_TOKEN)"
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise UserError(f"--revision {spec.revision}: {spec.model} has no such revision") from None
+    except errors.RepositoryNotFoundError:
+        raise UserError(
+            f"--model {spec.model}: not on the hub, or private (then `hf auth login`); "
+            f"no local folder of that name either"
+        ) from None
+    except errors.EntryNotFoundError as error:
+        if isinstance(error, errors.LocalEntryNotFoundError):
+            raise _unreachable(spec) from None
+        raise UserError(f"--model {spec.model}: the repository has no config.json") from None
+    except errors.HFValidationError:
+        raise UserError(f"--model {spec.model}: neither a local folder nor a hub id") from None
+    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, OSError):
+        raise _unreachable(spec) from None
+    except Exception as error:  # the HTTP client's own connection errors, whichever client it is
+        if "connect" in type(error).__name__.lower() or "timeout" in type(error).__name__.lower():
+            raise _unreachable(spec) from None
+        raise
+
+
+def _unreachable(spec: ModelSpec) -> UserError:
+    """Make the error for a hub that does not answer."""
+    return UserError(
+        f"--model {spec.model}: no local folder, not in the cache, and the hub cannot be reached; "
+        f"give the path of a local copy"
+    )
+
+
+def _read_config(spec: ModelSpec, folder: Path) -> dict[str, Any]:
+    """Read config.json and refuse what cannot be a causal language model."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if (folder / "adapter_config.json").exists():
+            raise UserError(f"--model {spec.model}: an adapter; give its base model instead") from None
+        raise UserError(f"--model {spec.model}: no config.json in this folder") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: {error}") from None
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise UserError(f"{path}: no model_type in it; is this a transformers model?")
+    if config.get("auto_map") and not spec.trust_remote_code:
+        raise UserError(
+            f"--model {spec.model}: brings its own Python code; read it, then add --trust-remote-code"
+        )
+    return config
+
+
+def _check_weights(spec: ModelSpec, folder: Path) -> None:
+    """Refuse a folder without safetensors, whose weights are all there."""
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        try:
+            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, AttributeError):
+            raise UserError(f"{index}: not a weight index") from None
+        for name in sorted(names):
+            if Path(name).name != name:
+                raise UserError(f"{index}: '{name}' leaves the folder")
+            if not (folder / name).exists():
+                raise UserError(f"{folder / name}: missing, though {index.name} names it")
+    elif not any(folder.glob("*.safetensors")):
+        pickled = next(
+            (file.name for pattern in ("*.bin", "*.pt", "*.pth") for file in folder.glob(pattern)), ""
+        )
+        why = f"only pickled weights ({pickled}); convert them to safetensors" if pickled else "no weights"
+        raise UserError(f"--model {spec.model}: {why}; or --random-weights, for speed alone")
+
+
+def digest_model(source: ModelSource, random_weights: bool) -> str:
+    """Return a SHA-256 over the config and the weights (config alone for random weights).
+
+    The hub's cache names weight files by their SHA-256; then the name is taken and nothing is read.
+    """
+    digest = hashlib.sha256(json.dumps(source.config, sort_keys=True).encode())
+    files = [] if random_weights else sorted(Path(source.folder).glob("*.safetensors"))
+    for file in files:
+        blob = file.resolve().name
+        digest.update(blob.encode() if len(blob) == 64 else _hash_file(file).encode())
+    return digest.hexdigest()
+
+
+def _hash_file(file: Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,92 @@
+"""Prepares the inputs of every run in a process of its own: tokenised once, digested once.
+
+    python -m laptime.inputs.preparation JOB.json
+
+It ends with exit code 2 and one line on standard error for a user's mistake.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from laptime.errors import UserError
+from laptime.inputs.encoding import EncodedData, encode, write_encoded
+from laptime.inputs.formats import RecordSet, read_records
+from laptime.inputs.model import load_tokenizer, measure_shape, model_max_length, quiet_libraries
+from laptime.inputs.model_source import digest_model, locate_model
+from laptime.job import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob
+from laptime.spec import AnswerSpec, DataSpec, ModelSpec
+
+
+def prepare(job: InputJob) -> InputFacts:
+    """Encode the records and gather the facts of model and data into `job.folder`."""
+    begun = time.perf_counter()
+    source = locate_model(job.model)
+    records = read_records(job.data, seed=job.seed)
+    encoded, _ = encode_records(records, job.model, job.data, job.answers)
+    shape = measure_shape(job.model, Path(source.folder))
+    largest = max(max(record.token_ids) for record in encoded.records)
+    if largest >= shape.vocabulary_size:
+        raise UserError(
+            f"--model {job.model.model}: its tokenizer gives token {largest}, "
+            f"its vocabulary ends at {shape.vocabulary_size - 1}; the two do not belong together"
+        )
+    folder = Path(job.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_encoded(folder / ENCODED_FILE, encoded)
+    facts = InputFacts(
+        model_name=source.name,
+        model_folder=str(Path(source.folder).resolve()),
+        model_digest=digest_model(source, job.model.random_weights),
+        toy=source.toy,
+        random_weights=job.model.random_weights,
+        weight_bytes=4 if source.config.get("dtype", source.config.get("torch_dtype")) == "float32" else 2,
+        shape=shape,
+        data={
+            "name": encoded.name,
+            "records_digest": records.digest,
+            "digest": encoded.digest,
+            "template": encoded.template,
+            "template_reason": encoded.template_reason,
+            "shape": encoded.shape,
+            "num_records": len(encoded.records),
+            "num_held_out": len(encoded.held_out),
+            "num_questions": len(encoded.questions),
+            "num_tokens": sum(len(record.token_ids) for record in encoded.records),
+            "num_trained_tokens": sum(sum(record.trained) for record in encoded.records),
+            "num_cut": sum(1 for record in encoded.records if record.cut),
+            "encode_seconds": time.perf_counter() - begun,
+        },
+    )
+    (folder / FACTS_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(facts)))
+    return facts
+
+
+def encode_records(
+    records: RecordSet, model: ModelSpec, data: DataSpec, answers: AnswerSpec
+) -> tuple[EncodedData, Any]:
+    """Encode records with the model's tokenizer, which comes second."""
+    # Random weights need no real ones, and neither does a look at the tokens.
+    source = locate_model(msgspec.structs.replace(model, random_weights=True))
+    tokenizer = load_tokenizer(model, source)
+    return encode(records, tokenizer, data, answers, model_max_length(source.config)), tokenizer
+
+
+def main() -> None:
+    """Prepare what the job file says."""
+    quiet_libraries()
+    job = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=InputJob)
+    try:
+        prepare(job)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

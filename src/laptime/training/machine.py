@@ -1,0 +1,135 @@
+"""What this machine is: names, counts and versions; no host name, no user name, no secret."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from laptime.errors import UserError
+from laptime.record import Load
+from laptime.training.precision import Processor
+
+PACKAGES = ["laptime", "torch", "transformers", "peft", "tokenizers", "safetensors", "numpy"]
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Return the device of --device; raises UserError for a GPU that is not there."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch sees no CUDA device here; use --device cpu")
+    return torch.device("cuda", 0) if wanted != "cpu" and torch.cuda.is_available() else torch.device("cpu")
+
+
+def describe_processor(device: torch.device) -> Processor:
+    """Return what precision depends on."""
+    if device.type == "cuda":
+        return Processor(
+            kind="cuda",
+            name=torch.cuda.get_device_name(device),
+            capability=torch.cuda.get_device_capability(device),
+        )
+    return Processor(kind="cpu", name=cpu_name(), cpu_flags=cpu_flags())
+
+
+def cpu_name() -> str:
+    """Return the CPU's model name."""
+    return _cpuinfo().get("model name", platform.processor() or platform.machine())
+
+
+def cpu_flags() -> frozenset[str]:
+    """Return the CPU's instruction flags as Linux names them (empty elsewhere)."""
+    info = _cpuinfo()
+    return frozenset((info.get("flags") or info.get("Features") or "").split())
+
+
+def _cpuinfo() -> dict[str, str]:
+    """Return the first block of /proc/cpuinfo."""
+    try:
+        block = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in block.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def describe_machine(device: torch.device) -> dict[str, Any]:
+    """Return the facts that a repeated comparison needs."""
+    facts: dict[str, Any] = {
+        "platform": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "cpu": cpu_name(),
+        "cores": count_cores(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "threads": torch.get_num_threads(),
+        "device": str(device.type),
+        "versions": {name: _version(name) for name in PACKAGES},
+    }
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        facts |= {
+            "gpu": properties.name,
+            "gpu_count": torch.cuda.device_count(),
+            "gpu_memory_bytes": properties.total_memory,
+            "gpu_capability": f"{properties.major}.{properties.minor}",
+            "cuda": torch.version.cuda,
+            "driver": _driver_version(),
+        }
+    return facts
+
+
+def count_cores() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _version(package: str) -> str | None:
+    """Return the installed version of a package; torch says whether it is a CUDA build."""
+    if package == "torch":
+        return str(torch.__version__)
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # run from source
+        return None
+
+
+def _driver_version() -> str | None:
+    """Return the NVIDIA driver's version, where NVML tells it."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        return str(pynvml.nvmlSystemGetDriverVersion())
+    except Exception:  # no NVML here
+        return None
+
+
+def read_load(when: Any) -> Load:
+    """Read what else the machine is doing: load, swap, thermal throttling, clock."""
+    return Load(
+        when=when,
+        load_average=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        cores=count_cores(),
+        swapped_pages=_swapped_pages(),
+        throttle_count=_throttle_count(),
+        clock_mhz=float(mhz) if (mhz := _cpuinfo().get("cpu MHz")) else None,
+    )
+
+
+def _swapped_pages() -> int | None:
+    """Return the pages swapped in and out since boot."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return None
+    counts = dict(line.split() for line in lines)
+    return int(counts.get("pswpin", 0)) + int(counts.get("pswpout", 0))
+
+
+def _throttle_count() -> int | None:
+    """Return the thermal throttle events of all cores since boot, where the kernel tells them."""
+    files = list(Path("/sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/core_throttle_count"))
+    return sum(int(file.read_text()) for file in files) if files else None

@@ -1,0 +1,132 @@
+"""AdamW over float32 masters, with clipping and loss scaling folded into the update.
+
+A bfloat16 weight of 1.0 cannot hold an update of 1e-5: it would be rounded away at every step. So what
+trains in half precision has a float32 master; the update goes to the master, the weight is its rounding.
+Nothing here waits for the device: a gradient that is not finite makes the fused kernel leave weights
+and moments alone, and the loop learns of it when the numbers of that step arrive.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from msgspec import Struct
+
+from laptime.spec import TrainingSpec
+
+CHUNK_ELEMENTS = 1 << 26  # float32 gradients exist for one chunk of masters at a time: 256 MiB
+FIRST_LOSS_SCALE = 2.0**16
+STEPS_TO_GROW = 2000
+
+
+class Chunk(Struct):
+    """Parameters updated together; `masters` are the parameters themselves where those are float32."""
+
+    parameters: list[torch.nn.Parameter]
+    masters: list[torch.Tensor]
+    adam: torch.optim.AdamW
+    rate_factor: float
+
+
+class Optimizer:
+    """Updates every trained parameter once a step."""
+
+    def __init__(self, groups: list[dict[str, Any]], training: TrainingSpec, loss_scaling: bool) -> None:
+        self.max_grad_norm = training.max_grad_norm
+        self.chunks = [
+            make_chunk(parameters, group.get("rate_factor", 1.0), training)
+            for group in groups
+            for parameters in split_parameters(group["params"])
+        ]
+        self.parameters = [p for chunk in self.chunks for p in chunk.parameters]
+        device = self.parameters[0].device
+        self.loss_scale = torch.tensor(FIRST_LOSS_SCALE, device=device) if loss_scaling else None
+        self._growth_tracker = torch.zeros((), dtype=torch.int32, device=device)
+
+    def scale(self, loss: torch.Tensor) -> torch.Tensor:
+        """Scale the loss so that fp16 gradients do not underflow."""
+        return loss if self.loss_scale is None else loss * self.loss_scale
+
+    def step(self, learning_rate: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """Clip, update, clear the gradients; returns (gradient norm, 1.0 if the update was left out)."""
+        parameters = [p for p in self.parameters if p.grad is not None]
+        norm = self._gradient_norm(parameters)
+        found_inf = torch.logical_not(torch.isfinite(norm)).float()
+        divisor = self._gradient_divisor(norm)
+        for chunk in self.chunks:
+            update_chunk(chunk, learning_rate, divisor, found_inf)
+        if self.loss_scale is not None:
+            torch._amp_update_scale_(
+                self.loss_scale, self._growth_tracker, found_inf, 2.0, 0.5, STEPS_TO_GROW
+            )
+        return norm, found_inf
+
+    def _gradient_norm(self, parameters: list[torch.nn.Parameter]) -> torch.Tensor:
+        """Return the norm of all gradients in float32, without the loss scale."""
+        norms = torch._foreach_norm([p.grad for p in parameters], 2, dtype=torch.float32)
+        norm = torch.linalg.vector_norm(torch.stack(norms))
+        return norm if self.loss_scale is None else norm / self.loss_scale
+
+    def _gradient_divisor(self, norm: torch.Tensor) -> torch.Tensor:
+        """Return what gradients are divided by: the loss scale, and what clipping takes away."""
+        divisor = torch.ones_like(norm) if self.loss_scale is None else self.loss_scale.clone()
+        if self.max_grad_norm > 0:
+            divisor = divisor * ((norm + 1e-6) / self.max_grad_norm).clamp(min=1.0)
+        return divisor
+
+
+def split_parameters(parameters: list[torch.nn.Parameter]) -> list[list[torch.nn.Parameter]]:
+    """Split into chunks of bounded size, in order."""
+    chunks: list[list[torch.nn.Parameter]] = []
+    filled = math.inf
+    for parameter in parameters:
+        if filled + parameter.numel() > CHUNK_ELEMENTS:
+            chunks.append([])
+            filled = 0
+        chunks[-1].append(parameter)
+        filled += parameter.numel()
+    return chunks
+
+
+def make_chunk(parameters: list[torch.nn.Parameter], rate_factor: float, training: TrainingSpec) -> Chunk:
+    """Make the masters and the moments of some parameters."""
+    masters = [p if p.dtype == torch.float32 else p.detach().float() for p in parameters]
+    adam = torch.optim.AdamW(
+        masters,
+        betas=(training.adam_beta1, training.adam_beta2),
+        eps=training.adam_epsilon,
+        weight_decay=training.weight_decay,
+        fused=True,
+    )
+    return Chunk(parameters, masters, adam, rate_factor)
+
+
+@torch.no_grad()
+def update_chunk(chunk: Chunk, learning_rate: float, divisor: torch.Tensor, found_inf: torch.Tensor) -> None:
+    """Update one chunk and free its gradients."""
+    for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
+        if master is not parameter:
+            master.grad = None if parameter.grad is None else parameter.grad.float()
+            parameter.grad = None
+    # The fused kernel divides by grad_scale and does nothing where found_inf is set.
+    chunk.adam.grad_scale, chunk.adam.found_inf = divisor, found_inf
+    for group in chunk.adam.param_groups:
+        group["lr"] = learning_rate * chunk.rate_factor
+    chunk.adam.step()
+    for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
+        if master is not parameter:
+            parameter.copy_(master)
+        master.grad = None
+
+
+def scheduled_rate(peak: float, step: int, num_steps: int, training: TrainingSpec) -> float:
+    """Return the learning rate of `step` (from 1): a linear warm-up, then the schedule, 0 after the end."""
+    warmup = math.ceil(training.warmup_ratio * num_steps)
+    if step <= warmup:
+        return peak * step / warmup
+    left = (num_steps - step + 1) / (num_steps - warmup + 1)
+    if training.schedule == "linear":
+        return peak * left
+    return peak * 0.5 * (1 - math.cos(math.pi * left)) if training.schedule == "cosine" else peak

@@ -1,0 +1,87 @@
+"""Which number format for which part on this machine, and why.
+
+All decisions that depend on a GPU's compute capability or on a CPU's instructions stand in this file.
+`torch.cuda.is_bf16_supported()` is no guide: it says True on a T4, which emulates bf16 slowly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal
+
+from msgspec import Struct
+
+from laptime.errors import UserError
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+FIRST_BF16_CAPABILITY = (8, 0)  # Ampere
+FIRST_FP16_CAPABILITY = (5, 3)  # below it fp16 arithmetic is slower than fp32
+NATIVE_CPU_BF16 = {"avx512_bf16", "amx_bf16", "sve_bf16", "bf16"}  # names in /proc/cpuinfo
+
+
+class Processor(Struct, frozen=True, kw_only=True):
+    """What does the arithmetic: a CUDA device with its capability, or a CPU with its instruction flags."""
+
+    kind: Literal["cpu", "cuda"]
+    name: str
+    capability: tuple[int, int] | None = None
+    cpu_flags: frozenset[str] = frozenset()
+
+
+class Precision(Struct, frozen=True, kw_only=True):
+    """The formats of one run.
+
+    `compute`: weights and activations. `trained`: what the optimizer keeps, always float32, so that no
+    small update is lost. `loss_scaling`: fp16's narrow range needs it.
+    """
+
+    compute: Dtype
+    trained: Dtype = "float32"
+    loss_scaling: bool = False
+    reason: str
+
+
+def choose_precision(processor: Processor, wanted: str) -> Precision:
+    """Choose for `processor`; `wanted` is --precision. Raises UserError where the hardware has none."""
+    best, why = _best(processor)
+    if wanted == "auto":
+        return _precision(best, why)
+    names: dict[str, Dtype] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+    dtype = names[wanted]
+    if dtype not in _native(processor):
+        raise UserError(f"--precision {wanted}: {processor.name} has no native {wanted} ({why}); use auto")
+    return _precision(dtype, "asked for with --precision")
+
+
+def _precision(dtype: Dtype, reason: str) -> Precision:
+    """Complete a choice: only float16 needs its loss scaled."""
+    return Precision(compute=dtype, loss_scaling=dtype == "float16", reason=reason)
+
+
+def _native(processor: Processor) -> Collection[str]:
+    """Return the formats that `processor` computes natively."""
+    formats = {"float32"}
+    if processor.kind == "cuda":
+        capability = processor.capability or (0, 0)
+        if capability >= FIRST_BF16_CAPABILITY:
+            formats |= {"bfloat16"}
+        if capability >= FIRST_FP16_CAPABILITY:
+            formats |= {"float16"}
+    elif processor.cpu_flags & NATIVE_CPU_BF16:
+        formats |= {"bfloat16"}
+    return formats
+
+
+def _best(processor: Processor) -> tuple[Dtype, str]:
+    """Return the fastest native format and the reason, as a phrase."""
+    native = _native(processor)
+    if processor.kind == "cuda":
+        shown = "compute capability {}.{}".format(*(processor.capability or (0, 0)))
+        if "bfloat16" in native:
+            return "bfloat16", f"bf16 is native ({shown})"
+        if "float16" in native:
+            return "float16", f"fp16 with loss scaling: no native bf16 below 8.0 ({shown})"
+        return "float32", f"neither bf16 nor fp16 is fast here ({shown})"
+    if "bfloat16" in native:
+        return "bfloat16", "the CPU multiplies bf16 natively"
+    return "float32", "the CPU has no native bf16"

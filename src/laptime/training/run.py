@@ -1,0 +1,281 @@
+"""One run in one process: from its spec to its record; the one place where the pieces meet.
+
+    python -m laptime.training.run JOB.json
+
+What fails ends as a `failed` line in the record, with its reason; the traceback goes to the run's log.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from transformers import PreTrainedModel
+
+from laptime import __version__
+from laptime.answers import answer_questions
+from laptime.errors import UserError
+from laptime.inputs.batches import TrainStep, make_batch, make_steps
+from laptime.inputs.encoding import EncodedData, read_encoded
+from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
+from laptime.inputs.model_source import ModelSource
+from laptime.job import ENCODED_FILE, InputFacts, RunJob, read_facts
+from laptime.methods.method import Method, make_method
+from laptime.record import (
+    Data,
+    Evaluation,
+    Failed,
+    FailureReason,
+    Finished,
+    Machine,
+    Model,
+    RecordWriter,
+    Saved,
+    Started,
+)
+from laptime.spec import learning_rate_of
+from laptime.training.loop import evaluate, train
+from laptime.training.machine import choose_device, describe_machine, describe_processor, read_load
+from laptime.training.meter import Meter, NotFiniteError, StepTimer
+from laptime.training.optimizer import Optimizer
+from laptime.training.precision import Precision, choose_precision
+
+SAVED_FOLDER = "saved"
+WAITED_FOR = ("import", "load", "prepare", "warm_up", "train", "save")  # what total_seconds adds up
+
+
+class Run:
+    """The state of one run; the methods stand in the order in which `run` calls them."""
+
+    def __init__(self, job: RunJob, record: RecordWriter) -> None:
+        self.job = job
+        self.spec = job.spec
+        self.folder = Path(job.folder)
+        self.record = record
+        self.meter = Meter(record, job.spawned)
+        self.seed = self.spec.training.seed + max(self.spec.round, 1) - 1
+        self.measured = job.role == "measured"
+
+    def open(self) -> None:
+        """Find out what there is: inputs, device, precision, method."""
+        self.facts: InputFacts = read_facts(Path(self.job.inputs))
+        self.encoded: EncodedData = read_encoded(Path(self.job.inputs) / ENCODED_FILE)
+        training = self.spec.training
+        if training.threads:
+            torch.set_num_threads(training.threads)
+        self.device = choose_device(training.device)
+        self.precision: Precision = choose_precision(describe_processor(self.device), training.precision)
+        self.method: Method | None = None
+        if self.measured:
+            self.method = make_method(self.spec.method, self.spec.method_options)
+        self.meter.device = self.device
+        self.record.write(Machine(facts=describe_machine(self.device)))
+
+    def load(self) -> None:
+        """Load the base and attach the method."""
+        dtype = getattr(torch, self.precision.compute)
+        self.model: PreTrainedModel = load_model(self.spec.model, Path(self.facts.model_folder), dtype).to(
+            self.device
+        )
+        torch.manual_seed(self.seed)
+        self.model.requires_grad_(False)
+        if self.method:
+            self.model = self.method.attach(self.model)
+            if self.spec.training.gradient_checkpointing:
+                self.model.gradient_checkpointing_enable({"use_reentrant": False})
+
+    def prepare(self) -> None:
+        """Make the batches and the optimizer."""
+        on_cuda = self.device.type == "cuda"
+        self.steps: list[TrainStep] = make_steps(
+            self.encoded.records, self.spec.training, self.seed, pin=on_cuda
+        )
+        self.learning_rate = 0.0
+        if self.method:
+            groups = self.method.parameter_groups(self.model)
+            self.optimizer = Optimizer(groups, self.spec.training, self.precision.loss_scaling)
+            wanted = learning_rate_of(self.spec.training, self.spec.method)
+            self.learning_rate = self.method.learning_rate(self.facts.shape) if wanted is None else wanted
+        self.describe()
+
+    def describe(self) -> None:
+        """Record what is trained, and on what."""
+        shape, data = self.facts.shape, self.facts.data
+        cost = self.method.cost(shape, self.facts.weight_bytes) if self.method else None
+        self.record.write(
+            Model(
+                name=self.facts.model_name,
+                architecture=shape.architecture,
+                parameters=shape.num_parameters,
+                trainable_parameters=sum(p.numel() for p in self.model.parameters() if p.requires_grad),
+                random_weights=self.facts.random_weights,
+                toy=self.facts.toy,
+                digest=self.facts.model_digest,
+                shape={k: v for k, v in msgspec.to_builtins(shape).items() if k != "linears"},
+                compute_dtype=self.precision.compute,
+                trained_dtype=self.precision.trained,
+                precision_reason=self.precision.reason,
+                attention=str(getattr(self.model.config, "_attn_implementation", "")),
+                device=str(self.device),
+                learning_rate=self.learning_rate,
+                flops_per_token=cost.flops_per_token if cost else None,
+            )
+        )
+        self.record.write(
+            Data(
+                name=data["name"],
+                digest=data["digest"],
+                template=data["template"],
+                num_records=data["num_records"],
+                num_held_out=data["num_held_out"],
+                num_tokens=data["num_tokens"],
+                num_trained_tokens=data["num_trained_tokens"],
+                num_cut=data["num_cut"],
+                num_steps=len(self.steps),
+                loss_on=self.spec.data.train_on,
+            )
+        )
+
+    def train(self) -> None:
+        """Train, timed from device idle to device idle; what the method prepares counts."""
+        assert self.method is not None
+        timer = StepTimer(self.record, self.device, self.precision.loss_scaling)
+        self.record.write(read_load("before"))
+        with self.meter.phase("train"):
+            steps = self.method.prepare(self.model, self.steps)
+            train(
+                self.model, self.method, steps, self.optimizer, self.learning_rate, self.spec.training, timer
+            )
+        self.record.write(read_load("after"))
+
+    def save(self) -> None:
+        """Write what the user keeps: the adapter, or the whole model with its tokenizer."""
+        assert self.method is not None
+        folder = self.folder / SAVED_FOLDER
+        with self.meter.phase("save"):
+            folder.mkdir()
+            self.method.save(self.model, folder)
+            if self.method.saved_kind == "model":
+                self.load_tokenizer().save_pretrained(str(folder))
+        files = {
+            str(file.relative_to(folder)): file.stat().st_size
+            for file in sorted(folder.rglob("*"))
+            if file.is_file()
+        }
+        self.record.write(
+            Saved(kind=self.method.saved_kind, path=SAVED_FOLDER, num_bytes=sum(files.values()), files=files)
+        )
+
+    def load_tokenizer(self) -> Any:
+        """Load the base's tokenizer."""
+        source = ModelSource(
+            name=self.facts.model_name, folder=self.facts.model_folder, config={}, toy=self.facts.toy
+        )
+        return load_tokenizer(self.spec.model, source)
+
+    def evaluate(self) -> None:
+        """Measure the held-out loss; nothing from here on counts as training."""
+        if not self.encoded.held_out:
+            return
+        size = self.spec.training.batch_size
+        held_out = self.encoded.held_out
+        with self.meter.phase("evaluate"):
+            batches = [make_batch(held_out[i : i + size]) for i in range(0, len(held_out), size)]
+            loss, num_tokens = evaluate(self.model, batches)
+        self.record.write(
+            Evaluation(when="after" if self.measured else "before", loss=loss, num_tokens=num_tokens)
+        )
+
+    def answer(self) -> None:
+        """Ask the questions."""
+        if not self.encoded.questions:
+            return
+        with self.meter.phase("answer"):
+            answer_questions(
+                self.model,
+                self.load_tokenizer(),
+                self.encoded.questions,
+                self.encoded.stop_ids,
+                self.spec.answers.max_new_tokens,
+                self.record.write,
+            )
+
+    def finish(self, peak_bytes: dict[str, int]) -> None:
+        """Write the last line."""
+        seconds = self.meter.seconds
+        self.record.write(
+            Finished(
+                train_seconds=seconds.get("train"),
+                total_seconds=sum(seconds.get(name, 0.0) for name in WAITED_FOR),
+                wall_seconds=self.meter.wall_seconds(),
+                peak_bytes=peak_bytes,
+            )
+        )
+
+
+def run(job: RunJob, record: RecordWriter) -> None:
+    """Do all of one run; the record tells how far it came."""
+    this = Run(job, record)
+    record.write(
+        Started(
+            laptime=__version__,
+            run=job.run,
+            method=job.spec.method,
+            round=job.spec.round,
+            role=job.role,
+            spec=msgspec.to_builtins(job.spec),
+        )
+    )
+    quiet_libraries()
+    this.meter.add_phase("import", this.meter.wall_seconds())
+    with this.meter.phase("load"):
+        this.open()
+        this.load()
+    with this.meter.phase("prepare"):
+        this.prepare()
+    if this.measured:
+        this.train()
+        this.save()
+    # Evaluation and answers come after the peak is read: they never count as training's memory.
+    peak_bytes = this.meter.peak_bytes()
+    if this.measured:
+        del this.optimizer
+        gc.collect()
+    this.evaluate()
+    this.answer()
+    this.finish(peak_bytes)
+
+
+def classify(error: BaseException) -> tuple[FailureReason, str]:
+    """Return why a run failed and the line that says so."""
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error):
+        return "out_of_memory", f"out of memory ({line[:160]})"
+    if isinstance(error, NotFiniteError):
+        return "not_finite", line
+    return "error", line[:300] if isinstance(error, UserError) else f"{type(error).__name__}: {line[:300]}"
+
+
+def main() -> None:
+    """Run what the job file says; exit code 1 when the run failed."""
+    job = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=RunJob)
+    record = RecordWriter(Path(job.folder))
+    try:
+        run(job, record)
+    except Exception as error:
+        traceback.print_exc()
+        reason, message = classify(error)
+        step = error.step if isinstance(error, NotFiniteError) else None
+        record.write(
+            Failed(reason=reason, message=message, step=step, peak_bytes=Meter(record, 0).peak_bytes())
+        )
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
