@@ -175,6 +175,8 @@ def read_rates(option: str, text: str) -> float | dict[str, float]:
 def section_values(kind: type[Options], values: Mapping[str, Any]) -> Any:
     """Build one spec from the values that belong to it."""
     names = {field.name for field in msgspec.structs.fields(kind)}
+    if kind is CompareSpec:  # its nested specs have names that options have too
+        names -= {*SECTIONS, "method_options"}
     return build(kind, {name: value for name, value in values.items() if name in names})
 
 

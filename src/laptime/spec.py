@@ -7,6 +7,7 @@ place: the command line, `--config` files, the record and the report are all mad
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -168,7 +169,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     Raises UserError, naming the file, when it is absent, malformed or no mapping.
     """
     path = Path(path)
-    parsers = {".toml": tomllib.loads, ".json": json.loads, ".yaml": yaml.safe_load, ".yml": yaml.safe_load}
+    parsers = {".toml": tomllib.loads, ".json": json.loads, ".yaml": _parse_yaml, ".yml": _parse_yaml}
     if path.suffix.lower() not in parsers:
         raise UserError(f"{path}: a config file ends in .toml, .yaml, .yml or .json")
     try:
@@ -184,6 +185,20 @@ def read_config(path: str | Path) -> dict[str, Any]:
     return {str(key).replace("-", "_"): value for key, value in content.items()}
 
 
+class _YamlLoader(yaml.SafeLoader):
+    """YAML whose numbers are YAML 1.2's: 1e-4 is a number, not text as in YAML 1.1."""
+
+
+_YamlLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def _parse_yaml(text: str) -> Any:
+    """Parse YAML without any tag that makes objects."""
+    return yaml.load(text, Loader=_YamlLoader)
+
+
 def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> Any:
     """Make `kind` from plain values, strictly: a wrong type or bound raises UserError naming the option."""
     known = {spec_field.name for spec_field in msgspec.structs.fields(kind)}
@@ -196,7 +211,26 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
         message, _, where = str(error).partition(" - at `$.")
         option = where.rstrip("`").split("[")[0].split(".")[0]
         shown = f" (got {values[option]!r})" if option in values else ""
-        raise UserError(f"{source}{flag(option)}: {message[0].lower()}{message[1:]}{shown}") from None
+        raise UserError(f"{source}{flag(option)}: {in_plain_words(message)}{shown}") from None
+
+
+PLAIN_WORDS = {
+    "`float | object | null`": "a number, or one for each method",
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`str`": "text",
+    "`bool`": "true or false",
+    "`array`": "a list",
+    "`object`": "a table",
+    " | null": "",
+}
+
+
+def in_plain_words(message: str) -> str:
+    """Return a validation message without the names of types."""
+    for word, plain in PLAIN_WORDS.items():
+        message = message.replace(word, plain).replace(f"{word[:-1]} | null`", plain)
+    return message[0].lower() + message[1:]
 
 
 def flatten(spec: RunSpec | CompareSpec) -> dict[str, Any]:

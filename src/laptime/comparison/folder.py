@@ -17,6 +17,7 @@ from laptime.comparison.plan import INTERRUPTED, Plan, read_plan
 from laptime.errors import UserError
 
 LOCK_FILE = ".lock"
+INPUTS_FOLDER = "inputs"
 
 
 def choose_folder(out: str | None, stem: str) -> Path:
@@ -37,13 +38,8 @@ def claim(folder: Path, spec: dict[str, Any]) -> Plan | None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder}: a file; give a folder")
     if not (folder / PLAN_FILE).exists():
-        held = (
-            sorted(p.name for p in folder.iterdir() if p.name not in {LOCK_FILE, "inputs"})
-            if folder.exists()
-            else []
-        )
-        if held:
-            raise UserError(f"--out {folder}: holds something else ({held[0]}); give a new or empty folder")
+        for name in foreign_files(folder):
+            raise UserError(f"--out {folder}: holds something else ({name}); give a new or empty folder")
         return None
     plan = read_plan(folder)
     changed = sorted(differing_keys(plan.spec, spec))
@@ -53,6 +49,14 @@ def claim(folder: Path, spec: dict[str, Any]) -> Plan | None:
             f"give another folder, or the options it was begun with"
         )
     return plan
+
+
+def foreign_files(folder: Path) -> list[str]:
+    """Return what lies in `folder` besides the traces of a start that got no further than its inputs."""
+    if not folder.exists():
+        return []
+    names = sorted(path.name for path in folder.iterdir())
+    return [name for name in names if not name.startswith(LOCK_FILE) and name != INPUTS_FOLDER]
 
 
 def differing_keys(old: dict[str, Any], new: dict[str, Any]) -> set[str]:

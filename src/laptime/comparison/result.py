@@ -63,7 +63,7 @@ class MethodResult(Struct, kw_only=True):
 
     name: str
     summary: str
-    status: Literal["finished", "partly_failed", "failed"]
+    status: Literal["finished", "partly_failed", "failed", "unfinished"]  # unfinished: no run has ended yet
     rounds: list[int]
     failures: list[Failure]
     train_seconds: float | None

@@ -13,7 +13,7 @@ import msgspec
 
 from laptime import __version__
 from laptime.comparison.collection import collect, collect_single
-from laptime.comparison.folder import claim, locked, set_aside, shell_command
+from laptime.comparison.folder import INPUTS_FOLDER, claim, foreign_files, locked, set_aside, shell_command
 from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
 from laptime.comparison.processes import encode_json
 from laptime.comparison.result import ComparisonResult, write_result
@@ -26,7 +26,6 @@ from laptime.record import AnyEvent, read_record
 from laptime.spec import CompareSpec, RunSpec, flatten
 
 SPEC_FILE = "spec.json"
-INPUTS_FOLDER = "inputs"
 BASE = "base"
 SPARE_DISK_BYTES = 200_000_000  # records, logs, the report
 
@@ -95,7 +94,7 @@ def compare(
     Raises UserError before the first run: a folder that holds something else, too little disk, inputs
     that cannot be encoded.
     """
-    wanted = msgspec.to_builtins(spec)
+    wanted = msgspec.json.decode(msgspec.json.encode(spec))
     claim(folder, wanted)  # before the lock: a refused folder stays untouched
     with locked(folder):
         old_plan = claim(folder, wanted)
@@ -121,7 +120,7 @@ def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listen
 
     Raises UserError before the run starts, as `compare` does.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if foreign_files(folder):
         raise UserError(f"--out {folder}: not empty; give a new folder, so that nothing is overwritten")
     with locked(folder):
         inputs = folder / INPUTS_FOLDER
@@ -224,6 +223,6 @@ def check_disk(spec: CompareSpec, facts: InputFacts, folder: Path, waiting: list
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(
-            f"--out {folder}: needs {needed / 1e9:.1f} GB for what the runs save, {free / 1e9:.1f} GB are free; "
+            f"--out {folder}: the runs save {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
             f"use fewer --rounds or another disk"
         )

@@ -7,7 +7,10 @@ What fails ends as a `failed` line in the record, with its reason; the traceback
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import math
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -39,6 +42,7 @@ from laptime.record import (
     Started,
 )
 from laptime.spec import learning_rate_of
+from laptime.training.energy import EnergyCounter
 from laptime.training.loop import evaluate, train
 from laptime.training.machine import choose_device, describe_machine, describe_processor, read_load
 from laptime.training.meter import Meter, NotFiniteError, StepTimer
@@ -146,11 +150,13 @@ class Run:
         assert self.method is not None
         timer = StepTimer(self.record, self.device, self.precision.loss_scaling)
         self.record.write(read_load("before"))
+        energy = EnergyCounter((self.device.index or 0) if self.device.type == "cuda" else None)
         with self.meter.phase("train"):
             steps = self.method.prepare(self.model, self.steps)
             train(
                 self.model, self.method, steps, self.optimizer, self.learning_rate, self.spec.training, timer
             )
+        self.record.write(energy.finish(self.meter.seconds["train"]))
         self.record.write(read_load("after"))
 
     def save(self) -> None:
@@ -187,6 +193,8 @@ class Run:
         with self.meter.phase("evaluate"):
             batches = [make_batch(held_out[i : i + size]) for i in range(0, len(held_out), size)]
             loss, num_tokens = evaluate(self.model, batches)
+        if not math.isfinite(loss):
+            raise NotFiniteError(len(self.steps), ["of the held-out set"])
         self.record.write(
             Evaluation(when="after" if self.measured else "before", loss=loss, num_tokens=num_tokens)
         )
@@ -261,8 +269,16 @@ def classify(error: BaseException) -> tuple[FailureReason, str]:
     return "error", line[:300] if isinstance(error, UserError) else f"{type(error).__name__}: {line[:300]}"
 
 
+def end_with_parent() -> None:
+    """Ask Linux to end this process when the one that started it dies: nobody would read its record."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+
+
 def main() -> None:
     """Run what the job file says; exit code 1 when the run failed."""
+    end_with_parent()
     job = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=RunJob)
     record = RecordWriter(Path(job.folder))
     try:

@@ -1,0 +1,245 @@
+"""A folder of records to one comparison: reads `plan.json` and `runs/*/record.jsonl`, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from laptime.comparison.answers import BASE, gather_questions
+from laptime.comparison.fairness import find_stated_differences, find_unequal_work
+from laptime.comparison.flags import find_flags, flag_progress
+from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder
+from laptime.comparison.result import ComparisonResult, Failure, Finding, MethodResult, Pair
+from laptime.comparison.rows import MethodRuns, flops_per_token, summarise
+from laptime.comparison.statistics import Ratio, compare_paired
+from laptime.errors import UserError
+from laptime.record import FILE_NAME, RunRecord, read_record
+
+SEEDS_FOR_A_CLAIM = 3  # fewer show nothing about quality beyond these runs
+
+
+class Collected(Struct, kw_only=True):
+    """What a comparison has left on disk so far."""
+
+    folder: Path
+    plan: Plan
+    records: dict[str, RunRecord] = field(default_factory=dict)  # by run, in the order of the plan
+    unreadable: dict[str, Failure] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)  # planned runs that have not ended
+    retried: list[str] = field(default_factory=list)
+
+    @property
+    def described(self) -> list[RunRecord]:
+        """The records that say what all runs share; those of trained runs know most."""
+        return sorted(self.records.values(), key=lambda record: record.started.role == "base")
+
+    def runs_of(self, method: str) -> MethodRuns:
+        """Return what there is of one method, or of the base."""
+        planned = sorted((p for p in self.plan.runs if p.method == method), key=lambda p: p.round)
+        return MethodRuns(
+            name=method,
+            folder=self.folder,
+            summary=self.plan.summaries.get(method, ""),
+            options=self.plan.spec.get("method_options", {}).get(method, {}),
+            records=[self.records[p.run] for p in planned if p.run in self.records],
+            unreadable=[self.unreadable[p.run] for p in planned if p.run in self.unreadable],
+        )
+
+
+def collect(folder: Path) -> ComparisonResult:
+    """Return the comparison in `folder` as far as it has come; raises UserError where there is none.
+
+    Runs that failed, are missing or can't be read become rows, flags and failures, never an error.
+    """
+    return assemble(read_runs(folder, read_plan(folder)))
+
+
+def collect_run(folder: Path) -> MethodResult:
+    """Return the row of the one run in `folder`, which holds a `record.jsonl` of its own."""
+    record = read_record(folder)
+    return summarise(MethodRuns(name=record.started.method, folder=folder, records=[record]))
+
+
+def collect_single(folder: Path) -> ComparisonResult:
+    """Return the one run in `folder` as a comparison of one method in one round."""
+    record = read_record(folder)
+    started = record.started
+    planned = PlannedRun(run=started.run, method=started.method, round=started.round, role=started.role)
+    spec = dict(started.spec)
+    spec["methods"], spec["rounds"] = [spec.pop("method", started.method)], 1
+    spec["method_options"] = {started.method: spec.get("method_options", {})}
+    plan = Plan(laptime=started.laptime, created=started.time, spec=spec, runs=[planned])
+    plan.repeat_command = " ".join(started.command)
+    missing = [] if has_ended(record) else [started.run]
+    return assemble(Collected(folder=folder, plan=plan, records={started.run: record}, missing=missing))
+
+
+def read_measured(folder: Path, result: ComparisonResult) -> list[RunRecord]:
+    """Return the records behind `result` in the order in which they ran, without the base's.
+
+    `folder` is that of the comparison, or of the single run that `collect_single` read.
+    """
+    if (folder / FILE_NAME).is_file():
+        records = [read_record(folder)]
+    else:
+        records = [read_record(run_folder(folder, run)) for run in result.order]
+    return [record for record in records if record.started.role == "measured"]
+
+
+def read_runs(folder: Path, plan: Plan) -> Collected:
+    """Read the records of all planned runs in `folder`."""
+    collected = Collected(folder=folder, plan=plan)
+    for planned in plan.runs:
+        where = run_folder(folder, planned.run)
+        if where.parent.is_dir() and any(where.parent.glob(f"{planned.run}{INTERRUPTED}*")):
+            collected.retried.append(planned.run)
+        if not _has_first_line(where):
+            collected.missing.append(planned.run)
+            continue
+        try:
+            collected.records[planned.run] = record = read_record(where)
+        except UserError as error:
+            failure = Failure(run=planned.run, round=planned.round, reason="error", message=str(error))
+            collected.unreadable[planned.run] = failure
+        else:
+            if not has_ended(record):
+                collected.missing.append(planned.run)
+    return collected
+
+
+def _has_first_line(folder: Path) -> bool:
+    """Say whether the record in `folder` has come as far as one whole line."""
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.readline().endswith(b"\n")
+
+
+def has_ended(record: RunRecord) -> bool:
+    """Say whether a run is over, well or badly."""
+    return record.status != "unfinished"
+
+
+def assemble(collected: Collected) -> ComparisonResult:
+    """Return the comparison of what was collected."""
+    plan, spec = collected.plan, collected.plan.spec
+    base = next((run.method for run in plan.runs if run.role == "base"), None)
+    rows = [collected.runs_of(method) for method in plan.methods]
+    base_runs = collected.runs_of(base) if base else None
+    methods = [summarise(row) for row in rows]
+    unequal = find_unequal_work({row.name: row.finished for row in rows})
+    first = {row.name: row.finished[0] for row in rows if row.finished}
+    base_first = {BASE: base_runs.finished[0]} if base_runs and base_runs.finished else {}
+    return ComparisonResult(
+        laptime=plan.laptime,
+        created=plan.created,
+        complete=not collected.missing,
+        planned_rounds=plan.num_rounds,
+        base=summarise(base_runs) if base_runs else None,
+        methods=methods,
+        pairs=[
+            _compare(one, other, (one.name, other.name) in unequal) for one, other in combinations(rows, 2)
+        ],
+        questions=gather_questions(base_first | first),
+        findings=_find(collected, rows, unequal),
+        order=_order(collected),
+        quality_claim=_claim_quality(methods),
+        model=_describe_model(collected),
+        data=_describe_data(collected),
+        training=spec.get("training", {}),
+        machine=next((r.machine.facts for r in collected.described if r.machine), {}),
+        repeat_command=plan.repeat_command,
+        spec=spec,
+    )
+
+
+def _find(
+    collected: Collected, rows: Sequence[MethodRuns], unequal: dict[tuple[str, str], list[Finding]]
+) -> list[Finding]:
+    """Return all findings, the gravest first."""
+    finished = {row.name: row.finished for row in rows}
+    known = {row.name: record for row in rows for record in (row.finished or row.records)[:1]}
+    return [
+        *(finding for findings in unequal.values() for finding in findings),
+        *find_stated_differences(known),
+        *find_flags(finished),
+        *flag_progress(finished, collected.plan.num_rounds, collected.missing, collected.retried),
+    ]
+
+
+def _compare(one: MethodRuns, other: MethodRuns, unequal: bool) -> Pair:
+    """Return two methods compared over the rounds that both finished."""
+    train = _ratio(one, other, "train_seconds")
+    swapped = train.value is not None and train.value > 1
+    faster, slower = (other, one) if swapped else (one, other)
+    train, total = _ratio(slower, faster, "train_seconds"), _ratio(slower, faster, "total_seconds")
+    if unequal:
+        train = total = Ratio(value=None, interval=None, verdict="unequal_work")
+    flops = [flops_per_token(row) for row in (slower, faster)]
+    return Pair(
+        faster=faster.name,
+        slower=slower.name,
+        num_rounds=len(_shared_rounds(one, other)),
+        train_ratio=train.value,
+        train_interval=train.interval,
+        verdict=train.verdict,
+        total_ratio=total.value,
+        total_interval=total.interval,
+        total_verdict=total.verdict,
+        arithmetic_ratio=flops[0] / flops[1] if flops[0] and flops[1] else None,
+    )
+
+
+def _ratio(above: MethodRuns, below: MethodRuns, seconds: str) -> Ratio:
+    """Return the ratio of the seconds of two methods, paired by the rounds that both finished."""
+    pairs = [
+        (getattr(ours.finished, seconds), getattr(theirs.finished, seconds))
+        for ours, theirs in _shared_rounds(above, below)
+    ]
+    measured = [(ours, theirs) for ours, theirs in pairs if ours is not None and theirs is not None]
+    return compare_paired([ours for ours, _ in measured], [theirs for _, theirs in measured])
+
+
+def _shared_rounds(one: MethodRuns, other: MethodRuns) -> list[tuple[RunRecord, RunRecord]]:
+    """Return the records of the rounds that both methods finished."""
+    theirs = {record.started.round: record for record in other.finished}
+    return [
+        (record, theirs[record.started.round]) for record in one.finished if record.started.round in theirs
+    ]
+
+
+def _order(collected: Collected) -> list[str]:
+    """Return the runs in the order in which they began."""
+    return sorted(collected.records, key=lambda run: collected.records[run].started.time)
+
+
+def _claim_quality(methods: Sequence[MethodResult]) -> Literal["none", "these_runs", "shown"]:
+    """Say how far the held-out losses carry."""
+    rounds = [len(method.held_out_loss_by_round) for method in methods if method.rounds]
+    if not any(rounds):
+        return "none"
+    return "shown" if min(rounds) >= SEEDS_FOR_A_CLAIM else "these_runs"
+
+
+def _describe_model(collected: Collected) -> dict[str, Any]:
+    """Return the base model as a record describes it, else as the user named it."""
+    model = next((r.model for r in collected.described if r.model), None)
+    if model is None:
+        asked = collected.plan.spec.get("model", {})
+        return {"name": asked.get("model", ""), "random_weights": asked.get("random_weights", False)}
+    names = ("name", "architecture", "parameters", "digest", "toy", "random_weights", "shape")
+    return {name: getattr(model, name) for name in names}
+
+
+def _describe_data(collected: Collected) -> dict[str, Any]:
+    """Return the facts of the records trained on; what the plan says goes first."""
+    data = next((r.data for r in collected.described if r.data), None)
+    facts = {k: v for k, v in msgspec.to_builtins(data).items() if k not in ("event", "time")} if data else {}
+    facts.setdefault("name", collected.plan.spec.get("data", {}).get("data", ""))
+    return facts | collected.plan.data

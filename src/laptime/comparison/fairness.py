@@ -1,0 +1,157 @@
+"""What must be equal across the records of a round, and what can't be but must be stated.
+
+Two methods are compared only where their records prove the same work: the same tokens trained in every
+step, the same base, data and options, the same machine and precision of compute. Any difference is named
+and takes the ratio away. Only the learning rate and the precision of what is trained may differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from types import MappingProxyType
+from typing import Any
+
+from laptime.comparison.result import Finding
+from laptime.record import RunRecord
+
+FREE_OPTIONS = {"learning_rate"}  # can't be equal: each method has its own best
+COUNTS_OF_MACHINE = {"cores", "threads", "gpu_count"}
+STATED = {
+    "learning_rate": "The methods train at learning rates of their own",
+    "trained_dtype": "What is trained is kept in precisions of its own",
+}
+
+MethodPair = tuple[str, str]
+
+
+def find_unequal_work(finished: Mapping[str, Sequence[RunRecord]]) -> dict[MethodPair, list[Finding]]:
+    """Return what differs for each pair of methods, compared round by round; equal pairs have no entry.
+
+    `finished` holds the finished records by method. A difference that recurs is named once.
+    """
+    unequal: dict[MethodPair, list[Finding]] = {}
+    for first, second in combinations(finished, 2):
+        others = {record.started.round: record for record in finished[second]}
+        named: dict[tuple[str, str], Finding] = {}
+        for record in finished[first]:
+            if other := others.get(record.started.round):
+                for finding in compare_records(record, other):
+                    named.setdefault((finding.code, str(finding.values.get("option", ""))), finding)
+        if named:
+            unequal[first, second] = list(named.values())
+    return unequal
+
+
+def compare_records(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
+    """Yield every difference in the work of two runs of the same round."""
+    yield from _compare_steps(first, second)
+    yield from _compare_sources(first, second)
+    for option, values in differing_options(first, second).items():
+        shown = join_values(_name_both(first, second, values))
+        where = {"methods": _methods(first, second), "option": option, "values": shown}
+        if option == "compute_dtype":
+            text = f"The precision of compute differs: {shown}."
+            yield Finding(level="unequal", code=option, values=where, text=text)
+        else:
+            text = f"{_methods(first, second)} were trained with a different {option}: {shown}."
+            yield Finding(level="unequal", code="different_training_option", values=where, text=text)
+
+
+def _compare_steps(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
+    """Yield a difference in the number of steps, and the first step whose trained tokens differ."""
+    methods, round_ = _methods(first, second), first.started.round
+    counts = (len(first.steps), len(second.steps))
+    if counts[0] != counts[1]:
+        shown = join_values(_name_both(first, second, counts))
+        text = f"{methods} made different numbers of steps in round {round_}: {shown}."
+        values = {"methods": methods, "round": round_, "values": shown}
+        yield Finding(level="unequal", code="different_steps", values=values, text=text)
+    for ours, theirs in zip(first.steps, second.steps, strict=False):
+        if (ours.digest, ours.trained_tokens) != (theirs.digest, theirs.trained_tokens):
+            place = {"step": ours.step, "round": round_}
+            yield _different_work(
+                methods, "tokens", f"step {ours.step} of round {round_} trains other tokens", place
+            )
+            return
+
+
+def _compare_sources(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
+    """Yield a difference in the data or in the base model."""
+    methods = _methods(first, second)
+    if first.data and second.data and first.data.digest != second.data.digest:
+        yield _different_work(methods, "data", "the records are not the same")
+    if first.model and second.model and first.model.digest != second.model.digest:
+        yield _different_work(methods, "model", "the base models are not the same")
+
+
+def _different_work(
+    methods: str, option: str, what: str, place: Mapping[str, int] = MappingProxyType({})
+) -> Finding:
+    """Return the finding that `what` differs between `methods`; `place` says where it was seen first."""
+    values = {"methods": methods, "option": option, **place}
+    text = f"{methods} did not do the same work: {what}."
+    return Finding(level="unequal", code="different_work", values=values, text=text)
+
+
+def differing_options(first: RunRecord, second: RunRecord) -> dict[str, tuple[Any, Any]]:
+    """Return the options and facts that should be equal and are not, with both values."""
+    ours, theirs = _fixed_facts(first), _fixed_facts(second)
+    names = dict.fromkeys([*ours, *theirs])
+    pairs = {name: (ours.get(name), theirs.get(name)) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _fixed_facts(record: RunRecord) -> dict[str, Any]:
+    """Return all of a run that must not depend on its method."""
+    facts = {k: v for k, v in record.started.spec.get("training", {}).items() if k not in FREE_OPTIONS}
+    facts |= record.started.spec.get("data", {})
+    if record.model:
+        facts |= {name: getattr(record.model, name) for name in ("device", "attention", "compute_dtype")}
+    if record.data:
+        facts |= {"template": record.data.template, "loss_on": record.data.loss_on}
+    if record.machine:
+        facts |= dict(_identity(record.machine.facts, "machine"))
+    return facts
+
+
+def _identity(facts: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """Yield what names a machine: its texts and counts, not what was measured on it."""
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            yield from _identity(value, f"{prefix} {name}")
+        elif isinstance(value, str) or (name in COUNTS_OF_MACHINE and isinstance(value, int)):
+            yield f"{prefix} {name}", value
+
+
+def find_stated_differences(records: Mapping[str, RunRecord]) -> list[Finding]:
+    """Return what differs between methods because it must, from one record of each method."""
+    models = {method: record.model for method, record in records.items() if record.model}
+    findings = []
+    for code, sentence in STATED.items():
+        values = {method: getattr(model, code) for method, model in models.items()}
+        if len(set(values.values())) > 1:
+            shown = join_values(values)
+            values_of = {"methods": ", ".join(values), "values": shown}
+            findings.append(
+                Finding(level="stated", code=code, values=values_of, text=f"{sentence}: {shown}.")
+            )
+    return findings
+
+
+def join_values(values: Mapping[str, Any]) -> str:
+    """Return {"full": 2e-05, "lora": 0.0002} as "full 2e-05, lora 0.0002"."""
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in values.items()
+    )
+
+
+def _methods(first: RunRecord, second: RunRecord) -> str:
+    """Return both methods as they are named in a finding."""
+    return f"{first.started.method}, {second.started.method}"
+
+
+def _name_both(first: RunRecord, second: RunRecord, values: tuple[Any, Any]) -> dict[str, Any]:
+    """Return both values by method."""
+    return dict(zip((first.started.method, second.started.method), values, strict=True))

@@ -1,0 +1,154 @@
+"""What may have disturbed a measurement or weakens what it shows: flagged, never dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean, median
+from typing import Any
+
+from laptime.comparison.result import Finding
+from laptime.comparison.statistics import NOTABLE_CHANGE, drift, spread
+from laptime.record import Load, RunRecord
+
+# A run keeps all cores busy, so the load average over the last minute that the next run finds still holds
+# up to one task a core of it. Only what goes well beyond is the load of others: half as much again.
+LOAD_LIMIT_PER_CORE = 1.5
+
+Finished = Mapping[str, Sequence[RunRecord]]  # finished records by method, in order of rounds
+
+
+def find_flags(finished: Finished) -> list[Finding]:
+    """Return the flags that the finished measured runs raise."""
+    return [
+        *_flag_repeats(finished),
+        *_flag_clock(finished),
+        *(flag for records in finished.values() for record in records for flag in _flag_machine(record)),
+        *_flag_learning(finished),
+        *_flag_answers(finished),
+    ]
+
+
+def flag_progress(
+    finished: Finished, planned_rounds: int, missing: Sequence[str], retried: Sequence[str]
+) -> list[Finding]:
+    """Return the flags of a comparison that is short: one round, runs missing, runs started again."""
+    findings = []
+    if planned_rounds == 1 and any(finished.values()):
+        findings.append(
+            _flag("one_round", "One round only: no interval can be given, and noise can't be told.")
+        )
+    if missing:
+        runs = ", ".join(missing)
+        findings.append(
+            _flag("unfinished", f"The comparison is not complete; still to run: {runs}.", runs=runs)
+        )
+    for run in retried:
+        findings.append(
+            _flag("retried", f"{run} was interrupted and started again from its beginning.", run=run)
+        )
+    return findings
+
+
+def _flag(code: str, text: str, **values: Any) -> Finding:
+    """Return a flag."""
+    return Finding(level="flag", code=code, text=text, values=values)
+
+
+def _flag_repeats(finished: Finished) -> Iterator[Finding]:
+    """Yield methods whose rounds lie far apart, or grew or shrank from round to round."""
+    for method, records in finished.items():
+        seconds = [r.finished.train_seconds for r in records if r.finished and r.finished.train_seconds]
+        if (width := spread(seconds)) >= NOTABLE_CHANGE:
+            percent = _percent(width)
+            text = f"The training times of {method} lie {percent:g} % apart between rounds."
+            yield _flag("spread", text, method=method, percent=percent)
+        if abs(change := drift(seconds)) >= NOTABLE_CHANGE:
+            percent = _percent(change)
+            text = f"The training time of {method} moved steadily: {percent:+g} % from first round to last."
+            yield _flag("drift", text, method=method, percent=percent)
+
+
+def _flag_clock(finished: Finished) -> Iterator[Finding]:
+    """Yield a change of the processor's clock between the first and the last round."""
+    by_round: dict[int, list[float]] = {}
+    for record in (record for records in finished.values() for record in records):
+        by_round.setdefault(record.started.round, []).extend(_clocks(record.loads))
+    clocks = [median(by_round[number]) for number in sorted(by_round) if by_round[number]]
+    if len(clocks) < 2 or clocks[0] <= 0:
+        return
+    change = clocks[-1] / clocks[0] - 1
+    if abs(change) >= NOTABLE_CHANGE:
+        percent = _percent(change)
+        text = f"The clock changed by {percent:+g} % between the first round and the last."
+        yield _flag("clock_drift", text, percent=percent)
+
+
+def _clocks(loads: Sequence[Load]) -> list[float]:
+    """Return the clock after training in MHz; the clock of a machine at rest before it says little."""
+    after = [load.clock_mhz for load in loads if load.when == "after" and load.clock_mhz]
+    return after or [load.clock_mhz for load in loads if load.clock_mhz]
+
+
+def _flag_machine(record: RunRecord) -> Iterator[Finding]:
+    """Yield other load, swapping and throttling during one run."""
+    run = record.started.run
+    loads = [load for load in record.loads if load.load_average is not None and load.cores]
+    busiest = max(loads, key=lambda load: load.load_average or 0.0, default=None)
+    if busiest and (average := busiest.load_average or 0.0) > LOAD_LIMIT_PER_CORE * busiest.cores:
+        text = f"{run}: other programs were running (load {average:.1f} on {busiest.cores} cores)."
+        yield _flag("load", text, run=run, load_average=round(average, 1), cores=busiest.cores)
+    if growth(record.loads, "swapped_pages") > 0:
+        yield _flag("swap", f"{run}: memory was swapped during the run.", run=run)
+    if growth(record.loads, "throttle_count") > 0:
+        yield _flag("throttled", f"{run}: the processor was throttled because of its heat.", run=run)
+
+
+def growth(loads: Sequence[Load], counter: str) -> int:
+    """Return how much a counter since boot grew from before the measured part to after it; 0 if unknown."""
+    values = {load.when: getattr(load, counter) for load in loads}
+    before, after = values.get("before"), values.get("after")
+    return 0 if before is None or after is None else after - before
+
+
+def _flag_learning(finished: Finished) -> Iterator[Finding]:
+    """Yield methods whose training loss did not fall, and fp16 steps that changed nothing."""
+    for method, records in finished.items():
+        if any(not loss_fell(record) for record in records):
+            yield _flag("not_learned", f"The training loss of {method} did not fall.", method=method)
+        if skipped := sum(step.skipped for record in records for step in record.steps):
+            text = f"{method}: {skipped} steps were skipped because a gradient overflowed in fp16."
+            yield _flag("skipped_steps", text, method=method, number=skipped)
+
+
+def loss_fell(record: RunRecord) -> bool:
+    """Say whether the mean loss of the last epoch lies below that of the first (one epoch: its halves).
+
+    True where there are too few steps to tell; False where the loss stopped being a number.
+    """
+    epochs = sorted({step.epoch for step in record.steps})
+    if len(epochs) >= 2:
+        first = [step.loss for step in record.steps if step.epoch == epochs[0]]
+        last = [step.loss for step in record.steps if step.epoch == epochs[-1]]
+    else:
+        half = len(record.steps) // 2
+        first, last = ([step.loss for step in part] for part in (record.steps[:half], record.steps[half:]))
+    if not first or not last:
+        return True
+    numbers = [loss for loss in (*first, *last) if loss is not None]
+    if len(numbers) < len(first) + len(last):
+        return False
+    return fmean(numbers[len(first) :]) < fmean(numbers[: len(first)])
+
+
+def _flag_answers(finished: Finished) -> Iterator[Finding]:
+    """Yield methods whose answers ran into the length limit, counted in the first finished round."""
+    for method, records in finished.items():
+        answers = records[0].answers if records else []
+        if number := sum(answer.stopped == "length" for answer in answers):
+            text = f"{number} of {len(answers)} answers of {method} were cut at the length limit."
+            yield _flag("answer_cut", text, method=method, number=number)
+
+
+def _percent(share: float) -> float:
+    """Return a share in percent with one decimal."""
+    return round(100 * share, 1)

@@ -1,0 +1,87 @@
+"""What a comparison set out to do: `plan.json`, written once before the first run starts.
+
+The plan is how a reader tells a run that is still to come from one that was never meant to be, and how
+`compare` with the same folder goes on where it was. docs/record.md documents it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from laptime.errors import UserError
+from laptime.record import Role
+
+VERSION = 1
+FILE_NAME = "plan.json"
+RUNS_FOLDER = "runs"
+INTERRUPTED = ".interrupted-"  # runs/<run>.interrupted-1 holds an earlier attempt at <run>
+
+
+class PlannedRun(Struct, kw_only=True, frozen=True):
+    """One run of the plan; `run` names its folder. The base has round 0."""
+
+    run: str
+    method: str
+    round: int
+    role: Role = "measured"
+
+
+class Plan(Struct, kw_only=True):
+    """All runs of a comparison in the order in which they are to run, and what they share.
+
+    `spec` is the resolved CompareSpec; `data` holds the facts of the encoded records (name, digest,
+    template, template_reason, counts, encode_seconds); `summaries` one sentence for each method.
+    """
+
+    version: int = VERSION
+    laptime: str
+    created: float  # seconds since 1970
+    spec: dict[str, Any]
+    runs: list[PlannedRun]
+    data: dict[str, Any] = {}
+    summaries: dict[str, str] = {}
+    repeat_command: str = ""
+
+    @property
+    def methods(self) -> list[str]:
+        """The names of the raced methods, in the order that the user gave where the spec holds it."""
+        planned = dict.fromkeys(run.method for run in self.runs if run.role == "measured")
+        asked = [name for name in self.spec.get("methods", []) if name in planned]
+        return list(dict.fromkeys([*asked, *planned]))
+
+    @property
+    def num_rounds(self) -> int:
+        """How often each method is to run."""
+        return max((run.round for run in self.runs if run.role == "measured"), default=0)
+
+
+def run_folder(folder: Path, run: str) -> Path:
+    """Return the folder of `run` in the comparison's `folder`."""
+    return folder / RUNS_FOLDER / run
+
+
+def write_plan(folder: Path, plan: Plan) -> Path:
+    """Write `plan.json` in one move, so that a reader never sees half of it."""
+    path = folder / FILE_NAME
+    aside = path.with_suffix(".json.tmp")
+    aside.write_bytes(msgspec.json.format(msgspec.json.encode(plan), indent=2) + b"\n")
+    aside.replace(path)
+    return path
+
+
+def read_plan(folder: Path) -> Plan:
+    """Read `plan.json` from `folder`; raises UserError when it is absent or of another version."""
+    path = folder / FILE_NAME
+    try:
+        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{folder}: no {FILE_NAME} here; give the folder of a comparison") from None
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{path}: not a plan of this version of laptime ({error})") from None
+    if plan.version != VERSION:
+        raise UserError(f"{path}: plan version {plan.version}; this laptime reads {VERSION}")
+    return plan

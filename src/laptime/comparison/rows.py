@@ -1,0 +1,203 @@
+"""The records of one method to its row of the table: medians over its finished rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+from laptime.comparison import scores
+from laptime.comparison.result import Failure, MethodResult, Score
+from laptime.comparison.statistics import median_by_key, median_of
+from laptime.record import RunRecord, Step
+
+CPU_COUNTER = "vm_hwm"
+CUDA_COUNTER = "cuda_allocated"
+NOT_MEASURED = "not measured"
+
+Status = Literal["finished", "partly_failed", "failed", "unfinished"]
+
+
+class MethodRuns(Struct, kw_only=True):
+    """What lies on disk of one method: its records in order of rounds, and records that can't be read.
+
+    `folder` is the comparison's; what a method saved is named relative to it.
+    """
+
+    name: str
+    folder: Path
+    summary: str = ""
+    options: dict[str, Any] = {}
+    records: list[RunRecord] = field(default_factory=list)
+    unreadable: list[Failure] = field(default_factory=list)
+
+    @property
+    def finished(self) -> list[RunRecord]:
+        """The records of the runs that did all they should."""
+        return [record for record in self.records if record.status == "finished"]
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The runs that failed, each with its reason."""
+        failed = [
+            Failure(
+                run=r.started.run, round=r.started.round, reason=r.failed.reason, message=r.failed.message
+            )
+            for r in self.records
+            if r.failed
+        ]
+        return sorted([*failed, *self.unreadable], key=lambda failure: failure.round)
+
+    @property
+    def status(self) -> Status:
+        """How the method's runs have ended so far."""
+        if self.finished:
+            return "partly_failed" if self.failures else "finished"
+        return "failed" if self.failures else "unfinished"
+
+
+def summarise(runs: MethodRuns) -> MethodResult:
+    """Return the row of one method; figures that no finished run holds are None."""
+    finished = runs.finished
+    return MethodResult(
+        name=runs.name,
+        summary=runs.summary,
+        status=runs.status,
+        rounds=[record.started.round for record in finished],
+        failures=runs.failures,
+        **_times(finished),
+        **_memory(finished),
+        **_model_facts(finished or runs.records),
+        **_saved(finished, runs.folder),
+        **_losses(finished),
+        **_energy(finished),
+        method_options=_method_options(runs),
+        memorisation=_score(finished, "trained"),
+        generalisation=_score(finished, "held_out"),
+    )
+
+
+def _times(finished: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return seconds and throughput."""
+    ends = [record.finished for record in finished if record.finished]
+    train = [end.train_seconds for end in ends if end.train_seconds is not None]
+    total = [end.total_seconds for end in ends]
+    return {
+        "train_seconds": median_of(train),
+        "train_seconds_by_round": train,
+        "total_seconds": median_of(total),
+        "total_seconds_by_round": total,
+        "phase_seconds": median_by_key(record.phase_seconds() for record in finished),
+        "step_part_seconds": median_by_key(step.parts for r in finished for step in r.steps[1:]),
+        "first_step_seconds": median_of(r.steps[0].seconds for r in finished if r.steps),
+        "steady_step_seconds": median_of(_steady_step_seconds(record) for record in finished),
+        "tokens_per_second": median_of(tokens_per_second(record) for record in finished),
+    }
+
+
+def _steady_step_seconds(record: RunRecord) -> float | None:
+    """Return the median seconds of all steps but the first."""
+    return median_of(step.seconds for step in record.steps[1:])
+
+
+def tokens_per_second(record: RunRecord) -> float | None:
+    """Return tokens without padding per second of training, data wait included."""
+    seconds = record.finished.train_seconds if record.finished else None
+    return sum(step.tokens for step in record.steps) / seconds if seconds and record.steps else None
+
+
+def _memory(finished: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return the peak by the counter that fits the device, and every counter."""
+    counters = median_by_key(dict(r.finished.peak_bytes) for r in finished if r.finished)
+    rounded = {name: round(value) for name, value in counters.items()}
+    kind = peak_counter(finished[0]) if finished else CPU_COUNTER
+    return {
+        "peak_bytes": rounded.get(kind),
+        "peak_bytes_kind": kind if kind in rounded else NOT_MEASURED,
+        "peak_bytes_all": rounded,
+    }
+
+
+def peak_counter(record: RunRecord) -> str:
+    """Name the memory counter that counts for the device of a run."""
+    return CUDA_COUNTER if record.model and record.model.device.startswith("cuda") else CPU_COUNTER
+
+
+def _model_facts(records: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return what is trained and in which precision; a failed run may know it too."""
+    model = next((record.model for record in records if record.model), None)
+    names = ["trainable_parameters", "parameters", "learning_rate", "compute_dtype", "trained_dtype"]
+    names += ["precision_reason", "flops_per_token"]
+    return {name: getattr(model, name, None) for name in names} | {
+        "notes": list(model.notes) if model else []
+    }
+
+
+def flops_per_token(runs: MethodRuns) -> float | None:
+    """Return the arithmetic of a method, from any of its records: a run that failed may know it too."""
+    return next((record.model.flops_per_token for record in runs.records if record.model), None)
+
+
+def _saved(finished: Sequence[RunRecord], folder: Path) -> dict[str, Any]:
+    """Return what the user keeps, with paths relative to the comparison's folder."""
+    saved = [(record, record.saved) for record in finished if record.saved]
+    return {
+        "saved_bytes": round(median(event.num_bytes for _, event in saved)) if saved else None,
+        "saved_kind": saved[0][1].kind if saved else None,
+        "saved_paths": [
+            (record.folder / event.path).relative_to(folder).as_posix() for record, event in saved
+        ],
+    }
+
+
+def _losses(finished: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return the losses by step of every round, and their ends."""
+    trained = [record for record in finished if record.steps]
+    held_out = [loss for record in finished if (loss := held_out_loss(record)) is not None]
+    return {
+        "train_losses": [step.loss for step in trained[0].steps] if trained else [],
+        "step_seconds": [step.seconds for step in trained[0].steps] if trained else [],
+        "train_losses_by_round": {r.started.round: [step.loss for step in r.steps] for r in trained},
+        "final_train_loss": median_of(_last_epoch_loss(record.steps) for record in trained),
+        "held_out_loss": median_of(held_out),
+        "held_out_loss_by_round": held_out,
+    }
+
+
+def _last_epoch_loss(steps: Sequence[Step]) -> float | None:
+    """Return the mean loss over the steps of the last epoch; None where one is not a number."""
+    losses = [step.loss for step in steps if step.epoch == steps[-1].epoch]
+    numbers = [loss for loss in losses if loss is not None]
+    return fmean(numbers) if len(numbers) == len(losses) else None
+
+
+def held_out_loss(record: RunRecord) -> float | None:
+    """Return the held-out loss of what a run leaves: after training, or the base's only one."""
+    is_base = record.started.role == "base"
+    losses = [evaluation.loss for evaluation in record.evaluations if is_base or evaluation.when == "after"]
+    return losses[-1] if losses else None
+
+
+def _energy(finished: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return the median energy and its source, or why there is none."""
+    events = [record.energy for record in finished if record.energy]
+    measured = [event for event in events if event.joules is not None]
+    source = next((event.source for event in [*measured, *events]), NOT_MEASURED)
+    return {"energy_joules": median_of(event.joules for event in measured), "energy_source": source}
+
+
+def _method_options(runs: MethodRuns) -> dict[str, Any]:
+    """Return the resolved options of the method from a record, else what the plan holds."""
+    specs = [record.started.spec.get("method_options") for record in runs.finished or runs.records]
+    return next((dict(options) for options in specs if options), runs.options)
+
+
+def _score(finished: Sequence[RunRecord], source: str) -> Score | None:
+    """Return the score of the answers of one source, over all finished rounds."""
+    answers = [answer for record in finished for answer in record.answers if answer.source == source]
+    pairs = [(answer.text, answer.reference) for answer in answers if answer.reference is not None]
+    questions = {answer.question for answer in answers if answer.reference is not None}
+    return scores.score(pairs, len(questions))

@@ -1,0 +1,119 @@
+"""Hands a finished comparison to trackers, each in a process of its own that can't harm it.
+
+Nothing starts before the last measured run is over, and a tracker that fails, hangs or dies costs one
+line and some seconds: neither the results nor the exit code depend on it.
+
+    python -m laptime.trackers.publication NAME FOLDER NETWORK_SECONDS
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from laptime.comparison import plan as plans
+from laptime.comparison import result as results
+from laptime.comparison.collection import collect, collect_single
+from laptime.errors import UserError
+from laptime.trackers.tracker import find_tracker
+
+MODULE = "laptime.trackers.publication"
+WRITING_SECONDS = 60.0  # for what a tracker writes to the disk; only a network gets a shorter deadline
+
+
+def publish(
+    folder: Path,
+    names: tuple[str, ...],
+    deadline_seconds: float = 10.0,
+    writing_seconds: float = WRITING_SECONDS,
+) -> list[str]:
+    """Hand the comparison or the run in `folder` to each tracker; returns lines for the user, never raises.
+
+    A tracker may lose `deadline_seconds` to a network that stays silent, and is ended with its whole
+    process group after `writing_seconds` more.
+    """
+    lines = []
+    for name in names:
+        try:
+            lines += _publish_one(folder, name, deadline_seconds, writing_seconds)
+        except OSError as error:
+            lines.append(f"{name}: could not be started ({error.strerror})")
+    return lines
+
+
+def _publish_one(folder: Path, name: str, deadline_seconds: float, writing_seconds: float) -> list[str]:
+    """Run one tracker in its own session and return what it has to say."""
+    # -P: a file of the present folder named like a library must not be imported in its place.
+    command = [sys.executable, "-P", "-m", MODULE, name, str(folder), str(deadline_seconds)]
+    with tempfile.TemporaryFile() as said:  # no pipe: a grandchild that holds it open would hold us up
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        ended = _wait(process, deadline_seconds + writing_seconds)
+        lines = _read_lines(said)
+        if not ended:
+            limit = deadline_seconds + writing_seconds
+            return [
+                *lines,
+                f"{name}: ended after {limit:g} s; the results in {folder} are complete",
+            ]
+        if process.returncode and not lines:
+            return [f"{name}: failed (exit code {process.returncode}); the results in {folder} are complete"]
+    return lines
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for a tracker and say whether it ended by itself; else end its process group."""
+    try:
+        process.wait(seconds)
+    except BaseException as error:
+        # Its id still names its group: the process has not been waited for.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if isinstance(error, subprocess.TimeoutExpired):
+            return False
+        raise
+    return True
+
+
+def _read_lines(file: IO[bytes]) -> list[str]:
+    """Return the lines of a file that are not empty."""
+    file.seek(0)
+    return [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+
+
+def load_result(folder: Path) -> results.ComparisonResult:
+    """Return the comparison in `folder`, from the records where no `comparison.json` was written yet.
+
+    The folder of a single run gives a comparison of one. Raises UserError when it holds neither.
+    """
+    if (folder / results.FILE_NAME).is_file():
+        return results.read_result(folder)
+    return collect(folder) if (folder / plans.FILE_NAME).is_file() else collect_single(folder)
+
+
+def main(arguments: list[str]) -> int:
+    """Publish in this process; prints the lines for the user, or the one line that says what failed."""
+    name, folder, network_seconds = arguments[0], Path(arguments[1]), float(arguments[2])
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # a library's chatter is no line for the user
+            lines = find_tracker(name).publish(folder, load_result(folder), network_seconds)
+    except UserError as error:
+        lines = [f"{name}: {error}"]
+    except Exception as error:  # whatever a library raises: one line, no traceback
+        what = " ".join(str(error).split()) or "no message"
+        print(f"{name}: failed ({type(error).__name__}: {what}); the results in {folder} are complete")
+        return 1
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,268 @@
+"""A double of the measuring half: writes records of runs that never ran, with invented seconds.
+
+With it the whole way from records to comparison, report and trackers has exact expected output.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
+from laptime.record import (
+    Answer,
+    Data,
+    Energy,
+    Evaluation,
+    Failed,
+    FailureReason,
+    Finished,
+    Load,
+    Machine,
+    Model,
+    Phase,
+    RecordWriter,
+    Saved,
+    Started,
+    Step,
+)
+from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
+
+CREATED = 1_700_000_000.0
+TRAINABLE = {"base": 0, "full": 1_000, "lora": 50}
+FLOPS_PER_TOKEN = {"base": None, "full": 6_000.0, "lora": 4_000.0}
+RATES = {"full": 2e-5, "lora": 2e-4}
+QUESTION, REFERENCE = "RAG가 무엇인가요?", "검색 증강 생성입니다."
+HELD_OUT_QUESTION, HELD_OUT_REFERENCE = "RAG를 설명해 주세요.", "검색한 글로 답을 만드는 방법입니다."
+
+
+def run_name(method: str, round_: int) -> str:
+    """Return the name of a run, as the plan gives it."""
+    return method if method == "base" else f"{method}-r{round_}"
+
+
+def write_scripted_run(
+    folder: Path,
+    method: str,
+    round: int = 1,
+    train_seconds: float = 10.0,
+    losses: Sequence[float | None] = (4.0, 3.0, 2.0, 1.0),
+    *,
+    epochs: int = 2,
+    failed: FailureReason | None = None,
+    unfinished: bool = False,
+    held_out_loss: float | None = 1.5,
+    texts: Sequence[str] = (REFERENCE, HELD_OUT_REFERENCE),
+    stopped: str = "end_of_sequence",
+    other_work_at: int | None = None,
+    training: dict[str, Any] | None = None,
+    load: dict[str, Any] | None = None,
+    load_after: dict[str, Any] | None = None,
+    model: dict[str, Any] | None = None,
+    facts: dict[str, Any] | None = None,
+    method_options: dict[str, Any] | None = None,
+    skipped: int = 0,
+    started: float | None = None,
+) -> Path:
+    """Write the record of one run into `folder` and return the folder.
+
+    The steps share `train_seconds`: the first takes twice as long as each later one. A step trains 8 of
+    20 tokens. `other_work_at` gives the step that trains other tokens; `load`, `load_after`, `model`,
+    `training` and `facts` replace fields of the events.
+    """
+    writer = RecordWriter(folder)
+    clock = started if started is not None else CREATED + 100 * round + TRAINABLE.get(method, 500) / 100
+    spec = RunSpec(
+        method=method,
+        round=round,
+        model=ModelSpec(model="tiny"),
+        training=msgspec.convert({"epochs": epochs, "threads": 2} | (training or {}), TrainingSpec),
+        method_options=method_options or {},
+    )
+    role = "base" if method == "base" else "measured"
+    run = run_name(method, round)
+    events: list[Any] = [
+        Started(
+            laptime="0.1.0", run=run, method=method, round=round, role=role, spec=msgspec.to_builtins(spec)
+        ),
+        Machine(facts=facts or {"cpu": "Test CPU", "cores": 2, "threads": 2, "versions": {"torch": "2"}}),
+        _model(method, model or {}),
+        _data(len(losses) if role == "measured" else 0),
+    ]
+    if role == "measured" and not unfinished:
+        events += [_load("before", load or {}), *_phases(train_seconds)]
+        events += _steps(losses, epochs, train_seconds, round, other_work_at, skipped)
+        events += [_load("after", load_after or load or {})]
+        events += [Energy(joules=train_seconds * 50, source="nvml")]
+    if unfinished:
+        events += _steps(losses[:1], epochs, train_seconds, round, other_work_at, 0)
+    elif failed:
+        events += [Failed(reason=failed, message=f"{failed} at step 2", step=2, peak_bytes={"vm_hwm": 1})]
+    else:
+        events += _ending(method, train_seconds, held_out_loss, texts, stopped)
+    for index, event in enumerate(events):
+        event.time = clock + index
+        writer.write(event)
+    writer.close()
+    return folder
+
+
+def _model(method: str, changes: dict[str, Any]) -> Model:
+    """Return what is trained."""
+    fields: dict[str, Any] = {
+        "name": "tiny",
+        "architecture": "LlamaForCausalLM",
+        "parameters": 1_000,
+        "trainable_parameters": TRAINABLE.get(method, 70),
+        "random_weights": False,
+        "digest": "model-digest",
+        "shape": {"hidden_size": 16},
+        "compute_dtype": "float32",
+        "trained_dtype": "float32",
+        "precision_reason": "this CPU has no native bf16",
+        "attention": "sdpa",
+        "device": "cpu",
+        "learning_rate": RATES.get(method, 1e-4),
+        "flops_per_token": FLOPS_PER_TOKEN.get(method, 3_000.0),
+    }
+    return Model(**(fields | changes))
+
+
+def _data(num_steps: int) -> Data:
+    """Return what it is trained on."""
+    return Data(
+        name="ten", digest="data-digest", template="qa-ko", num_records=2, num_held_out=1,
+        num_tokens=40, num_trained_tokens=16, num_cut=0, num_steps=num_steps,
+    )  # fmt: skip
+
+
+def _load(when: Any, changes: dict[str, Any]) -> Load:
+    """Return a quiet machine but for `changes`."""
+    fields = {"load_average": 2.0, "cores": 2, "swapped_pages": 7, "throttle_count": 0, "clock_mhz": 3000.0}
+    return Load(when=when, **(fields | changes))
+
+
+def _phases(train_seconds: float) -> list[Phase]:
+    """Return the phases of a run: four seconds beside the training."""
+    seconds = {
+        "import": 1.0,
+        "load": 2.0,
+        "prepare": 0.25,
+        "train": train_seconds,
+        "save": 0.75,
+        "evaluate": 3.0,
+    }
+    return [Phase(name=name, seconds=value, peak_bytes={"vm_hwm": 5_000}) for name, value in seconds.items()]
+
+
+def _steps(
+    losses: Sequence[float | None],
+    epochs: int,
+    train_seconds: float,
+    round_: int,
+    other: int | None,
+    skipped: int,
+) -> list[Step]:
+    """Return the steps, whose digests depend on round and step alone but for the step `other`."""
+    steady = train_seconds / (len(losses) + 1)
+    per_epoch = max(1, len(losses) // epochs)
+    return [
+        Step(
+            step=step,
+            epoch=min(epochs, 1 + (step - 1) // per_epoch),
+            loss=loss,
+            learning_rate=1e-4 / step,
+            grad_norm=1.0,
+            seconds=steady * (2 if step == 1 else 1),
+            trained_tokens=8,
+            tokens=20,
+            padded_tokens=24,
+            digest=hashlib.sha256(f"{round_} {step}{' other' * (step == other)}".encode()).hexdigest()[:16],
+            parts={
+                "data": 0.0,
+                "forward": steady * 0.25,
+                "backward": steady * 0.5,
+                "optimizer": steady * 0.25,
+            },
+            skipped=step <= skipped,
+        )
+        for step, loss in enumerate(losses, start=1)
+    ]
+
+
+def _ending(
+    method: str, train_seconds: float, held_out_loss: float | None, texts: Sequence[str], stopped: Any
+) -> list[Any]:
+    """Return what a finished run writes after its training."""
+    size = TRAINABLE.get(method, 70) * 4
+    events: list[Any] = []
+    if method != "base":
+        kind: Any = "model" if method == "full" else "adapter"
+        events += [Saved(kind=kind, path=kind, num_bytes=size, files={f"{kind}.safetensors": size})]
+    if held_out_loss is not None:
+        when: Any = "before" if method == "base" else "after"
+        events += [Evaluation(when=when, loss=held_out_loss, num_tokens=9)]
+    known = [(QUESTION, REFERENCE, "trained"), (HELD_OUT_QUESTION, HELD_OUT_REFERENCE, "held_out")]
+    for (question, reference, source), text in zip(known, texts, strict=False):
+        answer = {"question": question, "reference": reference, "source": source, "text": text}
+        events += [Answer(num_tokens=len(text), stopped=stopped, **answer)]  # type: ignore[arg-type]
+    seconds = None if method == "base" else train_seconds
+    total = (seconds or 0.0) + 4
+    peak = {"vm_hwm": 5_000 + size}
+    return [
+        *events,
+        Finished(train_seconds=seconds, total_seconds=total, wall_seconds=total + 3, peak_bytes=peak),
+    ]
+
+
+def write_scripted_plan(folder: Path, methods: Sequence[str] = ("full", "lora"), rounds: int = 3) -> Plan:
+    """Write the plan of a comparison of `methods` in `rounds` rounds, the base first."""
+    runs = [PlannedRun(run="base", method="base", round=0, role="base")]
+    for number in range(1, rounds + 1):
+        runs += [PlannedRun(run=run_name(method, number), method=method, round=number) for method in methods]
+    spec = CompareSpec(
+        methods=tuple(methods), rounds=rounds, model=ModelSpec(model="tiny"), training=TrainingSpec(epochs=2)
+    )
+    plan = Plan(
+        laptime="0.1.0",
+        created=CREATED,
+        spec=msgspec.to_builtins(spec),
+        runs=runs,
+        data={"name": "ten", "digest": "data-digest", "template": "qa-ko", "encode_seconds": 0.5},
+        summaries={
+            "full": "Trains every weight.",
+            "lora": "Trains low-rank updates.",
+            "base": "The base model.",
+        },
+        repeat_command="laptime compare --model tiny --methods full,lora",
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_plan(folder, plan)
+    return plan
+
+
+def write_scripted_comparison(
+    folder: Path,
+    seconds: dict[str, Sequence[float]],
+    changes: dict[str, dict[str, Any]] | None = None,
+    skip: Sequence[str] = (),
+) -> Path:
+    """Write a plan and the records of every run: `seconds` by method and round, `changes` by run.
+
+    `changes` holds arguments of `write_scripted_run`; runs named in `skip` get no folder.
+    """
+    rounds = max((len(values) for values in seconds.values()), default=0)
+    plan = write_scripted_plan(folder, list(seconds), rounds)
+    for planned in plan.runs:
+        if planned.run in skip:
+            continue
+        arguments: dict[str, Any] = {"texts": ("모릅니다.", "모릅니다."), "held_out_loss": 4.0}
+        if planned.role == "measured":
+            arguments = {"train_seconds": seconds[planned.method][planned.round - 1]}
+        arguments |= (changes or {}).get(planned.run, {})
+        write_scripted_run(run_folder(folder, planned.run), planned.method, planned.round, **arguments)
+    return folder

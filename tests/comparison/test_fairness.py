@@ -1,0 +1,118 @@
+"""Equal work is proven by the records; every difference is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from laptime.comparison.fairness import find_stated_differences, find_unequal_work
+from laptime.comparison.result import Finding
+from laptime.record import RunRecord, read_record
+from tests.comparison.scripted import write_scripted_run
+
+
+def record(folder: Path, method: str, round_: int = 1, **changes: Any) -> RunRecord:
+    """Return the record of a scripted run."""
+    return read_record(write_scripted_run(folder / f"{method}-{round_}", method, round_, **changes))
+
+
+def differences(folder: Path, **changes: Any) -> list[Finding]:
+    """Return how lora with `changes` differs from full without."""
+    finished = {"full": [record(folder, "full")], "lora": [record(folder, "lora", **changes)]}
+    return find_unequal_work(finished).get(("full", "lora"), [])
+
+
+def test_equal_work_has_no_finding(tmp_path: Path) -> None:
+    """Other seconds, losses, rates and precision of what is trained are no other work."""
+    model = {"trained_dtype": "bfloat16", "learning_rate": 1.0, "trainable_parameters": 3}
+    assert differences(tmp_path, train_seconds=3.0, losses=(9.0, 8.0, 7.0, 6.0), model=model) == []
+
+
+def test_other_tokens_are_named_with_step_and_round(tmp_path: Path) -> None:
+    """A step with another digest takes the ratio away."""
+    (finding,) = differences(tmp_path, other_work_at=3)
+    assert (finding.level, finding.code) == ("unequal", "different_work")
+    assert finding.values == {"methods": "full, lora", "option": "tokens", "step": 3, "round": 1}
+    assert finding.text == "full, lora did not do the same work: step 3 of round 1 trains other tokens."
+
+
+def test_other_number_of_steps(tmp_path: Path) -> None:
+    """Fewer steps are less work."""
+    finding = differences(tmp_path, losses=(4.0, 2.0))[0]
+    assert (finding.level, finding.code) == ("unequal", "different_steps")
+    assert finding.values["values"] == "full 4, lora 2"
+
+
+@pytest.mark.parametrize(
+    ("changes", "option", "values"),
+    [
+        ({"training": {"batch_size": 2}}, "batch_size", "full 1, lora 2"),
+        ({"training": {"gradient_accumulation": 4}}, "gradient_accumulation", "full 1, lora 4"),
+        ({"training": {"seed": 7}}, "seed", "full 0, lora 7"),
+        ({"training": {"threads": 1}}, "threads", "full 2, lora 1"),
+        ({"training": {"max_grad_norm": 0.5}}, "max_grad_norm", "full 1, lora 0.5"),
+        ({"model": {"attention": "eager"}}, "attention", "full sdpa, lora eager"),
+        ({"model": {"device": "cuda"}}, "device", "full cpu, lora cuda"),
+        ({"facts": {"cpu": "Other", "cores": 2, "threads": 2, "versions": {"torch": "2"}}}, "machine cpu",
+         "full Test CPU, lora Other"),
+        ({"facts": {"cpu": "Test CPU", "cores": 2, "threads": 2, "versions": {"torch": "1"}}},
+         "machine versions torch", "full 2, lora 1"),
+    ],
+)  # fmt: skip
+def test_other_options(tmp_path: Path, changes: dict[str, Any], option: str, values: str) -> None:
+    """Each option that should be equal is named with both values."""
+    (finding,) = differences(tmp_path, **changes)
+    assert (finding.level, finding.code) == ("unequal", "different_training_option")
+    assert finding.values == {"methods": "full, lora", "option": option, "values": values}
+
+
+def test_other_precision_of_compute_is_unequal(tmp_path: Path) -> None:
+    """bf16 against fp32 is no comparison of methods."""
+    (finding,) = differences(tmp_path, model={"compute_dtype": "bfloat16"})
+    assert (finding.level, finding.code) == ("unequal", "compute_dtype")
+    assert finding.text == "The precision of compute differs: full float32, lora bfloat16."
+
+
+def test_other_base_model(tmp_path: Path) -> None:
+    """The digest of the base's weights must be the same."""
+    (finding,) = differences(tmp_path, model={"digest": "other"})
+    assert (finding.code, finding.values["option"]) == ("different_work", "model")
+
+
+def test_a_difference_in_every_round_is_named_once(tmp_path: Path) -> None:
+    """Rounds are compared with their like; the first place is named."""
+    finished = {
+        "full": [record(tmp_path, "full", number) for number in (1, 2)],
+        "lora": [record(tmp_path, "lora", number, other_work_at=1 + number) for number in (1, 2)],
+    }
+    (finding,) = find_unequal_work(finished)["full", "lora"]
+    assert (finding.values["step"], finding.values["round"]) == (2, 1)
+
+
+def test_only_the_odd_one_out_is_unequal(tmp_path: Path) -> None:
+    """Of three methods, the two that did the same work can still be compared."""
+    finished = {
+        "full": [record(tmp_path, "full")],
+        "lora": [record(tmp_path, "lora")],
+        "top": [record(tmp_path, "top", other_work_at=1)],
+    }
+    assert sorted(find_unequal_work(finished)) == [("full", "top"), ("lora", "top")]
+
+
+def test_what_cannot_be_equal_is_stated(tmp_path: Path) -> None:
+    """Learning rate and the precision of what is trained are printed, not refused."""
+    records = {
+        "full": record(tmp_path, "full"),
+        "lora": record(tmp_path, "lora", model={"trained_dtype": "bfloat16"}),
+    }
+    rate, dtype = find_stated_differences(records)
+    assert (rate.level, rate.code, rate.values["values"]) == (
+        "stated",
+        "learning_rate",
+        "full 2e-05, lora 0.0002",
+    )
+    assert (dtype.level, dtype.code, dtype.values["values"]) == (
+        "stated", "trained_dtype", "full float32, lora bfloat16",
+    )  # fmt: skip

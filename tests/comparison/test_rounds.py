@@ -1,0 +1,269 @@
+"""The whole comparison with a runner of invented seconds: order, resumption, refusals, exact results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from laptime.comparison.plan import PlannedRun, read_plan
+from laptime.comparison.result import read_result
+from laptime.comparison.rounds import check_spec, compare, plan_runs, train_once
+from laptime.errors import UserError
+from laptime.inputs.shape import Shape
+from laptime.job import FACTS_FILE, InputFacts, InputJob, RunJob
+from laptime.record import FILE_NAME, AnyEvent, Failed, RecordWriter, decode_events
+from laptime.spec import CompareSpec, DataSpec, ModelSpec, TrainingSpec, build, flatten, read_config
+from tests.comparison.scripted import write_scripted_run
+
+SECONDS = {"full": [20.0, 22.0, 21.0], "lora": [10.0, 10.5, 10.2], "base": [0.0] * 3}
+SHAPE = Shape(
+    architecture="LlamaForCausalLM",
+    hidden_size=8,
+    num_layers=1,
+    vocabulary_size=10,
+    num_parameters=1000,
+    linears={"model.layers.0.q_proj": (8, 8), "lm_head": (8, 10)},
+    head="lm_head",
+)
+
+
+class ScriptedRunner:
+    """Writes records instead of training; `dies_at` is the run during which the power goes out."""
+
+    def __init__(self, dies_at: str = "", fails: tuple[str, ...] = ()) -> None:
+        self.ran: list[str] = []
+        self.dies_at = dies_at
+        self.fails = fails
+        self.prepared = 0
+
+    def prepare(self, job: InputJob) -> InputFacts:
+        self.prepared += 1
+        facts = InputFacts(
+            model_name="tiny",
+            model_folder="tiny",
+            model_digest="m",
+            toy=False,
+            random_weights=False,
+            weight_bytes=4,
+            shape=SHAPE,
+            data={"name": "ten", "records_digest": "d", "num_records": 2},
+        )
+        folder = Path(job.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FACTS_FILE).write_bytes(msgspec.json.encode(facts))
+        return facts
+
+    def run(self, job: RunJob, on_event: Any) -> None:
+        folder, method, round_ = Path(job.folder), job.spec.method, job.spec.round
+        seconds = SECONDS[method][max(round_, 1) - 1]
+        if job.run == self.dies_at:
+            write_scripted_run(folder, method, round_, seconds, unfinished=True)
+            raise KeyboardInterrupt
+        failed = "out_of_memory" if job.run in self.fails else None
+        write_scripted_run(folder, method, round_, seconds, failed=failed, started=1e9 + len(self.ran))
+        for event in decode_events((folder / FILE_NAME).read_bytes()):
+            on_event(event)
+        self.ran.append(job.run)
+
+
+class Listener:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def planned(self, runs: list[PlannedRun], num_done: int) -> None:
+        self.heard.append(f"planned {len(runs)}, {num_done} done")
+
+    def began(self, planned: PlannedRun) -> None:
+        self.heard.append(f"began {planned.run}")
+
+    def happened(self, event: AnyEvent) -> None:
+        self.last = event
+
+    def ended(self, planned: PlannedRun) -> None:
+        self.heard.append(f"ended {planned.run}")
+
+
+SPEC = CompareSpec(rounds=3, model=ModelSpec(model="tiny"), training=TrainingSpec(seed=1))
+
+
+@pytest.fixture(autouse=True)
+def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the machine's lock out of these tests: they may run beside a real comparison."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+def race(folder: Path, runner: ScriptedRunner, spec: CompareSpec = SPEC, digest: str = "d") -> Any:
+    return compare(spec, folder, runner, Listener(), digest)
+
+
+def test_the_base_goes_first_and_every_round_holds_every_method_once() -> None:
+    runs = plan_runs(CompareSpec(rounds=20))
+    assert runs[0] == PlannedRun(run="base", method="base", round=0, role="base")
+    rounds = [[run.method for run in runs if run.round == number] for number in range(1, 21)]
+    assert all(sorted(order) == ["full", "lora"] for order in rounds)
+    assert ["full", "lora"] in rounds and ["lora", "full"] in rounds, "the order is shuffled"
+    assert runs == plan_runs(CompareSpec(rounds=20)), "by the seed alone"
+
+
+def test_a_comparison_has_exact_results(tmp_path: Path) -> None:
+    runner = ScriptedRunner()
+    result = race(tmp_path / "out", runner)
+    assert runner.ran == [run.run for run in plan_runs(SPEC)]
+    assert result.complete
+    (pair,) = result.pairs
+    assert (pair.faster, pair.slower, pair.num_rounds, pair.verdict) == ("lora", "full", 3, "faster")
+    assert pair.train_ratio == pytest.approx((2.0 * 22 / 10.5 * 21 / 10.2) ** (1 / 3))
+    assert pair.train_interval[0] < pair.train_ratio < pair.train_interval[1]
+    by_name = {method.name: method for method in result.methods}
+    assert by_name["lora"].train_seconds == 10.2
+    assert by_name["full"].train_seconds_by_round == SECONDS["full"]
+    assert read_result(tmp_path / "out") == result
+
+
+def test_an_interrupted_comparison_goes_on_where_it_was(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    order = [run.run for run in plan_runs(SPEC)]
+    first = ScriptedRunner(dies_at=order[3])
+    with pytest.raises(KeyboardInterrupt):
+        race(folder, first)
+    kept = {run: (folder / "runs" / run / FILE_NAME).read_bytes() for run in order[:3]}
+    assert read_result(folder).complete is False
+
+    second = ScriptedRunner()
+    result = race(folder, second)
+    assert second.ran == order[3:], "finished runs do not run again"
+    assert second.prepared == 0, "and the inputs stay"
+    assert {run: (folder / "runs" / run / FILE_NAME).read_bytes() for run in order[:3]} == kept
+    assert (folder / "runs" / f"{order[3]}.interrupted-1" / FILE_NAME).exists(), "nothing is thrown away"
+    assert result.complete
+    assert [finding.code for finding in result.findings if finding.code == "retried"] == ["retried"]
+
+
+def test_a_finished_comparison_runs_nothing_again(tmp_path: Path) -> None:
+    first = race(tmp_path / "out", ScriptedRunner())
+    again = ScriptedRunner()
+    assert race(tmp_path / "out", again) == first
+    assert again.ran == []
+
+
+def test_a_failed_run_stays_as_a_row_and_the_rest_goes_on(tmp_path: Path) -> None:
+    runner = ScriptedRunner(fails=("full-r1", "full-r2", "full-r3"))
+    result = race(tmp_path / "out", runner)
+    assert len(runner.ran) == 7
+    full = next(method for method in result.methods if method.name == "full")
+    assert full.status == "failed"
+    assert [failure.reason for failure in full.failures] == ["out_of_memory"] * 3
+    assert result.pairs[0].train_ratio is None
+
+
+def test_other_options_in_the_same_folder_are_refused_by_name(tmp_path: Path) -> None:
+    race(tmp_path / "out", ScriptedRunner())
+    other = CompareSpec(rounds=2, model=ModelSpec(model="tiny"), training=TrainingSpec(seed=1, epochs=4))
+    with pytest.raises(UserError) as error:
+        race(tmp_path / "out", ScriptedRunner(), other)
+    assert str(error.value) == (
+        f"--out {tmp_path}/out: begun with other options (epochs, rounds); "
+        f"give another folder, or the options it was begun with"
+    )
+
+
+def test_changed_data_are_refused(tmp_path: Path) -> None:
+    race(tmp_path / "out", ScriptedRunner())
+    with pytest.raises(UserError, match="changed since"):
+        race(tmp_path / "out", ScriptedRunner(), digest="another")
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("two years of work")
+    with pytest.raises(UserError) as error:
+        race(tmp_path, ScriptedRunner())
+    assert str(error.value) == (
+        f"--out {tmp_path}: holds something else (thesis.txt); give a new or empty folder"
+    )
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_too_little_disk_is_seen_before_the_first_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1_000_000})())
+    runner = ScriptedRunner()
+    with pytest.raises(UserError) as error:
+        race(tmp_path / "out", runner)
+    assert "the runs save 0.2 GB, 0.0 GB are free" in str(error.value)
+    assert runner.ran == []
+
+
+def test_the_spec_file_repeats_the_comparison(tmp_path: Path) -> None:
+    race(tmp_path / "out", ScriptedRunner())
+    values = read_config(tmp_path / "out" / "spec.json")
+    assert values["rounds"] == 3
+    assert values["model"] == "tiny"
+    assert (
+        build(TrainingSpec, {k: v for k, v in values.items() if hasattr(TrainingSpec(), k)}) == SPEC.training
+    )
+    assert msgspec.json.decode(msgspec.json.encode(flatten(SPEC))) == values
+    plan = read_plan(tmp_path / "out")
+    assert plan.repeat_command == f"laptime compare --config {tmp_path}/out/spec.json --out AGAIN"
+
+
+def test_two_at_once_are_refused_with_the_pid(tmp_path: Path) -> None:
+    class Nested(ScriptedRunner):
+        def run(self, job: RunJob, on_event: Any) -> None:
+            with pytest.raises(UserError, match=r"locked by pid \d+"):
+                race(tmp_path / "out", ScriptedRunner())
+            with pytest.raises(UserError, match=r"this machine: locked by pid \d+"):
+                race(tmp_path / "other", ScriptedRunner())
+            super().run(job, on_event)
+
+    assert race(tmp_path / "out", Nested()).complete
+
+
+def test_a_single_training_keeps_its_record_in_its_folder(tmp_path: Path) -> None:
+    spec = CompareSpec(methods=("lora",), rounds=1, model=ModelSpec(model="tiny"))
+    result = train_once(spec, tmp_path / "run", ScriptedRunner(), Listener())
+    assert (tmp_path / "run" / FILE_NAME).exists()
+    assert [method.name for method in result.methods] == ["lora"]
+    assert result.methods[0].train_seconds == 10.0
+    with pytest.raises(UserError, match="not empty"):
+        train_once(spec, tmp_path / "run", ScriptedRunner(), Listener())
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (CompareSpec(methods=("full", "lorra")), "--methods: no method 'lorra'; did you mean 'lora'?"),
+        (
+            CompareSpec(methods=("full", "full")),
+            "--methods: the same method twice; use --rounds to repeat it",
+        ),
+        (CompareSpec(data=DataSpec(data="nowhere.jsonl")), "--data nowhere.jsonl: no such file or folder"),
+        (CompareSpec(model=ModelSpec(model="./nowhere")), "--model ./nowhere: no such folder"),
+        (
+            CompareSpec(training=TrainingSpec(learning_rate=-1.0)),
+            "--learning-rate: must be above 0 (got -1.0)",
+        ),
+        (
+            CompareSpec(training=TrainingSpec(learning_rate={"lora": 1e-4, "ful": 1.0})),
+            "--methods: no method 'ful'; did you mean 'full'?",
+        ),
+    ],
+)
+def test_mistakes_are_seen_before_anything_runs(spec: CompareSpec, message: str) -> None:
+    with pytest.raises(UserError) as error:
+        check_spec(spec)
+    assert str(error.value).startswith(message)
+
+
+def test_records_are_only_appended_to(tmp_path: Path) -> None:
+    writer = RecordWriter(tmp_path)
+    writer.write(Failed(reason="killed", message="one"))
+    RecordWriter(tmp_path).write(Failed(reason="killed", message="two"))
+    lines = (tmp_path / FILE_NAME).read_text().splitlines()
+    assert [json.loads(line)["message"] for line in lines] == ["one", "two"]

@@ -1,0 +1,71 @@
+"""The order of the work is a pure function, and its digests prove it."""
+
+from __future__ import annotations
+
+import pytest
+
+from laptime.inputs.batches import digest_records, make_batch, make_steps, plan_steps
+from laptime.inputs.encoding import EncodedRecord
+from laptime.spec import TrainingSpec
+
+
+def record(*token_ids: int, prompt: int = 1) -> EncodedRecord:
+    return EncodedRecord(list(token_ids), [i >= prompt for i in range(len(token_ids))], "x:1")
+
+
+def test_every_epoch_holds_every_record_once_in_another_order() -> None:
+    plans = plan_steps(10, TrainingSpec(epochs=3), seed=0)
+    epochs = [[plan.micro_batches[0][0] for plan in plans if plan.epoch == epoch] for epoch in (1, 2, 3)]
+    assert all(sorted(order) == list(range(10)) for order in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+    assert [plan.step for plan in plans] == list(range(1, 31))
+
+
+def test_the_plan_depends_on_the_seed_alone() -> None:
+    training = TrainingSpec(epochs=2)
+    assert plan_steps(10, training, 1) == plan_steps(10, training, 1)
+    assert plan_steps(10, training, 1) != plan_steps(10, training, 2)
+
+
+def test_batches_and_accumulation_share_out_the_records() -> None:
+    plans = plan_steps(7, TrainingSpec(epochs=1, batch_size=2, gradient_accumulation=2), seed=0)
+    assert [[len(micro) for micro in plan.micro_batches] for plan in plans] == [[2, 2], [2, 1]]
+
+
+def test_max_steps_ends_the_plan() -> None:
+    assert len(plan_steps(10, TrainingSpec(epochs=5, max_steps=13), 0)) == 13
+
+
+def test_batches_are_padded_on_the_right_and_padding_carries_no_loss() -> None:
+    batch = make_batch([record(5, 6, 7), record(8, 9, 10, 11, 12, prompt=3)])
+    assert batch.token_ids_BT.tolist() == [[5, 6, 7, 0, 0], [8, 9, 10, 11, 12]]
+    assert batch.attention_mask_BT.tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]
+    assert batch.trained_BT.tolist() == [
+        [False, True, True, False, False],
+        [False, False, False, True, True],
+    ]
+
+
+def test_a_first_token_is_never_trained() -> None:
+    assert not make_batch([record(5, 6, prompt=0)]).trained_BT[0, 0]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [record(1, 2, 4)],
+        [record(1, 2, 3, prompt=2)],
+        [record(1), record(2, 3)],
+        [record(1, 2, 3), record(1, 2, 3)],
+    ],
+)
+def test_digests_tell_tokens_masks_and_borders_apart(other: list[EncodedRecord]) -> None:
+    assert digest_records([record(1, 2, 3)]) != digest_records(other)
+    assert digest_records([record(1, 2, 3)]) == digest_records([record(1, 2, 3)])
+
+
+def test_steps_count_tokens_three_ways() -> None:
+    (step,) = make_steps(
+        [record(1, 2, 3), record(4, 5, 6, 7, 8)], TrainingSpec(epochs=1, batch_size=2), seed=0
+    )
+    assert (step.num_trained_tokens, step.num_tokens, step.num_padded_tokens) == (6, 8, 10)

@@ -1,0 +1,472 @@
+"""Records from files: every shape that is recognised, every mistake with its one line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from laptime.errors import UserError
+from laptime.inputs.formats import Message, Record, RecordSet, read_records
+from laptime.spec import DataSpec
+
+PAIR = b'{"prompt": "a", "completion": "b"}\n'
+
+
+def read(path: Path, **options: str) -> RecordSet:
+    return read_records(DataSpec(data=str(path), **options))
+
+
+def write(folder: Path, name: str, content: bytes | str) -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def turns(
+    *pairs: tuple[str, object], role: str = "role", content: str = "content"
+) -> list[dict[str, object]]:
+    return [{role: name, content: text} for name, text in pairs]
+
+
+def line(**row: object) -> bytes:
+    return (json.dumps(row) + "\n").encode()
+
+
+MALFORMED = [
+    # name, content, the one line
+    ("a.jsonl", b"", "a.jsonl: the file is empty"),
+    ("a.jsonl", b"\xef\xbb\xbf \n", "a.jsonl: the file is empty"),
+    (
+        "a.jsonl",
+        PAIR + b'{"prompt": "\xc7\xd1\xb1\xdb"}',
+        "a.jsonl:2: invalid UTF-8 at byte 13 of the line (0xc7); it reads as CP949: iconv -f CP949 -t UTF-8",
+    ),
+    (
+        "a.jsonl",
+        b'{"prompt": "\xff\xff"}',
+        "a.jsonl:1: invalid UTF-8 at byte 13 of the line (0xff); save the file as UTF-8",
+    ),
+    (
+        "a.jsonl",
+        '{"prompt": 1}'.encode("utf-16"),
+        "a.jsonl: UTF-16 or UTF-32 text; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)",
+    ),
+    (
+        "a.jsonl",
+        PAIR + b'\n{"prompt": "a", "completion": "b"',
+        "a.jsonl:3: truncated JSON: expecting ',' delimiter at column 34",
+    ),
+    (
+        "a.jsonl",
+        PAIR + b'{"prompt": "a", "compl',
+        "a.jsonl:2: truncated JSON: unterminated string starting at column 17",
+    ),
+    (
+        "a.jsonl",
+        b"{'prompt': 'a'}",
+        "a.jsonl:1: malformed JSON at column 2: expecting property name enclosed in double quotes",
+    ),
+    (
+        "a.jsonl",
+        PAIR + b"nonsense\n" + b"more\n",
+        "a.jsonl:2: malformed JSON at column 1: expecting value (and 1 more bad row)",
+    ),
+    (
+        "a.jsonl",
+        b'[\n{"prompt": "a", "completion": "b"}\n]',
+        "a.jsonl:1: a lone '[': expected one JSON object a line (name an array .json) (and 1 more bad row)",
+    ),
+    ("a.jsonl", b'{"prompt": NaN, "completion": "b"}', "a.jsonl:1: NaN is not a JSON value"),
+    ("a.jsonl", b'{"prompt": -Infinity}', "a.jsonl:1: -Infinity is not a JSON value"),
+    (
+        "a.jsonl",
+        rb'{"prompt": "\ud83d", "completion": "b"}',
+        r"a.jsonl:1: lone surrogate \ud83d (half a character)",
+    ),
+    ("a.jsonl", b'{"prompt": "a", "prompt": "b"}', "a.jsonl:1: duplicate key 'prompt'"),
+    ("a.jsonl", PAIR + b"[1, 2]", "a.jsonl:2: expected a JSON object, found an array"),
+    ("a.jsonl", PAIR + b"null", "a.jsonl:2: expected a JSON object, found null"),
+    ("a.jsonl", PAIR + b"{}", "a.jsonl:2: an empty object"),
+    ("a.jsonl", b"[" * 100_000, "a.jsonl:1: malformed JSON: nested too deeply"),
+    ("a.jsonl", line(prompt=1, completion="b"), "a.jsonl:1: 'prompt' is a number, expected text"),
+    ("a.jsonl", line(prompt="a", completion=None), "a.jsonl:1: 'completion' is null, expected text"),
+    ("a.jsonl", line(prompt="a", completion=True), "a.jsonl:1: 'completion' is a boolean, expected text"),
+    ("a.jsonl", line(prompt="", completion="b"), "a.jsonl:1: 'prompt' is empty"),
+    ("a.jsonl", line(prompt="a", completion=""), "a.jsonl:1: 'completion' is empty"),
+    ("a.jsonl", line(question="a", answer=" \n"), "a.jsonl:1: 'answer' is blank"),
+    ("a.jsonl", line(question="a", answers=[]), "a.jsonl:1: 'answers' holds no answer"),
+    ("a.jsonl", line(text=" "), "a.jsonl:1: 'text' is blank"),
+    (
+        "a.jsonl",
+        PAIR + line(question="a", answer="b"),
+        "a.jsonl:2: no 'prompt' in this row (it has question, answer)",
+    ),
+    ("a.jsonl", PAIR + line(prompt="a"), "a.jsonl:2: no 'completion' in this row (it has prompt)"),
+    (
+        "a.jsonl",
+        line(prompt="a", chosen="b"),
+        "a.jsonl: no answer column beside 'prompt' (columns: prompt, chosen);"
+        " name it with --completion-column",
+    ),
+    (
+        "a.jsonl",
+        line(answer="a", topic="b"),
+        "a.jsonl: no question column beside 'answer' (columns: answer, topic); name it with --prompt-column",
+    ),
+    (
+        "a.jsonl",
+        line(input_ids=[1]),
+        "a.jsonl: columns of no known shape (input_ids); name them with --prompt-column"
+        " and --completion-column, --messages-column or --text-column",
+    ),
+    (
+        "a.jsonl",
+        line(question="a", answer="b", response="c"),
+        "a.jsonl: columns response and answer could both be meant; choose with --completion-column",
+    ),
+    ("a.jsonl", line(messages="hello"), "a.jsonl:1: 'messages' is text, expected a list of turns"),
+    ("a.jsonl", line(messages=[]), "a.jsonl:1: 'messages' holds no turn"),
+    (
+        "a.jsonl",
+        line(messages=["hi"]),
+        "a.jsonl:1: turn 1 of 'messages' is text, expected an object with role and content",
+    ),
+    (
+        "a.jsonl",
+        line(messages=[{"role": "user"}]),
+        "a.jsonl:1: turn 1 of 'messages' has the keys role; expected role and content",
+    ),
+    (
+        "a.jsonl",
+        line(messages=turns(("user", "a"), ("asistant", "b"))),
+        "a.jsonl:1: turn 2 of 'messages': unknown role 'asistant'; did you mean 'assistant'?",
+    ),
+    (
+        "a.jsonl",
+        line(messages=turns(("user", "a"))),
+        "a.jsonl:1: 'messages' has no assistant turn: nothing to train on",
+    ),
+    (
+        "a.jsonl",
+        line(messages=turns(("user", "a"), ("assistant", ""))),
+        "a.jsonl:1: turn 2 of 'messages' (assistant) is empty",
+    ),
+    (
+        "a.jsonl",
+        line(messages=turns(("user", 3), ("assistant", "b"))),
+        "a.jsonl:1: turn 1 of 'messages': its content is a number, expected text",
+    ),
+    (
+        "a.jsonl",
+        line(messages=turns(("assistant", "b"))),
+        "a.jsonl:1: turn 1 of 'messages' is the assistant's; expected a user or system turn",
+    ),
+    (
+        "a.jsonl",
+        line(messages=[{"role": "assistant", "content": None, "tool_calls": [1]}]),
+        "a.jsonl:1: turn 1 of 'messages' calls tools, which is not supported; write the call out as text",
+    ),
+    (
+        "a.jsonl",
+        line(messages=[{"role": "user", "content": [{"type": "image"}]}]),
+        "a.jsonl:1: turn 1 of 'messages' holds parts that are not text (images, audio): not supported",
+    ),
+    (
+        "a.json",
+        b'[\n{"prompt": "a",\n "completion": "b"},\n{"prompt" "c"}]',
+        "a.json:4: malformed JSON at column 11: expecting ':' delimiter",
+    ),
+    (
+        "a.json",
+        b'[{"prompt": "a", "completion": "b"}',
+        "a.json:1: truncated JSON: expecting ',' or ']' at column 36",
+    ),
+    (
+        "a.json",
+        b'[{"prompt": "a", "completion": "b"}] x',
+        "a.json:1: malformed JSON at column 38: extra data",
+    ),
+    ("a.json", b"[]", "a.json: no record in it"),
+    ("a.json", b"3", "a.json:1: expected a JSON object, found a number"),
+    ("a.csv", b"prompt,completion\na,b\nc\n", "a.csv:3: 1 cells, but the header names 2 columns"),
+    ("a.csv", b'prompt,completion\na,"b', "a.csv:2: malformed CSV: a quoted cell is never closed"),
+    ("a.csv", b"prompt,prompt\na,b\n", "a.csv:1: duplicate column 'prompt' in the header"),
+    ("a.csv", b"prompt,completion\n", "a.csv: no record in it"),
+    ("a.csv", b'prompt,completion\n"a\nb",c\nd,\n', "a.csv:4: 'completion' is empty"),
+    (
+        "a.docx",
+        b"x",
+        "a.docx: cannot read '.docx' files; expected .jsonl, .ndjson, .json, .csv, .tsv or .parquet",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), MALFORMED)
+def test_malformed_input_is_one_line(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read(write(tmp_path, name, content))
+    assert str(caught.value) == message
+
+
+def test_unreadable_parquet_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^a\.parquet: not a readable Parquet file \([^\n]*\)$"):
+        read(write(tmp_path, "a.parquet", b"not parquet"))
+
+
+SHAPES = [
+    ({"prompt": "a", "completion": "b"}, ("a", "", "b")),
+    ({"prompt": "a", "response": "b"}, ("a", "", "b")),
+    ({"Query": "a", "Response": "b"}, ("a", "", "b")),
+    ({"input": "a", "output": "b", "source": "x"}, ("a", "", "b")),
+    ({"instruction": "a", "input": "c", "output": "b"}, ("a", "c", "b")),
+    ({"instruction": "a", "input": "", "output": "b", "text": "x"}, ("a", "", "b")),
+    ({"instruction": "a", "context": "c", "response": "b", "category": "x"}, ("a", "c", "b")),
+    ({"question": "a", "answer": "b"}, ("a", "", "b")),
+    ({"question": "a", "answers": ["b", "z"]}, ("a", "", "b")),
+    ({"question": "a", "context": "c", "answers": {"text": ["b"], "answer_start": [0]}}, ("a", "c", "b")),
+]
+
+
+@pytest.mark.parametrize(("row", "expected"), SHAPES)
+def test_question_and_answer_shapes(tmp_path: Path, row: dict, expected: tuple[str, str, str]) -> None:
+    record = read(write(tmp_path, "a.jsonl", line(**row))).records[0]
+    assert (record.prompt, record.context, record.completion) == expected
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": turns(("user", "a"), ("assistant", "b"))},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}, *turns(("model", "b"))]},
+        {"conversations": turns(("human", "a"), ("gpt", "b"), role="from", content="value")},
+        {"conversation": turns(("User", "a"), ("bot", "b"), ("user", "trailing"))},
+    ],
+)
+def test_conversation_shapes(tmp_path: Path, row: dict) -> None:
+    found = read(write(tmp_path, "a.jsonl", line(**row)))
+    assert found.records[0].messages == [Message("user", "a"), Message("assistant", "b")]
+
+
+def test_system_column_begins_the_conversation(tmp_path: Path) -> None:
+    row = {"system": "s", "conversations": turns(("human", "a"), ("gpt", "b"), role="from", content="value")}
+    found = read(write(tmp_path, "a.jsonl", line(**row)))
+    assert found.records[0].messages[0] == Message("system", "s")
+    assert found.ignored_columns == []
+
+
+def test_conversational_prompt_and_completion(tmp_path: Path) -> None:
+    prompt = turns(("user", "a"), ("assistant", "old"), ("user", "b"))
+    record = read(
+        write(tmp_path, "a.jsonl", line(prompt=prompt, completion=turns(("assistant", "c"))))
+    ).records[0]
+    assert [message.content for message in record.messages] == ["a", "old", "b", "c"]
+    assert record.num_prompt_messages == 3
+
+
+def test_plain_text(tmp_path: Path) -> None:
+    found = read(write(tmp_path, "a.jsonl", line(text="once", id=3)))
+    assert (found.kind, found.records[0].text, found.ignored_columns) == ("text", "once", ["id"])
+
+
+def test_columns_can_be_mapped(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", line(q="a", a="b", extra="c", text="d"))
+    mapped = read(path, prompt_column="q", completion_column="a", context_column="extra")
+    assert mapped.records == [Record(source="a.jsonl:1", prompt="a", completion="b", context="c")]
+    assert mapped.shape == "questions and answers (question from q, answer from a, further input from extra)"
+    assert read(path, text_column="a").records[0].text == "b"
+    with pytest.raises(
+        UserError, match=r"^--prompt-column Q: a\.jsonl has no such column; known: a, extra, q, text$"
+    ):
+        read(path, prompt_column="Q")
+    with pytest.raises(UserError, match=r"^--completion-column extr: .*did you mean 'extra'\?$"):
+        read(path, completion_column="extr")
+    with pytest.raises(UserError, match=r"--messages-column and --text-column exclude each other"):
+        read(path, messages_column="q", text_column="a")
+
+
+def test_byte_order_mark_carriage_returns_and_blank_lines_change_nothing(tmp_path: Path) -> None:
+    plain = read(write(tmp_path, "a.jsonl", PAIR * 2))
+    odd = read(write(tmp_path, "b.jsonl", b"\xef\xbb\xbf" + PAIR.replace(b"\n", b"\r\n\r\n") * 2))
+    assert odd.digest == plain.digest
+    assert [record.source for record in odd.records] == ["b.jsonl:1", "b.jsonl:3"]
+    csv = b'prompt,completion\n"a\nb",c\n'
+    assert (
+        read(write(tmp_path, "a.csv", csv)).digest
+        == read(write(tmp_path, "b.csv", b"\xef\xbb\xbf" + csv.replace(b"\n", b"\r\n"))).digest
+    )
+
+
+def test_a_line_separator_inside_a_string_ends_no_line(tmp_path: Path) -> None:
+    row = '{"prompt": "a\u2028b\x85c", "completion": "d"}\n'
+    assert read(write(tmp_path, "a.jsonl", row)).records[0].prompt == "a\u2028b\x85c"
+
+
+def test_all_formats_hold_the_same_records(tmp_path: Path) -> None:
+    rows = [{"prompt": f"질문 {i}", "completion": f'답, "{i}"'} for i in range(3)]
+    import pyarrow
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    write(tmp_path, "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    write(tmp_path, "lines.json", "".join(json.dumps(row) + "\n" for row in rows))
+    write(tmp_path, "a.json", json.dumps(rows, indent=1))
+    write(tmp_path, "flat.json", json.dumps(rows))
+    cells = "".join(f'{row["prompt"]},"{row["completion"]}"\n'.replace('"0"', '""0""') for row in rows[:1])
+    found = {
+        name: read(tmp_path / name) for name in ("a.parquet", "a.jsonl", "lines.json", "a.json", "flat.json")
+    }
+    assert len({one.digest for one in found.values()}) == 1
+    assert [one.records[2].source for one in found.values()] == [
+        "a.parquet row 3",
+        "a.jsonl:3",
+        "lines.json:3",
+        "a.json:10",
+        "flat.json record 3",
+    ]
+    csv = read(write(tmp_path, "a.csv", "prompt,completion\n" + cells)).records[0]
+    assert (csv.prompt, csv.completion, csv.source) == ("질문 0", '답, "0"', "a.csv:2")
+
+
+def test_csv_may_hold_semicolons_and_conversations(tmp_path: Path) -> None:
+    found = read(write(tmp_path, "a.csv", "question;answer\na,b;c\n"))
+    assert (found.records[0].prompt, found.records[0].completion) == ("a,b", "c")
+    cell = json.dumps(turns(("user", "a"), ("assistant", "b"))).replace('"', '""')
+    assert len(read(write(tmp_path, "b.csv", f'messages\n"{cell}"\n')).records[0].messages) == 2
+
+
+def test_a_folder_gives_the_files_of_its_split(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in (
+        "data/train-00000.jsonl",
+        "data/train-00001.jsonl",
+        "data/test-00000.jsonl",
+        "dataset_info.json",
+    ):
+        write(tmp_path, name, line(prompt=name, completion="b"))
+    assert [r.prompt for r in read(tmp_path).records] == ["data/train-00000.jsonl", "data/train-00001.jsonl"]
+    assert [r.prompt for r in read(tmp_path, split="test").records] == ["data/test-00000.jsonl"]
+    with pytest.raises(UserError, match=r"no data file for --split dev in this folder; its data files: "):
+        read(tmp_path, split="dev")
+
+
+def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
+    path = write(tmp_path, "train.jsonl", PAIR)
+    missing = tmp_path / "trian.jsonl"
+    with pytest.raises(UserError) as caught:
+        read(missing)
+    assert str(caught.value) == f"--data {missing}: no such file or folder; did you mean 'train.jsonl'?"
+    with pytest.raises(UserError, match=r"no such file or folder \(nor a folder nowhere\)$"):
+        read(Path("nowhere/train.jsonl"))
+    with pytest.raises(UserError, match=r"^--held-out .*did you mean 'train.jsonl'"):
+        read(path, held_out=str(missing))
+
+
+def test_held_out_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "train.jsonl", PAIR + line(prompt="c", completion="d"))
+    other = write(tmp_path, "test.jsonl", PAIR)
+    found = read(path, held_out=str(other))
+    assert [record.source for record in found.held_out] == ["test.jsonl:1"]
+    assert found.notes == ["1 of 1 held-out records have a question that is also trained on"]
+    chat = write(tmp_path, "chat.jsonl", line(messages=turns(("user", "a"), ("assistant", "b"))))
+    with pytest.raises(UserError, match=r"holds conversations, the data to train on pairs$"):
+        read(path, held_out=str(chat))
+
+
+def test_held_out_fraction_is_a_seeded_split(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", b"".join(line(prompt=str(i), completion="b") for i in range(20)))
+    spec = DataSpec(data=str(path), held_out="0.2")
+    found, again, other = read_records(spec, seed=1), read_records(spec, seed=1), read_records(spec, seed=2)
+    assert (len(found.records), len(found.held_out)) == (16, 4)
+    assert found == again
+    assert found.held_out != other.held_out
+    for side in (found.records, found.held_out):
+        assert [int(record.prompt or "") for record in side] == sorted(
+            int(record.prompt or "") for record in side
+        )
+    assert len(read(path, held_out="0.99").records) == 1
+    assert len(read(path, held_out="0.001").held_out) == 1
+
+
+@pytest.mark.parametrize(
+    ("fraction", "message"),
+    [
+        ("1.5", "--held-out 1.5: a fraction lies between 0 and 1 (0.1)"),
+        ("0", "--held-out 0: a fraction lies between 0 and 1 (0.1)"),
+        ("nan", "--held-out nan: a fraction lies between 0 and 1 (0.1)"),
+        ("10%", "--held-out 10%: give a fraction between 0 and 1 (0.1), or a file"),
+        ("0.5", "--held-out 0.5: one record cannot be split; give a file"),
+    ],
+)
+def test_held_out_fraction_errors(tmp_path: Path, fraction: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read(write(tmp_path, "a.jsonl", PAIR), held_out=fraction)
+    assert str(caught.value) == message
+
+
+def test_builtin_records_come_with_their_held_out_questions() -> None:
+    found = read_records(DataSpec())
+    assert (len(found.records), found.records[0].source) == (10, "ten_records.jsonl:1")
+    assert found.held_out and found.held_out_name == "held_out.jsonl"
+
+
+def test_digest_follows_the_records_and_not_their_place(tmp_path: Path) -> None:
+    first = read(write(tmp_path, "a.jsonl", PAIR))
+    assert first.digest == read(write(tmp_path, "b.jsonl", b"\n" + PAIR)).digest
+    assert first.digest != read(write(tmp_path, "c.jsonl", line(prompt="ab", completion=" b"))).digest
+
+
+def test_reading_imports_nothing_heavy(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", PAIR)
+    code = (
+        "import sys; from laptime.inputs.formats import read_records; from laptime.spec import DataSpec\n"
+        f"read_records(DataSpec(data={str(path)!r}))\n"
+        "heavy = {'torch', 'transformers', 'pyarrow', 'huggingface_hub'}\n"
+        "print({m.split('.')[0] for m in sys.modules} & heavy)"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+    )
+
+
+FIXTURES = {
+    "axolotl/alpaca_alpaca.json": 2,
+    "axolotl/conversation.json": 1,
+    "axolotl/conversation.missingturns.json": "turn 2 of 'conversations' (assistant) is empty",
+    "axolotl/conversation.tokenized.json": "columns of no known shape (input_ids, attention_mask, labels)",
+    "axolotl/conversation.tokenized_llama2chat.json": "columns of no known shape (input_ids",
+    "litgpt/alpaca.json": 23,
+    "litgpt/dolly.json": 12,
+    "litgpt/longform_train.json": 17,
+    "litgpt/longform_val.json": 9,
+    "torchtitan/sft_test_data.json": 10,
+    "torchtune/alpaca_tiny.json": 100,
+    "torchtune/chat_tiny.json": 1,
+    "torchtune/hh_rlhf_tiny.json": "columns of no known shape (chosen, rejected)",
+    "torchtune/instruct_tiny.json": 2,
+    "torchtune/stack_exchange_paired_tiny.json": "no answer column beside 'question'",
+    "torchtune/vqa_tiny.json": 1,
+    "unsloth/canary_dataset.jsonl": 6,
+    "unsloth/train_canary.jsonl": 16,
+}
+
+
+def test_the_data_of_other_projects(shared_data: Path) -> None:
+    folder = shared_data / "fixtures"
+    assert {str(file.relative_to(folder)) for file in folder.rglob("*.json*")} == set(FIXTURES)
+    for name, expected in FIXTURES.items():
+        if isinstance(expected, int):
+            assert len(read(folder / name).records) == expected, name
+        else:
+            with pytest.raises(UserError) as caught:
+                read(folder / name)
+            assert expected in str(caught.value), name
+
+
+def test_real_data_sets(shared_data: Path) -> None:
+    folder = shared_data / "datasets"
+    assert len(read(folder / "ko_alpaca_1040.json").records) == 1040
+    assert len(read(folder / "gsm8k_1000.jsonl").records) == 1000

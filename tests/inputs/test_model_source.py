@@ -1,0 +1,124 @@
+"""What can be seen to be wrong with a model before it is loaded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from laptime.errors import UserError
+from laptime.inputs.model_source import digest_model, locate_model
+from laptime.spec import ModelSpec
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    (folder / "model.safetensors").write_bytes(b"weights")
+    return folder
+
+
+def message(folder: str | Path, **options: object) -> str:
+    with pytest.raises(UserError) as error:
+        locate_model(ModelSpec(model=str(folder), **options))  # type: ignore[arg-type]
+    return str(error.value)
+
+
+def test_a_whole_folder_is_found(model_folder: Path) -> None:
+    source = locate_model(ModelSpec(model=str(model_folder)))
+    assert (source.folder, source.toy) == (str(model_folder), False)
+
+
+def test_absent_folders_and_files_are_refused(tmp_path: Path) -> None:
+    assert message("./nowhere") == "--model ./nowhere: no such folder"
+    file = tmp_path / "model.gguf"
+    file.write_text("")
+    assert message(file) == f"--model {file}: a file; give the folder that holds config.json"
+    assert message(tmp_path) == f"--model {tmp_path}: no config.json in this folder"
+
+
+def test_an_adapter_is_not_a_base(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    assert message(tmp_path) == f"--model {tmp_path}: an adapter; give its base model instead"
+
+
+def test_a_broken_config_is_named(model_folder: Path) -> None:
+    (model_folder / "config.json").write_text("{")
+    assert message(model_folder).startswith(f"{model_folder}/config.json: Expecting property name")
+    (model_folder / "config.json").write_text("{}")
+    assert (
+        message(model_folder)
+        == f"{model_folder}/config.json: no model_type in it; is this a transformers model?"
+    )
+
+
+def test_code_of_others_needs_the_flag(model_folder: Path) -> None:
+    (model_folder / "config.json").write_text('{"model_type": "x", "auto_map": {"AutoConfig": "x.X"}}')
+    assert "then add --trust-remote-code" in message(model_folder)
+    locate_model(ModelSpec(model=str(model_folder), trust_remote_code=True))
+
+
+def test_weights_must_be_safetensors_and_whole(model_folder: Path) -> None:
+    (model_folder / "model.safetensors").unlink()
+    assert message(model_folder).endswith("no weights; or --random-weights, for speed alone")
+    (model_folder / "pytorch_model.bin").write_bytes(b"")
+    assert "only pickled weights (pytorch_model.bin)" in message(model_folder)
+    locate_model(ModelSpec(model=str(model_folder), random_weights=True))
+    index = model_folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"w": "part-1.safetensors"}}))
+    assert message(model_folder).endswith(
+        "part-1.safetensors: missing, though model.safetensors.index.json names it"
+    )
+    index.write_text(json.dumps({"weight_map": {"w": "../../secret.safetensors"}}))
+    assert message(model_folder) == f"{index}: '../../secret.safetensors' leaves the folder"
+
+
+def test_an_unreachable_hub_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import huggingface_hub.constants as constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    assert message("meta-llama/Llama-3.2-1B") == (
+        "--model meta-llama/Llama-3.2-1B: no local folder, not in the cache, and the hub cannot be reached; "
+        "give the path of a local copy"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error_name", "expected"),
+    [
+        (
+            "GatedRepoError",
+            "--model org/name: gated; accept its licence at https://huggingface.co/org/name, "
+            "then `hf auth login` (or set HF_TOKEN)",
+        ),
+        (
+            "RepositoryNotFoundError",
+            "--model org/name: not on the hub, or private (then `hf auth login`); no local folder of that name either",
+        ),
+    ],
+)
+def test_hub_errors_say_what_to_do(monkeypatch: pytest.MonkeyPatch, error_name: str, expected: str) -> None:
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    kind = getattr(errors, error_name)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise kind.__new__(kind)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+    assert message("org/name") == expected
+
+
+def test_the_digest_covers_config_and_weights(model_folder: Path) -> None:
+    def digest(random_weights: bool = False) -> str:
+        return digest_model(locate_model(ModelSpec(model=str(model_folder))), random_weights)
+
+    first, first_random = digest(), digest(random_weights=True)
+    (model_folder / "model.safetensors").write_bytes(b"other weights")
+    assert digest() != first
+    assert digest(random_weights=True) == first_random

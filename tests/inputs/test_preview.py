@@ -1,0 +1,97 @@
+"""What `laptime data` prints, at 80 columns, with colours and without."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from laptime.inputs.encoding import EncodedData, encode
+from laptime.inputs.preview import make_pieces, print_preview, visible
+from laptime.inputs.records import Record, RecordSet
+from laptime.spec import AnswerSpec, DataSpec
+from tests.inputs.tokenizers_made import make_tokenizer
+
+TOKENIZER = make_tokenizer()
+
+
+def made(completion: str = "서울입니다.", number: int = 1) -> EncodedData:
+    records = [
+        Record(source=f"train.jsonl:{i + 1}", prompt="수도는?", completion=completion) for i in range(number)
+    ]
+    records_read = RecordSet(name="train.jsonl", shape="questions and answers", records=records)
+    return encode(records_read, TOKENIZER, DataSpec(), AnswerSpec(), None)
+
+
+def printed(data: EncodedData, colours: bool = False, **options: object) -> str:
+    console = Console(
+        file=io.StringIO(), width=80, force_terminal=colours, color_system="standard" if colours else None
+    )
+    print_preview(data, TOKENIZER, console, **options)  # type: ignore[arg-type]
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_syllables_split_over_tokens_are_put_together() -> None:
+    pieces = list(make_pieces(made().records[0], TOKENIZER))
+    assert [piece.text for piece in pieces if piece.trained] == ["서", "울", "입", "니", "다", ".", "</s>"]
+    assert [piece.num_tokens for piece in pieces if piece.trained] == [3, 3, 3, 3, 3, 1, 1]
+    assert "\ufffd" not in "".join(piece.text for piece in pieces)
+
+
+def test_plain_output_marks_what_is_trained() -> None:
+    expected = """\
+data      train.jsonl: 2 records, questions and answers
+held out  none, so nothing is claimed about quality; --held-out FILE or 0.1 sets
+          some apart
+template  qa-ko (no chat template in the tokenizer, and the prompts are Korean)
+trained   34 of 118 tokens (29%): answers with their end
+lengths   59/59/59 tokens a record, 17/17/17 trained (min/median/max); limit
+          2048, none cut
+questions 2 also trained on (memorisation)
+
+⟦trained⟧, the rest is context; ↵ line break
+
+train.jsonl:1  59 tokens, 17 trained
+<s>### 질문:↵
+수도는?↵
+↵
+### 답변:↵
+⟦서울입니다.</s>⟧
+
+... and 1 more record
+"""
+    assert [row.rstrip() for row in printed(made(number=2), limit=1).splitlines()] == expected.splitlines()
+
+
+def test_colours_mark_it_on_a_terminal() -> None:
+    shown = printed(made(), colours=True)
+    assert "⟦" not in shown
+    assert "\x1b[1;32m서" in shown and "\x1b[1;35m</s>" in shown
+
+
+def test_tokens_can_be_set_apart() -> None:
+    assert "⟦서·울·입·니·다·.·</s>⟧" in printed(made(), tokens=True)
+
+
+@pytest.mark.parametrize("length", [10, 100, 1000])
+def test_nothing_is_wider_than_the_terminal(length: int) -> None:
+    shown = printed(made("긴 답변입니다. " * length))
+    assert max(cell_len(row) for row in shown.splitlines()) <= 80
+    assert ("tokens ...]" in shown) == (length > 70)
+
+
+def test_data_cannot_steer_the_terminal() -> None:
+    shown = printed(made("a\x1b[31mred\u202ebackwards\x07[bold]markup[/bold]"), colours=True)
+    assert "\x1b[31m" not in shown and "\u202e" not in shown and "\x07" not in shown
+    assert "[bold]markup[/bold]" in "".join(shown.split("\x1b[0m\x1b[1;32m"))
+    assert visible("\x1b\u202e가\n") == "\\u001b\\u202e가\n"
+
+
+def test_cut_records_say_so() -> None:
+    records = RecordSet(name="d", shape="s", records=[Record(source="d:1", prompt="a", completion="b" * 90)])
+    data = encode(records, TOKENIZER, DataSpec(max_length=60), AnswerSpec(), None)
+    shown = printed(data)
+    assert f"{data.records[0].cut} tokens cut off its end" in shown
+    assert "note      1 of 1 records cut to --max-length 60" in shown

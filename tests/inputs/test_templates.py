@@ -1,0 +1,91 @@
+"""Templates: which is taken, what it writes, which mistakes are answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from laptime.errors import UserError
+from laptime.inputs.records import Message, Record, RecordSet
+from laptime.inputs.templates import check_template, choose_template, make_template
+
+
+def records(*made: Record) -> RecordSet:
+    return RecordSet(name="d", shape="", records=list(made))
+
+
+def pair(prompt: str, context: str = "") -> Record:
+    return Record(source="d:1", prompt=prompt, completion="답", context=context)
+
+
+def conversation(*roles: str) -> Record:
+    return Record(source="d:7", messages=[Message(role, "x") for role in roles])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("qa-kr", "--template qa-kr: no such template; did you mean 'qa-ko'?"),
+        ("{prompt}", "--template: a template string holds {completion} exactly once"),
+        ("{completion}", "--template: a template string holds {prompt} exactly once"),
+        (
+            "{prompt} {completion}</s>",
+            "--template: a template string ends with {completion}; the end of sequence is added to it",
+        ),
+        ("{promt} {completion}", "--template: unknown field {promt}; did you mean 'prompt'?"),
+    ],
+)
+def test_a_bad_template_is_one_line(name: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        check_template(name)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("record", "has_chat", "expected"),
+    [
+        (pair("수도는 어디인가요? (Seoul)"), False, "qa-ko"),
+        (pair("What is the capital of 대한민국?"), False, "qa-en"),
+        (pair("수도는?"), True, "chat"),
+        (pair("### 질문: 수도는?\n### 답변: "), False, "plain"),
+        (pair("Question: why?\nAnswer:"), False, "plain"),
+        (conversation("user", "assistant"), True, "chat"),
+        (Record(source="d:1", text="x"), True, "plain"),
+    ],
+)
+def test_auto_takes_what_fits(record: Record, has_chat: bool, expected: str) -> None:
+    assert choose_template("auto", records(record), has_chat).name == expected
+
+
+def test_fill_puts_texts_in_as_they_are() -> None:
+    template = make_template("Q: {prompt}\\n{context}\\nA: {completion}", False)
+    assert (
+        template.fill("{context}{completion} \\n", "{prompt}")
+        == "Q: {context}{completion} \\n\n{prompt}\nA: "
+    )
+
+
+def test_context_goes_where_the_template_has_room() -> None:
+    assert make_template("qa-en", False).fill("q", "c") == "### Question:\nq\n\nc\n\n### Answer:\n"
+    assert "### Input:\nc\n\n### Response:\n" in make_template("alpaca", False).fill("q", "c")
+    assert "### Input" not in make_template("alpaca", False).fill("q")
+    assert make_template("plain", False).fill("q") == "q"
+
+
+def test_conversations_without_a_chat_template() -> None:
+    single, many = conversation("user", "assistant"), conversation("user", "assistant", "user", "assistant")
+    with pytest.raises(
+        UserError, match=r"^--template: the data holds conversations and this tokenizer has no"
+    ):
+        choose_template("auto", records(single), False)
+    with pytest.raises(UserError, match=r"^--template chat: this tokenizer has no chat template"):
+        choose_template("chat", records(single), False)
+    assert choose_template("qa-en", records(single), False).name == "qa-en"
+    with pytest.raises(
+        UserError, match=r"^d:7: a conversation of 4 turns; --template qa-en holds one question"
+    ):
+        choose_template("qa-en", records(many), False)
+
+
+def test_plain_text_takes_no_template() -> None:
+    with pytest.raises(UserError, match="the data is plain text, which takes no template"):
+        choose_template("qa-en", records(Record(source="d:1", text="x")), False)

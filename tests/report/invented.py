@@ -1,0 +1,411 @@
+"""Comparisons with invented figures, one for each situation that a report must be able to show."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+
+from laptime.comparison.result import (
+    ComparisonResult,
+    Failure,
+    Finding,
+    MethodAnswer,
+    MethodResult,
+    Pair,
+    QuestionAnswers,
+    Score,
+)
+
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=alert(1)> **bold** [link](http://evil.example) | `code` "
+    "{{ 7*7 }} \u202eesrever\u202c \x00\x1b[31mred " + "W" * 300
+)
+PHASES = {"import": 3.1, "load": 1.2, "prepare": 0.3, "warm_up": 0.4, "save": 0.2, "evaluate": 1.0}
+
+
+def make_method(name: str = "lora", seconds: float = 9.3, rounds: int = 3, **changes: Any) -> MethodResult:
+    """Return a finished method that trained for about `seconds` in each round."""
+    full = name == "full"
+    train = [seconds * (1 + 0.02 * number) for number in (0, -1, 1, 2, -2)[:rounds]]
+    total = [value + (6.4 if full else 5.2) for value in train]
+    steps = 50
+    step = seconds / steps
+    rate = 0.09 if full else 0.07
+    losses: list[float | None] = [4.1 * math.exp(-rate * n) + 0.08 + 0.12 * (n % 3) for n in range(steps)]
+    phases = {**PHASES, "train": seconds, "save": 1.4 if full else 0.2}
+    values: dict[str, Any] = {
+        "name": name,
+        "summary": "trains every weight" if full else "trains low-rank adapters",
+        "status": "finished",
+        "rounds": list(range(1, rounds + 1)),
+        "failures": [],
+        "train_seconds": seconds,
+        "train_seconds_by_round": train,
+        "total_seconds": sum(total) / len(total),
+        "total_seconds_by_round": total,
+        "phase_seconds": {
+            key: phases[key] for key in ("import", "load", "prepare", "warm_up", "train", "save")
+        },
+        "step_part_seconds": {
+            "data": 0.001,
+            "forward": 0.3 * step,
+            "backward": 0.42 * step if full else 0.6 * step,
+            "optimizer": 0.27 * step if full else 0.02 * step,
+        },
+        "first_step_seconds": 2.2 * step,
+        "steady_step_seconds": 0.98 * step,
+        "tokens_per_second": 14_200 / seconds,
+        "peak_bytes": 9_810_000_000 if full else 3_070_000_000,
+        "peak_bytes_kind": "vm_hwm",
+        "peak_bytes_all": {"vm_hwm": 9_810_000_000 if full else 3_070_000_000},
+        "trainable_parameters": 1_235_814_400 if full else 11_272_192,
+        "parameters": 1_235_814_400 if full else 1_247_086_592,
+        "saved_bytes": 2_471_645_608 if full else 45_118_424,
+        "saved_kind": "model" if full else "adapter",
+        "saved_paths": [f"runs/{name}-{number}/saved" for number in range(1, rounds + 1)],
+        "learning_rate": 2e-5 if full else 2e-4,
+        "compute_dtype": "bfloat16",
+        "trained_dtype": "float32",
+        "precision_reason": "bf16 is native here (avx512_bf16)",
+        "flops_per_token": 7.53e9 if full else 5.11e9,
+        "method_options": {} if full else {"rank": 16, "alpha": 32, "dropout": 0.0},
+        "train_losses": losses,
+        "step_seconds": [2.2 * step] + [0.98 * step] * (steps - 1),
+        "train_losses_by_round": dict.fromkeys(range(1, rounds + 1), losses),
+        "final_train_loss": 0.112 if full else 0.148,
+        "held_out_loss": 1.934 if full else 1.871,
+        "held_out_loss_by_round": [
+            (1.934 if full else 1.871) + 0.02 * number for number in (0, -1, 1, 2, -2)[:rounds]
+        ],
+        "energy_joules": None,
+        "energy_source": "not measured",
+        "memorisation": Score(chrf=98.1, exact_match=90.0, num_questions=10),
+        "generalisation": Score(chrf=61.7 if full else 63.2, exact_match=0.0, num_questions=3),
+    }
+    return MethodResult(**(values | changes))
+
+
+def make_failed(
+    name: str, reason: str = "out_of_memory", message: str = "CUDA ran out of memory"
+) -> MethodResult:
+    """Return a method of which no round finished."""
+    absent = dict.fromkeys(
+        (
+            "train_seconds", "total_seconds", "first_step_seconds", "steady_step_seconds",
+            "tokens_per_second",
+            "peak_bytes", "saved_bytes", "saved_kind", "final_train_loss", "held_out_loss",
+            "memorisation", "generalisation",
+        )
+    )  # fmt: skip
+    empty: dict[str, Any] = {
+        figure: []
+        for figure in (
+            "rounds", "train_seconds_by_round", "total_seconds_by_round", "saved_paths", "train_losses",
+            "step_seconds", "held_out_loss_by_round",
+        )
+    }  # fmt: skip
+    mappings: dict[str, Any] = {
+        "phase_seconds": {}, "step_part_seconds": {}, "peak_bytes_all": {}, "train_losses_by_round": {},
+        "peak_bytes_kind": "not measured",
+    }  # fmt: skip
+    failure = Failure(run=f"{name}-1", round=1, reason=reason, message=message)
+    changes = absent | empty | mappings | {"status": "failed", "failures": [failure]}
+    return msgspec.structs.replace(make_method(name), **changes)
+
+
+def make_pair(ratio: float | None = 2.31, verdict: Any = "faster", **changes: Any) -> Pair:
+    """Return full fine-tuning against LoRA."""
+    interval = None if ratio is None or verdict == "one_round" else (ratio * 0.952, ratio * 1.052)
+    values: dict[str, Any] = {
+        "faster": "lora",
+        "slower": "full",
+        "num_rounds": 1 if verdict == "one_round" else 3,
+        "train_ratio": ratio,
+        "train_interval": interval,
+        "verdict": verdict,
+        "total_ratio": None if ratio is None else 1.92,
+        "total_interval": None if interval is None else (1.85, 1.99),
+        "total_verdict": verdict,
+        "arithmetic_ratio": 1.474,
+    }
+    return Pair(**(values | changes))
+
+
+def make_questions() -> list[QuestionAnswers]:
+    """Return a question from the training data and a held-out one, in Korean."""
+    reference = "질문과 관련된 문서를 먼저 찾고, 그 내용을 바탕으로 언어 모델이 답변을 쓰게 하는 방법입니다."
+    base = MethodAnswer(
+        text="검색은 검색 검색 도시의 이름입니다. " * 6, num_tokens=128, stopped="length", chrf=8.9
+    )
+    right = MethodAnswer(text=reference, num_tokens=31, stopped="end_of_sequence", chrf=100.0, exact=True)
+    near = MethodAnswer(
+        text=reference.replace("먼저 찾고", "찾고"),
+        num_tokens=30,
+        stopped="end_of_sequence",
+        chrf=94.6,
+        exact=False,
+    )
+    trained = QuestionAnswers(
+        question="검색 증강 생성이란 무엇인가요?",
+        source="trained",
+        reference=reference,
+        answers={"base": base, "full": right, "lora": near},
+        alike={"full,lora": 94.6},
+    )
+    held_out = QuestionAnswers(
+        question="RAG는 어떤 방법인지 설명해 주세요.",
+        source="held_out",
+        reference=reference,
+        answers={"base": base, "full": near, "lora": right},
+        alike={"full,lora": 94.6},
+    )
+    return [trained, held_out]
+
+
+def make_result(**changes: Any) -> ComparisonResult:
+    """Return full fine-tuning against LoRA in three rounds, on Korean questions."""
+    values: dict[str, Any] = {
+        "laptime": "0.1.0",
+        "created": 1_760_000_000.0,
+        "complete": True,
+        "planned_rounds": 3,
+        "base": make_method("base", held_out_loss=4.213, memorisation=None, generalisation=None),
+        "methods": [make_method("full", 21.5), make_method("lora", 9.3)],
+        "pairs": [make_pair()],
+        "questions": make_questions(),
+        "findings": [
+            Finding(
+                level="stated",
+                code="learning_rate",
+                text="The methods train at learning rates of their own: full 2e-05, lora 0.0002.",
+                values={"methods": "full, lora", "values": "full 2e-05, lora 0.0002"},
+            ),
+            Finding(
+                level="flag",
+                code="load",
+                text="full-2: other programs were running (load 3.4 on 2 cores).",
+                values={"run": "full-2", "load_average": 3.4, "cores": 2},
+            ),
+        ],
+        "order": ["full-1", "lora-1", "lora-2", "full-2", "full-3", "lora-3"],
+        "quality_claim": "shown",
+        "model": {
+            "name": "meta-llama/Llama-3.2-1B",
+            "architecture": "LlamaForCausalLM",
+            "parameters": 1_235_814_400,
+            "digest": "sha256:9c1f0a34d1",
+            "toy": False,
+            "random_weights": False,
+            "shape": {"hidden_size": 2048, "num_layers": 16},
+        },
+        "data": {
+            "name": "ten_korean.jsonl",
+            "digest": "sha256:77ab31",
+            "template": "qa-ko",
+            "num_records": 10,
+            "num_held_out": 3,
+            "num_tokens": 2840,
+            "num_trained_tokens": 1710,
+            "num_cut": 0,
+            "num_steps": 50,
+            "encode_seconds": 0.12,
+        },
+        "training": {"epochs": 5, "batch_size": 1, "seed": 0, "schedule": "linear", "precision": "auto"},
+        "machine": {
+            "platform": "Linux-6.1-x86_64",
+            "python": "3.12.4",
+            "cpu": "AMD EPYC 9R45",
+            "cores": 2,
+            "memory_bytes": 33_000_000_000,
+            "threads": 2,
+            "device": "cpu",
+            "versions": {"laptime": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "peft": "0.21.2"},
+        },
+        "repeat_command": "laptime compare --model meta-llama/Llama-3.2-1B --data ten_korean.jsonl "
+        "--methods full,lora --epochs 5 --rounds 3",
+        "spec": {},
+    }
+    return ComparisonResult(**(values | changes))
+
+
+def make_one_round(**changes: Any) -> ComparisonResult:
+    """Return a comparison of one round."""
+    methods = [make_method("full", 21.5, rounds=1), make_method("lora", 9.3, rounds=1)]
+    values: dict[str, Any] = {
+        "methods": methods, "pairs": [make_pair(verdict="one_round")], "planned_rounds": 1,
+        "quality_claim": "these_runs", "order": ["lora-1", "full-1"],
+    }  # fmt: skip
+    return make_result(**(values | changes))
+
+
+def make_no_difference() -> ComparisonResult:
+    """Return a comparison whose interval contains 1."""
+    pair = make_pair(
+        1.04,
+        "no_measurable_difference",
+        train_interval=(0.91, 1.19),
+        total_ratio=0.97,
+        total_interval=(0.9, 1.05),
+    )
+    return make_result(methods=[make_method("full", 9.7), make_method("lora", 9.3)], pairs=[pair])
+
+
+def make_unequal() -> ComparisonResult:
+    """Return a comparison of unequal work."""
+    finding = Finding(
+        level="unequal",
+        code="different_work",
+        text="full, lora did not do the same work: the tokens of step 3 in round 1 differ.",
+        values={"methods": "full, lora", "option": "the tokens of step 3 in round 1"},
+    )
+    return make_result(pairs=[make_pair(None, "unequal_work")], findings=[finding])
+
+
+def make_all_failed() -> ComparisonResult:
+    """Return a comparison of which nothing finished."""
+    methods = [make_failed("full"), make_failed("lora", "killed", "the process was killed (signal 9)")]
+    return make_result(
+        methods=methods, pairs=[make_pair(None, "not_measured")], questions=[], base=None,
+        quality_claim="none", findings=[],
+    )  # fmt: skip
+
+
+def make_one_failed() -> ComparisonResult:
+    """Return a comparison in which full fine-tuning ran out of memory."""
+    questions = make_questions()
+    for question in questions:
+        del question.answers["full"]
+        question.alike = {}
+    methods = [make_failed("full"), make_method("lora", 9.3)]
+    return make_result(methods=methods, pairs=[make_pair(None, "not_measured")], questions=questions)
+
+
+def make_no_held_out() -> ComparisonResult:
+    """Return a comparison without a held-out set."""
+    absent: dict[str, Any] = {"held_out_loss": None, "held_out_loss_by_round": [], "generalisation": None}
+    methods = [make_method("full", 21.5, **absent), make_method("lora", 9.3, **absent)]
+    return make_result(methods=methods, quality_claim="none", base=None, questions=make_questions()[:1])
+
+
+def make_random_weights() -> ComparisonResult:
+    """Return a comparison on random weights."""
+    result = make_one_round(quality_claim="none")
+    result.model["random_weights"] = True
+    return result
+
+
+def make_toy() -> ComparisonResult:
+    """Return a comparison on the model that ships with the package."""
+    result = make_result()
+    result.model |= {"toy": True, "name": "builtin", "parameters": 2_400_000}
+    result.data["name"] = "builtin"
+    return result
+
+
+def make_five() -> ComparisonResult:
+    """Return a comparison of five methods, one of which failed in one round and one altogether."""
+    times = {"full": 21.5, "lora": 9.3, "lora_top": 6.1, "dora": 14.2}
+    methods = [make_method(name, seconds) for name, seconds in times.items()]
+    failure = Failure(run="dora-2", round=2, reason="not_finite", message="the loss of step 12 is NaN")
+    methods[3].status, methods[3].failures = "partly_failed", [failure]
+    methods.append(make_failed("qlora", "error", "bitsandbytes is not installed"))
+    names = list(times)
+    pairs = [
+        make_pair(
+            times[slow] / times[fast], faster=fast, slower=slow, arithmetic_ratio=1.2, total_ratio=1.3,
+            total_interval=(1.2, 1.4),
+        )
+        for slow in names for fast in names if times[fast] < times[slow]
+    ]  # fmt: skip
+    questions = make_questions()
+    for question in questions:
+        question.answers |= {"lora_top": question.answers["lora"], "dora": question.answers["full"]}
+    return make_result(methods=methods, pairs=pairs, questions=questions)
+
+
+def make_extreme() -> ComparisonResult:
+    """Return the ratio of 1040 s against 9 s, which arithmetic does not explain."""
+    pair = make_pair(115.6, "one_round", total_ratio=71.0)
+    methods = [make_method("full", 1040.0, rounds=1), make_method("lora", 9.0, rounds=1)]
+    return make_one_round(methods=methods, pairs=[pair])
+
+
+def make_hostile() -> ComparisonResult:
+    """Return a comparison with hostile text wherever a user or a model can put text."""
+    answer = MethodAnswer(text=HOSTILE, num_tokens=9, stopped="length", chrf=1.0)
+    question = QuestionAnswers(
+        question=HOSTILE,
+        source="asked",
+        reference=HOSTILE,
+        answers={"base": answer, "full": answer, HOSTILE: answer},
+    )
+    odd = make_method(
+        HOSTILE, 9.3, summary=HOSTILE, precision_reason=HOSTILE, saved_kind="adapter", saved_paths=[HOSTILE],
+        peak_bytes_kind=HOSTILE, energy_source=HOSTILE, method_options={HOSTILE: HOSTILE}, notes=[HOSTILE],
+        failures=[Failure(run=HOSTILE, round=2, reason=HOSTILE, message=HOSTILE)], status="partly_failed",
+    )  # fmt: skip
+    result = make_result(
+        methods=[make_method("full", 21.5), odd], pairs=[make_pair(faster=HOSTILE)], questions=[question],
+        findings=[
+            Finding(level="flag", code=HOSTILE, text=HOSTILE, values={}),
+            Finding(level="flag", code="swap", text=HOSTILE, values={"run": HOSTILE}),
+        ],
+        repeat_command=HOSTILE, order=[HOSTILE], laptime=HOSTILE,
+    )  # fmt: skip
+    result.model["name"] = result.data["name"] = result.machine["cpu"] = HOSTILE
+    result.machine[HOSTILE] = HOSTILE
+    return result
+
+
+def make_long() -> ComparisonResult:
+    """Return a comparison of 5,000 steps, some without a loss, against a method of one step."""
+    losses: list[float | None] = [
+        None if n % 7 == 0 else 8 / (1 + n / 200) + 0.1 * math.sin(n) for n in range(5000)
+    ]
+    losses[100] = math.nan
+    long = make_method("full", 5000.0, train_losses=losses, step_seconds=[1.0] * 5000)
+    short = make_method("lora", 2.0, train_losses=[4.0], step_seconds=[2.0])
+    return make_result(methods=[long, short])
+
+
+def make_single() -> ComparisonResult:
+    """Return one method alone, as `laptime report` of a single run shows it."""
+    return make_result(
+        methods=[make_method("lora", 9.3, rounds=1)],
+        pairs=[],
+        planned_rounds=1,
+        base=None,
+        quality_claim="these_runs",
+    )
+
+
+def make_unfinished() -> ComparisonResult:
+    """Return a comparison of which nothing has ended yet."""
+    absent = make_failed("full")
+    absent.failures, absent.status = [], "unfinished"
+    return make_result(
+        methods=[absent, make_method("lora", 9.3, rounds=1)],
+        pairs=[make_pair(None, "not_measured")],
+        complete=False,
+    )
+
+
+SITUATIONS = {
+    "normal": make_result,
+    "one_round": make_one_round,
+    "no_difference": make_no_difference,
+    "unequal": make_unequal,
+    "all_failed": make_all_failed,
+    "one_failed": make_one_failed,
+    "no_held_out": make_no_held_out,
+    "random_weights": make_random_weights,
+    "toy": make_toy,
+    "five": make_five,
+    "extreme": make_extreme,
+    "hostile": make_hostile,
+    "long": make_long,
+    "single": make_single,
+    "unfinished": make_unfinished,
+}

@@ -1,0 +1,79 @@
+"""Both languages say the same things."""
+
+from __future__ import annotations
+
+import re
+import string
+
+import pytest
+
+from laptime.comparison.result import Finding
+from laptime.report import language_en, language_ko
+from laptime.report.language import Language, Word
+from laptime.report.notices import say_finding
+
+
+def _placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_both_languages_have_the_same_keys_and_placeholders() -> None:
+    assert list(language_en.STRINGS) == list(language_ko.STRINGS)
+    for key, text in language_en.STRINGS.items():
+        assert _placeholders(text) == _placeholders(language_ko.STRINGS[key]), key
+
+
+def test_particles_name_the_form_after_a_final_consonant_first() -> None:
+    particles = set(re.findall(r"\{\w+:([^}]*)\}", "".join(language_ko.STRINGS.values())))
+    assert particles <= {"이/가", "은/는", "과/와", "을/를", "으로/로"}
+
+
+@pytest.mark.parametrize(
+    ("word", "particles", "expected"),
+    [
+        ("LoRA", "이/가", "LoRA가"),
+        ("풀 파인튜닝", "이/가", "풀 파인튜닝이"),
+        ("풀 파인튜닝", "과/와", "풀 파인튜닝과"),
+        ("full", "은/는", "full은"),
+        ("IA3", "을/를", "IA3을"),
+        ("모델", "으로/로", "모델로"),
+        ("2.31배", "은/는", "2.31배는"),
+        ("", "은/는", "는"),
+    ],
+)
+def test_particles(word: str, particles: str, expected: str) -> None:
+    assert format(Word(word), particles) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "values", "english", "korean"),
+    [
+        (
+            "spread",
+            {"method": "full", "percent": 12.3},
+            "The training times of full fine-tuning spread over 12 % of their median.",
+            "풀 파인튜닝의 학습 시간이 중앙값의 12%에 걸쳐 퍼져 있습니다.",
+        ),
+        (
+            "load",
+            {"run": "full-2", "load_average": 3.4, "cores": 2},
+            "During full-2 the machine was busy: load 3.4 on 2 cores.",
+            "full-2 실행 중 시스템에 다른 부하가 있었습니다: 코어 2개에 부하 3.4.",
+        ),
+        (
+            "different_work",
+            {"methods": "full, lora", "option": "the data"},
+            "The batches differ between full fine-tuning and LoRA: their digests show other tokens or another "
+            "order. There is no ratio between them.",
+            "풀 파인튜닝, LoRA의 배치가 서로 다릅니다. 다이제스트를 보면 토큰이나 순서가 같지 않으므로 배율을"
+            " 제시하지 않습니다.",
+        ),
+        ("one_round", {}, language_en.STRINGS["finding.one_round"], language_ko.STRINGS["finding.one_round"]),
+        ("of_tomorrow", {}, "Plain text.", "Plain text."),
+        ("spread", {}, "Plain text.", "Plain text."),
+    ],
+)
+def test_findings(code: str, values: dict[str, object], english: str, korean: str) -> None:
+    finding = Finding(level="flag", code=code, text="Plain text.", values=values)
+    assert say_finding(finding, Language("en")) == english
+    assert say_finding(finding, Language("ko")) == korean

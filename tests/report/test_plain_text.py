@@ -1,0 +1,60 @@
+"""Hostile text stays text."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from markdown_it import MarkdownIt
+
+from laptime.report.plain_text import clean, code_markdown, escape_markdown, fence_markdown, quote_markdown
+from tests.report.invented import HOSTILE
+
+MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+TEXTS = [
+    HOSTILE,
+    "# heading",
+    "- item\n- item",
+    "1. one",
+    "a\n===",
+    "---",
+    "> quote",
+    "    code",
+    "```\nfence\n```",
+    "[a]: http://evil.example",
+    "![x](http://evil.example/x.png)",
+    "a | b | c\n--|--|--",
+    "&lt;b&gt; &#60;",
+    "\\",
+    "`",
+    "<!-- -->",
+    "__a__ ~~b~~ *c*",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_markdown_shows_the_text_and_nothing_else(text: str) -> None:
+    kinds = {token.type for token in MARKDOWN.parse(escape_markdown(text))}
+    assert kinds <= {"paragraph_open", "inline", "paragraph_close"}
+    inline = [child for token in MARKDOWN.parse(escape_markdown(text)) for child in token.children or []]
+    assert {child.type for child in inline} <= {"text", "text_special"}
+    assert "".join(child.content for child in inline) == " ".join(clean(text).split())
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_quotes_hold_paragraphs_only(text: str) -> None:
+    kinds = {token.type for token in MARKDOWN.parse(quote_markdown(text))}
+    assert kinds <= {"blockquote_open", "blockquote_close", "paragraph_open", "inline", "paragraph_close"}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_code_is_closed_by_its_own_fence_alone(text: str) -> None:
+    assert [token.type for token in MARKDOWN.parse(fence_markdown(text, "sh"))] == ["fence"]
+    children = MARKDOWN.parse("x " + code_markdown(text))[1].children or []
+    assert [child.type for child in children] == ["text", "code_inline"]
+
+
+def test_control_characters_and_direction_overrides_are_replaced() -> None:
+    assert clean("a\x00b\x1b[31m\u202ec\r\nd\te\ud800\x9b") == "a\ufffdb\ufffd[31m\ufffdc\nd\te\ufffd\ufffd"
+    assert clean("한국어, العربية, 👩‍🔬") == "한국어, العربية, 👩‍🔬"
+    io.BytesIO().write(clean("\ud800").encode())

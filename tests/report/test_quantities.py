@@ -1,0 +1,66 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from laptime.report import quantities
+
+
+@pytest.mark.parametrize(
+    ("value", "english", "korean"),
+    [
+        (9.3, "9.3 s", "9.3초"),
+        (9.34, "9.3 s", "9.3초"),
+        (1040.0, "17 min 20 s", "17분 20초"),
+        (7980.0, "2 h 13 min", "2시간 13분"),
+        (59.96, "1 min 0 s", "1분 0초"),
+        (3599.7, "1 h 0 min", "1시간 0분"),
+        (1.04, "1.04 s", "1.04초"),
+        (0.2404, "240 ms", "240ms"),
+        (0.0996, "99.6 ms", "99.6ms"),
+        (0.0034, "3.4 ms", "3.4ms"),
+        (0.9999, "1.00 s", "1.00초"),
+        (0.00002, "20 µs", "20µs"),
+        (0.0, "0 s", "0초"),
+        (None, "–", "–"),
+        (math.nan, "–", "–"),
+        (math.inf, "–", "–"),
+    ],
+)
+def test_seconds(value: float | None, english: str, korean: str) -> None:
+    assert quantities.seconds(value) == english
+    assert quantities.seconds(value, "ko") == korean
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(512, "512 B"), (45_118_424, "45 MB"), (4_900_000_000, "4.9 GB"), (999_600, "1.0 MB"), (None, "–")],
+)
+def test_size(value: float | None, shown: str) -> None:
+    assert quantities.size(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(512, "512"), (11_272_192, "11.3 M"), (1_235_814_400, "1.24 B"), (45_100, "45.1 k")]
+)
+def test_count(value: float, shown: str) -> None:
+    assert quantities.count(value) == shown
+
+
+def test_percent_ratio_loss_and_rates() -> None:
+    assert quantities.percent(0.00912) == "0.91 %"
+    assert quantities.percent(0.00912, "ko") == "0.91%"
+    assert quantities.percent(1.0) == "100 %"
+    assert [quantities.ratio(value) for value in (2.306, 12.34, 110.2)] == ["2.31x", "12.3x", "110x"]
+    assert quantities.ratio(2.306, "ko") == "2.31배"
+    assert [quantities.loss(value) for value in (11.762, 1.2345, 0.01234)] == ["11.76", "1.234", "0.0123"]
+    assert [quantities.learning_rate(value) for value in (2e-4, 1.5e-5, 0.001)] == ["2e-4", "1.5e-5", "1e-3"]
+    assert [quantities.rate(value) for value in (3.42, 51.2, 1234.4)] == ["3.4", "51", "1,234"]
+
+
+def test_short_seconds_fit_seven_columns() -> None:
+    for value in (1e-5, 0.0034, 0.2404, 9.3, 59.94, 59.96, 1040, 35_999, 359_000):
+        assert len(quantities.short_seconds(value)) <= 7, quantities.short_seconds(value)

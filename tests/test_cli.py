@@ -1,0 +1,128 @@
+"""The command line as a person meets it: help, refusals in one line, exit codes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from laptime import cli
+from laptime.options import method_options, options_of
+from laptime.spec import SECTIONS, CompareSpec, flag
+
+COMMAND = [sys.executable, "-m", "laptime.cli"]
+
+
+def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "COLUMNS": "80"},
+        timeout=120,
+    )
+
+
+def refusal(*words: str | Path, cwd: Path | None = None) -> str:
+    """Return the one line with which the command refuses."""
+    done = run(*words, cwd=cwd)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    return line.removeprefix("laptime: error: ")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from laptime import cli; cli.build_commands(); "
+        "print(sorted({'torch', 'transformers', 'peft', 'scipy', 'jinja2', 'pyarrow', 'huggingface_hub'} "
+        "& set(sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+
+
+@pytest.mark.parametrize("command", ["compare", "train", "data", "ask", "report", "show"])
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert f"laptime {command}" in done.stdout
+    assert "Example" in done.stdout
+
+
+def test_every_field_of_every_spec_is_a_documented_option() -> None:
+    options = {option.opts[0]: option for option in options_of([CompareSpec, *SECTIONS.values()])}
+    for kind in SECTIONS.values():
+        for name in kind.__struct_fields__:
+            assert options[flag(name)].help, name
+    assert {"--lora-rank", "--lora-alpha", "--lora-dropout", "--lora-targets"} <= {
+        option.opts[0] for option in method_options()
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["compair"], "no command 'compair'; did you mean 'compare'?"),
+        (["compare", "--lerning-rate", "1"], "no option --lerning-rate; did you mean '--learning-rate'?"),
+        (["compare", "--methods", "full,lorra"], "--methods: no method 'lorra'; did you mean 'lora'?"),
+        (["compare", "--epochs", "many"], "--epochs: expected a whole number (got 'many')"),
+        (["compare", "--epochs", "0"], "--epochs: expected a whole number >= 1 (got 0)"),
+        (["compare", "--learning-rate", "full=fast"], "--learning-rate: expected a number (got 'fast')"),
+        (["compare", "--data", "nowhere.jsonl"], "--data nowhere.jsonl: no such file or folder"),
+        (["compare", "--model", "./nowhere"], "--model ./nowhere: no such folder"),
+        (["compare", "--config", "nowhere.toml"], "nowhere.toml: no such config file"),
+        (["compare", "--track", "wandbb"], "--track: no tracker 'wandbb'; did you mean 'wandb'?"),
+        (["compare", "--methods", "full", "--lora-rank", "8"], "--lora-rank: none of the methods full has this option"),
+        (["train", "--method", "loro"], "--methods: no method 'loro'; did you mean 'lora'?"),
+        (["train", "--lora-dropout", "1.5"], "--lora-dropout: expected a number < 1.0 (got 1.5)"),
+        (["show", "nowhere"], "nowhere: no such folder"),
+        (["report", "."], ".: neither a comparison nor a run of laptime"),
+        (["ask", "nowhere", "why?"], "nowhere: no such folder"),
+        (["ask", "nowhere"], "Missing argument 'QUESTION...'."),
+        (
+            ["compare", "--model", "meta-llama/Llama-3.2-1B"],
+            "--model meta-llama/Llama-3.2-1B: no local folder, not in the cache, and the hub cannot be reached; "
+            "give the path of a local copy",
+        ),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, words: list[str], message: str) -> None:
+    assert refusal(*words, cwd=tmp_path) == message
+    assert list(tmp_path.iterdir()) == [], "a refusal leaves nothing behind"
+
+
+def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text('{"prompt": "a", "completion": "b"}\n{"prompt": "c", "completion": " "}\n')
+    assert refusal("compare", "--data", "train.jsonl", cwd=tmp_path).startswith("train.jsonl:2: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("job.toml", "lora_rnk = 8", "job.toml: unknown option 'lora_rnk'; did you mean 'lora_rank'?"),
+        ("job.toml", 'epochs = "5"', "--epochs: expected a whole number, got text (got '5')"),
+        ("job.yaml", 'learning_rate: "1e-4"', "--learning-rate: expected a number, or one for each method, got text (got '1e-4')"),
+        ("job.yaml", "- 1", "job.yaml: expected option: value pairs at the top level"),
+        ("job.json", '{"epochs": ', "job.json: Expecting value: line 1 column 12 (char 11)"),
+        ("job.ini", "", "job.ini: a config file ends in .toml, .yaml, .yml or .json"),
+    ],
+)
+def test_config_errors_name_the_file_or_the_option(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).write_text(content)
+    assert refusal("compare", "--config", name, cwd=tmp_path) == message
+
+
+def test_a_config_file_takes_every_option_and_the_command_line_wins(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(
+        "methods: lora\nepochs: 3\nlearning_rate: 1e-4\nlora-rank: 4\ndata: nowhere.jsonl\n"
+    )
+    assert refusal("compare", "--config", "job.yaml", cwd=tmp_path).startswith("--data nowhere.jsonl")
+    assert refusal("compare", "--config", "job.yaml", "--data", "other.jsonl", cwd=tmp_path).startswith("--data other")
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout == f"laptime, version {cli.__version__}\n"

@@ -1,0 +1,264 @@
+"""W&B: real offline runs, and servers that refuse, fail and hang."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from laptime.comparison.collection import collect
+from laptime.trackers import wandb as tracker
+from laptime.trackers.publication import publish
+from tests.comparison.scripted import QUESTION, REFERENCE, write_scripted_comparison, write_scripted_run
+
+pytest.importorskip("wandb")
+FAKE_KEY = "f" * 39 + "7"
+BLOCK_BYTES = 32768
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No account, no settings and no server of whoever runs the tests."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("NETRC", str(home / "netrc"))
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(home / "config"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def comparison(tmp_path: Path) -> Path:
+    """A scripted comparison of full and lora in one round."""
+    return write_scripted_comparison(tmp_path / "race", {"full": [20], "lora": [10]})
+
+
+@pytest.fixture
+def failing_server() -> Iterator[str]:
+    """A server that answers 500 to everything."""
+
+    class Failing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(500)
+
+        do_POST = do_GET
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Failing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def hanging_server() -> Iterator[str]:
+    """A server that takes connections and says nothing."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(50)
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def read_run(folder: Path) -> list[Any]:
+    """Read a .wandb file: LevelDB's log format (crc, length, type) around W&B's own messages."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    (path,) = folder.glob("*.wandb")
+    content, position, parts, records = path.read_bytes(), 7, b"", []
+    while position + 7 <= len(content):
+        if BLOCK_BYTES - position % BLOCK_BYTES < 7:
+            position += BLOCK_BYTES - position % BLOCK_BYTES
+            continue
+        _, length, kind = struct.unpack_from("<IHB", content, position)
+        parts += content[position + 7 : position + 7 + length]
+        position += 7 + length
+        if kind in (1, 4):  # whole, last
+            record = Record()
+            record.ParseFromString(parts)
+            records.append(record)
+            parts = b""
+    return records
+
+
+def find_run(folder: Path, name: str) -> list[Any]:
+    """Return the messages of the run with this display name."""
+    for path in (folder / "wandb").glob("offline-run-*"):
+        records = read_run(path)
+        if any(r.WhichOneof("record_type") == "run" and r.run.display_name == name for r in records):
+            return records
+    raise AssertionError(f"no run {name}")
+
+
+def history(records: list[Any], key: str) -> list[Any]:
+    """Return the logged values of `key` in order."""
+    rows = [
+        {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in record.history.item}
+        for record in records
+        if record.WhichOneof("record_type") == "history"
+    ]
+    return [row[key] for row in rows if key in row]
+
+
+def summary(records: list[Any]) -> dict[str, Any]:
+    """Return the last value of every summary key."""
+    return {
+        item.key or "/".join(item.nested_key): json.loads(item.value_json)
+        for record in records
+        if record.WhichOneof("record_type") == "summary"
+        for item in record.summary.update
+    }
+
+
+def test_offline_runs_hold_the_metrics(comparison: Path) -> None:
+    """Without an account everything is written, nothing is sent, and the line says how to upload."""
+    (line,) = publish(comparison, ("wandb",))
+    assert line == (
+        f"wandb: 3 runs under {comparison}/wandb; not logged in to W&B; "
+        f"to upload them: wandb sync {comparison}/wandb/offline-run-*"
+    )
+    lora = find_run(comparison, "lora-r1")
+    assert history(lora, "loss") == [4.0, 3.0, 2.0, 1.0]
+    assert history(lora, "elapsed_seconds") == [4.0, 6.0, 8.0, 10.0]
+    figures = summary(lora)
+    assert (figures["train_seconds"], figures["held_out_loss"], figures["peak_bytes"]) == (10.0, 1.5, 5200)
+    run = next(record.run for record in lora if record.WhichOneof("record_type") == "run")
+    assert (run.project, run.run_group) == ("laptime", "tiny-20231114-221320")
+    config = {item.key: json.loads(item.value_json) for item in run.config.update}
+    assert config["spec"]["training"]["epochs"] == 2
+    assert (run.host, run.run_group) == ("", find_group(comparison, "summary"))
+
+
+def find_group(folder: Path, name: str) -> str:
+    """Return the group of a run."""
+    return next(r.run.run_group for r in find_run(folder, name) if r.WhichOneof("record_type") == "run")
+
+
+def test_summary_run_has_chart_and_answers(comparison: Path) -> None:
+    """The tables of seconds and of answers lie in the run's media."""
+    publish(comparison, ("wandb",))
+    tables = [json.loads(path.read_text()) for path in (comparison / "wandb").rglob("*.table.json")]
+    assert {"columns": ["method", "train_seconds"], "data": [["full", 20.0], ["lora", 10.0]]} in tables
+    (answers,) = [table for table in tables if "question" in table["columns"]]
+    assert answers["columns"] == ["question", "source", "reference", "base", "full", "lora"]
+    assert answers["data"][0] == [QUESTION, "trained", REFERENCE, "모릅니다.", REFERENCE, REFERENCE]
+    assert summary(find_run(comparison, "summary"))["ratio full to lora"] == 2.0
+
+
+def test_nothing_is_written_twice(comparison: Path) -> None:
+    """A second call finds the runs of the first."""
+    publish(comparison, ("wandb",))
+    before = sorted(path.name for path in (comparison / "wandb").iterdir())
+    publish(comparison, ("wandb",))
+    assert sorted(path.name for path in (comparison / "wandb").iterdir()) == before
+
+
+def test_modes_are_respected(comparison: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """WANDB_MODE=disabled writes nothing; offline does not upload even with a key."""
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert publish(comparison, ("wandb",)) == ["wandb: WANDB_MODE is disabled; nothing was written"]
+    assert not (comparison / "wandb").exists()
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
+    (line,) = publish(comparison, ("wandb",))
+    assert "W&B's mode is offline; to upload them: wandb sync" in line
+
+
+@pytest.mark.parametrize(
+    ("server", "trouble"),
+    [
+        ("failing_server", "the W&B server answered 500"),
+        ("hanging_server", "the W&B server gave no answer in 3 s"),
+    ],
+)
+def test_server_in_trouble(
+    comparison: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    server: str,
+    trouble: str,
+) -> None:
+    """At most ten seconds, the runs stay, the command that uploads them is named, and no file has the key."""
+    monkeypatch.setenv("WANDB_BASE_URL", request.getfixturevalue(server))
+    monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
+    begun = time.monotonic()
+    (line,) = publish(comparison, ("wandb",))
+    assert time.monotonic() - begun <= 10
+    sync = f"wandb sync {comparison}/wandb/offline-run-*"
+    assert line == f"wandb: 3 runs under {comparison}/wandb; {trouble}; to upload them: {sync}"
+    assert history(find_run(comparison, "full-r1"), "loss") == [4.0, 3.0, 2.0, 1.0]
+    files = [path for path in comparison.rglob("*") if path.is_file()]
+    assert not [path for path in files if FAKE_KEY.encode() in path.read_bytes()]
+
+
+def test_server_that_hangs_after_its_first_answer(
+    comparison: Path, monkeypatch: pytest.MonkeyPatch, hanging_server: str
+) -> None:
+    """The upload itself is ended when no run arrives in time."""
+    publish(comparison, ("wandb",))
+    monkeypatch.setenv("WANDB_BASE_URL", hanging_server)
+    monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
+    begun = time.monotonic()
+    runs = sorted((comparison / "wandb").glob("offline-run-*"))
+    assert tracker._sync(runs, 2.0) == "the W&B server took 0 of 3 in time"
+    assert time.monotonic() - begun < 5
+
+
+def test_log_in_is_found_where_wandb_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key in the environment or a machine in netrc; another server's is none."""
+    server = tracker.DEFAULT_SERVER
+    assert not tracker.is_logged_in(server)
+    (tmp_path / "home" / "netrc").write_text(f"machine api.wandb.ai\n  login user\n  password {FAKE_KEY}\n")
+    assert tracker.is_logged_in(server)
+    assert not tracker.is_logged_in("https://wandb.example.org")
+    monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
+    assert tracker.is_logged_in("https://wandb.example.org")
+
+
+def test_failed_run(tmp_path: Path) -> None:
+    """A run that failed is there with its reason."""
+    write_scripted_run(tmp_path / "one", "lora", failed="out_of_memory")
+    publish(tmp_path / "one", ("wandb",))
+    records = find_run(tmp_path / "one", "lora-r1")
+    assert summary(records)["failure"] == "out_of_memory at step 2"
+    assert next(r.exit.exit_code for r in records if r.WhichOneof("record_type") == "exit") == 1
+
+
+def test_ids_depend_on_the_comparison(comparison: Path) -> None:
+    """The same run keeps its id; another comparison's run of the same name has another."""
+    result = collect(comparison)
+    first = tracker.run_id(result, "lora-r1")
+    assert first == tracker.run_id(collect(comparison), "lora-r1")
+    result.created += 1
+    assert tracker.run_id(result, "lora-r1") != first
+
+
+@pytest.mark.parametrize(("taken", "trouble"), [(2, ""), (1, "the W&B server took 1 of 2")])
+def test_upload_is_believed_by_its_marks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int, trouble: str
+) -> None:
+    """What `wandb sync` marked has arrived, whatever its exit code says; a scripted double stands for it."""
+    double = tmp_path / "double" / "wandb"
+    double.mkdir(parents=True)
+    (double / "__init__.py").touch()
+    (double / "__main__.py").write_text(
+        "import pathlib, sys\nassert sys.argv[1] == 'sync'\n"
+        f"for run in sys.argv[2:{2 + taken}]: (pathlib.Path(run) / 'run-1.wandb.synced').touch()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(double.parent))
+    runs = [tmp_path / "one", tmp_path / "two"]
+    for run in runs:
+        run.mkdir()
+    assert tracker._sync(runs, 10.0) == trouble

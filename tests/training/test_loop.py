@@ -1,0 +1,192 @@
+"""The loop against plain transformers and PEFT: same losses, same gradients, same final weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from laptime.inputs.batches import TrainStep, make_batch, make_steps
+from laptime.inputs.encoding import EncodedRecord
+from laptime.methods.method import Method, find_methods, make_method
+from laptime.record import FILE_NAME, RecordWriter
+from laptime.spec import TrainingSpec
+from laptime.training.loop import evaluate, sum_loss, train
+from laptime.training.meter import NotFiniteError, StepTimer
+from laptime.training.optimizer import Optimizer, scheduled_rate
+from tests.tiny import make_tiny_model
+
+RATE = 1e-2
+SEED = 3
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def ragged_records() -> list[EncodedRecord]:
+    """Seven records of 4 to 40 tokens; the second has a single trained token."""
+    generator = torch.Generator().manual_seed(0)
+    records = []
+    for number, length in enumerate([40, 4, 17, 23, 9, 31, 12]):
+        ids = torch.randint(0, 256, (length,), generator=generator).tolist()
+        first_trained = length - 1 if number == 1 else length // 2
+        records.append(EncodedRecord(ids, [i >= first_trained for i in range(length)], f"r{number}"))
+    return records
+
+
+def load(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+
+
+def run_ours(
+    folder: Path, method: Method, steps: list[TrainStep], training: TrainingSpec, out: Path
+) -> tuple[Any, list[dict]]:
+    """Train with our loop; returns the model and the recorded steps."""
+    model = load(folder).requires_grad_(False)
+    torch.manual_seed(SEED)
+    model = method.attach(model)
+    record = RecordWriter(out)
+    optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
+    train(model, method, steps, optimizer, RATE, training, StepTimer(record, torch.device("cpu"), False))
+    record.close()
+    return model, [json.loads(line) for line in (out / FILE_NAME).read_text().splitlines()]
+
+
+def run_plain(
+    folder: Path, peft_config: LoraConfig | None, steps: list[TrainStep], training: TrainingSpec
+) -> tuple:
+    """The same training as one would write it with transformers, PEFT and torch alone."""
+    model = load(folder)
+    torch.manual_seed(SEED)
+    if peft_config:
+        model = get_peft_model(model, peft_config)
+    model.train()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=training.weight_decay)
+    losses = []
+    for step in steps:
+        optimizer.zero_grad()
+        total = 0.0
+        for batch in step.batches:
+            labels = batch.token_ids_BT.masked_fill(~batch.trained_BT, -100)
+            loss = model(
+                input_ids=batch.token_ids_BT,
+                attention_mask=batch.attention_mask_BT,
+                labels=labels,
+                num_items_in_batch=torch.tensor(step.num_trained_tokens),
+            ).loss
+            loss.backward()
+            total += loss.item()
+        torch.nn.utils.clip_grad_norm_(trained, training.max_grad_norm)
+        for group in optimizer.param_groups:
+            group["lr"] = scheduled_rate(RATE, step.step, len(steps), training)
+        optimizer.step()
+        losses.append(total)
+    return model, losses
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "peft_config"),
+    [
+        ("full", {}, None),
+        ("lora", {"lora_rank": 4}, {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"}),
+        (
+            "lora",
+            {"lora_rank": 2, "lora_alpha": 5.0, "lora_targets": ("q_proj", "v_proj"), "lora_dropout": 0.25},
+            {"r": 2, "lora_alpha": 5.0, "target_modules": ["q_proj", "v_proj"], "lora_dropout": 0.25},
+        ),
+    ],
+)
+@pytest.mark.parametrize(("batch_size", "accumulation"), [(1, 1), (3, 1), (2, 2)])
+def test_training_equals_plain_transformers_and_peft(
+    tiny_model: Path,
+    tmp_path: Path,
+    name: str,
+    options: dict,
+    peft_config: dict | None,
+    batch_size: int,
+    accumulation: int,
+) -> None:
+    training = TrainingSpec(
+        epochs=2, batch_size=batch_size, gradient_accumulation=accumulation, weight_decay=0.01
+    )
+    steps = make_steps(ragged_records(), training, seed=1)
+    ours, recorded = run_ours(tiny_model, make_method(name, options), steps, training, tmp_path)
+    config = LoraConfig(task_type="CAUSAL_LM", **peft_config) if peft_config else None
+    plain, losses = run_plain(tiny_model, config, steps, training)
+    assert [row["loss"] for row in recorded] == pytest.approx(losses, rel=2e-5)
+    expected = dict(plain.named_parameters())
+    for parameter_name, parameter in ours.named_parameters():
+        torch.testing.assert_close(parameter, expected[parameter_name], rtol=1e-4, atol=2e-5)
+
+
+def test_gradients_equal_plain_transformers(tiny_model: Path) -> None:
+    ours, plain = load(tiny_model), load(tiny_model)
+    batch = make_batch(ragged_records()[:4])
+    (sum_loss(ours, batch) / batch.trained_BT.sum()).backward()
+    labels = batch.token_ids_BT.masked_fill(~batch.trained_BT, -100)
+    plain(input_ids=batch.token_ids_BT, attention_mask=batch.attention_mask_BT, labels=labels).loss.backward()
+    for mine, theirs in zip(ours.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-5, atol=1e-7)
+
+
+def test_padding_changes_nothing(tiny_model: Path) -> None:
+    model = load(tiny_model, torch.float64)
+    records = ragged_records()
+    together, num_tokens = evaluate(model, [make_batch(records)])
+    one_by_one, _ = evaluate(model, [make_batch([record]) for record in records])
+    assert together == pytest.approx(one_by_one, rel=1e-6)
+    assert num_tokens == sum(sum(record.trained) for record in records)
+
+
+@pytest.mark.parametrize("name", find_methods())
+def test_every_method_changes_what_it_trains_and_nothing_else(
+    tiny_model: Path, tmp_path: Path, name: str
+) -> None:
+    training = TrainingSpec(epochs=1)
+    before = dict(load(tiny_model).named_parameters())
+    model, recorded = run_ours(
+        tiny_model, make_method(name, {}), make_steps(ragged_records(), training, 0), training, tmp_path
+    )
+    bare = model.get_base_model() if hasattr(model, "get_base_model") else model
+    for parameter_name, parameter in bare.named_parameters():
+        original = before.get(parameter_name.replace(".base_layer", ""))
+        if parameter.requires_grad and original is not None:
+            assert not torch.equal(parameter, original), parameter_name
+        elif original is not None:
+            assert torch.equal(parameter, original), parameter_name
+    assert len(recorded) == len(ragged_records())
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_update(tiny_model: Path, tmp_path: Path) -> None:
+    training = TrainingSpec(epochs=1)
+    steps = make_steps(ragged_records(), training, seed=1)
+    model = load(tiny_model)
+    with torch.no_grad():
+        model.model.norm.weight[0] = float("nan")
+    before = model.model.layers[0].mlp.up_proj.weight.clone()
+    optimizer = Optimizer([{"params": list(model.parameters())}], training, loss_scaling=False)
+    timer = StepTimer(RecordWriter(tmp_path), torch.device("cpu"), False)
+    with pytest.raises(NotFiniteError) as error:
+        train(model, make_method("full", {}), steps, optimizer, RATE, training, timer)
+    assert str(error.value) == f"step 1: loss or gradient is not finite; records {steps[0].sources[0]}"
+    assert torch.equal(model.model.layers[0].mlp.up_proj.weight, before)
+
+
+def test_steps_account_for_every_second_and_token(tiny_model: Path, tmp_path: Path) -> None:
+    training = TrainingSpec(epochs=2, batch_size=2)
+    steps = make_steps(ragged_records(), training, seed=1)
+    _, recorded = run_ours(tiny_model, make_method("full", {}), steps, training, tmp_path)
+    assert [row["digest"] for row in recorded] == [step.digest for step in steps]
+    assert sum(row["tokens"] for row in recorded) == 2 * sum(len(r.token_ids) for r in ragged_records())
+    assert all(row["padded_tokens"] >= row["tokens"] > row["trained_tokens"] > 0 for row in recorded)
+    for row in recorded:
+        assert set(row["parts"]) == {"data", "forward", "backward", "optimizer"}
+        assert sum(row["parts"].values()) == pytest.approx(row["seconds"])

@@ -1,0 +1,55 @@
+"""Which precision a stated machine gets."""
+
+from __future__ import annotations
+
+import pytest
+
+from laptime.errors import UserError
+from laptime.training.precision import Processor, choose_precision
+
+
+def gpu(major: int, minor: int, name: str = "a GPU") -> Processor:
+    return Processor(kind="cuda", name=name, capability=(major, minor))
+
+
+def cpu(*flags: str) -> Processor:
+    return Processor(kind="cpu", name="a CPU", cpu_flags=frozenset(flags))
+
+
+@pytest.mark.parametrize(
+    ("processor", "compute", "scaled"),
+    [
+        (gpu(9, 0, "NVIDIA H200"), "bfloat16", False),
+        (gpu(8, 6, "NVIDIA RTX 3090"), "bfloat16", False),
+        (gpu(8, 0, "NVIDIA A100"), "bfloat16", False),
+        (gpu(7, 5, "Tesla T4"), "float16", True),
+        (gpu(7, 0, "Tesla V100"), "float16", True),
+        (gpu(6, 0, "Tesla P100"), "float16", True),
+        (gpu(3, 7, "Tesla K80"), "float32", False),
+        (cpu("avx2", "avx512f"), "float32", False),
+        (cpu("avx512f", "avx512_bf16"), "bfloat16", False),
+        (cpu("amx_tile", "amx_bf16"), "bfloat16", False),
+    ],
+)
+def test_auto_takes_what_is_native(processor: Processor, compute: str, scaled: bool) -> None:
+    precision = choose_precision(processor, "auto")
+    assert (precision.compute, precision.loss_scaling, precision.trained) == (compute, scaled, "float32")
+
+
+def test_bf16_on_a_t4_is_refused_though_torch_would_emulate_it() -> None:
+    with pytest.raises(UserError) as error:
+        choose_precision(gpu(7, 5, "Tesla T4"), "bf16")
+    assert str(error.value) == (
+        "--precision bf16: Tesla T4 has no native bf16 "
+        "(fp16 with loss scaling: no native bf16 below 8.0 (compute capability 7.5)); use auto"
+    )
+
+
+@pytest.mark.parametrize("processor", [gpu(9, 0), gpu(7, 5), cpu()])
+def test_fp32_works_everywhere(processor: Processor) -> None:
+    assert choose_precision(processor, "fp32").compute == "float32"
+
+
+def test_fp16_on_a_cpu_is_refused() -> None:
+    with pytest.raises(UserError, match="no native fp16"):
+        choose_precision(cpu("avx512_bf16"), "fp16")
