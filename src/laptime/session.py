@@ -62,7 +62,7 @@ def say_what_it_is(screen: Console, spec: CompareSpec, folder: Path) -> None:
 
 def finish_comparison(folder: Path, result: ComparisonResult, lang: str, trackers: tuple[str, ...]) -> int:
     """Render the report, publish, print the table; returns the exit code: 1 when no method finished."""
-    from laptime.report.html import render_report
+    from laptime.report.page import render_report
     from laptime.report.terminal import print_table
 
     paths = render_report(folder, lang)
@@ -118,9 +118,11 @@ def gather_result(folder: Path) -> ComparisonResult:
 
 def render_again(folder: Path, lang: str) -> None:
     """Write comparison.json and the report anew from the records."""
-    from laptime.report.html import render_report
+    result = gather_result(folder)
 
-    write_result(folder, gather_result(folder))
+    from laptime.report.page import render_report
+
+    write_result(folder, result)
     for path in render_report(folder, lang):
         print(path)
 

@@ -46,14 +46,14 @@ data      train.jsonl: 2 records, questions and answers
 held out  none, so nothing is claimed about quality; --held-out FILE or 0.1 sets
           some apart
 template  qa-ko (no chat template in the tokenizer, and the prompts are Korean)
-trained   34 of 118 tokens (29%): answers with their end
-lengths   59/59/59 tokens a record, 17/17/17 trained (min/median/max); limit
+trained   34 of 108 tokens (31%): answers with their end
+lengths   54/54/54 tokens a record, 17/17/17 trained (min/median/max); limit
           2048, none cut
 questions 2 also trained on (memorisation)
 
 ⟦trained⟧, the rest is context; ↵ line break
 
-train.jsonl:1  59 tokens, 17 trained
+train.jsonl:1  54 tokens, 17 trained
 <s>### 질문:↵
 수도는?↵
 ↵

@@ -1,0 +1,171 @@
+"""The tokenizer's own chat template: what it writes for a conversation, and which of it is the answer.
+
+Which text is an answer is found by asking the template, never by guessing its format: what it writes
+for the turns before an answer, with the cue for one, must be the beginning of what it writes for all.
+A template that marks its answers ({% generation %}) is believed instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import TemplateError
+
+from laptime.errors import UserError
+from laptime.inputs.records import Message
+from laptime.inputs.tokens import Tokens
+
+# Some templates write today's date; a run and its repetition tomorrow must be the same work.
+_PINNED = {"date_string": "26 Jul 2024"}
+_GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
+Part = tuple[str, bool]  # a text, and whether it is an answer
+
+
+class ChatTemplate:
+    """The chat template of a tokenizer."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self.tokens = tokens
+        self.marks_answers = bool(_GENERATION.search(_template_text(tokens.tokenizer)))
+        self.turn_end_ids: dict[int, None] = {}  # the special tokens that ended the answers so far
+
+    def cue(self, messages: Sequence[Message], source: str) -> str:
+        """Return the text of `messages` up to where the answer begins."""
+        return self._render(messages, source, cue=True)
+
+    def split(self, messages: Sequence[Message], num_prompt_messages: int, source: str) -> list[Part]:
+        """Cut the text of a conversation into parts that are answers and parts that are not.
+
+        An answer holds the special token with which the template ends it; the last one gets the end of
+        sequence where the template ends it with none. Raises UserError where the answers can't be told.
+        """
+        if self.marks_answers:
+            full, spans = self._marked_spans(messages, num_prompt_messages, source)
+        else:
+            full = self._render(messages, source)
+            spans = self._prefix_spans(full, messages, num_prompt_messages, source)
+        parts: list[Part] = []
+        position = 0
+        for start, end in spans:
+            parts += [(full[position:start], False), (full[start:end], True)]
+            position = end
+        parts.append((full[position:], False))
+        return [part for part in self._end_last_answer(parts, source) if part[0]]
+
+    def _render(self, messages: Sequence[Message], source: str, cue: bool = False) -> str:
+        """Let the template write `messages`; special-token text in them is marked."""
+        turns = [{"role": m.role, "content": m.content} for m in messages]
+        try:
+            return self.tokens.tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=cue, **_PINNED
+            )
+        except (TemplateError, ValueError, TypeError, AttributeError, LookupError) as error:
+            raise _refused(source, error) from None
+
+    def _prefix_spans(
+        self, full: str, messages: Sequence[Message], num_prompt_messages: int, source: str
+    ) -> list[tuple[int, int]]:
+        """Find each answer between what the template writes before it and what it writes after it."""
+        spans = []
+        for index in _answers(messages, num_prompt_messages):
+            before = self.cue(messages[:index], source)
+            if not full.startswith(before):
+                raise _hidden(source)
+            last = index + 1 == len(messages)
+            through = full if last else self._render(messages[: index + 1], source)
+            if full.startswith(through) and len(through) > len(before):
+                end = len(before) + self._answer_length(full[len(before) : len(through)])
+            else:  # the template writes a last turn in another way than an earlier one
+                end = self._find_end(full, len(before), messages[index].content, source)
+            spans.append((len(before), end))
+        return spans
+
+    def _answer_length(self, turn: str) -> int:
+        """Return how much of a turn is the answer: up to its last special token, no white space."""
+        ends = [found.end() for found in self.tokens.special.finditer(turn)] if self.tokens.special else []
+        if ends and not turn[ends[-1] :].strip():
+            return ends[-1]
+        return len(turn.rstrip()) or len(turn)
+
+    def _find_end(self, full: str, start: int, content: str, source: str) -> int:
+        """Return where the answer from `start` that holds `content` ends, its special token included."""
+        found = full.find(content.strip(), start)
+        special = self.tokens.special.search(full, start) if self.tokens.special else None
+        if found < 0 or special is None or special.start() < found:
+            raise _hidden(source)
+        after = found + len(content.strip())
+        if full[after : special.start()].strip():
+            raise _hidden(source)
+        return special.end()
+
+    def _marked_spans(
+        self, messages: Sequence[Message], num_prompt_messages: int, source: str
+    ) -> tuple[str, list[tuple[int, int]]]:
+        """Take the answers from the template's own marks, each with the special token right behind it."""
+        from transformers.utils.chat_template_utils import render_jinja_template
+
+        tokenizer = self.tokens.tokenizer
+        turns = [{"role": m.role, "content": m.content} for m in messages]
+        try:
+            rendered, marks = render_jinja_template(
+                conversations=[turns],
+                chat_template=_template_text(tokenizer),
+                return_assistant_tokens_mask=True,
+                **tokenizer.special_tokens_map,
+                **_PINNED,
+            )
+        except (TemplateError, ValueError, TypeError, AttributeError, LookupError) as error:
+            raise _refused(source, error) from None
+        answers, all_answers = _answers(messages, num_prompt_messages), _answers(messages, 0)
+        if len(marks[0]) != len(all_answers):
+            raise _hidden(source)
+        full = rendered[0]
+        return full, [(start, self._through_special(full, end)) for start, end in marks[0][-len(answers) :]]
+
+    def _through_special(self, full: str, end: int) -> int:
+        """Return the end of the special token that begins at `end`, or `end`."""
+        found = self.tokens.special.match(full, end) if self.tokens.special else None
+        return found.end() if found else end
+
+    def _end_last_answer(self, parts: list[Part], source: str) -> list[Part]:
+        """Make sure that the last answer ends with a token at which generation can stop."""
+        last = max(index for index, part in enumerate(parts) if part[1])
+        text = parts[last][0]
+        ends = list(self.tokens.special.finditer(text)) if self.tokens.special else []
+        if ends and ends[-1].end() == len(text):
+            self.turn_end_ids[self.tokens.special_ids[ends[-1][0]]] = None
+            return parts
+        if self.tokens.eos_id is None:
+            raise no_end_of_sequence(source)
+        return [*parts[:last], (text + self.tokens.tokenizer.eos_token, True)]
+
+
+def no_end_of_sequence(source: str) -> UserError:
+    """Make the error for a tokenizer with no token that ends an answer."""
+    return UserError(
+        f"{source}: the tokenizer has no end-of-sequence token, so no answer would ever end; "
+        f"set eos_token in the model's tokenizer_config.json"
+    )
+
+
+def _answers(messages: Sequence[Message], num_prompt_messages: int) -> list[int]:
+    """Return the indices of the turns that are trained."""
+    return [i for i, m in enumerate(messages) if m.role == "assistant" and i >= num_prompt_messages]
+
+
+def _template_text(tokenizer: Any) -> str:
+    """Return the source of the template (some tokenizers hold several by name)."""
+    return str(tokenizer.get_chat_template())
+
+
+def _hidden(source: str) -> UserError:
+    return UserError(
+        f"{source}: the chat template hides which tokens are the answer; use --template (qa-en, or a string)"
+    )
+
+
+def _refused(source: str, error: BaseException) -> UserError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return UserError(f"{source}: the chat template refuses this conversation ({lines[0][:160]})")

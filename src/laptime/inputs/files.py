@@ -1,0 +1,299 @@
+"""Rows from files: JSONL, JSON, CSV, TSV and Parquet, each row with the place where it stands."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from laptime.errors import UserError
+
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+SPLITS = ("train", "test", "validation", "valid", "val", "dev", "eval", "held_out", "heldout")
+METADATA = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"}
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_BLANK = re.compile(r"[ \t\n\r]*")
+
+
+def readable(name: object) -> str:
+    """Return a name from the data so that a message can show it: short and on one line."""
+    text = str(name)
+    text = text if len(text) <= 40 else text[:37] + "..."
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
+
+
+class Row(Struct):
+    """One row as it stands in the file; `fault` says why there are no values."""
+
+    source: str
+    values: dict[str, Any] | None
+    fault: str = ""
+
+
+def choose_files(names: Sequence[str], split: str) -> list[str]:
+    """Return those of `names` that hold the split: named after it, else those named after no split."""
+    data = sorted(name for name in names if _holds_records(name))
+    named = [name for name in data if _names_split(name, split)]
+    return named or [name for name in data if not any(_names_split(name, other) for other in SPLITS)]
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of one file in order; a file that cannot be read at all raises UserError."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        what = f"cannot read '{suffix}' files" if suffix else "no suffix tells what it holds"
+        raise UserError(f"{path.name}: {what}; expected {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+    if suffix == ".parquet":
+        yield from _read_parquet(path)
+        return
+    text = _read_text(path)
+    if not text.strip():
+        raise UserError(f"{path.name}: the file is empty")
+    if suffix in (".csv", ".tsv"):
+        yield from _read_csv(path.name, text, "\t" if suffix == ".tsv" else None)
+    elif suffix == ".json" and not _is_lines(text):
+        yield from _read_json(path.name, text)
+    else:
+        yield from _read_lines(path.name, text)
+
+
+def parse_json(text: str) -> Any:
+    """Parse strict JSON; raises ValueError with one line for NaN, duplicate keys, lone surrogates, syntax."""
+    try:
+        value = _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("malformed JSON: nested too deeply") from None
+    if _ESCAPED_SURROGATE.search(text):
+        _refuse_surrogates(value)
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make the object; a key that stands in it twice would silently lose a value."""
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"duplicate key '{readable(twice)}'")
+    return values
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates)
+
+
+def _refuse_surrogates(value: Any) -> None:
+    """Refuse half of a character: no tokenizer can encode it."""
+    if found := _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+        raise ValueError(f"lone surrogate \\u{ord(found[0]):04x} (half a character)")
+
+
+def _holds_records(name: str) -> bool:
+    """Tell a data file from a hidden one and from the files that describe a data set."""
+    path = Path(name)
+    hidden = any(part.startswith((".", "_")) for part in path.parts)
+    return path.suffix.lower() in SUFFIXES and path.name.lower() not in METADATA and not hidden
+
+
+def _names_split(name: str, split: str) -> bool:
+    """Tell whether a part of the path is named after `split` (train-00000.parquet, but not training)."""
+    return re.search(rf"(?<![a-z]){re.escape(split.lower())}(?![a-z])", name.lower()) is not None
+
+
+def _read_text(path: Path) -> str:
+    """Read a file as UTF-8 without its byte order mark; anything else is refused with its place."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in data[:4]:
+        raise UserError(f"{path.name}: UTF-16 or UTF-32 text; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
+        raise UserError(
+            f"{path.name}:{line}: invalid UTF-8 at byte {column} of the line (0x{data[error.start]:02x})"
+            f"{_guess_encoding(data)}"
+        ) from None
+
+
+def _guess_encoding(data: bytes) -> str:
+    """Name CP949, the usual encoding of Korean spreadsheets, when the bytes read as Hangul in it."""
+    try:
+        text = data.decode("cp949")
+    except UnicodeDecodeError:
+        return "; save the file as UTF-8"
+    korean = sum("가" <= letter <= "힣" for letter in text)
+    return "; it reads as CP949: iconv -f CP949 -t UTF-8" if korean else "; save the file as UTF-8"
+
+
+def _is_lines(text: str) -> bool:
+    """Tell JSON lines in a .json file: the first line is a whole object."""
+    first = text.lstrip().partition("\n")[0].strip()
+    if not (first.startswith("{") and first.endswith("}")):
+        return False
+    try:
+        return isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _read_lines(name: str, text: str) -> Iterator[Row]:
+    """Yield a row a line; only a line feed ends a line, for JSON strings may hold other separators."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        line = line.strip()
+        if line:
+            yield _make_row(f"{name}:{number}", line)
+
+
+def _make_row(source: str, line: str) -> Row:
+    """Parse one line into a row, or into its fault."""
+    if line in ("[", "{"):
+        return Row(source, None, f"a lone '{line}': expected one JSON object a line (name an array .json)")
+    try:
+        return _checked(source, parse_json(line))
+    except json.JSONDecodeError as error:
+        return Row(source, None, _tell(error, f"column {error.pos + 1}"))
+    except ValueError as error:
+        return Row(source, None, _tell_value(error))
+
+
+def _checked(source: str, value: Any) -> Row:
+    """Make a row of an object; anything else is a fault."""
+    if isinstance(value, dict):
+        return Row(source, value) if value else Row(source, None, "an empty object")
+    article = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return Row(source, None, f"expected a JSON object, found {article.get(type(value), 'a number')}")
+
+
+def _tell(error: json.JSONDecodeError, place: str) -> str:
+    """Say in one line what is wrong with the JSON."""
+    message = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
+    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string"):
+        return f"truncated JSON: {message} at {place}"
+    return f"malformed JSON at {place}: {message}"
+
+
+def _tell_value(error: ValueError) -> str:
+    """Say what is wrong with a value; Python's limit on the digits of a number gets words of its own."""
+    return "a number of too many digits" if "digits" in str(error) else str(error)
+
+
+def _read_json(name: str, text: str) -> Iterator[Row]:
+    """Yield the elements of a JSON array, each with the line where it starts."""
+    position = _skip(text, 0)
+    if text[position] != "[":
+        yield _checked(f"{name}:1", _parse_at(name, text, position)[0])
+        return
+    position = _skip(text, position + 1)
+    line, counted, number, last_line = 1, 0, 0, 0
+    while text[position : position + 1] != "]":
+        line, counted, number = line + text.count("\n", counted, position), position, number + 1
+        value, position = _parse_at(name, text, position)
+        yield _checked(f"{name}:{line}" if line != last_line else f"{name} record {number}", value)
+        last_line = line
+        position = _skip(text, position)
+        if text[position : position + 1] == ",":
+            position = _skip(text, position + 1)
+        elif text[position : position + 1] != "]":
+            raise _syntax_error(name, json.JSONDecodeError("Expecting ',' or ']'", text, position))
+    if _skip(text, position + 1) != len(text):
+        raise _syntax_error(name, json.JSONDecodeError("Extra data", text, _skip(text, position + 1)))
+
+
+def _skip(text: str, position: int) -> int:
+    """Return the position of the next character that is no white space."""
+    found = _BLANK.match(text, position)
+    return found.end() if found else position
+
+
+def _parse_at(name: str, text: str, position: int) -> tuple[Any, int]:
+    """Parse one value in the middle of `text`; raises UserError with its line."""
+    try:
+        value, end = _DECODER.raw_decode(text, position)
+        if _ESCAPED_SURROGATE.search(text, position, end):
+            _refuse_surrogates(value)
+    except json.JSONDecodeError as error:
+        raise _syntax_error(name, error) from None
+    except RecursionError:
+        raise UserError(f"{name}: malformed JSON: nested too deeply") from None
+    except ValueError as error:
+        line = text.count("\n", 0, position) + 1
+        raise UserError(f"{name}:{line}: {_tell_value(error)}") from None
+    return value, end
+
+
+def _syntax_error(name: str, error: json.JSONDecodeError) -> UserError:
+    """Make the one line for broken JSON."""
+    return UserError(f"{name}:{error.lineno}: {_tell(error, f'column {error.colno}')}")
+
+
+def _read_csv(name: str, text: str, delimiter: str | None) -> Iterator[Row]:
+    """Yield the rows of a CSV file, each with the line where it starts; the first line names the columns."""
+    text = text.replace("\r\n", "\n")
+    csv.field_size_limit(2**31 - 1)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter or _guess_delimiter(text), strict=True
+    )
+    header: list[str] = []
+    line = 1
+    try:
+        for cells in reader:
+            if cells and not header:
+                header = _checked_header(f"{name}:{line}", cells)
+            elif cells:
+                yield _make_csv_row(f"{name}:{line}", header, cells)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        what = "a quoted cell is never closed" if "unexpected end" in str(error) else str(error)
+        raise UserError(f"{name}:{line}: malformed CSV: {what}") from None
+
+
+def _guess_delimiter(text: str) -> str:
+    """Return the separator of the header line: a comma unless only semicolons or tabs stand in it."""
+    header = text.lstrip().partition("\n")[0]
+    return next((mark for mark in ",;\t" if mark in header), ",")
+
+
+def _checked_header(source: str, cells: list[str]) -> list[str]:
+    """Return the column names; raises UserError for a name that stands twice or not at all."""
+    names = [cell.strip() for cell in cells]
+    if twice := next((column for column in names if names.count(column) > 1), None):
+        raise UserError(f"{source}: duplicate column '{readable(twice)}' in the header")
+    return names
+
+
+def _make_csv_row(source: str, header: list[str], cells: list[str]) -> Row:
+    """Put cells under their column names."""
+    if len(cells) != len(header):
+        return Row(source, None, f"{len(cells)} cells, but the header names {len(header)} columns")
+    return Row(source, dict(zip(header, cells, strict=True)))
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    """Yield the rows of a Parquet file, counted from 1."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        batches = parquet.ParquetFile(path).iter_batches()
+        number = 0
+        for batch in batches:
+            for values in batch.to_pylist():
+                number += 1
+                yield Row(f"{path.name} row {number}", values)
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise UserError(f"{path.name}: not a readable Parquet file ({lines[0][:120]})") from None

@@ -1,0 +1,91 @@
+"""What a data file holds, whatever its shape was: pairs, conversations or plain text."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+Kind = Literal["pairs", "conversations", "text"]
+
+
+class Message(Struct):
+    """One turn; `role` is system, user, assistant or tool."""
+
+    role: str
+    content: str
+
+
+class Record(Struct, kw_only=True):
+    """One example: a prompt with its completion, or a conversation, or a text.
+
+    `source` names where it stands: "train.jsonl:17", "train.parquet row 17". Assistant turns among the
+    first `num_prompt_messages` messages are history and carry no loss.
+    """
+
+    source: str
+    prompt: str | None = None
+    completion: str | None = None
+    context: str = ""
+    messages: list[Message] = []
+    num_prompt_messages: int = 0
+    text: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Tell which of the three this is."""
+        if self.messages:
+            return "conversations"
+        return "pairs" if self.completion is not None else "text"
+
+    @property
+    def question(self) -> str:
+        """Return the prompt with its context under it, as a person would ask it ("" for plain text)."""
+        if self.messages:
+            return next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+        return "\n\n".join(part for part in (self.prompt or "", self.context) if part)
+
+    @property
+    def answer(self) -> str | None:
+        """Return the last answer (None for plain text)."""
+        return self.messages[-1].content if self.messages else self.completion
+
+
+class RecordSet(Struct, kw_only=True):
+    """The records of one data set, and what a user should know of how they were read.
+
+    `shape` is the sentence that says how the columns were understood; `digest` is the SHA-256 of the
+    records themselves (not of their sources), in order.
+    """
+
+    name: str
+    shape: str
+    records: list[Record]
+    held_out: list[Record] = []
+    held_out_name: str | None = None
+    ignored_columns: list[str] = []
+    notes: list[str] = []
+    digest: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """Tell what all records are; a data set holds one kind."""
+        return self.records[0].kind
+
+
+def digest_of(records: list[Record]) -> str:
+    """Return the SHA-256 over the content of `records`, in order."""
+    digest = hashlib.sha256()
+    for record in records:
+        content = (
+            record.prompt,
+            record.context,
+            record.completion,
+            record.text,
+            record.num_prompt_messages,
+            [(message.role, message.content) for message in record.messages],
+        )
+        digest.update(msgspec.json.encode(content) + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,165 @@
+"""How a record becomes text: the built-in templates, the user's own, and which one is taken.
+
+Importing this loads no tokenizer: a bad `--template` is answered at once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from msgspec import Struct
+
+from laptime.errors import UserError, suggest
+from laptime.inputs.records import Record, RecordSet
+
+PATTERNS = {
+    "qa-ko": "### 질문:\n{prompt}\n\n### 답변:\n{completion}",
+    "qa-en": "### Question:\n{prompt}\n\n### Answer:\n{completion}",
+    "alpaca": (
+        "Below is an instruction that describes a task. Write a response that appropriately completes the "
+        "request.\n\n### Instruction:\n{prompt}\n\n### Response:\n{completion}"
+    ),
+    "plain": "{prompt}{completion}",
+}
+# https://github.com/tatsu-lab/stanford_alpaca (train.py, PROMPT_DICT)
+ALPACA_WITH_CONTEXT = (
+    "Below is an instruction that describes a task, paired with an input that provides further context. "
+    "Write a response that appropriately completes the request.\n\n"
+    "### Instruction:\n{prompt}\n\n### Input:\n{context}\n\n### Response:\n{completion}"
+)
+NAMES = ("auto", "qa-ko", "qa-en", "alpaca", "plain", "chat")
+_FIELDS = ("prompt", "completion", "context")
+_FIELD = re.compile(r"\{(\w+)\}")
+# A prompt that ends like this asks for its answer itself: "### 답변:", "Answer:", "<|assistant|>".
+_CUE = re.compile(
+    r"(^|\n)(#{1,6} ?[^\n]{1,40}:?|(Answer|Response|Output|Assistant|A|답변|답|응답|출력) ?[:：]"
+    r"|<\|[^\n]{1,40}>)\s*$",
+    re.IGNORECASE,
+)
+_JUDGED = 1000  # records looked at to choose a template
+
+
+class Template(Struct, frozen=True, kw_only=True):
+    """A chosen template: `name` gives it again, `reason` is one sentence for the user.
+
+    `kind` is "pattern" (with `pattern`, `with_context`), "chat" (the tokenizer's own) or "text" (none).
+    """
+
+    name: str
+    kind: Literal["pattern", "chat", "text"]
+    reason: str
+    pattern: str = ""
+    with_context: str = ""  # the pattern for records that have context, where it differs
+
+    def fill(self, prompt: str, context: str = "") -> str:
+        """Return all that stands before the completion; the two texts are put in as they are."""
+        pattern = self.with_context if context and self.with_context else self.pattern
+        if context and "{context}" not in pattern:
+            prompt, context = f"{prompt}\n\n{context}", ""
+        values = {"prompt": prompt, "context": context, "completion": ""}
+        return _FIELD.sub(lambda found: values[found[1]], pattern)
+
+
+def check_template(name: str) -> None:
+    """Raise UserError for a name that is no template and for a string that can't be one."""
+    if "{" not in name:
+        if name not in NAMES:
+            raise UserError(f"--template {name}: no such template{suggest(name, NAMES)}")
+        return
+    for field in _FIELD.findall(name):
+        if field not in _FIELDS:
+            raise UserError(f"--template: unknown field {{{field}}}{suggest(field, _FIELDS)}")
+    for field in ("prompt", "completion"):
+        if name.count(f"{{{field}}}") != 1:
+            raise UserError(f"--template: a template string holds {{{field}}} exactly once")
+    if not name.endswith("{completion}"):
+        raise UserError(
+            "--template: a template string ends with {completion}; the end of sequence is added to it"
+        )
+
+
+def choose_template(name: str, records: RecordSet, has_chat_template: bool) -> Template:
+    """Return the template for `records`: the named one, or with "auto" the one that fits them.
+
+    Raises UserError where the template can't hold the records or the tokenizer has none of its own.
+    """
+    check_template(name)
+    kind = records.kind
+    if kind == "text":
+        if name not in ("auto", "plain"):
+            raise UserError(f"--template {name}: the data is plain text, which takes no template")
+        return Template(name="plain", kind="text", reason="plain text is trained as it stands")
+    if name == "auto":
+        return _choose_fitting(records, has_chat_template)
+    if kind == "conversations" and name != "chat":
+        for record in [*records.records, *records.held_out]:
+            _check_single_turn(record, name)
+    return make_template(name, has_chat_template)
+
+
+def make_template(name: str, has_chat_template: bool, reason: str = "") -> Template:
+    """Return the template that `name` gives (not "auto", which depends on the data)."""
+    check_template(name)
+    if name == "chat":
+        if not has_chat_template:
+            raise UserError(
+                "--template chat: this tokenizer has no chat template; name another (--template qa-en)"
+            )
+        return Template(name=name, kind="chat", reason=reason or "chosen with --template")
+    assert name != "auto", "auto depends on the data: choose_template"
+    pattern = PATTERNS.get(name) or name.replace("\\n", "\n").replace("\\t", "\t")
+    return Template(
+        name=name,
+        kind="pattern",
+        reason=reason or "chosen with --template",
+        pattern=pattern,
+        with_context=ALPACA_WITH_CONTEXT if name == "alpaca" else "",
+    )
+
+
+def as_pair(record: Record) -> tuple[str, str, str]:
+    """Return (prompt, context, completion) of a pair or of a single-turn conversation."""
+    if not record.messages:
+        return record.prompt or "", record.context, record.completion or ""
+    *before, answer = record.messages
+    return "\n\n".join(message.content for message in before), "", answer.content
+
+
+def _choose_fitting(records: RecordSet, has_chat_template: bool) -> Template:
+    """Choose for "auto"."""
+    if has_chat_template:
+        return make_template("chat", True, "the tokenizer brings its own chat template")
+    if records.kind == "conversations":
+        raise UserError(
+            "--template: the data holds conversations and this tokenizer has no chat template; use the "
+            "tokenizer of an instruct model, or for single turns name a template (--template qa-en)"
+        )
+    judged = records.records[:_JUDGED]
+    if all(_CUE.search(record.prompt or "") for record in judged):
+        return make_template("plain", False, "the prompts bring their own headings")
+    if _is_korean(judged):
+        return make_template("qa-ko", False, "no chat template in the tokenizer, and the prompts are Korean")
+    return make_template("qa-en", False, "no chat template in the tokenizer, and the prompts are not Korean")
+
+
+def _is_korean(records: list[Record]) -> bool:
+    """Tell whether most letters of the prompts are Hangul."""
+    letters = [letter for record in records for letter in record.prompt or "" if letter.isalpha()]
+    return 2 * sum("가" <= letter <= "힣" for letter in letters) > len(letters)
+
+
+def _check_single_turn(record: Record, name: str) -> None:
+    """Refuse a conversation that a template of one question and one answer can't hold."""
+    roles = [message.role for message in record.messages]
+    if roles not in (["user", "assistant"], ["system", "user", "assistant"]):
+        raise UserError(
+            f"{record.source}: a conversation of {len(roles)} turns; --template {_short(name)} holds one "
+            f"question and one answer, more turns need a tokenizer with a chat template"
+        )
+
+
+def _short(name: str) -> str:
+    """Return a name or the beginning of a template string, on one line."""
+    name = name.replace("\n", "\\n")
+    return name if len(name) <= 30 else name[:27] + "..."

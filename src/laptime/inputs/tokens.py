@@ -1,0 +1,126 @@
+"""Text to token ids: what the tokenizer adds, what it must not read into the user's data.
+
+Special-token text inside data ("<|eot_id|>" in a record) is data. It is marked before a template sees
+it, and encoded as ordinary text; the same text written by a template is the special token.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+MARK = "\ufdd0"  # a noncharacter: no text holds it
+
+
+class Tokens:
+    """A tokenizer, and what one has to know of it.
+
+    `leading_ids` is what it puts before a text (BOS, for most). `special` matches the text of its
+    special tokens (None where it has none).
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.eos_id: int | None = tokenizer.eos_token_id
+        self.unknown_id: int | None = tokenizer.unk_token_id
+        self.special_ids = _special_tokens(tokenizer)
+        texts = sorted(self.special_ids, key=len, reverse=True)
+        self.special = re.compile("|".join(map(re.escape, texts))) if texts else None
+        self._marked = {text[:1] + MARK + text[1:]: text for text in texts}
+        self.leading_ids = self._find_leading_ids()
+        self.adds_space = self._adds_space()
+        self.num_special_text = 0
+
+    def protect(self, text: str) -> str:
+        """Mark the special-token text in data, and count it."""
+        if self.special is None:
+            return text
+        marked, count = self.special.subn(lambda found: found[0][:1] + MARK + found[0][1:], text)
+        self.num_special_text += count
+        return marked
+
+    def unprotect(self, text: str) -> str:
+        """Take the marks away again."""
+        if MARK in text:
+            for marked, plain in self._marked.items():
+                text = text.replace(marked, plain)
+        return text
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each text, with nothing added; special tokens only where they are not marked."""
+        plain = [text for text in texts if text and MARK not in text]
+        encoded = self.tokenizer(plain, add_special_tokens=False)["input_ids"] if plain else []
+        ids = iter(encoded)
+        return [
+            [] if not text else self._encode_marked(text) if MARK in text else list(next(ids))
+            for text in texts
+        ]
+
+    def encode_parts(self, records: Sequence[Sequence[str]]) -> list[list[list[int]]]:
+        """Return the ids of every part of every record, so that a part never changes the one before it.
+
+        Parts are encoded each for itself. A tokenizer that puts a space before every text
+        (SentencePiece) would put one in the middle of the record: there a part is what the longer text
+        has more than the shorter one, wherever the shorter one's ids stay as they are.
+        """
+        alone = iter(self.encode([part for parts in records for part in parts]))
+        separate = [[next(alone) for _ in parts] for parts in records]
+        if not self.adds_space:
+            return separate
+        joined = [["".join(parts[: end + 1]) for end in range(len(parts))] for parts in records]
+        together = iter(self.encode([text for texts in joined for text in texts]))
+        return [_differences([next(together) for _ in parts], parts) for parts in separate]
+
+    def _encode_marked(self, text: str) -> list[int]:
+        """Encode a text in which marked and real special tokens stand side by side."""
+        ids: list[int] = []
+        position = 0
+        for found in self.special.finditer(text) if self.special else ():
+            ids += self._encode_data(text[position : found.start()])
+            ids.append(self.special_ids[found[0]])
+            position = found.end()
+        return ids + self._encode_data(text[position:])
+
+    def _encode_data(self, text: str) -> list[int]:
+        """Encode text in which nothing is a special token."""
+        if not text:
+            return []
+        plain = self.unprotect(text)
+        return list(self.tokenizer(plain, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+    def _find_leading_ids(self) -> list[int]:
+        """Return what the tokenizer puts before a text."""
+        bare = list(self.tokenizer("a", add_special_tokens=False)["input_ids"])
+        whole = list(self.tokenizer("a")["input_ids"])
+        for start in range(len(whole) - len(bare) + 1):
+            if whole[start : start + len(bare)] == bare:
+                return whole[:start]
+        return []
+
+    def _adds_space(self) -> bool:
+        """Tell whether a text begins with a space that nobody wrote."""
+        first = self.tokenizer.convert_ids_to_tokens(
+            self.tokenizer("a", add_special_tokens=False)["input_ids"]
+        )[0]
+        return first.startswith(("▁", "Ġ"))
+
+
+def _special_tokens(tokenizer: Any) -> dict[str, int]:
+    """Return the text and the id of every special token."""
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    special = {token.content: index for index, token in added.items() if token.special}
+    for text in tokenizer.all_special_tokens:
+        special.setdefault(text, tokenizer.convert_tokens_to_ids(text))
+    return {text: index for text, index in special.items() if text and index is not None}
+
+
+def _differences(joined: list[list[int]], separate: list[list[int]]) -> list[list[int]]:
+    """Return what each of the growing texts adds; where it changes what came before, the part by itself."""
+    parts: list[list[int]] = []
+    so_far: list[int] = []
+    for whole, alone in zip(joined, separate, strict=True):
+        part = whole[len(so_far) :] if whole[: len(so_far)] == so_far else alone
+        parts.append(part)
+        so_far = so_far + part
+    return parts

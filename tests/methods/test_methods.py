@@ -1,0 +1,129 @@
+"""Every method, through the same claims: a new file in laptime/methods is covered the moment it exists."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+from laptime.errors import UserError
+from laptime.inputs.batches import make_steps
+from laptime.inputs.encoding import EncodedRecord
+from laptime.inputs.model import measure_shape
+from laptime.inputs.shape import Shape
+from laptime.methods.lora import Lora, LoraOptions
+from laptime.methods.method import find_method, find_methods, make_method
+from laptime.record import RecordWriter
+from laptime.spec import ModelSpec, TrainingSpec
+from laptime.training.loop import train
+from laptime.training.meter import StepTimer
+from laptime.training.optimizer import Optimizer
+from tests.tiny import make_tiny_model
+
+METHODS = list(find_methods())
+PROMPT_BT = torch.tensor([[256, 10, 20, 30, 40]])
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def shape(tiny_model: Path) -> Shape:
+    return measure_shape(ModelSpec(model=str(tiny_model)), tiny_model)
+
+
+def trained(name: str, base: Path, folder: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
+    """Return the method and its model after a few steps."""
+    method = make_method(name, {})
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype).requires_grad_(False)
+    torch.manual_seed(0)
+    model = method.attach(model)
+    training = TrainingSpec(epochs=3)
+    records = [
+        EncodedRecord([256, 65 + i, 66, 67, 257], [False, False, True, True, True], "x") for i in range(3)
+    ]
+    optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
+    timer = StepTimer(RecordWriter(folder), torch.device("cpu"), False)
+    train(model, method, make_steps(records, training, 0), optimizer, 1e-2, training, timer)
+    return method, model.eval()
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_saved_loads_in_plain_libraries_with_identical_logits(
+    tiny_model: Path, tmp_path: Path, name: str, dtype: torch.dtype
+) -> None:
+    method, model = trained(name, tiny_model, tmp_path, dtype)
+    method.save(model, tmp_path / "saved")
+    if method.saved_kind == "adapter":
+        base = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=dtype)
+        plain = PeftModel.from_pretrained(base, str(tmp_path / "saved"))
+    else:
+        plain = AutoModelForCausalLM.from_pretrained(tmp_path / "saved", dtype=dtype)
+    with torch.no_grad():
+        ours = model(PROMPT_BT).logits
+        before = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=dtype)(PROMPT_BT).logits
+        assert torch.equal(ours, plain.eval()(PROMPT_BT).logits)
+        assert not torch.equal(ours, before), "it learned something"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_our_own_loading_and_merging_compute_the_same(tiny_model: Path, tmp_path: Path, name: str) -> None:
+    method, model = trained(name, tiny_model, tmp_path)
+    method.save(model, tmp_path / "saved")
+    base = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    loaded = method.load(base, tmp_path / "saved", torch.float32).eval()
+    with torch.no_grad():
+        expected = model(PROMPT_BT).logits
+        assert torch.equal(loaded(PROMPT_BT).logits, expected)
+        torch.testing.assert_close(method.merge(model)(PROMPT_BT).logits, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_cost_is_what_the_model_shows(tiny_model: Path, tmp_path: Path, shape: Shape, name: str) -> None:
+    method, model = trained(name, tiny_model, tmp_path)
+    cost = method.cost(shape, 4)
+    assert cost.trainable_parameters == sum(p.numel() for p in model.parameters() if p.requires_grad)
+    method.save(model, tmp_path / "saved")
+    weights = sum(file.stat().st_size for file in (tmp_path / "saved").glob("*.safetensors"))
+    assert cost.saved_bytes <= weights <= cost.saved_bytes + 10_000, "weights plus the file's header"
+    assert 0 < cost.flops_per_token <= 6 * shape.num_matmul_weights + 6 * cost.trainable_parameters
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_names_itself_and_has_a_rate(shape: Shape, name: str) -> None:
+    kind = find_method(name)
+    assert kind.name == name
+    assert kind.summary
+    assert 0 < make_method(name, {}).learning_rate(shape) < 1
+
+
+def test_methods_are_listed_without_torch() -> None:
+    code = "import sys; from laptime.methods.method import find_methods; find_methods(); print('torch' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
+
+
+def test_lora_learns_ten_times_faster_than_full(shape: Shape) -> None:
+    rates = {name: make_method(name, {}).learning_rate(shape) for name in ("full", "lora")}
+    assert rates["lora"] == pytest.approx(10 * rates["full"])
+
+
+def test_the_shape_counts_tied_weights_once(tiny_model: Path, shape: Shape) -> None:
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    assert shape.num_parameters == sum(p.numel() for p in model.parameters())
+    assert (shape.head, shape.linears["lm_head"]) == ("lm_head", (32, 260))
+    assert shape.linears["model.layers.0.self_attn.k_proj"] == (32, 16)
+
+
+def test_an_unknown_target_is_refused_with_the_nearest(shape: Shape) -> None:
+    with pytest.raises(UserError) as error:
+        Lora(LoraOptions(lora_targets=("q_prj",))).cost(shape, 4)
+    assert str(error.value) == "--lora-targets: no linear layer 'q_prj'; did you mean 'q_proj'?"

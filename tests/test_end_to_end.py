@@ -1,0 +1,225 @@
+"""The main job as a user runs it: real processes, a tiny model, every command on what they left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from laptime.comparison.result import ComparisonResult, read_result
+from laptime.record import read_record
+from tests.tiny import make_tiny_model
+
+COMMAND = [sys.executable, "-m", "laptime.cli"]
+QUESTION = "사과는 무슨 색인가요?"
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny model, five records and a held-out one."""
+    folder = tmp_path_factory.mktemp("work")
+    make_tiny_model(folder / "model")
+    records = [{"question": f"{n} 더하기 {n}은?", "answer": f"{2 * n}입니다."} for n in range(4)]
+    records.append({"question": QUESTION, "answer": "빨간색입니다."})
+    lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
+    (folder / "train.jsonl").write_text("".join(lines), encoding="utf-8")
+    (folder / "held_out.jsonl").write_text(
+        '{"question": "7 더하기 7은?", "answer": "14입니다."}\n', encoding="utf-8"
+    )
+    (folder / "tmp").mkdir()
+    return folder
+
+
+def environment(workplace: Path) -> dict[str, str]:
+    """Keep the machine's lock to this test, and secrets recognisable."""
+    return os.environ | {"TMPDIR": str(workplace / "tmp"), "HF_TOKEN": "hf_canary_in_a_cage", "COLUMNS": "80"}
+
+
+def laptime(workplace: Path, *words: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [*COMMAND, *words],
+        cwd=workplace,
+        env=environment(workplace),
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+OPTIONS = [
+    "--model",
+    "model",
+    "--data",
+    "train.jsonl",
+    "--held-out",
+    "held_out.jsonl",
+    "--max-new-tokens",
+    "8",
+]
+RACE = ["compare", *OPTIONS, "--epochs", "2", "--rounds", "1", "--ask", QUESTION, "--out", "race"]
+
+
+@pytest.fixture(scope="module")
+def race(workplace: Path) -> tuple[Path, str, ComparisonResult]:
+    """A comparison of full fine-tuning and LoRA in one round, with what it printed."""
+    printed = laptime(workplace, *RACE)
+    return workplace / "race", printed, read_result(workplace / "race")
+
+
+def test_both_methods_did_the_same_work_and_learned(race: tuple[Path, str, ComparisonResult]) -> None:
+    folder, printed, result = race
+    full, lora = (read_record(folder / "runs" / f"{name}-r1") for name in ("full", "lora"))
+    assert [step.digest for step in full.steps] == [step.digest for step in lora.steps]
+    assert len(full.steps) == 10
+    assert [finding.code for finding in result.findings if finding.level == "unequal"] == []
+    for record in (full, lora):
+        assert record.steps[0].loss == pytest.approx(full.steps[0].loss), "the same base on the same batch"
+        assert record.steps[-1].loss < record.steps[0].loss
+        assert record.finished and record.finished.train_seconds
+        parts = sum(step.seconds for step in record.steps)
+        assert parts == pytest.approx(record.finished.train_seconds, rel=0.2, abs=0.05)
+    assert "[3/3]" in printed
+
+
+def test_comparison_json_holds_what_its_documentation_promises(
+    race: tuple[Path, str, ComparisonResult],
+) -> None:
+    folder, _, result = race
+    content = json.loads((folder / "comparison.json").read_text())
+    assert content["complete"] is True
+    for method in result.methods:
+        assert method.status == "finished"
+        for figure in (
+            method.train_seconds, method.total_seconds, method.first_step_seconds, method.steady_step_seconds,
+            method.tokens_per_second, method.peak_bytes, method.trainable_parameters, method.saved_bytes,
+            method.held_out_loss,
+        ):  # fmt: skip
+            assert figure is not None and figure > 0
+        assert len(method.train_losses) == 10
+        assert set(method.phase_seconds) >= {
+            "import",
+            "load",
+            "prepare",
+            "train",
+            "save",
+            "evaluate",
+            "answer",
+        }
+    (pair,) = result.pairs
+    assert pair.verdict == "one_round"
+    (question,) = result.questions
+    assert (question.question, question.source, question.reference) == (QUESTION, "trained", "빨간색입니다.")
+    assert set(question.answers) == {"base", "full", "lora"}
+    assert result.base and result.base.held_out_loss
+
+
+def test_the_report_is_there_in_both_languages_and_needs_no_torch(
+    workplace: Path, race: tuple[Path, str, ComparisonResult]
+) -> None:
+    folder, _, _ = race
+    assert QUESTION in (folder / "report.html").read_text()
+    assert QUESTION in (folder / "report.md").read_text()
+    code = (
+        "import sys; from laptime import cli\n"
+        "sys.argv = ['laptime', 'report', 'race', '--lang', 'ko']\n"
+        "cli.main()\n"
+        "print('torch' in sys.modules, 'transformers' in sys.modules)"
+    )
+    printed = subprocess.check_output([sys.executable, "-c", code], cwd=workplace, text=True)
+    assert printed.splitlines()[-1] == "False False"
+    assert 'lang="ko"' in (folder / "report.html").read_text()
+
+
+def test_show_and_ask_read_what_is_there(workplace: Path, race: tuple[Path, str, ComparisonResult]) -> None:
+    shown = laptime(workplace, "show", "race")
+    assert "full" in shown and "lora" in shown
+    answers = laptime(workplace, "ask", "race", "하늘은?", "--max-new-tokens", "4")
+    assert "하늘은?" in answers
+    assert all(name in answers for name in ("base", "full", "lora"))
+
+
+def test_the_same_command_again_runs_nothing_and_another_is_refused(
+    workplace: Path, race: tuple[Path, str, ComparisonResult]
+) -> None:
+    assert "3 already done" in laptime(workplace, *RACE)
+    refused = laptime(workplace, *RACE, "--epochs", "3", code=2)
+    assert "begun with other options (epochs)" in refused
+
+
+def test_no_secret_is_written_anywhere(race: tuple[Path, str, ComparisonResult]) -> None:
+    folder, _, _ = race
+    holders = [
+        file for file in folder.rglob("*") if file.is_file() and b"hf_canary_in_a_cage" in file.read_bytes()
+    ]
+    assert holders == []
+
+
+def test_a_killed_comparison_loses_no_finished_run(workplace: Path) -> None:
+    words = ["compare", *OPTIONS, "--methods", "lora", "--epochs", "1", "--rounds", "2", "--out", "killed"]
+    process = subprocess.Popen(
+        [*COMMAND, *words],
+        cwd=workplace,
+        env=environment(workplace),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    runs = workplace / "killed" / "runs"
+    deadline = time.monotonic() + 120
+    while not (runs / "lora-r1" / "record.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    time.sleep(1)  # the run ends with the comparison that started it
+    base = (runs / "base" / "record.jsonl").read_bytes()
+    assert b'"finished"' in base
+    printed = laptime(workplace, *words)
+    assert "already done" in printed
+    assert (runs / "base" / "record.jsonl").read_bytes() == base
+    assert read_result(workplace / "killed").complete
+
+
+def test_ctrl_c_names_the_command_that_goes_on(workplace: Path) -> None:
+    words = ["compare", *OPTIONS, "--methods", "lora", "--rounds", "1", "--out", "stopped"]
+    process = subprocess.Popen(
+        [*COMMAND, *words],
+        cwd=workplace,
+        env=environment(workplace),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (workplace / "stopped" / "runs" / "base").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "laptime compare --config stopped/spec.json --out stopped" in errors
+    assert "Traceback" not in errors
+
+
+def test_train_saves_where_it_says(workplace: Path) -> None:
+    printed = laptime(workplace, "train", *OPTIONS, "--epochs", "1", "--lora-rank", "4", "--out", "one")
+    assert "saved:  one/saved" in " ".join(printed.split("\n")).replace("  ", "  ")
+    assert (workplace / "one" / "saved" / "adapter_config.json").exists()
+    assert "lora" in laptime(workplace, "show", "one")
+    assert "not empty" in laptime(workplace, "train", *OPTIONS, "--out", "one", code=2)
+
+
+def test_a_run_that_cannot_train_stays_as_a_row_with_its_reason(workplace: Path) -> None:
+    printed = laptime(
+        workplace, "compare", *OPTIONS, "--rounds", "1", "--epochs", "1", "--learning-rate", "full=1e30,lora=1e-3",
+        "--max-grad-norm", "0", "--out", "broken",
+    )  # fmt: skip
+    assert "FAILED (not_finite): step" in printed
+    result = read_result(workplace / "broken")
+    status = {method.name: method.status for method in result.methods}
+    assert status == {"full": "failed", "lora": "finished"}
