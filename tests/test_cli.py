@@ -76,7 +76,10 @@ def test_every_field_of_every_spec_is_a_documented_option() -> None:
         (["compare", "--model", "./nowhere"], "--model ./nowhere: no such folder"),
         (["compare", "--config", "nowhere.toml"], "nowhere.toml: no such config file"),
         (["compare", "--track", "wandbb"], "--track: no tracker 'wandbb'; did you mean 'wandb'?"),
-        (["compare", "--methods", "full", "--lora-rank", "8"], "--lora-rank: none of the methods full has this option"),
+        (
+            ["compare", "--methods", "full", "--lora-rank", "8"],
+            "--lora-rank: none of the methods full has this option",
+        ),
         (["train", "--method", "loro"], "--methods: no method 'loro'; did you mean 'lora'?"),
         (["train", "--lora-dropout", "1.5"], "--lora-dropout: expected a number < 1.0 (got 1.5)"),
         (["show", "nowhere"], "nowhere: no such folder"),
@@ -85,7 +88,8 @@ def test_every_field_of_every_spec_is_a_documented_option() -> None:
         (["ask", "nowhere"], "Missing argument 'QUESTION...'."),
         (
             ["compare", "--model", "meta-llama/Llama-3.2-1B"],
-            "--model meta-llama/Llama-3.2-1B: no local folder, not in the cache, and the hub cannot be reached; "
+            "--model meta-llama/Llama-3.2-1B: no such folder here, not in the cache, "
+            "and the hub cannot be reached; "
             "give the path of a local copy",
         ),
     ],
@@ -96,7 +100,9 @@ def test_mistakes_are_one_line(tmp_path: Path, words: list[str], message: str) -
 
 
 def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
-    (tmp_path / "train.jsonl").write_text('{"prompt": "a", "completion": "b"}\n{"prompt": "c", "completion": " "}\n')
+    (tmp_path / "train.jsonl").write_text(
+        '{"prompt": "a", "completion": "b"}\n{"prompt": "c", "completion": " "}\n'
+    )
     assert refusal("compare", "--data", "train.jsonl", cwd=tmp_path).startswith("train.jsonl:2: ")
 
 
@@ -105,13 +111,19 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
     [
         ("job.toml", "lora_rnk = 8", "job.toml: unknown option 'lora_rnk'; did you mean 'lora_rank'?"),
         ("job.toml", 'epochs = "5"', "--epochs: expected a whole number, got text (got '5')"),
-        ("job.yaml", 'learning_rate: "1e-4"', "--learning-rate: expected a number, or one for each method, got text (got '1e-4')"),
+        (
+            "job.yaml",
+            'learning_rate: "1e-4"',
+            "--learning-rate: expected a number, or one for each method, got text (got '1e-4')",
+        ),
         ("job.yaml", "- 1", "job.yaml: expected option: value pairs at the top level"),
         ("job.json", '{"epochs": ', "job.json: Expecting value: line 1 column 12 (char 11)"),
         ("job.ini", "", "job.ini: a config file ends in .toml, .yaml, .yml or .json"),
     ],
 )
-def test_config_errors_name_the_file_or_the_option(tmp_path: Path, name: str, content: str, message: str) -> None:
+def test_config_errors_name_the_file_or_the_option(
+    tmp_path: Path, name: str, content: str, message: str
+) -> None:
     (tmp_path / name).write_text(content)
     assert refusal("compare", "--config", name, cwd=tmp_path) == message
 
@@ -121,7 +133,9 @@ def test_a_config_file_takes_every_option_and_the_command_line_wins(tmp_path: Pa
         "methods: lora\nepochs: 3\nlearning_rate: 1e-4\nlora-rank: 4\ndata: nowhere.jsonl\n"
     )
     assert refusal("compare", "--config", "job.yaml", cwd=tmp_path).startswith("--data nowhere.jsonl")
-    assert refusal("compare", "--config", "job.yaml", "--data", "other.jsonl", cwd=tmp_path).startswith("--data other")
+    assert refusal("compare", "--config", "job.yaml", "--data", "other.jsonl", cwd=tmp_path).startswith(
+        "--data other"
+    )
 
 
 def test_the_version_is_told() -> None:

@@ -216,7 +216,8 @@ def test_train_saves_where_it_says(workplace: Path) -> None:
 
 def test_a_run_that_cannot_train_stays_as_a_row_with_its_reason(workplace: Path) -> None:
     printed = laptime(
-        workplace, "compare", *OPTIONS, "--rounds", "1", "--epochs", "1", "--learning-rate", "full=1e30,lora=1e-3",
+        workplace, "compare", *OPTIONS, "--rounds", "1", "--epochs", "1",
+        "--learning-rate", "full=1e30,lora=1e-3",
         "--max-grad-norm", "0", "--out", "broken",
     )  # fmt: skip
     assert "FAILED (not_finite): step" in printed

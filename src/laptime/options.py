@@ -122,12 +122,20 @@ def gather(ctx: click.Context) -> dict[str, Any]:
     for name, value in (read_config(config) if config else {}).items():
         if name not in known:
             raise UserError(f"{config}: unknown option '{name}'{suggest(name, known)}")
-        values[name] = split_list(value) if is_list(options[name]) and isinstance(value, str) else value
+        values[name] = read_config_value(options[name], value)
     for name, option in options.items():
         given = ctx.params.get(name)
         if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE and given is not None:
             values[name] = convert(option, given)
     return values
+
+
+def read_config_value(option: click.Parameter, value: Any) -> Any:
+    """Let a file write what the command line can: lists as a,b and a fraction as a number."""
+    if is_list(option) and isinstance(value, str):
+        return split_list(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return str(value) if is_number and option.kind is str else value  # type: ignore[attr-defined]
 
 
 def is_list(option: click.Parameter) -> bool:

@@ -155,8 +155,10 @@ def show_data(specs: dict[str, Any], num_records: int, tokens: bool) -> None:
     records = read_records(specs["data"], seed=specs["training"].seed)
     locate_model(specs["model"], download=False)
 
+    from laptime.inputs.model import quiet_libraries
     from laptime.inputs.preparation import encode_records
     from laptime.inputs.preview import print_preview
 
+    quiet_libraries()
     encoded, tokenizer = encode_records(records, specs["model"], specs["data"], specs["answers"])
     print_preview(encoded, tokenizer, console(), limit=num_records, tokens=tokens)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from laptime.errors import UserError
+from laptime.inputs import model_source
 from laptime.inputs.model_source import digest_model, locate_model
 from laptime.spec import ModelSpec
 
@@ -82,7 +83,8 @@ def test_an_unreachable_hub_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     assert message("meta-llama/Llama-3.2-1B") == (
-        "--model meta-llama/Llama-3.2-1B: no local folder, not in the cache, and the hub cannot be reached; "
+        "--model meta-llama/Llama-3.2-1B: no such folder here, not in the cache, "
+        "and the hub cannot be reached; "
         "give the path of a local copy"
     )
 
@@ -92,12 +94,13 @@ def test_an_unreachable_hub_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_pat
     [
         (
             "GatedRepoError",
-            "--model org/name: gated; accept its licence at https://huggingface.co/org/name, "
+            "--model org/name: gated; accept its terms at https://huggingface.co/org/name, "
             "then `hf auth login` (or set HF_TOKEN)",
         ),
         (
             "RepositoryNotFoundError",
-            "--model org/name: not on the hub, or private (then `hf auth login`); no local folder of that name either",
+            "--model org/name: no such folder here, and no model of that name on the hub "
+            "(or a private one: then `hf auth login`)",
         ),
     ],
 )
@@ -111,6 +114,7 @@ def test_hub_errors_say_what_to_do(monkeypatch: pytest.MonkeyPatch, error_name: 
         raise kind.__new__(kind)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+    monkeypatch.setattr(model_source, "check_reachable", lambda: None)
     assert message("org/name") == expected
 
 

@@ -107,7 +107,10 @@ def test_every_method_names_itself_and_has_a_rate(shape: Shape, name: str) -> No
 
 
 def test_methods_are_listed_without_torch() -> None:
-    code = "import sys; from laptime.methods.method import find_methods; find_methods(); print('torch' in sys.modules)"
+    code = (
+        "import sys; from laptime.methods.method import find_methods; find_methods(); "
+        "print('torch' in sys.modules)"
+    )
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
 

@@ -34,7 +34,7 @@ CONTRAST = """() => {
     const style = getComputedStyle(node);
     const colour = node instanceof SVGElement ? style.fill : style.color;
     const [a, b] = [light(parse(colour)), light(behind(node))].sort((x, y) => y - x);
-    if ((a + 0.05) / (b + 0.05) < 4.5) poor.push([node.tagName, node.className, node.textContent.slice(0, 40)]);
+    if ((a + 0.05) / (b + 0.05) < 4.5) poor.push([node.tagName, node.textContent.slice(0, 40)]);
   }
   return poor;
 }"""

@@ -22,8 +22,8 @@ def test_normal_comparison_word_for_word() -> None:
     assert said == [
         (
             "time",
-            "LoRA trained in 9.3 s, full fine-tuning in 21.5 s (medians of 3 rounds). The difference is shown: "
-            "2.31x, and the 95 % interval from 2.20 to 2.43 leaves out 1.",
+            "LoRA trained in 9.3 s, full fine-tuning in 21.5 s (medians of 3 rounds). The difference is "
+            "shown: 2.31x, and the 95 % interval from 2.20 to 2.43 leaves out 1.",
         ),
         (
             "total",
@@ -32,9 +32,9 @@ def test_normal_comparison_word_for_word() -> None:
         ),
         (
             "source",
-            "Of the 13.4 s between the two whole processes, 12.2 s is training and 1.20 s is saving. A steady "
-            "step takes 182 ms with LoRA and 421 ms with full fine-tuning: optimizer 3.7 ms against 116 ms, "
-            "forward 56 ms against 129 ms, backward 112 ms against 181 ms.",
+            "Of the 13.4 s between the two whole processes, 12.2 s is training and 1.20 s is saving. A "
+            "steady step takes 182 ms with LoRA and 421 ms with full fine-tuning: optimizer 3.7 ms "
+            "against 116 ms, forward 56 ms against 129 ms, backward 112 ms against 181 ms.",
         ),
         (
             "arithmetic",
@@ -59,16 +59,16 @@ def test_normal_comparison_word_for_word() -> None:
         ),
         (
             "quality",
-            "On held-out records the loss is 1.934 with full fine-tuning and 1.871 with LoRA. Before training "
-            "it was 4.213. Each figure is the median of 3 rounds with their own seeds: full fine-tuning 1.914 "
-            "to 1.954 and LoRA 1.851 to 1.891.",
+            "On held-out records the loss is 1.934 with full fine-tuning and 1.871 with LoRA. Before "
+            "training it was 4.213. Each figure is the median of 3 rounds with their own seeds: full "
+            "fine-tuning 1.914 to 1.954 and LoRA 1.851 to 1.891.",
         ),
         (
             "answers",
             "Memorisation (questions from the training data): chrF 98.1 with full fine-tuning and 98.1 with "
             "LoRA. Generalisation (held-out questions): chrF 61.7 with full fine-tuning and 63.2 with LoRA. "
-            "The answers of full fine-tuning and LoRA are nearly the same: 94.6 chrF to each other, on average "
-            "over 2 questions.",
+            "The answers of full fine-tuning and LoRA are nearly the same: 94.6 chrF to each other, on "
+            "average over 2 questions.",
         ),
     ]
 
@@ -92,8 +92,8 @@ def test_unequal_work_sets_no_times_against_each_other() -> None:
     said = _say(invented.make_unequal())
     assert not {"total", "source", "arithmetic"} & set(said)
     assert said["time"] == (
-        "LoRA and full fine-tuning did not do the same work (see Fairness), so their times are not set against "
-        "each other. Full fine-tuning trained in 21.5 s. LoRA trained in 9.3 s."
+        "LoRA and full fine-tuning did not do the same work (see Fairness), so their times are not set "
+        "against each other. Full fine-tuning trained in 21.5 s. LoRA trained in 9.3 s."
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from laptime.report.drawing import Drawing, Scale, downsample, log_ticks, nice_ticks, shorten, text_width
@@ -37,10 +39,10 @@ def test_downsampling_keeps_peaks_and_gaps() -> None:
 
 def test_labels_are_apart_and_within_the_plot() -> None:
     places = spread_apart([100.0, 101.0, 102.0, PLOT_TOP + PLOT_HEIGHT])
-    assert all(after - before >= 15.9 for before, after in zip(places, places[1:], strict=False))
+    assert all(after - before >= 15.9 for before, after in itertools.pairwise(places))
     low = spread_apart([230.0, 231.0, 232.0])
     assert low[-1] <= PLOT_TOP + PLOT_HEIGHT
-    assert all(after - before >= 15.9 for before, after in zip(low, low[1:], strict=False))
+    assert all(after - before >= 15.9 for before, after in itertools.pairwise(low))
 
 
 def test_text_is_escaped_and_cut() -> None:

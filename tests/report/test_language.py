@@ -25,7 +25,7 @@ def test_both_languages_have_the_same_keys_and_placeholders() -> None:
 
 def test_particles_name_the_form_after_a_final_consonant_first() -> None:
     particles = set(re.findall(r"\{\w+:([^}]*)\}", "".join(language_ko.STRINGS.values())))
-    assert particles <= {"이/가", "은/는", "과/와", "을/를", "으로/로"}
+    assert particles <= {"이/가", "은/는", "과/와", "을/를", "으로/로", "이었습니다/였습니다"}
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_particles(word: str, particles: str, expected: str) -> None:
         (
             "different_work",
             {"methods": "full, lora", "option": "the data"},
-            "The batches differ between full fine-tuning and LoRA: their digests show other tokens or another "
-            "order. There is no ratio between them.",
+            "The batches differ between full fine-tuning and LoRA: their digests show other tokens or "
+            "another order. There is no ratio between them.",
             "풀 파인튜닝, LoRA의 배치가 서로 다릅니다. 다이제스트를 보면 토큰이나 순서가 같지 않으므로 배율을"
             " 제시하지 않습니다.",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -84,7 +85,7 @@ def test_headings_are_in_order_and_charts_are_described(render: Callable[..., Pa
     page = Page((render(situation) / "report.html").read_text(encoding="utf-8"))
     levels = [int(tag[1]) for tag, _ in page.tags if tag in {"h1", "h2", "h3", "h4"}]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     for tag, attributes in page.tags:
         if tag == "svg":
             assert attributes["role"] == "img"

@@ -1,4 +1,4 @@
-"""Data sets of the hub: which of a repository's files hold the split, and where they lie here.
+"""The hub: its errors in one line; which files of a data set hold the split, and where they lie here.
 
 A repository without files that can be read directly is taken from the Parquet copy that the hub keeps
 of every data set (revision refs/convert/parquet).
@@ -38,12 +38,13 @@ def fetch_dataset(name: str, split: str) -> list[Path]:
     """
     organisation, repository, *rest = name.split("/", 2)
     repo_id, configuration = f"{organisation}/{repository}", "".join(rest).strip("/")
-    with _hub_errors(name, repo_id):
+    page = f"https://huggingface.co/datasets/{repo_id}"
+    with hub_errors(f"--data {name}", "data set", "file or folder", page):
         try:
-            _check_reachable()
+            check_reachable()
             return _download(name, repo_id, configuration, split)
         except Exception as error:
-            if not _is_unreachable(error):
+            if not is_unreachable(error):
                 raise
             return _find_cached(name, repo_id, configuration, split, error)
 
@@ -119,7 +120,7 @@ def _find_cached(name: str, repo_id: str, configuration: str, split: str, error:
     raise error
 
 
-def _is_unreachable(error: BaseException) -> bool:
+def is_unreachable(error: BaseException) -> bool:
     """Tell whether an error means that no hub answered; every HTTP client has its own TransportError."""
     from huggingface_hub import errors
 
@@ -129,36 +130,40 @@ def _is_unreachable(error: BaseException) -> bool:
 
 
 @contextmanager
-def _hub_errors(name: str, repo_id: str) -> Iterator[None]:
-    """Turn the hub client's errors into one line that says what to do."""
+def hub_errors(option: str, what: str, local: str, page: str) -> Iterator[None]:
+    """Turn the hub client's errors into one line that says what to do.
+
+    `option` is the flag with its value, `what` a "data set" or "model", `local` what it could have been.
+    """
     from huggingface_hub import errors
 
-    page = f"https://huggingface.co/datasets/{repo_id}"
     try:
         yield
     except errors.GatedRepoError:
         raise UserError(
-            f"--data {name}: gated; accept its terms at {page}, then `hf auth login` (or set HF_TOKEN)"
+            f"{option}: gated; accept its terms at {page}, then `hf auth login` (or set HF_TOKEN)"
         ) from None
+    except errors.RevisionNotFoundError:
+        raise UserError(f"{option}: the hub has it, but not in this --revision") from None
     except errors.RepositoryNotFoundError:
         raise UserError(
-            f"--data {name}: no such file or folder here, and no data set of that name on the hub "
+            f"{option}: no such {local} here, and no {what} of that name on the hub "
             f"(or a private one: then `hf auth login`)"
         ) from None
     except errors.HFValidationError:
-        raise UserError(f"--data {name}: neither a file nor the id of a hub data set") from None
+        raise UserError(f"{option}: neither a {local} nor the id of a hub {what}") from None
     except errors.HfHubHTTPError as error:
-        raise UserError(f"--data {name}: the hub answered: {str(error).splitlines()[0][:160]}") from None
+        raise UserError(f"{option}: the hub answered: {str(error).splitlines()[0][:160]}") from None
     except Exception as error:
-        if not _is_unreachable(error):
+        if not is_unreachable(error):
             raise
         raise UserError(
-            f"--data {name}: no such file or folder here, not in the cache, and the hub cannot be reached; "
+            f"{option}: no such {local} here, not in the cache, and the hub cannot be reached; "
             f"give the path of a local copy"
         ) from None
 
 
-def _check_reachable() -> None:
+def check_reachable() -> None:
     """Raise ConnectionError within seconds where nothing answers at the hub's address (or its proxy's).
 
     The client itself would retry for 24 seconds.

@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from laptime.errors import UserError
+from laptime.inputs.hub import check_reachable, hub_errors
 from laptime.spec import BUILTIN, ModelSpec
 
 WEIGHT_FILES = ["*.safetensors", "*.safetensors.index.json"]
@@ -63,50 +64,37 @@ def looks_like_path(name: str) -> bool:
 
 
 def _fetch(spec: ModelSpec, download: bool) -> Path:
-    """Bring a hub model here (or its config alone); hub errors become one line that says what to do."""
+    """Bring a hub model here (or its config alone), or find it in the cache; raises UserError."""
+    page = f"https://huggingface.co/{spec.model}"
+    with hub_errors(f"--model {spec.model}", "model", "folder", page):
+        try:
+            check_reachable()
+        except ConnectionError:
+            return _download(spec, download, cached=True)
+        return _download(spec, download, cached=False)
+
+
+def _download(spec: ModelSpec, download: bool, cached: bool) -> Path:
+    """Return the folder of a hub model's files; with `cached`, of those that are here already."""
     import huggingface_hub as hub
     from huggingface_hub import errors
 
-    page = f"https://huggingface.co/{spec.model}"
-    try:
-        if not download:
-            return Path(hub.hf_hub_download(spec.model, "config.json", revision=spec.revision)).parent
-        weights = [] if spec.random_weights else WEIGHT_FILES
+    patterns = OTHER_FILES if spec.random_weights else WEIGHT_FILES + OTHER_FILES
+    if download:
         return Path(
-            hub.snapshot_download(spec.model, revision=spec.revision, allow_patterns=weights + OTHER_FILES)
+            hub.snapshot_download(
+                spec.model, revision=spec.revision, allow_patterns=patterns, local_files_only=cached
+            )
         )
-    except errors.GatedRepoError:
-        raise UserError(
-            f"--model {spec.model}: gated; accept its licence at {page}, "
-            f"then `hf auth login` (or set HF_TOKEN)"
-        ) from None
-    except errors.RevisionNotFoundError:
-        raise UserError(f"--revision {spec.revision}: {spec.model} has no such revision") from None
-    except errors.RepositoryNotFoundError:
-        raise UserError(
-            f"--model {spec.model}: not on the hub, or private (then `hf auth login`); "
-            f"no local folder of that name either"
-        ) from None
-    except errors.EntryNotFoundError as error:
-        if isinstance(error, errors.LocalEntryNotFoundError):
-            raise _unreachable(spec) from None
-        raise UserError(f"--model {spec.model}: the repository has no config.json") from None
-    except errors.HFValidationError:
-        raise UserError(f"--model {spec.model}: neither a local folder nor a hub id") from None
-    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, OSError):
-        raise _unreachable(spec) from None
-    except Exception as error:  # the HTTP client's own connection errors, whichever client it is
-        if "connect" in type(error).__name__.lower() or "timeout" in type(error).__name__.lower():
-            raise _unreachable(spec) from None
+    try:
+        config = hub.hf_hub_download(
+            spec.model, "config.json", revision=spec.revision, local_files_only=cached
+        )
+    except errors.LocalEntryNotFoundError:
         raise
-
-
-def _unreachable(spec: ModelSpec) -> UserError:
-    """Make the error for a hub that does not answer."""
-    return UserError(
-        f"--model {spec.model}: no local folder, not in the cache, and the hub cannot be reached; "
-        f"give the path of a local copy"
-    )
+    except errors.EntryNotFoundError:
+        raise UserError(f"--model {spec.model}: the repository has no config.json") from None
+    return Path(config).parent
 
 
 def _read_config(spec: ModelSpec, folder: Path) -> dict[str, Any]:

@@ -1,0 +1,144 @@
+"""The conclusion in plain sentences, each made from figures of the result and from nothing else."""
+
+from __future__ import annotations
+
+from laptime.comparison.result import ComparisonResult, MethodResult
+from laptime.report import quantities
+from laptime.report.headline import choose_pair
+from laptime.report.language import Language
+from laptime.report.quality_sentences import write_answers, write_quality
+from laptime.report.remark import Remark
+from laptime.report.speed_sentences import write_arithmetic, write_source, write_time, write_total
+
+_NEGLIGIBLE = 1.05  # a factor below this is said to be no difference
+
+
+def write_conclusion(result: ComparisonResult, language: Language) -> list[Remark]:
+    """Return the sentences of the conclusion, in the order in which they are read."""
+    pair = choose_pair(result)
+    remarks = write_time(result, pair, language)
+    if pair is not None:
+        remarks += write_total(result, pair, language)
+        remarks += write_source(result, pair, language)
+        remarks += write_arithmetic(result, pair, language)
+    remarks += _write_memory(result, language)
+    remarks += _write_parameters(result, language)
+    remarks += _write_disk(result, language)
+    remarks += write_quality(result, language)
+    remarks += write_answers(result, language)
+    return remarks + _write_failures(result, language) + _write_incomplete(result, language)
+
+
+def _write_memory(result: ComparisonResult, language: Language) -> list[Remark]:
+    """Say what each method held at its peak, and the factor between most and least where it is one."""
+    measured = [method for method in result.methods if method.peak_bytes]
+    if not measured:
+        return []
+    items = [
+        language.say(
+            "memory.item", method=language.method(method.name), size=quantities.size(method.peak_bytes)
+        )
+        for method in measured
+    ]
+    sentences = [language.say("memory.list", list=language.join(items))]
+    least, most = _extremes(measured, "peak_bytes")
+    kinds = list(dict.fromkeys(method.peak_bytes_kind for method in measured))
+    if len(kinds) > 1:
+        sentences.append(language.say("memory.kinds", kinds=", ".join(kinds)))
+    elif least is not most:
+        factor = (most.peak_bytes or 0) / (least.peak_bytes or 1)
+        key = "memory.less" if factor >= _NEGLIGIBLE else "memory.same"
+        less, more = language.method(least.name), language.method(most.name)
+        shown = {"factor": language.ratio(factor), "percent": language.percent(_NEGLIGIBLE - 1)}
+        text = language.say(key, less=less, more=more, **shown)
+        sentences.append(language.sentence(text))
+    return [Remark("memory", " ".join(sentences))]
+
+
+def _extremes(methods: list[MethodResult], name: str) -> tuple[MethodResult, MethodResult]:
+    """Return the methods with the least and the greatest of a figure."""
+    ordered = sorted(methods, key=lambda method: float(getattr(method, name)))
+    return ordered[0], ordered[-1]
+
+
+def _write_parameters(result: ComparisonResult, language: Language) -> list[Remark]:
+    """Say how many of the model's parameters each method trains."""
+    items = []
+    for method in result.methods:
+        if not method.trainable_parameters or not method.parameters:
+            continue
+        share = method.trainable_parameters / method.parameters
+        key = "parameters.all" if share >= 0.9999 else "parameters.item"
+        values = {
+            "method": language.method(method.name),
+            "trainable": quantities.count(method.trainable_parameters),
+            "total": quantities.count(method.parameters),
+            "share": language.percent(share),
+        }
+        items.append(language.say(key, **values))
+    if not items:
+        return []
+    text = language.say("parameters.list", list=language.join(items))
+    return [Remark("parameters", language.sentence(text))]
+
+
+def _write_disk(result: ComparisonResult, language: Language) -> list[Remark]:
+    """Say what each method leaves on disk, and the factor between a model and an adapter."""
+    saved = [method for method in result.methods if method.saved_bytes and method.saved_kind]
+    if not saved:
+        return []
+    items = [
+        language.say(
+            f"disk.{method.saved_kind}",
+            method=language.method(method.name),
+            size=quantities.size(method.saved_bytes),
+        )
+        for method in saved
+    ]
+    sentences = [language.sentence(language.say("disk.list", list=language.join(items)))]
+    least, most = _extremes(saved, "saved_bytes")
+    factor = (most.saved_bytes or 0) / (least.saved_bytes or 1)
+    if factor >= _NEGLIGIBLE and {least.saved_kind, most.saved_kind} == {"adapter", "model"}:
+        sentences.append(language.say("disk.ratio", factor=quantities.ratio(factor, unit=False)))
+    elif any(method.saved_kind == "adapter" for method in saved):
+        sentences.append(language.say("disk.needs_base"))
+    return [Remark("disk", " ".join(sentences))]
+
+
+def failure_reason(reason: str, language: Language) -> str:
+    """Return the words for the reason of a failure."""
+    key = f"failure.{reason}"
+    return language.say(key) if language.knows(key) else reason
+
+
+def _write_failures(result: ComparisonResult, language: Language) -> list[Remark]:
+    """Say which runs failed and why."""
+    sentences = [
+        language.sentence(
+            language.say(
+                "failure.sentence",
+                method=language.method(method.name),
+                round=failure.round,
+                reason=failure_reason(failure.reason, language),
+                message=failure.message,
+            )
+        )
+        for method in result.methods
+        for failure in method.failures
+    ]
+    return [Remark("failures", text, warning=True) for text in sentences]
+
+
+def count_runs(result: ComparisonResult) -> tuple[int, int]:
+    """Return how many runs have ended and how many were planned."""
+    done = sum(len(method.rounds) + len(method.failures) for method in result.methods)
+    return done, result.planned_rounds * len(result.methods)
+
+
+def _write_incomplete(result: ComparisonResult, language: Language) -> list[Remark]:
+    """Say how far an unfinished comparison has come."""
+    if result.complete:
+        return []
+    done, planned = count_runs(result)
+    text = language.say("incomplete.sentence", done=done, planned=planned)
+    return [Remark("incomplete", text, warning=True)]

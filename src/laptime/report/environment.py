@@ -1,0 +1,102 @@
+"""The facts that a repeated comparison needs: machine, versions, digests, seeds, options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from laptime.comparison.result import ComparisonResult
+from laptime.report import quantities
+from laptime.report.language import Language
+
+Facts = list[tuple[str, str]]
+
+
+def group_facts(result: ComparisonResult, language: Language) -> list[tuple[str, Facts]]:
+    """Return (heading, facts) for each part of the environment that holds any."""
+    methods = {method.name: method.method_options for method in result.methods if method.method_options}
+    groups = [
+        ("machine", list(flatten(result.machine, language))),
+        ("model", list(flatten(result.model, language))),
+        ("data", list(flatten(result.data, language))),
+        ("training", list(flatten(result.training, language))),
+        ("methods", list(flatten(methods, language))),
+        ("precision", _precision(result, language)),
+        ("energy", _energy(result, language)),
+    ]
+    return [(language.say(f"environment.{name}"), facts) for name, facts in groups if facts]
+
+
+def flatten(facts: Mapping[str, Any], language: Language, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (name, value) in words for every fact, those within facts too; unknown ones are left out."""
+    for name, value in facts.items():
+        full_name = f"{prefix} {name}".strip().replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from flatten(value, language, full_name if prefix or name != "versions" else "")
+        elif value is not None and value != [] and value != "":
+            yield full_name, _show(str(name), value, language)
+
+
+def _show(name: str, value: Any, language: Language) -> str:
+    """Return a fact's value as people read it; its name tells the unit."""
+    if isinstance(value, bool):
+        return language.say("yes" if value else "no")
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(item) for item in value)
+    if isinstance(value, (int, float)):
+        return _show_number(name, value, language)
+    return str(value)
+
+
+def _show_number(name: str, value: float, language: Language) -> str:
+    if name.endswith("bytes"):
+        return quantities.size(value)
+    if name.endswith("seconds"):
+        return language.seconds(value)
+    if name == "learning_rate":
+        return quantities.learning_rate(value)
+    if name == "parameters" or (name.startswith("num_") and isinstance(value, int)):
+        return quantities.integer(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _precision(result: ComparisonResult, language: Language) -> Facts:
+    """Return why each method computes and trains in its precision."""
+    return [
+        (language.title(method.name), method.precision_reason)
+        for method in result.methods
+        if method.precision_reason
+    ]
+
+
+def _energy(result: ComparisonResult, language: Language) -> Facts:
+    """Return the energy of each method with its source, or that there is none."""
+    facts = []
+    for method in result.methods:
+        shown = method.energy_source
+        if quantities.known(method.energy_joules):
+            joules = quantities.integer(method.energy_joules)
+            shown = f"{language.say('cell.energy', joules=joules)} ({method.energy_source})"
+        if shown:
+            facts.append((language.title(method.name), shown))
+    return facts
+
+
+def list_seeds(result: ComparisonResult, language: Language) -> str:
+    """Return the sentence on the seeds of the rounds, or "" where none is known."""
+    seed = result.training.get("seed")
+    if not isinstance(seed, int):
+        return ""
+    seeds = ", ".join(str(seed + number) for number in range(max(result.planned_rounds, 1)))
+    return language.say("environment.seeds", seeds=seeds)
+
+
+def name_machine(result: ComparisonResult, language: Language) -> str:
+    """Return the machine in a few words: its GPU, else its CPU and cores."""
+    machine = result.machine
+    if machine.get("gpu"):
+        count = machine.get("gpu_count") or 1
+        return f"{count}x {machine['gpu']}" if count != 1 else str(machine["gpu"])
+    cpu = str(machine.get("cpu") or machine.get("platform") or "")
+    cores = language.say("subline.cores", number=machine["cores"]) if machine.get("cores") else ""
+    return ", ".join(part for part in (cpu, cores) if part)

@@ -1,0 +1,99 @@
+"""The words of a report in one language: strings by key, and names that carry their particles.
+
+The strings stand in language_en.py and language_ko.py; a test holds both to the same keys and
+placeholders. In Korean a placeholder may name the particle that follows: "{faster:이/가}".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from laptime.report import language_en, language_ko, quantities
+from laptime.report.quantities import Lang
+
+_STRINGS: dict[str, dict[str, str]] = {"en": language_en.STRINGS, "ko": language_ko.STRINGS}
+_DIGITS_WITH_FINAL = "013678"
+_LATIN_WITH_FINAL = "lmnbckpt"  # as read in Korean: -l ㄹ, -m ㅁ, -n ㄴ, and stops closed by a consonant
+
+
+class Word(str):
+    """A word that a format string may ask for with a Korean particle: "{name:은/는}"."""
+
+    __slots__ = ()
+
+    def __format__(self, particles: str) -> str:
+        """Append the one of "with/without final consonant" that fits; no particles, no change."""
+        with_final, slash, without = particles.partition("/")
+        if not slash:
+            return str(self)
+        final = final_consonant(self)
+        if with_final == "으로" and final == "ㄹ":
+            return self + without
+        return self + (with_final if final else without)
+
+
+def final_consonant(word: str) -> str:
+    """Return "ㄹ", "any" or "" for the sound on which `word` ends when read in Korean."""
+    spoken = word.rstrip(" )]}'\"’”`.")
+    if not spoken:
+        return ""
+    last = spoken[-1].lower()
+    if "가" <= last <= "힣":
+        index = (ord(last) - ord("가")) % 28
+        return "" if index == 0 else "ㄹ" if index == 8 else "any"
+    if last.isdigit():
+        return "" if last not in _DIGITS_WITH_FINAL else "ㄹ" if last in "178" else "any"
+    return "" if last not in _LATIN_WITH_FINAL else "ㄹ" if last == "l" else "any"
+
+
+class Language:
+    """One of the languages of the report."""
+
+    def __init__(self, code: Lang) -> None:
+        self.code: Lang = code
+        self.strings = _STRINGS[code]
+
+    def say(self, key: str, **values: Any) -> str:
+        """Return the string of `key` with `values` in its placeholders."""
+        words = {name: Word(value) if isinstance(value, str) else value for name, value in values.items()}
+        return self.strings[key].format(**words)
+
+    def knows(self, key: str) -> bool:
+        """Say whether there is a string of `key`."""
+        return key in self.strings
+
+    def method(self, name: str) -> str:
+        """Return a method's name within a sentence: "full fine-tuning", "LoRA"."""
+        return self.strings.get(f"method.{name}", name)
+
+    def title(self, name: str) -> str:
+        """Return a method's name where it stands alone: "Full fine-tuning", "LoRA"."""
+        return self.sentence(self.method(name)) if self.knows(f"method.{name}") else name
+
+    def sentence(self, text: str) -> str:
+        """Return `text` as a sentence begins: in English with its first letter large."""
+        return text[:1].upper() + text[1:] if self.code == "en" else text
+
+    def plural(self, key: str, number: int, **values: Any) -> str:
+        """Return the string of `key` or, for one, of `key` + ".one"."""
+        one = f"{key}.one"
+        return self.say(one if number == 1 and self.knows(one) else key, number=number, **values)
+
+    def join(self, parts: Sequence[str]) -> str:
+        """Return `parts` as a list within a sentence."""
+        if len(parts) < 2:
+            return "".join(parts)
+        return ", ".join(parts[:-1]) + self.strings["list.and"] + parts[-1]
+
+    def seconds(self, value: float | None) -> str:
+        """Return a duration in this language."""
+        return quantities.seconds(value, self.code)
+
+    def percent(self, share: float | None) -> str:
+        """Return a share in percent in this language."""
+        return quantities.percent(share, self.code)
+
+    def ratio(self, value: float | None) -> str:
+        """Return a ratio in this language."""
+        return quantities.ratio(value, self.code)

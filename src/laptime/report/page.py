@@ -1,0 +1,236 @@
+"""A comparison's folder to `report.html`, `report.md` and the charts that the latter shows."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from importlib import resources
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from laptime.comparison.result import ComparisonResult, QuestionAnswers, read_result
+from laptime.errors import UserError
+from laptime.report import environment, plain_text, quantities
+from laptime.report.charts import Chart, draw_charts
+from laptime.report.conclusion import count_runs, write_conclusion
+from laptime.report.headline import write_headline
+from laptime.report.language import Language
+from laptime.report.notices import group_findings
+from laptime.report.quality_sentences import likeness
+from laptime.report.quantities import Lang
+from laptime.report.remark import Remark
+from laptime.report.sanitising import sanitise
+from laptime.report.table import COLUMNS, make_pairs, make_rows
+from laptime.report.usage import BUILTIN, ask_command, list_leftovers
+
+HTML_NAME, MARKDOWN_NAME, CHARTS_FOLDER = "report.html", "report.md", "charts"
+CHART_NAMES = (
+    "time_by_phase", "memory", "loss_by_step", "loss_by_second", "time_against_quality", "saved_bytes",
+)  # fmt: skip
+MARK = "laptime report"  # stands near the beginning of every file of a report
+REAL_MODEL_COMMAND = "laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl"
+
+
+def render_report(folder: Path, lang: Lang = "en") -> list[Path]:
+    """Write the report of the comparison in `folder`, in English or Korean; returns the files written.
+
+    Its own earlier files are overwritten; raises UserError for a file of such a name that is not its own.
+    """
+    result = sanitise(read_result(folder))
+    context = make_context(result, Language(lang))
+    style = _template_text("chart.css")
+    files = {folder / HTML_NAME: render_html(context), folder / MARKDOWN_NAME: render_markdown(context)}
+    for chart in context["charts"]:
+        files[folder / CHARTS_FOLDER / f"{chart.name}.svg"] = f"<!-- {MARK} -->\n{chart.render(style)}\n"
+    stale = [folder / CHARTS_FOLDER / f"{name}.svg" for name in CHART_NAMES]
+    stale = [path for path in stale if path not in files and path.exists() and _is_ours(path)]
+    for path in files:
+        if path.exists() and not _is_ours(path):
+            raise UserError(f"{path}: not written by laptime; move it away, then repeat")
+    for path, content in files.items():
+        _write(path, content)
+    for path in stale:
+        path.unlink()
+    return list(files)
+
+
+def _is_ours(path: Path) -> bool:
+    """Say whether an existing file was written by an earlier report."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return MARK.encode() in file.read(600)
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a file in one move, so that nobody reads half of it."""
+    path.parent.mkdir(exist_ok=True)
+    aside = path.with_name(path.name + ".tmp")
+    aside.write_text(content, encoding="utf-8")
+    aside.replace(path)
+
+
+def _template_text(name: str) -> str:
+    """Return one of the files in templates/."""
+    return (resources.files("laptime.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _load_templates(autoescape: bool) -> jinja2.Environment:
+    """Return the templates; undefined names are errors."""
+    loader = jinja2.FunctionLoader(_template_text)
+    return jinja2.Environment(
+        loader=loader,
+        autoescape=autoescape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render_html(context: dict[str, Any]) -> str:
+    """Return the page; every text is escaped by the template engine."""
+    return _load_templates(autoescape=True).get_template("report.html.j2").render(context)
+
+
+def render_markdown(context: dict[str, Any]) -> str:
+    """Return the write-up; texts are escaped by the filters that the template names."""
+    templates = _load_templates(autoescape=False)
+    templates.filters |= {
+        "text": plain_text.escape_markdown,
+        "quote": plain_text.quote_markdown,
+        "code": plain_text.code_markdown,
+        "fence": plain_text.fence_markdown,
+    }
+    text = templates.get_template("report.md.j2").render(context)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]:
+    """Return all that a template shows, in words; `result` must be sanitised."""
+    return {
+        "lang": language.code,
+        "say": language.say,
+        "plural": language.plural,
+        "mark": MARK,
+        "headline": (headline := write_headline(result, language)),
+        "headline_parts": headline.text.partition(" (") if headline.text.endswith(")") else [headline.text],
+        "subline": _write_subline(result, language),
+        "badges": list_badges(result, language),
+        "race": _list_race(result, language),
+        "conclusion": _group_remarks(write_conclusion(result, language), language),
+        "columns": [language.say(f"column.{column}") for column in COLUMNS],
+        "rows": make_rows(result, language),
+        "pairs": make_pairs(result, language) if len(result.methods) > 2 else [],
+        "charts": draw_charts(result, language),
+        "questions": [_show_question(question, result, language) for question in result.questions],
+        "leftovers": list_leftovers(result, language),
+        "random_weights": bool(result.model.get("random_weights")),
+        "ask_command": ask_command(result, language),
+        "findings": group_findings(result, language),
+        "facts": environment.group_facts(result, language),
+        "order": result.order,
+        "seeds": environment.list_seeds(result, language),
+        "repeat_command": result.repeat_command,
+        "style": _template_text("chart.css") + _template_text("page.css"),
+        "version": result.laptime,
+        "date": datetime.fromtimestamp(result.created, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def _write_subline(result: ComparisonResult, language: Language) -> list[str]:
+    """Return model, data, machine and rounds in a few words each."""
+    model, data = str(result.model.get("name", "")), str(result.data.get("name", ""))
+    parts = [language.say("subline.model") if model == BUILTIN else model]
+    if result.model.get("parameters"):
+        parts[0] += f" ({quantities.count(result.model['parameters'])})"
+    data = language.say("subline.data") if data == BUILTIN else data
+    if isinstance(result.data.get("num_records"), int):
+        data += ", " + language.plural("subline.records", result.data["num_records"])
+    parts += [data, environment.name_machine(result, language)]
+    parts.append(language.plural("subline.rounds", result.planned_rounds))
+    return [part for part in parts if part]
+
+
+def list_badges(result: ComparisonResult, language: Language) -> list[tuple[str, str, str, str]]:
+    """Return (kind, label, text, command) of what must be seen before any figure is believed."""
+    badges = []
+    if result.model.get("toy"):
+        text = language.say("badge.toy.text", command="").strip()
+        badges.append(("toy", language.say("badge.toy"), text, REAL_MODEL_COMMAND))
+    if result.model.get("random_weights"):
+        badges.append(("random", language.say("badge.random"), language.say("badge.random.text"), ""))
+    if not result.complete:
+        done, planned = count_runs(result)
+        text = language.say("subline.incomplete", done=done, planned=planned)
+        text = f"{text}. {language.say('badge.incomplete.text')}"
+        badges.append(("incomplete", language.say("badge.incomplete"), text, ""))
+    return badges
+
+
+def _list_race(result: ComparisonResult, language: Language) -> list[dict[str, Any]]:
+    """Return the bars under the headline: each method's training time as a share of the longest."""
+    times = [method.train_seconds for method in result.methods if quantities.known(method.train_seconds)]
+    longest = max(times, default=0.0)
+    return [
+        {
+            "title": language.title(method.name),
+            "number": number % 6,
+            "shown": language.seconds(method.train_seconds)
+            if quantities.known(method.train_seconds)
+            else language.say(f"status.{method.status}"),
+            "percent": round(100 * (method.train_seconds or 0.0) / longest, 2) if longest else 0,
+        }
+        for number, method in enumerate(result.methods)
+    ]
+
+
+def _group_remarks(remarks: list[Remark], language: Language) -> list[tuple[str, list[Remark]]]:
+    """Return the remarks of each topic under its label, in their order."""
+    groups: dict[str, list[Remark]] = {}
+    for remark in remarks:
+        groups.setdefault(language.say(f"label.{remark.topic}"), []).append(remark)
+    return list(groups.items())
+
+
+def _show_question(question: QuestionAnswers, result: ComparisonResult, language: Language) -> dict[str, Any]:
+    """Return a question with its answers in the order base, methods."""
+    names = ["base", *(method.name for method in result.methods)]
+    answers = []
+    for place, name in enumerate(names):
+        if name == "base" and name not in question.answers:
+            continue
+        answer = question.answers.get(name)
+        title = language.say("title.base") if name == "base" else language.title(name)
+        answers.append({"title": title, "number": "b" if place == 0 else (place - 1) % 6, "answer": answer})
+    return {
+        "question": question.question,
+        "source": question.source,
+        "source_label": language.say(f"source.{question.source}"),
+        "reference": question.reference,
+        "answers": answers,
+        "score": quantities.score,
+        "alike": _say_alike(question, names[1:], language),
+    }
+
+
+def _say_alike(question: QuestionAnswers, names: list[str], language: Language) -> list[str]:
+    """Return how alike the answers of two or three methods are; of more the conclusion tells."""
+    if len(names) > 3:
+        return []
+    pairs = [(first, second, likeness(question, first, second)) for first, second in combinations(names, 2)]
+    return [
+        language.say(
+            "alike.pair",
+            first=language.title(first),
+            second=language.title(second),
+            score=quantities.score(value),
+        )
+        for first, second, value in pairs
+        if value is not None
+    ]
+
+
+__all__ = ["Chart", "render_report"]

@@ -1,0 +1,127 @@
+"""Lines and marks over two axes, each with its name beside it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from laptime.report.drawing import FONT_SIZE, WIDTH, Drawing, Scale, downsample, shorten, text_width
+
+PLOT_TOP, PLOT_HEIGHT = 22.0, 210.0
+
+Points = list[tuple[float, float | None]]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A method in a plot: its label, its number (colour, dash and mark), its points."""
+
+    label: str
+    number: int
+    points: Points
+
+
+def draw_frame(
+    series: list[Series], log: bool, y_label: str, x_label: str, room: float
+) -> tuple[Drawing, Scale, Scale]:
+    """Draw axes for all points; `room` is left free at the right for labels."""
+    xs = [x for each in series for x, _ in each.points]
+    ys = [y for each in series for _, y in each.points if y is not None]
+    low, high = min(ys), max(ys)
+    low = 0.0 if 0 <= low < 0.5 * high else low - 0.08 * (high - low)
+    high = high + 0.04 * (high - low) if high > low else high + max(abs(high), 1e-9) * 0.5
+    start = min(xs) if log else 0.0
+    up = Scale(low, high, PLOT_TOP + PLOT_HEIGHT, PLOT_TOP)
+    left = max(text_width(_tick(tick, up.ticks()), 11.5) for tick in up.ticks()) + 10
+    across = Scale(start, max(xs), left, WIDTH - room, log)
+    drawing = Drawing(PLOT_TOP + PLOT_HEIGHT + 40)
+    drawing.text(0, 11, y_label, "small")
+    for tick in up.ticks():
+        drawing.line(left, up(tick), WIDTH - room, up(tick), "grid")
+        drawing.text(left - 8, up(tick) + 4, _tick(tick, up.ticks()), "tick", "end")
+    drawing.line(left, PLOT_TOP + PLOT_HEIGHT, WIDTH - room, PLOT_TOP + PLOT_HEIGHT, "axis")
+    _draw_x_ticks(drawing, across)
+    drawing.text((left + WIDTH - room) / 2, PLOT_TOP + PLOT_HEIGHT + 36, x_label, "small", "middle")
+    return drawing, across, up
+
+
+def _draw_x_ticks(drawing: Drawing, across: Scale) -> None:
+    """Write the ticks of the horizontal axis, leaving out those that would touch."""
+    end = -1e9
+    for tick in across.ticks():
+        label = _tick(tick, across.ticks())
+        x, half = across(tick), text_width(label, 11.5) / 2
+        if x - half > end + 6:
+            drawing.text(x, PLOT_TOP + PLOT_HEIGHT + 17, label, "tick", "middle")
+            end = x + half
+
+
+def _tick(value: float, ticks: Sequence[float]) -> str:
+    """Return a tick with as many places as the step between ticks needs."""
+    steps = [abs(after - before) for before, after in itertools.pairwise(ticks)]
+    least = min([step for step in steps if step > 0], default=abs(value) or 1.0)
+    scaled = [least * 10**number for number in range(7)]
+    places = next((n for n, value in enumerate(scaled) if abs(value - round(value)) < 1e-6 * value), 6)
+    return f"{value:,.{places}f}"
+
+
+def draw_line(drawing: Drawing, series: Series, across: Scale, up: Scale) -> None:
+    """Draw a method's losses, broken where a loss is missing."""
+    groups = itertools.groupby(downsample(series.points), key=lambda point: point[1] is not None)
+    for present, group in groups:
+        points = [(across(x), up(y)) for x, y in group if y is not None]
+        if present and len(points) > 1:
+            drawing.path(points, f"line m{series.number}")
+        elif present:
+            drawing.marker(*points[0], series.number, f"fill m{series.number}", radius=3)
+
+
+def label_room(series: list[Series]) -> float:
+    """Return the width that names at the ends of lines need, within bounds."""
+    return min(max(text_width(each.label) for each in series) + 20, 0.36 * WIDTH)
+
+
+def label_ends(drawing: Drawing, series: list[Series], across: Scale, up: Scale) -> None:
+    """Write each method's name beside the end of its line, apart from each other."""
+    ends = []
+    for each in series:
+        x, y = [(x, y) for x, y in each.points if y is not None][-1]
+        ends.append((up(y), across(x), each))
+    right = across.end + 14
+    ends.sort(key=_first)
+    for place, (y, x, each) in zip(spread_apart([end[0] for end in ends]), ends, strict=True):
+        drawing.line(x + 2, y, right - 4, place, f"leader m{each.number}")
+        drawing.marker(x, y, each.number, f"fill m{each.number}", each.label, radius=3.5)
+        drawing.text(right, place + 4, shorten(each.label, WIDTH - right), "label")
+
+
+def _first(end: tuple[float, float, Series]) -> float:
+    return end[0]
+
+
+def spread_apart(places: Sequence[float], gap: float = 16.0) -> list[float]:
+    """Return sorted `places` moved so that neighbours are at least `gap` apart, within the plot."""
+    moved: list[float] = []
+    for place in places:
+        moved.append(max(place, moved[-1] + gap) if moved else max(place, PLOT_TOP))
+    excess = moved[-1] - (PLOT_TOP + PLOT_HEIGHT) if moved else 0.0
+    if excess <= 0:
+        return moved
+    limit = PLOT_TOP + PLOT_HEIGHT
+    for index in reversed(range(len(moved))):
+        moved[index] = min(moved[index], limit)
+        limit = moved[index] - gap
+    return moved
+
+
+def draw_marks(drawing: Drawing, series: list[Series], across: Scale, up: Scale) -> None:
+    """Draw each method as a mark with its name, the names apart from each other."""
+    placed = [(up(each.points[0][1] or 0.0), across(each.points[0][0]), each) for each in series]
+    placed.sort(key=_first)
+    for place, (y, x, each) in zip(spread_apart([end[0] for end in placed]), placed, strict=True):
+        drawing.marker(x, y, each.number, f"fill m{each.number}", each.label, radius=6)
+        wide = text_width(each.label, FONT_SIZE)
+        at_left = x + 12 + wide > WIDTH
+        label = shorten(each.label, x - across.start - 12 if at_left else WIDTH - x - 12)
+        drawing.text(x - 12 if at_left else x + 12, place + 4, label, "label", "end" if at_left else "start")

@@ -1,0 +1,124 @@
+"""Sentences on quality: held-out loss, scores and likeness of answers, and what they do not show."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from statistics import fmean
+
+from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers
+from laptime.report import quantities
+from laptime.report.language import Language
+from laptime.report.quantities import known
+from laptime.report.remark import Remark
+
+NEARLY_THE_SAME = 90.0  # chrF between two answers
+PARTLY_ALIKE = 50.0
+SCORES = ("memorisation", "generalisation")
+
+
+def write_quality(result: ComparisonResult, language: Language) -> list[Remark]:
+    """Say what the losses show, and claim no more than rounds and held-out records allow."""
+    if result.model.get("random_weights"):
+        return [Remark("quality", language.say("quality.random"), warning=True)]
+    held_out = [method for method in result.methods if known(method.held_out_loss)]
+    if not any(method.rounds for method in result.methods):
+        return []
+    if result.quality_claim == "none" or not held_out:
+        sentences = [language.say("quality.none"), *_write_final_losses(result, language)]
+        return [Remark("quality", " ".join(sentences))]
+    losses = [(method.name, quantities.loss(method.held_out_loss)) for method in held_out]
+    sentences = [language.say("quality.held_out", list=_list_losses(losses, language))]
+    if result.base is not None and known(result.base.held_out_loss):
+        sentences.append(language.say("quality.base", loss=quantities.loss(result.base.held_out_loss)))
+    if result.quality_claim == "these_runs" or max(len(row.held_out_loss_by_round) for row in held_out) < 3:
+        sentences.append(language.say("quality.these_runs"))
+    else:
+        sentences += _write_ranges(held_out, language)
+    return [Remark("quality", " ".join(sentences))]
+
+
+def _write_final_losses(result: ComparisonResult, language: Language) -> list[str]:
+    """Return the sentence on the training loss of the last epoch."""
+    losses = [
+        (method.name, quantities.loss(method.final_train_loss))
+        for method in result.methods
+        if known(method.final_train_loss)
+    ]
+    return [language.say("quality.final_loss", list=_list_losses(losses, language))] if losses else []
+
+
+def _list_losses(losses: list[tuple[str, str]], language: Language) -> str:
+    """Return "0.12 with LoRA and 0.15 with full fine-tuning"."""
+    items = [language.say("quality.item", method=language.method(name), loss=loss) for name, loss in losses]
+    return language.join(items)
+
+
+def _write_ranges(methods: list[MethodResult], language: Language) -> list[str]:
+    """Return the sentence on the range of the held-out loss over rounds."""
+    items = [
+        language.say(
+            "quality.range",
+            method=language.method(method.name),
+            low=quantities.loss(min(method.held_out_loss_by_round)),
+            high=quantities.loss(max(method.held_out_loss_by_round)),
+        )
+        for method in methods
+        if method.held_out_loss_by_round
+    ]
+    rounds = max(len(method.held_out_loss_by_round) for method in methods)
+    return [language.say("quality.shown", rounds=rounds, list=language.join(items))] if items else []
+
+
+def write_answers(result: ComparisonResult, language: Language) -> list[Remark]:
+    """Say how well answers match their references, by what that shows, and how alike methods answer."""
+    if result.model.get("random_weights"):
+        return []
+    sentences = [text for kind in SCORES for text in _write_scores(result, kind, language)]
+    sentences += _write_likeness(result, language)
+    return [Remark("answers", " ".join(sentences))] if sentences else []
+
+
+def _write_scores(result: ComparisonResult, kind: str, language: Language) -> list[str]:
+    """Return the sentence on one kind of score over methods and base."""
+    rows = [*result.methods, *([result.base] if result.base else [])]
+    items = [
+        language.say(
+            "answers.score",
+            method=language.method("base" if row is result.base else row.name),
+            score=quantities.score(getattr(row, kind).chrf),
+        )
+        for row in rows
+        if getattr(row, kind) is not None
+    ]
+    return [language.say(f"answers.{kind}", list=language.join(items))] if items else []
+
+
+def likeness(question: QuestionAnswers, first: str, second: str) -> float | None:
+    """Return the likeness of two methods' answers, whichever way round the pair is written."""
+    value = question.alike.get(f"{first},{second}", question.alike.get(f"{second},{first}"))
+    return value if known(value) else None
+
+
+def _pairs_to_name(names: list[str]) -> list[tuple[str, str]]:
+    """Return all pairs of a few methods; of more than three only those with full (else the first)."""
+    anchor = "full" if "full" in names else names[0] if names else ""
+    return [pair for pair in combinations(names, 2) if len(names) <= 3 or anchor in pair]
+
+
+def _write_likeness(result: ComparisonResult, language: Language) -> list[str]:
+    """Return a sentence for each pair of methods on how alike their answers are."""
+    sentences = []
+    for first, second in _pairs_to_name([method.name for method in result.methods]):
+        scores = [likeness(question, first, second) for question in result.questions]
+        present = [score for score in scores if score is not None]
+        if not present:
+            continue
+        mean = fmean(present)
+        degree = "same" if mean >= NEARLY_THE_SAME else "partly" if mean >= PARTLY_ALIKE else "differ"
+        values = {
+            "first": language.method(first),
+            "second": language.method(second),
+            "score": quantities.score(mean),
+        }
+        sentences.append(language.plural(f"answers.alike.{degree}", len(present), **values))
+    return sentences

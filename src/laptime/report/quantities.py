@@ -1,0 +1,143 @@
+"""Figures as people read them: 9.3 s, 17 min 20 s, 4.9 GB (decimal), 11.3 M, 0.91 %, 2.31x.
+
+A function whose units differ by language takes the language; all return "–" for a figure that is absent
+or not finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, TypeGuard
+
+Lang = Literal["en", "ko"]
+
+ABSENT = "–"
+_MINUTES = {"en": "{m} min {s} s", "ko": "{m}분 {s}초"}
+_HOURS = {"en": "{h} h {m} min", "ko": "{h}시간 {m}분"}
+_SECOND = {"en": " s", "ko": "초"}
+_MILLI = {"en": " ms", "ko": "ms"}
+_MICRO = {"en": " µs", "ko": "µs"}
+_PERCENT = {"en": " %", "ko": "%"}
+_TIMES = {"en": "x", "ko": "배"}
+
+
+def known(value: float | None) -> TypeGuard[float]:
+    """Say whether there is a finite figure."""
+    return value is not None and math.isfinite(value)
+
+
+def significant(value: float, digits: int) -> str:
+    """Return `value` with `digits` significant digits, never in scientific notation."""
+    if value == 0:
+        return "0"
+    value = float(f"{value:.{digits - 1}e}")  # so that 0.9996 has the places of 1.0
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{min(places, 12)}f}"
+
+
+def seconds(value: float | None, lang: Lang = "en") -> str:
+    """Return a duration: 240 ms, 1.04 s, 9.3 s, 17 min 20 s, 2 h 13 min."""
+    if not known(value):
+        return ABSENT
+    if value < 0.0009995:
+        return significant(value * 1e6, 2) + _MICRO[lang] if value > 0 else "0" + _SECOND[lang]
+    if value < 0.9995:
+        return significant(value * 1e3, 3 if value >= 0.0995 else 2) + _MILLI[lang]
+    if value < 59.95:
+        return f"{value:.{2 if value < 1.995 else 1}f}" + _SECOND[lang]
+    if value < 3599.5:
+        return _MINUTES[lang].format(m=round(value) // 60, s=round(value) % 60)
+    return _HOURS[lang].format(h=round(value / 60) // 60, m=round(value / 60) % 60)
+
+
+def short_seconds(value: float | None) -> str:
+    """Return a duration in at most seven characters, for the terminal: 9.3 s, 17m20s, 2h13m."""
+    if not known(value) or value < 59.95:
+        return seconds(value)
+    if value < 3599.5:
+        return f"{round(value) // 60}m{round(value) % 60:02d}s"
+    return f"{round(value / 60) // 60}h{round(value / 60) % 60:02d}m"
+
+
+def size(value: float | None) -> str:
+    """Return a number of bytes in decimal units: 512 B, 45 MB, 4.9 GB."""
+    return _scaled(value, ("B", "kB", "MB", "GB", "TB"), digits=2)
+
+
+def count(value: float | None) -> str:
+    """Return a count of parameters: 512, 45.1 k, 11.3 M, 1.24 B."""
+    return _scaled(value, ("", "k", "M", "B", "T"), digits=3)
+
+
+def _scaled(value: float | None, units: Sequence[str], digits: int) -> str:
+    """Return `value` in the largest of `units`, each a thousand times the one before."""
+    if not known(value):
+        return ABSENT
+    step = 0
+    while step < len(units) - 1 and abs(value) >= 999.5:
+        value, step = value / 1000, step + 1
+    unit = units[step]
+    text = f"{value:,.0f}" if step == 0 else significant(value, digits if abs(value) < 99.5 else 3)
+    return f"{text} {unit}" if unit else text
+
+
+def integer(value: float | None) -> str:
+    """Return a whole number with its thousands apart: 1,234."""
+    return f"{value:,.0f}" if known(value) else ABSENT
+
+
+def rate(value: float | None) -> str:
+    """Return tokens per second: 3.4, 51, 1,234."""
+    if not known(value):
+        return ABSENT
+    return significant(value, 2) if 0 < value < 10 else integer(value)
+
+
+def percent(share: float | None, lang: Lang = "en") -> str:
+    """Return a share (1 is all of it) in percent: 0.91 %, 38 %, 100 %."""
+    if not known(share):
+        return ABSENT
+    text = f"{share * 100:.0f}" if share == 0 or share >= 0.0995 else significant(share * 100, 2)
+    return text + _PERCENT[lang]
+
+
+def ratio(value: float | None, lang: Lang = "en", unit: bool = True) -> str:
+    """Return a ratio: 2.31x, 12.3x, 110x."""
+    if not known(value):
+        return ABSENT
+    places = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:,.{places}f}" + (_TIMES[lang] if unit else "")
+
+
+def loss(value: float | None) -> str:
+    """Return a loss with three or four digits: 0.0123, 1.234, 11.76."""
+    if not known(value):
+        return ABSENT
+    if abs(value) >= 10:
+        return f"{value:.2f}"
+    return f"{value:.3f}" if abs(value) >= 0.1 else significant(value, 3)
+
+
+def score(value: float | None) -> str:
+    """Return a score from 0 to 100: 97.2."""
+    return f"{value:.1f}" if known(value) else ABSENT
+
+
+def learning_rate(value: float | None) -> str:
+    """Return a learning rate: 2e-4, 1.5e-5."""
+    if not known(value):
+        return ABSENT
+    if value == 0:
+        return "0"
+    mantissa, _, exponent = f"{value:.3e}".partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def spread(values: Sequence[float]) -> float | None:
+    """Return the share of the median that lies between the least and the greatest of `values`."""
+    finite = sorted(value for value in values if known(value))
+    if len(finite) < 2:
+        return None
+    middle = (finite[(len(finite) - 1) // 2] + finite[len(finite) // 2]) / 2
+    return (finite[-1] - finite[0]) / middle if middle > 0 else None

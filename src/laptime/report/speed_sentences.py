@@ -1,0 +1,191 @@
+"""Sentences on time: who was faster, by how much, and where the difference comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from laptime.comparison.result import ComparisonResult, MethodResult, Pair
+from laptime.report import quantities
+from laptime.report.headline import Reading, read_ratio
+from laptime.report.language import Language
+from laptime.report.quantities import known
+from laptime.report.remark import Remark
+
+PHASES = ("import", "load", "prepare", "warm_up", "train", "save")  # what counts for the whole process
+PARTS = ("data", "forward", "backward", "optimizer")
+FAR_BEYOND = 3.0  # measured over arithmetic: from here on something else was measured as well
+_NEAR = 0.15  # measured and arithmetic ratio agree
+_WORTH_NAMING = 0.05  # share of the difference
+
+
+def find_method(result: ComparisonResult, name: str) -> MethodResult | None:
+    """Return the row of a method, or None."""
+    return next((method for method in result.methods if method.name == name), None)
+
+
+def write_time(result: ComparisonResult, pair: Pair | None, language: Language) -> list[Remark]:
+    """Say what training took, and whether the difference is shown."""
+    reading = read_ratio(pair, "train") if pair else None
+    if pair is not None and reading is not None:
+        text = language.say(
+            f"time.{reading.verdict}", **_values(result, reading, pair.num_rounds, "train_seconds", language)
+        )
+        return [Remark("time", " ".join([language.sentence(text), *_write_order(result, language)]))]
+    remarks = []
+    if pair is not None and pair.verdict == "unequal_work":
+        names = {"faster": language.method(pair.faster), "slower": language.method(pair.slower)}
+        text = language.sentence(language.say("time.unequal_work", **names))
+        remarks.append(Remark("time", text, warning=True))
+    timed = [method for method in result.methods if known(method.train_seconds)]
+    for method in timed:
+        values = {"method": language.method(method.name), "seconds": language.seconds(method.train_seconds)}
+        remarks.append(Remark("time", language.sentence(language.say("time.single", **values))))
+    return remarks
+
+
+def _write_order(result: ComparisonResult, language: Language) -> list[str]:
+    """Return the sentence that lists more than two methods from the fastest."""
+    timed = [method for method in result.methods if known(method.train_seconds)]
+    if len(timed) < 3:
+        return []
+    timed.sort(key=lambda method: method.train_seconds or 0.0)
+    items = [f"{language.method(method.name)} {language.seconds(method.train_seconds)}" for method in timed]
+    return [language.say("time.order", list=", ".join(items))]
+
+
+def _values(
+    result: ComparisonResult, reading: Reading, rounds: int, figure: str, language: Language
+) -> dict[str, str | int]:
+    """Return what the sentences on a ratio of `figure` need."""
+    low, high = reading.interval or (None, None)
+    return {
+        "faster": language.method(reading.faster),
+        "slower": language.method(reading.slower),
+        "fast_seconds": language.seconds(getattr(find_method(result, reading.faster), figure, None)),
+        "slow_seconds": language.seconds(getattr(find_method(result, reading.slower), figure, None)),
+        "ratio": language.ratio(reading.ratio),
+        "low": quantities.ratio(low, unit=False),
+        "high": quantities.ratio(high, unit=False),
+        "rounds": rounds,
+    }
+
+
+def write_total(result: ComparisonResult, pair: Pair, language: Language) -> list[Remark]:
+    """Say what the whole process took."""
+    reading = read_ratio(pair, "total")
+    if reading is None:
+        return []
+    values = _values(result, reading, pair.num_rounds, "total_seconds", language)
+    return [Remark("total", language.sentence(language.say(f"total.sentence.{reading.verdict}", **values)))]
+
+
+def write_source(result: ComparisonResult, pair: Pair, language: Language) -> list[Remark]:
+    """Say which phases and which parts of a step hold the difference in time."""
+    reading = read_ratio(pair, "train")
+    fast = find_method(result, reading.faster) if reading else None
+    slow = find_method(result, reading.slower) if reading else None
+    if reading is None or fast is None or slow is None:
+        return []
+    sentences = []
+    if pair.total_verdict != "no_measurable_difference":
+        sentences += _write_phases(fast, slow, language)
+    if reading.verdict != "no_measurable_difference":
+        sentences += _write_steps(fast, slow, language)
+    return [Remark("source", " ".join(sentences))] if sentences else []
+
+
+def _write_phases(fast: MethodResult, slow: MethodResult, language: Language) -> list[str]:
+    """Return the sentences on the phases that hold the difference between two whole processes."""
+    differences = _differences(fast.phase_seconds, slow.phase_seconds, PHASES)
+    gap = sum(differences.values())
+    if not differences or gap <= 0.05 * sum(fast.phase_seconds.get(name, 0.0) for name in PHASES):
+        return []
+    named = {name: value for name, value in differences.items() if abs(value) >= _WORTH_NAMING * gap}
+    items = [
+        language.say(
+            "source.phase.more" if value > 0 else "source.phase.less",
+            phase=language.say(f"phase.{name}"),
+            seconds=language.seconds(abs(value)),
+        )
+        for name, value in sorted(named.items(), key=lambda item: -item[1])
+    ]
+    sentences = [language.say("source.phases", gap=language.seconds(gap), list=language.join(items))]
+    if differences.get("train", 0.0) < 0.5 * gap:
+        sentences.append(language.say("source.not_training"))
+    return sentences
+
+
+def _write_steps(fast: MethodResult, slow: MethodResult, language: Language) -> list[str]:
+    """Return the sentence on the parts of a steady step, the greatest difference first."""
+    differences = _differences(fast.step_part_seconds, slow.step_part_seconds, PARTS)
+    whole = sum(abs(value) for value in differences.values())
+    if not whole or not known(fast.steady_step_seconds) or not known(slow.steady_step_seconds):
+        return []
+    named = [name for name, value in differences.items() if abs(value) >= _WORTH_NAMING * whole]
+    named.sort(key=lambda name: -abs(differences[name]))
+    items = [
+        language.say(
+            "source.part",
+            part=language.say(f"part.{name}"),
+            fast_seconds=language.seconds(fast.step_part_seconds[name]),
+            slow_seconds=language.seconds(slow.step_part_seconds[name]),
+        )
+        for name in named
+    ]
+    values = {
+        "faster": language.method(fast.name),
+        "slower": language.method(slow.name),
+        "fast_step": language.seconds(fast.steady_step_seconds),
+        "slow_step": language.seconds(slow.steady_step_seconds),
+        "list": ", ".join(items),
+    }
+    return [language.say("source.steps", **values)]
+
+
+def _differences(
+    fast: Mapping[str, float], slow: Mapping[str, float], names: tuple[str, ...]
+) -> dict[str, float]:
+    """Return the seconds by which `slow` is longer, for each name that both have."""
+    both = [name for name in names if name in fast and name in slow]
+    return {name: slow[name] - fast[name] for name in both}
+
+
+def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -> list[Remark]:
+    """Set the measured ratio against the one that floating-point operations alone would give."""
+    reading = read_ratio(pair, "train")
+    if reading is None or not known(pair.arithmetic_ratio) or pair.arithmetic_ratio <= 0:
+        return []
+    arithmetic = pair.arithmetic_ratio if reading.slower == pair.slower else 1 / pair.arithmetic_ratio
+    factor = reading.ratio / arithmetic
+    shown = {"arithmetic": language.ratio(arithmetic), "ratio": language.ratio(reading.ratio)}
+    if factor >= FAR_BEYOND:
+        text = language.say("arithmetic.warning", factor=quantities.ratio(factor, unit=False), **shown)
+        return [Remark("arithmetic", text, warning=True)]
+    if abs(factor - 1) <= _NEAR:
+        rest = language.say("arithmetic.near", percent=language.percent(_NEAR))
+    elif factor < 1:
+        rest = language.say("arithmetic.below", faster=language.method(reading.faster))
+    else:
+        part = _optimizer_share(result, reading, language)
+        rest = language.say("arithmetic.above", factor=quantities.ratio(factor, unit=False), part=part)
+    return [Remark("arithmetic", language.say("arithmetic.rest", rest=rest, **shown))]
+
+
+def _optimizer_share(result: ComparisonResult, reading: Reading, language: Language) -> str:
+    """Return the clause on the optimizer's share of a step where it is what differs, else nothing."""
+    shares = []
+    for name in (reading.faster, reading.slower):
+        method = find_method(result, name)
+        parts = method.step_part_seconds if method else {}
+        whole = sum(parts.values())
+        shares.append(parts["optimizer"] / whole if whole and "optimizer" in parts else None)
+    fast, slow = shares
+    if fast is None or slow is None or slow - fast < _WORTH_NAMING:
+        return ""
+    return language.say(
+        "arithmetic.part",
+        faster=language.method(reading.faster),
+        slower=language.method(reading.slower),
+        fast_share=language.percent(fast),
+        slow_share=language.percent(slow),
+    )

@@ -1,0 +1,143 @@
+"""A comparison in the terminal: headline, table within 80 columns, the first question, the report's path.
+
+Texts of users and models are printed as they are: never as markup, never as control sequences.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from laptime.comparison.result import ComparisonResult, MethodAnswer, MethodResult, QuestionAnswers
+from laptime.report import quantities
+from laptime.report.conclusion import failure_reason
+from laptime.report.headline import write_headline
+from laptime.report.language import Language
+from laptime.report.page import HTML_NAME, REAL_MODEL_COMMAND
+from laptime.report.plain_text import clean
+from laptime.report.quantities import ABSENT
+from laptime.report.sanitising import sanitise
+
+_COLUMNS = ("train", "total", "step", "tok/s", "memory", "trained", "saved", "loss", "held-out")
+_TONES = {"shown": "bold green", "open": "bold", "warning": "bold yellow"}
+_NAME_WIDTH = 9
+
+
+def print_table(result: ComparisonResult, console: Console, folder: Path | None = None) -> None:
+    """Print what `laptime show` shows; with `folder` the path of its report as well."""
+    result, language = sanitise(result), Language("en")
+    headline = write_headline(result, language)
+    console.print()
+    console.print(Text(headline.text, style=_TONES[headline.tone]))
+    if headline.total:
+        console.print(Text(headline.total))
+    _print_badges(result, console)
+    console.print()
+    console.print(make_table(result))
+    _print_failures(result, language, console)
+    if result.questions:
+        console.print()
+        print_answers(result.questions[0], console)
+        _print_others(result, console)
+    console.print()
+    _print_findings(result, language, console)
+    if folder is not None:
+        console.print(Text(f"Report: {folder / HTML_NAME}"), soft_wrap=True)
+
+
+def _print_badges(result: ComparisonResult, console: Console) -> None:
+    """Print what must be seen before any figure is believed."""
+    if result.model.get("toy"):
+        console.print(Text("TOY MODEL: for trying the tool only. A real model:", style="yellow"))
+        console.print(Text(f"  {REAL_MODEL_COMMAND}", style="yellow"), soft_wrap=True)
+    if result.model.get("random_weights"):
+        console.print(Text("RANDOM WEIGHTS: speed only; losses and answers mean nothing.", style="yellow"))
+    if not result.complete:
+        console.print(Text("INCOMPLETE: the same command goes on where it stopped.", style="yellow"))
+
+
+def make_table(result: ComparisonResult) -> Table:
+    """Return the table of figures, a row a method, at most 80 columns wide."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("method", max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
+    for column in _COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for method in result.methods:
+        style = "" if method.rounds else "dim"
+        table.add_row(Text(method.name, style="bold"), *(Text(cell) for cell in _cells(method)), style=style)
+    return table
+
+
+def _cells(method: MethodResult) -> list[str]:
+    """Return the figures of a method in the order of the columns."""
+    if not method.rounds:
+        return [method.status, *[ABSENT] * (len(_COLUMNS) - 1)]
+    return [
+        quantities.short_seconds(method.train_seconds),
+        quantities.short_seconds(method.total_seconds),
+        quantities.short_seconds(method.steady_step_seconds),
+        quantities.rate(method.tokens_per_second),
+        quantities.size(method.peak_bytes),
+        quantities.count(method.trainable_parameters),
+        quantities.size(method.saved_bytes),
+        quantities.loss(method.final_train_loss),
+        quantities.loss(method.held_out_loss),
+    ]
+
+
+def _print_failures(result: ComparisonResult, language: Language, console: Console) -> None:
+    """Print a line for each run that failed."""
+    for failure in (failure for method in result.methods for failure in method.failures):
+        reason = failure_reason(failure.reason, language)
+        console.print(Text(f"{failure.run}: {reason}. {failure.message}", style="yellow"))
+
+
+def _print_others(result: ComparisonResult, console: Console) -> None:
+    """Say how many more questions the report holds."""
+    if more := len(result.questions) - 1:
+        text = Language("en").plural("terminal.questions", more)
+        console.print(Text(f"   {text}", style="dim"))
+
+
+def _print_findings(result: ComparisonResult, language: Language, console: Console) -> None:
+    """Print unequal work in full, and how many other findings there are."""
+    for finding in result.findings:
+        if finding.level == "unequal":
+            console.print(Text(finding.text, style="yellow"))
+    number = len(result.findings)
+    text = language.plural("terminal.findings", number) if number else language.say("terminal.no_findings")
+    console.print(Text(language.sentence(text), style="dim"))
+
+
+def print_answers(question_answers: QuestionAnswers, console: Console) -> None:
+    """Print a question with its reference and the answers of the base and of every method."""
+    question, language = question_answers, Language("en")
+    console.print(Text(f"Q  {clean(question.question)}", style="bold"))
+    console.print(Text(f"   {language.say(f'source.{question.source}')}", style="dim"))
+    if question.reference is not None:
+        _print_answer("reference", question.reference, "", console)
+    for name in sorted(question.answers, key=lambda name: name != "base"):
+        answer = question.answers[name]
+        _print_answer(name, answer.text, _note(answer, language), console)
+
+
+def _note(answer: MethodAnswer, language: Language) -> str:
+    """Return how an answer ended and how it scored."""
+    ended = language.say(f"chip.{answer.stopped}")
+    if answer.chrf is None:
+        return ended
+    return f"{ended}, {language.say('chip.chrf', score=quantities.score(answer.chrf))}"
+
+
+def _print_answer(name: str, text: str, note: str, console: Console) -> None:
+    """Print one answer under its name, indented, its lines kept."""
+    head = Text(f"   {clean(name)}", style="bold", no_wrap=True, overflow="ellipsis")
+    if note:
+        head.append(f"  {note}", style="dim")
+    console.print(head)
+    shown = clean(text).strip().expandtabs(4)
+    console.print(Padding(Text(shown or "(empty answer)"), (0, 0, 0, 5), expand=False))
