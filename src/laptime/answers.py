@@ -14,10 +14,10 @@ from transformers import GenerationConfig
 from laptime.comparison.result import ComparisonResult, MethodAnswer, MethodResult, QuestionAnswers
 from laptime.errors import UserError
 from laptime.inputs.encoding import Question, encode_question, has_chat_template, read_encoded
+from laptime.inputs.facts import ENCODED_FILE
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
 from laptime.inputs.model_source import locate_model
 from laptime.inputs.templates import make_template
-from laptime.job import ENCODED_FILE
 from laptime.methods.method import make_method
 from laptime.record import Answer
 from laptime.spec import AnswerSpec, ModelSpec

@@ -155,7 +155,7 @@ def ask_command(folder: Path, questions: tuple[str, ...], max_new_tokens: int | 
 @commands.command("report")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="Language of the report.")
-def report_command(folder: Path, lang: str) -> None:
+def report_command(folder: Path, lang: Any) -> None:
     """Render report.html and report.md again, from the records alone.
 
     \b

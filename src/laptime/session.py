@@ -17,6 +17,7 @@ from laptime.comparison.rounds import compare, train_once
 from laptime.errors import UserError
 from laptime.progress import Watcher
 from laptime.record import FILE_NAME as RECORD_FILE
+from laptime.report.quantities import Lang
 from laptime.spec import CompareSpec
 
 
@@ -60,7 +61,7 @@ def say_what_it_is(screen: Console, spec: CompareSpec, folder: Path) -> None:
     screen.print("reading the data and the tokenizer ...", style="dim")
 
 
-def finish_comparison(folder: Path, result: ComparisonResult, lang: str, trackers: tuple[str, ...]) -> int:
+def finish_comparison(folder: Path, result: ComparisonResult, lang: Lang, trackers: tuple[str, ...]) -> int:
     """Render the report, publish, print the table; returns the exit code: 1 when no method finished."""
     from laptime.report.page import render_report
     from laptime.report.terminal import print_table
@@ -116,7 +117,7 @@ def gather_result(folder: Path) -> ComparisonResult:
     raise UserError(f"{folder}: neither a comparison nor a run of laptime")
 
 
-def render_again(folder: Path, lang: str) -> None:
+def render_again(folder: Path, lang: Lang) -> None:
     """Write comparison.json and the report anew from the records."""
     result = gather_result(folder)
 

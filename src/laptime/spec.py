@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -169,7 +169,12 @@ def read_config(path: str | Path) -> dict[str, Any]:
     Raises UserError, naming the file, when it is absent, malformed or no mapping.
     """
     path = Path(path)
-    parsers = {".toml": tomllib.loads, ".json": json.loads, ".yaml": _parse_yaml, ".yml": _parse_yaml}
+    parsers: dict[str, Callable[[str], Any]] = {
+        ".toml": tomllib.loads,
+        ".json": json.loads,
+        ".yaml": _parse_yaml,
+        ".yml": _parse_yaml,
+    }
     if path.suffix.lower() not in parsers:
         raise UserError(f"{path}: a config file ends in .toml, .yaml, .yml or .json")
     try:

@@ -13,8 +13,9 @@ from laptime.comparison.plan import PlannedRun, read_plan
 from laptime.comparison.result import read_result
 from laptime.comparison.rounds import check_spec, compare, plan_runs, train_once
 from laptime.errors import UserError
+from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob
 from laptime.inputs.shape import Shape
-from laptime.job import FACTS_FILE, InputFacts, InputJob, RunJob
+from laptime.job import RunJob
 from laptime.record import FILE_NAME, AnyEvent, Failed, RecordWriter, decode_events
 from laptime.spec import CompareSpec, DataSpec, ModelSpec, TrainingSpec, build, flatten, read_config
 from tests.comparison.scripted import write_scripted_run

@@ -15,7 +15,8 @@ from typing import BinaryIO
 import msgspec
 
 from laptime.errors import UserError
-from laptime.job import InputFacts, InputJob, RunJob, read_facts, write_job
+from laptime.inputs.facts import InputFacts, InputJob, read_facts
+from laptime.job import RunJob, write_job
 from laptime.record import FILE_NAME, AnyEvent, Failed, RecordWriter, decode_events, read_record
 
 JOB_FILE = "job.json"

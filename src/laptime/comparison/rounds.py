@@ -18,9 +18,10 @@ from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
 from laptime.comparison.processes import encode_json
 from laptime.comparison.result import ComparisonResult, write_result
 from laptime.errors import UserError
+from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
 from laptime.inputs.formats import read_records
 from laptime.inputs.model_source import locate_model
-from laptime.job import FACTS_FILE, InputFacts, InputJob, RunJob, read_facts
+from laptime.job import RunJob
 from laptime.methods.method import find_method, make_method
 from laptime.record import AnyEvent, read_record
 from laptime.spec import CompareSpec, RunSpec, flatten

@@ -16,10 +16,10 @@ import msgspec
 
 from laptime.errors import UserError
 from laptime.inputs.encoding import EncodedData, encode, write_encoded
+from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob
 from laptime.inputs.formats import RecordSet, read_records
 from laptime.inputs.model import load_tokenizer, measure_shape, model_max_length, quiet_libraries
 from laptime.inputs.model_source import digest_model, locate_model
-from laptime.job import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 
 

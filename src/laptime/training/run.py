@@ -25,9 +25,10 @@ from laptime.answers import answer_questions
 from laptime.errors import UserError
 from laptime.inputs.batches import TrainStep, make_batch, make_steps
 from laptime.inputs.encoding import EncodedData, read_encoded
+from laptime.inputs.facts import ENCODED_FILE, InputFacts, read_facts
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
 from laptime.inputs.model_source import ModelSource
-from laptime.job import ENCODED_FILE, InputFacts, RunJob, read_facts
+from laptime.job import RunJob
 from laptime.methods.method import Method, make_method
 from laptime.record import (
     Data,

@@ -1,0 +1,43 @@
+"""What the preparation of the inputs is told, and what it found; readable without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from laptime.inputs.shape import Shape
+from laptime.spec import AnswerSpec, DataSpec, ModelSpec
+
+ENCODED_FILE = "encoded.msgpack"
+FACTS_FILE = "facts.json"
+
+
+class InputJob(Struct, kw_only=True):
+    """The preparation of the inputs of all runs: encode once, digest once."""
+
+    model: ModelSpec
+    data: DataSpec
+    answers: AnswerSpec
+    seed: int
+    folder: str
+
+
+class InputFacts(Struct, kw_only=True):
+    """What the preparation found; JSON beside the encoded records."""
+
+    model_name: str
+    model_folder: str
+    model_digest: str
+    toy: bool
+    random_weights: bool
+    weight_bytes: int  # bytes of one weight as stored in the base's files
+    shape: Shape
+    data: dict[str, Any]  # name, digest, template, template_reason, counts, encode_seconds
+
+
+def read_facts(inputs: Path) -> InputFacts:
+    """Read what the preparation found."""
+    return msgspec.json.decode((inputs / FACTS_FILE).read_bytes(), type=InputFacts)
