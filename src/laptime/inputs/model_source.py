@@ -33,7 +33,7 @@ class ModelSource(Struct, kw_only=True):
 
 def builtin_folder() -> Path:
     """Return the folder of the toy model that ships with the package."""
-    return Path(str(resources.files("laptime.builtin"))) / "model"
+    return Path(str(resources.files("laptime"))) / "builtin" / "model"
 
 
 def locate_model(spec: ModelSpec, download: bool = True) -> ModelSource:

@@ -28,7 +28,10 @@ def prepare(job: InputJob) -> InputFacts:
     begun = time.perf_counter()
     source = locate_model(job.model)
     records = read_records(job.data, seed=job.seed)
-    encoded, _ = encode_records(records, job.model, job.data, job.answers)
+    answers = job.answers
+    if job.model.random_weights and not answers.ask:
+        answers = msgspec.structs.replace(answers, max_questions=0)  # noise would be the answer
+    encoded, _ = encode_records(records, job.model, job.data, answers)
     shape = measure_shape(job.model, Path(source.folder))
     largest = max(max(record.token_ids) for record in encoded.records)
     if largest >= shape.vocabulary_size:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import math
+import os
 import signal
 import sys
 import traceback
@@ -174,6 +175,8 @@ class Run:
             for file in sorted(folder.rglob("*"))
             if file.is_file()
         }
+        for name in files:
+            share_as_usual(folder / name)
         self.record.write(
             Saved(kind=self.method.saved_kind, path=SAVED_FOLDER, num_bytes=sum(files.values()), files=files)
         )
@@ -258,6 +261,13 @@ def run(job: RunJob, record: RecordWriter) -> None:
     this.evaluate()
     this.answer()
     this.finish(peak_bytes)
+
+
+def share_as_usual(file: Path) -> None:
+    """Give a saved file the permissions of any new file; safetensors leaves it to its owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    file.chmod(0o666 & ~mask)
 
 
 def classify(error: BaseException) -> tuple[FailureReason, str]:
