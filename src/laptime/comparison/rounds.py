@@ -11,7 +11,6 @@ from typing import Protocol
 
 import msgspec
 
-from laptime import __version__
 from laptime.comparison.collection import collect, collect_single
 from laptime.comparison.folder import INPUTS_FOLDER, claim, foreign_files, locked, set_aside, shell_command
 from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
@@ -25,6 +24,7 @@ from laptime.job import RunJob
 from laptime.methods.method import find_method, make_method
 from laptime.record import AnyEvent, read_record
 from laptime.spec import CompareSpec, RunSpec, flatten
+from laptime.version import full_version
 
 SPEC_FILE = "spec.json"
 BASE = "base"
@@ -204,7 +204,7 @@ def prepare_inputs(
 def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts) -> Plan:
     """Write down what is going to run, before it does."""
     return Plan(
-        laptime=__version__,
+        laptime=full_version(),
         created=time.time(),
         spec=msgspec.to_builtins(spec),
         runs=plan_runs(spec),

@@ -16,6 +16,8 @@ from laptime.training.precision import Processor
 
 PACKAGES = ["laptime", "torch", "transformers", "peft", "tokenizers", "safetensors", "numpy"]
 
+TUNING_VARIABLES = ("OMP_", "MKL_", "KMP_", "MALLOC_", "THP_", "TORCH", "PYTORCH_", "CUDA_", "NVIDIA_TF32")
+
 
 def choose_device(wanted: str) -> torch.device:
     """Return the device of --device; raises UserError for a GPU that is not there."""
@@ -67,6 +69,9 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": str(device.type),
         "versions": {name: _version(name) for name in PACKAGES},
+        "environment": {
+            name: value for name, value in sorted(os.environ.items()) if name.startswith(TUNING_VARIABLES)
+        },
     }
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)

@@ -1,0 +1,90 @@
+"""The CUDA path: pytest -m gpu. Skipped where torch sees no device."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from laptime.inputs.batches import make_steps
+from laptime.inputs.encoding import EncodedRecord
+from laptime.methods.method import find_methods, make_method
+from laptime.record import FILE_NAME, RecordWriter
+from laptime.spec import TrainingSpec
+from laptime.training.loop import train
+from laptime.training.machine import choose_device, describe_machine, describe_processor
+from laptime.training.meter import Meter, StepTimer
+from laptime.training.optimizer import Optimizer
+from laptime.training.precision import choose_precision
+from tests.tiny import make_tiny_model
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+
+def records() -> list[EncodedRecord]:
+    generator = torch.Generator().manual_seed(0)
+    lengths = [40, 4, 17, 23, 9, 31, 12]
+    ids = [torch.randint(0, 256, (length,), generator=generator).tolist() for length in lengths]
+    return [EncodedRecord(row, [i >= len(row) // 2 for i in range(len(row))], "x") for row in ids]
+
+
+def run(
+    folder: Path, name: str, device: str, dtype: torch.dtype, out: Path, scaled: bool = False
+) -> list[dict]:
+    """Train on `device` and return the recorded steps."""
+    from transformers import AutoModelForCausalLM
+
+    training = TrainingSpec(epochs=3, batch_size=2)
+    method = make_method(name, {})
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).requires_grad_(False).to(device)
+    torch.manual_seed(0)
+    model = method.attach(model)
+    steps = make_steps(records(), training, seed=1, pin=device == "cuda")
+    optimizer = Optimizer(method.parameter_groups(model), training, scaled)
+    timer = StepTimer(RecordWriter(out), torch.device(device), scaled)
+    train(model, method, steps, optimizer, 1e-3, training, timer)
+    return [json.loads(line) for line in (out / FILE_NAME).read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", find_methods())
+def test_the_gpu_trains_what_the_cpu_trains(tmp_path: Path, name: str) -> None:
+    model = make_tiny_model(tmp_path / "model")
+    on_cpu = run(model, name, "cpu", torch.float32, tmp_path / "cpu")
+    on_gpu = run(model, name, "cuda", torch.float32, tmp_path / "gpu")
+    assert [row["digest"] for row in on_gpu] == [row["digest"] for row in on_cpu]
+    assert [row["loss"] for row in on_gpu] == pytest.approx([row["loss"] for row in on_cpu], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", find_methods())
+@pytest.mark.parametrize(("dtype", "scaled"), [(torch.bfloat16, False), (torch.float16, True)])
+def test_half_precision_stays_near_float32(
+    tmp_path: Path, name: str, dtype: torch.dtype, scaled: bool
+) -> None:
+    model = make_tiny_model(tmp_path / "model")
+    single = run(model, name, "cuda", torch.float32, tmp_path / "single")
+    half = run(model, name, "cuda", dtype, tmp_path / "half", scaled)
+    made = [(ours["loss"], theirs["loss"]) for ours, theirs in zip(half, single, strict=True)]
+    assert all(ours == pytest.approx(theirs, rel=0.05) for ours, theirs in made)
+
+
+def test_every_step_is_written_with_its_parts(tmp_path: Path) -> None:
+    steps = run(make_tiny_model(tmp_path / "model"), "full", "cuda", torch.bfloat16, tmp_path / "out")
+    assert [row["step"] for row in steps] == list(range(1, 13))
+    assert all(set(row["parts"]) == {"data", "forward", "backward", "optimizer"} for row in steps)
+    assert all(row["seconds"] > 0 for row in steps)
+
+
+def test_the_machine_and_its_memory_are_described(tmp_path: Path) -> None:
+    device = choose_device("auto")
+    assert device.type == "cuda"
+    meter = Meter(RecordWriter(tmp_path), 0.0)
+    meter.device = device
+    torch.zeros(1 << 20, device=device)
+    assert meter.peak_bytes()["cuda_allocated"] >= 1 << 22
+    assert describe_machine(device)["gpu"]
+    assert choose_precision(describe_processor(device), "auto").compute in {"bfloat16", "float16"}

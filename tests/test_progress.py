@@ -1,0 +1,100 @@
+"""What a person sees while a comparison runs."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from laptime import progress
+from laptime.comparison.plan import PlannedRun
+from laptime.progress import TimeLeft, Watcher, shown_seconds
+from laptime.record import Data, Failed, Finished, Phase, Step
+
+RUNS = [
+    PlannedRun(run="base", method="base", round=0, role="base"),
+    PlannedRun(run="full-r1", method="full", round=1),
+    PlannedRun(run="lora-r1", method="lora", round=1),
+    PlannedRun(run="lora-r2", method="lora", round=2),
+]
+
+
+def step(number: int, loss: float | None = 1.25) -> Step:
+    return Step(
+        step=number, epoch=1, loss=loss, learning_rate=1e-4, seconds=1.0,
+        trained_tokens=5, tokens=10, padded_tokens=10, digest="d",
+    )  # fmt: skip
+
+
+def data() -> Data:
+    return Data(
+        name="x", digest="d", template="qa-ko", num_records=1, num_held_out=0,
+        num_tokens=1, num_trained_tokens=1, num_cut=0, num_steps=50,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that the test sets."""
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_plain_output_has_a_line_a_run_and_one_now_and_then(clock: list[float]) -> None:
+    out = io.StringIO()
+    watcher = Watcher(Console(file=out, width=200))
+    watcher.planned(RUNS, 1)
+    watcher.began(RUNS[1])
+    watcher.happened(data())
+    for number in range(1, 13):
+        clock[0] = float(number)
+        watcher.happened(step(number))
+    watcher.happened(Phase(name="train", seconds=12.0))
+    watcher.happened(Finished(train_seconds=12.0, total_seconds=14.0, wall_seconds=20.0, peak_bytes={}))
+    watcher.ended(RUNS[1])
+    watcher.began(RUNS[2])
+    watcher.happened(Failed(reason="out_of_memory", message="out of memory (tried 3 GB)"))
+    watcher.ended(RUNS[2])
+    assert out.getvalue().splitlines() == [
+        "4 runs, each in a fresh process, 1 already done",
+        "  full-r1: step 10/50  loss 1.250  10 tokens/s",
+        "[2/4] full-r1: train 12 s, total 14 s",
+        "[3/4] lora-r1: FAILED (out_of_memory): out of memory (tried 3 GB)",
+    ]
+
+
+def test_time_left_learns_from_each_method(clock: list[float]) -> None:
+    left = TimeLeft(RUNS)
+    assert left.estimate(0.0) is None
+    left.ended(RUNS[0], 5.0)
+    assert left.estimate(0.0) is None, "the base says nothing about training"
+    left.ended(RUNS[1], 20.0)
+    assert left.estimate(0.0) == 40.0, "a method not yet seen is taken to be as slow as the slowest"
+    left.ended(RUNS[2], 8.0)
+    assert left.estimate(3.0) == 5.0
+
+
+def test_a_terminal_gets_a_live_line(clock: list[float]) -> None:
+    out = io.StringIO()
+    watcher = Watcher(Console(file=out, width=80, force_terminal=True, color_system=None))
+    watcher.planned(RUNS, 0)
+    watcher.began(RUNS[1])
+    watcher.happened(data())
+    clock[0] = 1.0
+    watcher.happened(step(1))
+    watcher.happened(step(2, loss=None))
+    watcher.live.progress.refresh()
+    watcher.ended(RUNS[1])
+    shown = out.getvalue()
+    assert "[1/4] full-r1" in shown
+    assert "step 2/50  loss not finite" in shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.0421, "0.042 s"), (9.31, "9.3 s"), (42.4, "42 s"), (125, "2 min 05 s"), (3720, "1 h 02 min")],
+)
+def test_durations_read_well(seconds: float, shown: str) -> None:
+    assert shown_seconds(seconds) == shown
