@@ -59,21 +59,19 @@ def test_plain_output_has_a_line_a_run_and_one_now_and_then(clock: list[float]) 
     watcher.ended(RUNS[2])
     assert out.getvalue().splitlines() == [
         "4 runs, each in a fresh process, 1 already done",
-        "  full-r1: step 10/50  loss 1.250  10 tokens/s",
+        "  full-r1: step 10/50  loss 1.250  10 tokens/s  2 min 20 s left",
         "[2/4] full-r1: train 12 s, total 14 s",
         "[3/4] lora-r1: FAILED (out_of_memory): out of memory (tried 3 GB)",
     ]
 
 
-def test_time_left_learns_from_each_method(clock: list[float]) -> None:
-    left = TimeLeft(RUNS)
-    assert left.estimate(0.0) is None
-    left.ended(RUNS[0], 5.0)
-    assert left.estimate(0.0) is None, "the base says nothing about training"
-    left.ended(RUNS[1], 20.0)
-    assert left.estimate(0.0) == 40.0, "a method not yet seen is taken to be as slow as the slowest"
+def test_time_left_learns_from_each_method() -> None:
+    left = TimeLeft(RUNS[1:])
+    assert left.estimate(5.0, share=0.25) == 15 + 20 + 20, "what is not known is as slow as what is"
+    left.ended(RUNS[1], 24.0)
+    assert left.estimate(2.0, share=0.5) == 2 + 24, "a method not yet seen is as slow as the slowest"
     left.ended(RUNS[2], 8.0)
-    assert left.estimate(3.0) == 5.0
+    assert left.estimate(5.0, share=0.5) == 5.0
 
 
 def test_a_terminal_gets_a_live_line(clock: list[float]) -> None:

@@ -78,6 +78,7 @@ def compare_command(**_: Any) -> None:
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_comparison, run_session
+    from laptime.trackers.tracker import check_trackers
 
     ctx = click.get_current_context()
     values = gather(ctx)
@@ -88,10 +89,11 @@ def compare_command(**_: Any) -> None:
         **sections(values),
         method_options=options_by_method(values, chosen.methods),
     )
-    check_trackers(ctx.params["track"])
+    trackers = tracker_names(ctx.params["track"])
+    check_trackers(trackers)
     digest = check_spec(spec)
     folder, result = run_session(spec, ctx.params["out"], "laptime-comparison", digest)
-    sys.exit(finish_comparison(folder, result, ctx.params["lang"], tracker_names(ctx.params["track"])))
+    sys.exit(finish_comparison(folder, result, ctx.params["lang"], trackers))
 
 
 def train_command(**_: Any) -> None:
@@ -104,6 +106,7 @@ def train_command(**_: Any) -> None:
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_training, run_session
+    from laptime.trackers.tracker import check_trackers
 
     ctx = click.get_current_context()
     values = gather(ctx)
@@ -111,10 +114,11 @@ def train_command(**_: Any) -> None:
     spec = CompareSpec(
         methods=(method,), rounds=1, **sections(values), method_options=options_by_method(values, (method,))
     )
-    check_trackers(ctx.params["track"])
+    trackers = tracker_names(ctx.params["track"])
+    check_trackers(trackers)
     digest = check_spec(spec)
     folder, result = run_session(spec, ctx.params["out"], "laptime-run", digest, single=True)
-    sys.exit(finish_training(folder, result, tracker_names(ctx.params["track"])))
+    sys.exit(finish_training(folder, result, trackers))
 
 
 def data_command(**_: Any) -> None:
@@ -184,15 +188,6 @@ def show_command(folder: Path) -> None:
 def tracker_names(text: str | None) -> tuple[str, ...]:
     """Split --track."""
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
-
-
-def check_trackers(text: str | None) -> None:
-    """Refuse an unknown tracker or one whose library is missing, before any work."""
-    if text:
-        from laptime.trackers.tracker import find_tracker
-
-        for name in tracker_names(text):
-            find_tracker(name).check()
 
 
 def method_option() -> click.Option:

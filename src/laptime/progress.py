@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from laptime.comparison.plan import PlannedRun
+from laptime.inputs.facts import InputFacts
 from laptime.record import Answer, AnyEvent, Data, Failed, Finished, Model, Phase, Step
 
 PLAIN_SECONDS = 10.0  # without a terminal: a line this often while a run trains
@@ -39,14 +40,15 @@ class TimeLeft:
         self.seconds_by_method.setdefault(planned.method, []).append(seconds)
         self.waiting = [run for run in self.waiting if run.run != planned.run]
 
-    def estimate(self, elapsed: float) -> float | None:
-        """Return the seconds left, or None before the first measured run gives a hint."""
-        measured = {name: times for name, times in self.seconds_by_method.items() if name != "base"}
-        if not measured:
-            return None
-        usual = max(median(seconds) for seconds in measured.values())
-        known = [median(measured[run.method]) if run.method in measured else usual for run in self.waiting]
-        return max(0.0, sum(known) - elapsed)
+    def estimate(self, elapsed: float, share: float) -> float:
+        """Return the seconds left; the present run has taken `elapsed` for `share` (above 0) of its steps.
+
+        A method that has not run yet is taken to be as slow as the slowest known.
+        """
+        present = elapsed / share
+        known = {name: median(times) for name, times in self.seconds_by_method.items() if name != "base"}
+        slowest = max([present, *known.values()])
+        return present - elapsed + sum(known.get(run.method, slowest) for run in self.waiting[1:])
 
 
 class Watcher:
@@ -60,6 +62,23 @@ class Watcher:
         self.num_over = 0
         self.training_since = 0.0
         self.tokens = 0
+        self.precision = ""
+
+    def prepared(self, facts: InputFacts) -> None:
+        """Say what will be trained, with which template and why, and what was cut."""
+        data = facts.data
+        held_out = f", {data['num_held_out']} held out" if data.get("num_held_out") else ""
+        self.say(
+            f"{data['num_records']} records{held_out}; "
+            f"{data['num_trained_tokens']:,} of {data['num_tokens']:,} tokens trained; "
+            f"template {data['template']!r} ({data['template_reason']})"
+        )
+        for note in data.get("notes", []):
+            self.say(f"note: {note}")
+
+    def say(self, text: str) -> None:
+        """Print a line of plain words."""
+        self.console.print(text, highlight=False, markup=False)
 
     def planned(self, runs: list[PlannedRun], num_done: int) -> None:
         """Say what will run."""
@@ -92,8 +111,8 @@ class Watcher:
             self.show_activity(AFTER_PHASE.get(event.name, ""))
         elif isinstance(event, Answer):
             self.show_activity("answering")
-        elif isinstance(event, Model) and event.trainable_parameters:
-            self.parts.append(f"{event.trainable_parameters:,} parameters")
+        elif isinstance(event, Model):
+            self.show_model(event)
         elif isinstance(event, Finished):
             self.outcome = f"total {shown_seconds(event.total_seconds)}"
         elif isinstance(event, Failed):
@@ -108,13 +127,23 @@ class Watcher:
         speed = self.tokens / max(now - self.training_since, 1e-9)
         loss = "not finite" if step.loss is None else f"{step.loss:.3f}"
         text = f"step {step.step}/{self.num_steps}  loss {loss}  {speed:,.0f} tokens/s"
-        if left := self.left.estimate(now - self.begun):
+        if self.num_steps:
+            left = self.left.estimate(now - self.begun, step.step / self.num_steps)
             text += f"  {shown_seconds(left)} left"
         if self.live:
             self.live.show(text, step.step, self.num_steps)
         elif now - self.last_line >= PLAIN_SECONDS:
             self.last_line = now
             self.console.print(f"  {self.name}: {text}", highlight=False)
+
+    def show_model(self, model: Model) -> None:
+        """Note what trains, and say the precision once."""
+        if model.trainable_parameters:
+            self.parts.append(f"{model.trainable_parameters:,} parameters")
+        precision = f"{model.compute_dtype} on {model.device}: {model.precision_reason}"
+        if precision != self.precision:
+            self.say(precision)
+        self.precision = precision
 
     def show_activity(self, activity: str) -> None:
         """Show what a run does outside its steps."""

@@ -68,7 +68,6 @@ def finish_comparison(folder: Path, result: ComparisonResult, lang: Lang, tracke
 
     paths = render_report(folder, lang)
     screen = console()
-    screen.print()
     print_table(result, screen)
     publish(folder, trackers)
     report = next((path for path in paths if path.suffix == ".html"), paths[0])
@@ -82,7 +81,6 @@ def finish_training(folder: Path, result: ComparisonResult, trackers: tuple[str,
     from laptime.report.terminal import print_table
 
     screen = console()
-    screen.print()
     print_table(result, screen)
     publish(folder, trackers)
     method = result.methods[0]

@@ -77,6 +77,9 @@ class Listener:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
+    def prepared(self, facts: InputFacts) -> None:
+        self.heard.append(f"prepared {facts.data['name']}")
+
     def planned(self, runs: list[PlannedRun], num_done: int) -> None:
         self.heard.append(f"planned {len(runs)}, {num_done} done")
 

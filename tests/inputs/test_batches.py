@@ -39,15 +39,18 @@ def test_max_steps_ends_the_plan() -> None:
 def test_batches_are_padded_on_the_right_and_padding_carries_no_loss() -> None:
     batch = make_batch([record(5, 6, 7), record(8, 9, 10, 11, 12, prompt=3)])
     assert batch.token_ids_BT.tolist() == [[5, 6, 7, 0, 0], [8, 9, 10, 11, 12]]
+    assert batch.attention_mask_BT is not None
     assert batch.attention_mask_BT.tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]
-    assert batch.trained_BT.tolist() == [
-        [False, True, True, False, False],
-        [False, False, False, True, True],
-    ]
+    assert batch.targets_N.tolist() == [6, 7, 11, 12]
+    assert batch.positions_N.tolist() == [0, 1, 7, 8], "where the token before stands"
+
+
+def test_records_of_one_length_need_no_mask() -> None:
+    assert make_batch([record(1, 2, 3), record(4, 5, 6)]).attention_mask_BT is None
 
 
 def test_a_first_token_is_never_trained() -> None:
-    assert not make_batch([record(5, 6, prompt=0)]).trained_BT[0, 0]
+    assert make_batch([record(5, 6, prompt=0)]).targets_N.tolist() == [6]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from laptime.inputs.batches import TrainStep, make_batch, make_steps
+from laptime.inputs.batches import Batch, TrainStep, make_batch, make_steps
 from laptime.inputs.encoding import EncodedRecord
 from laptime.methods.method import Method, find_methods, make_method
 from laptime.record import FILE_NAME, RecordWriter
@@ -45,6 +45,13 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
 
 
+def labels_of(batch: Batch) -> torch.Tensor:
+    """Return the batch's targets as transformers wants them: -100 where nothing is trained."""
+    labels_BT = torch.full_like(batch.token_ids_BT, -100)
+    labels_BT.view(-1)[batch.positions_N + 1] = batch.targets_N
+    return labels_BT
+
+
 def run_ours(
     folder: Path, method: Method, steps: list[TrainStep], training: TrainingSpec, out: Path
 ) -> tuple[Any, list[dict]]:
@@ -75,7 +82,7 @@ def run_plain(
         optimizer.zero_grad()
         total = 0.0
         for batch in step.batches:
-            labels = batch.token_ids_BT.masked_fill(~batch.trained_BT, -100)
+            labels = labels_of(batch)
             loss = model(
                 input_ids=batch.token_ids_BT,
                 attention_mask=batch.attention_mask_BT,
@@ -130,8 +137,8 @@ def test_training_equals_plain_transformers_and_peft(
 def test_gradients_equal_plain_transformers(tiny_model: Path) -> None:
     ours, plain = load(tiny_model), load(tiny_model)
     batch = make_batch(ragged_records()[:4])
-    (sum_loss(ours, batch) / batch.trained_BT.sum()).backward()
-    labels = batch.token_ids_BT.masked_fill(~batch.trained_BT, -100)
+    (sum_loss(ours, batch) / len(batch.targets_N)).backward()
+    labels = labels_of(batch)
     plain(input_ids=batch.token_ids_BT, attention_mask=batch.attention_mask_BT, labels=labels).loss.backward()
     for mine, theirs in zip(ours.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-5, atol=1e-7)

@@ -44,6 +44,9 @@ class Runner(Protocol):
 class Listener(Protocol):
     """Who is told how far the comparison has come."""
 
+    def prepared(self, facts: InputFacts) -> None:
+        """Say what the data and the model turned out to be."""
+
     def planned(self, runs: list[PlannedRun], num_done: int) -> None:
         """Say what will run."""
 
@@ -101,6 +104,7 @@ def compare(
         old_plan = claim(folder, wanted)
         inputs = folder / INPUTS_FOLDER
         facts = prepare_inputs(spec, inputs, runner, records_digest, fresh=old_plan is None)
+        listener.prepared(facts)
         plan = old_plan or make_plan(spec, folder, facts)
         waiting = [planned for planned in plan.runs if not is_over(run_folder(folder, planned.run))]
         check_disk(spec, facts, folder, waiting)
@@ -126,6 +130,7 @@ def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listen
     with locked(folder):
         inputs = folder / INPUTS_FOLDER
         facts = prepare_inputs(spec, inputs, runner, "", fresh=True)
+        listener.prepared(facts)
         planned = plan_runs(spec, with_base=False)[0]
         check_disk(spec, facts, folder, [planned])
         listener.planned([planned], 0)

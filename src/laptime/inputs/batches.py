@@ -1,6 +1,6 @@
 """The order of the batches: a pure function of (records, seed, epoch), the same for every method.
 
-Shapes: B records of a micro-batch, T tokens of the longest of them.
+Shapes: B records of a micro-batch, T tokens of the longest of them, N trained tokens in all.
 """
 
 from __future__ import annotations
@@ -29,18 +29,25 @@ class StepPlan(Struct, frozen=True):
 
 
 class Batch(Struct):
-    """A micro-batch as tensors; padding is known by length, never by a token id."""
+    """A micro-batch as tensors; padding is known by length, never by a token id.
+
+    Trained tokens are named by index, not by a mask: selecting by a mask would make a GPU wait for the
+    host to count them. N of them: `targets_N`, predicted at `positions_N` (row * T + column).
+    """
 
     token_ids_BT: torch.Tensor
-    attention_mask_BT: torch.Tensor
-    trained_BT: torch.Tensor  # bool; False on padding and on the prompt
+    attention_mask_BT: torch.Tensor | None  # None without padding: attention is then causal, nothing else
+    positions_N: torch.Tensor
+    targets_N: torch.Tensor
 
     def to(self, device: torch.device) -> Batch:
         """Move to `device` without waiting for it."""
+        mask_BT = self.attention_mask_BT
         return Batch(
             self.token_ids_BT.to(device, non_blocking=True),
-            self.attention_mask_BT.to(device, non_blocking=True),
-            self.trained_BT.to(device, non_blocking=True),
+            None if mask_BT is None else mask_BT.to(device, non_blocking=True),
+            self.positions_N.to(device, non_blocking=True),
+            self.targets_N.to(device, non_blocking=True),
         )
 
 
@@ -84,23 +91,30 @@ def digest_records(records: Sequence[EncodedRecord]) -> str:
 
 
 def make_batch(records: Sequence[EncodedRecord], pin: bool = False) -> Batch:
-    """Pad `records` on the right to the longest of them."""
+    """Pad `records` on the right to the longest of them; `pin` for copies that a GPU need not wait for."""
     import torch
 
     longest = max(len(record.token_ids) for record in records)
     ids_BT = torch.zeros(len(records), longest, dtype=torch.long)
     mask_BT = torch.zeros(len(records), longest, dtype=torch.long)
-    trained_BT = torch.zeros(len(records), longest, dtype=torch.bool)
+    positions: list[int] = []
+    targets: list[int] = []
     for row, record in enumerate(records):
-        length = len(record.token_ids)
-        ids_BT[row, :length] = torch.tensor(record.token_ids)
-        mask_BT[row, :length] = 1
-        trained_BT[row, :length] = torch.tensor(record.trained)
-    # The first token has nothing before it that could predict it.
-    trained_BT[:, 0] = False
-    if pin:
-        return Batch(ids_BT.pin_memory(), mask_BT.pin_memory(), trained_BT.pin_memory())
-    return Batch(ids_BT, mask_BT, trained_BT)
+        ids_BT[row, : len(record.token_ids)] = torch.tensor(record.token_ids)
+        mask_BT[row, : len(record.token_ids)] = 1
+        # From 1: the first token has nothing before it that could predict it.
+        trained = [column for column in range(1, len(record.token_ids)) if record.trained[column]]
+        positions += [row * longest + column - 1 for column in trained]
+        targets += [record.token_ids[column] for column in trained]
+    is_padded = any(len(record.token_ids) < longest for record in records)
+    tensors = [
+        ids_BT,
+        mask_BT,
+        torch.tensor(positions, dtype=torch.long),
+        torch.tensor(targets, dtype=torch.long),
+    ]
+    ids_BT, mask_BT, positions_N, targets_N = (t.pin_memory() if pin else t for t in tensors)
+    return Batch(ids_BT, mask_BT if is_padded else None, positions_N, targets_N)
 
 
 def make_steps(
@@ -118,7 +132,7 @@ def make_steps(
                 epoch=plan.epoch,
                 batches=batches,
                 sources=[record.source for record in flat],
-                num_trained_tokens=sum(int(batch.trained_BT.sum()) for batch in batches),
+                num_trained_tokens=sum(len(batch.targets_N) for batch in batches),
                 num_tokens=sum(len(record.token_ids) for record in flat),
                 num_padded_tokens=sum(batch.token_ids_BT.numel() for batch in batches),
                 digest=digest_records(flat),

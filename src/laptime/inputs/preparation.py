@@ -63,6 +63,7 @@ def prepare(job: InputJob) -> InputFacts:
             "num_tokens": sum(len(record.token_ids) for record in encoded.records),
             "num_trained_tokens": sum(sum(record.trained) for record in encoded.records),
             "num_cut": sum(1 for record in encoded.records if record.cut),
+            "notes": encoded.notes,
             "encode_seconds": time.perf_counter() - begun,
         },
     )

@@ -21,15 +21,13 @@ if TYPE_CHECKING:
 def sum_loss(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     """Return the summed cross-entropy of the trained tokens of a batch, in float32.
 
-    Token t is predicted from what stands before it; only the logits of trained tokens (N of them, V
-    words each) become float32.
+    Only the logits that predict a trained token (N of them, V words each) become float32.
     """
     logits_BTV = model(
         input_ids=batch.token_ids_BT, attention_mask=batch.attention_mask_BT, use_cache=False
     ).logits
-    trained_BT = batch.trained_BT[:, 1:]
-    logits_NV = logits_BTV[:, :-1][trained_BT].float()
-    return F.cross_entropy(logits_NV, batch.token_ids_BT[:, 1:][trained_BT], reduction="sum")
+    logits_NV = logits_BTV.flatten(0, 1).index_select(0, batch.positions_N).float()
+    return F.cross_entropy(logits_NV, batch.targets_N, reduction="sum")
 
 
 def train(
@@ -72,5 +70,5 @@ def evaluate(model: PreTrainedModel, batches: Sequence[Batch]) -> tuple[float, i
     total = torch.zeros((), device=model.device, dtype=torch.float64)
     for batch in batches:
         total += sum_loss(model, batch.to(model.device))
-    num_tokens = sum(int(batch.trained_BT.sum()) for batch in batches)
+    num_tokens = sum(len(batch.targets_N) for batch in batches)
     return float(total) / num_tokens, num_tokens
