@@ -11,12 +11,13 @@ import msgspec
 import torch
 from transformers import GenerationConfig
 
-from laptime.comparison.result import ComparisonResult, MethodAnswer, MethodResult, QuestionAnswers
+from laptime.comparison.answers import gather_answers
+from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers
 from laptime.errors import UserError
 from laptime.inputs.encoding import Question, encode_question, has_chat_template, read_encoded
-from laptime.inputs.facts import ENCODED_FILE
+from laptime.inputs.facts import ENCODED_FILE, read_facts
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
-from laptime.inputs.model_source import locate_model
+from laptime.inputs.model_source import ModelSource, locate_model
 from laptime.inputs.templates import make_template
 from laptime.methods.method import make_method
 from laptime.record import Answer
@@ -98,7 +99,7 @@ class Interviewer:
         self.model_spec = msgspec.convert(result.spec["model"], ModelSpec)
         answers = msgspec.convert(result.spec["answers"], AnswerSpec)
         self.max_new_tokens = max_new_tokens or answers.max_new_tokens
-        self.source = locate_model(self.model_spec)
+        self.source = find_base(folder, self.model_spec)
         self.tokenizer = load_tokenizer(self.model_spec, self.source)
         self.encoded = read_encoded(folder / "inputs" / ENCODED_FILE)
         self.device = choose_device(result.training.get("device", "auto"))
@@ -106,8 +107,10 @@ class Interviewer:
     def ask(self, questions: Sequence[str]) -> dict[str, list[Answer]]:
         """Return the answers of the base and of each method, in the order of `questions`."""
         template = make_template(self.encoded.template, has_chat_template(self.tokenizer))
+        known = {question.question.strip(): question for question in self.encoded.questions}
         asked = [
-            Question(text, encode_question(text, self.tokenizer, template), None, "asked")
+            known.get(text.strip())
+            or Question(text, encode_question(text, self.tokenizer, template), None, "asked")
             for text in questions
         ]
         answers = {"base": self.answer(self.load_base(), asked)}
@@ -141,19 +144,18 @@ class Interviewer:
         return answers
 
 
+def find_base(folder: Path, spec: ModelSpec) -> ModelSource:
+    """Return the base where the comparison found it, else where its name leads from here."""
+    facts = read_facts(folder / "inputs")
+    if Path(facts.model_folder).is_dir():
+        return ModelSource(name=spec.model, folder=facts.model_folder, config={}, toy=facts.toy)
+    return locate_model(spec)
+
+
 def ask_results(
     folder: Path, result: ComparisonResult, questions: Sequence[str], max_new_tokens: int | None
 ) -> Iterator[QuestionAnswers]:
     """Ask the base and every saved result of `folder`; raises UserError when one is gone."""
     answers = Interviewer(folder, result, max_new_tokens).ask(questions)
     for number, question in enumerate(questions):
-        given = {name: texts[number] for name, texts in answers.items()}
-        yield QuestionAnswers(
-            question=question,
-            source=given["base"].source,
-            reference=given["base"].reference,
-            answers={
-                name: MethodAnswer(text=a.text, num_tokens=a.num_tokens, stopped=a.stopped)
-                for name, a in given.items()
-            },
-        )
+        yield gather_answers(question, {name: texts[number] for name, texts in answers.items()})

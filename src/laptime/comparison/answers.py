@@ -18,10 +18,10 @@ def gather_questions(records: Mapping[str, RunRecord]) -> list[QuestionAnswers]:
     for name, record in records.items():
         for answer in record.answers:
             asked.setdefault(answer.question, {}).setdefault(name, answer)
-    return [_gather(question, answers) for question, answers in asked.items()]
+    return [gather_answers(question, answers) for question, answers in asked.items()]
 
 
-def _gather(question: str, answers: Mapping[str, Answer]) -> QuestionAnswers:
+def gather_answers(question: str, answers: Mapping[str, Answer]) -> QuestionAnswers:
     """Return one question with its scored answers and the likeness of each pair of methods."""
     first = next(iter(answers.values()))
     references = (answer.reference for answer in answers.values())
