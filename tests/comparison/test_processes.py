@@ -79,11 +79,11 @@ def test_a_deaf_process_is_ended_with_its_children(monkeypatch: pytest.MonkeyPat
 
 
 def test_runs_see_no_secret_and_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    monkeypatch.setenv("WANDB_API_KEY", "secret")
+    monkeypatch.setenv("HF_TOKEN", "hf_canary")
+    monkeypatch.setenv("WANDB_API_KEY", "wandb_canary")
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     environment = measured_environment()
-    assert "secret" not in " ".join(environment.values())
+    assert "canary" not in " ".join(environment.values())
     assert environment["HF_HUB_OFFLINE"] == "1"
     assert environment["OMP_NUM_THREADS"] == "2"
-    assert os.environ["HF_TOKEN"] == "hf_secret", "the user's own environment is left alone"
+    assert os.environ["HF_TOKEN"] == "hf_canary", "the user's own environment is left alone"
