@@ -12,20 +12,14 @@ from rich.text import Text
 from laptime.comparison.plan import PlannedRun
 from laptime.inputs.facts import InputFacts
 from laptime.record import Answer, AnyEvent, Data, Failed, Finished, Model, Phase, Step
+from laptime.report import quantities
 
 PLAIN_SECONDS = 10.0  # without a terminal: a line this often while a run trains
 
 
-def shown_seconds(seconds: float) -> str:
-    """Return a duration for people: 0.42 s, 9.3 s, 2 min 05 s, 1 h 02 min."""
-    if seconds < 10:
-        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+def shown_left(seconds: float) -> str:
+    """Return an estimate without the digits that it does not have: 42 s, 2m05s, 1h02m."""
+    return f"{seconds:.0f} s" if seconds < 60 else quantities.short_seconds(seconds)
 
 
 class TimeLeft:
@@ -107,14 +101,14 @@ class Watcher:
             self.show_step(event)
         elif isinstance(event, Phase):
             if event.name in {"load", "train", "save"}:
-                self.parts.append(f"{event.name} {shown_seconds(event.seconds)}")
+                self.parts.append(f"{event.name} {quantities.seconds(event.seconds)}")
             self.show_activity(AFTER_PHASE.get(event.name, ""))
         elif isinstance(event, Answer):
             self.show_activity("answering")
         elif isinstance(event, Model):
             self.show_model(event)
         elif isinstance(event, Finished):
-            self.outcome = f"total {shown_seconds(event.total_seconds)}"
+            self.outcome = f"total {quantities.seconds(event.total_seconds)}"
         elif isinstance(event, Failed):
             self.outcome = f"FAILED ({event.reason}): {event.message}"
 
@@ -129,7 +123,7 @@ class Watcher:
         text = f"step {step.step}/{self.num_steps}  loss {loss}  {speed:,.0f} tokens/s"
         if self.num_steps:
             left = self.left.estimate(now - self.begun, step.step / self.num_steps)
-            text += f"  {shown_seconds(left)} left"
+            text += f"  {shown_left(left)} left"
         if self.live:
             self.live.show(text, step.step, self.num_steps)
         elif now - self.last_line >= PLAIN_SECONDS:
@@ -139,7 +133,7 @@ class Watcher:
     def show_model(self, model: Model) -> None:
         """Note what trains, and say the precision once."""
         if model.trainable_parameters:
-            self.parts.append(f"{model.trainable_parameters:,} parameters")
+            self.parts.append(f"{quantities.count(model.trainable_parameters)} trained")
         precision = f"{model.compute_dtype} on {model.device}: {model.precision_reason}"
         if precision != self.precision:
             self.say(precision)
