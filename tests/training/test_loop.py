@@ -144,6 +144,21 @@ def test_gradients_equal_plain_transformers(tiny_model: Path) -> None:
         torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", ["full", "lora"])
+def test_recomputed_activations_change_nothing(tiny_model: Path, tmp_path: Path, name: str) -> None:
+    batch = make_batch(ragged_records()[:3])
+    gradients = []
+    for recompute in (False, True):
+        torch.manual_seed(SEED)
+        model = make_method(name, {}).attach(load(tiny_model).requires_grad_(False)).train()
+        if recompute:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        sum_loss(model, batch).backward()
+        gradients.append([p.grad for p in model.parameters() if p.requires_grad])
+    for kept, recomputed in zip(*gradients, strict=True):
+        torch.testing.assert_close(kept, recomputed, rtol=1e-6, atol=1e-8)
+
+
 def test_padding_changes_nothing(tiny_model: Path) -> None:
     model = load(tiny_model, torch.float64)
     records = ragged_records()

@@ -1,0 +1,69 @@
+"""The inputs are prepared once, for all runs alike."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from laptime.errors import UserError
+from laptime.inputs.encoding import read_encoded
+from laptime.inputs.facts import ENCODED_FILE, InputJob, read_facts
+from laptime.inputs.model import read_config
+from laptime.inputs.preparation import prepare
+from laptime.spec import AnswerSpec, DataSpec, ModelSpec
+from tests.tiny import make_tiny_model
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def job(tmp_path: Path, model: ModelSpec, **answers: object) -> InputJob:
+    data = tmp_path / "train.jsonl"
+    rows = [{"prompt": f"question {n}", "completion": f"answer {n}"} for n in range(3)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return InputJob(
+        model=model,
+        data=DataSpec(data=str(data)),
+        answers=AnswerSpec(**answers),  # type: ignore[arg-type]
+        seed=0,
+        folder=str(tmp_path / "inputs"),
+    )
+
+
+def test_facts_and_tokens_are_left_for_the_runs(tiny_model: Path, tmp_path: Path) -> None:
+    made = prepare(job(tmp_path, ModelSpec(model=str(tiny_model))))
+    facts, encoded = read_facts(tmp_path / "inputs"), read_encoded(tmp_path / "inputs" / ENCODED_FILE)
+    assert facts == made
+    assert facts.shape.architecture == "LlamaForCausalLM"
+    assert facts.data["num_records"] == len(encoded.records) == 3
+    assert facts.data["num_tokens"] == sum(len(record.token_ids) for record in encoded.records)
+    assert [question.source for question in encoded.questions] == ["trained"] * 3
+    assert len(facts.model_digest) == 64
+
+
+def test_random_weights_are_asked_only_what_the_user_asks(tiny_model: Path, tmp_path: Path) -> None:
+    random = ModelSpec(model=str(tiny_model), random_weights=True)
+    prepare(job(tmp_path, random))
+    assert read_encoded(tmp_path / "inputs" / ENCODED_FILE).questions == []
+    prepare(job(tmp_path, random, ask=("why?",)))
+    assert [q.question for q in read_encoded(tmp_path / "inputs" / ENCODED_FILE).questions] == ["why?"]
+
+
+def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
+    model = make_tiny_model(tmp_path / "model", vocab_size=200, bos_token_id=1, eos_token_id=2)
+    with pytest.raises(UserError, match="the two do not belong together"):
+        prepare(job(tmp_path, ModelSpec(model=str(model))))
+
+
+def test_a_model_that_is_no_causal_one_is_refused(tmp_path: Path) -> None:
+    make_tiny_model(tmp_path / "model")
+    (tmp_path / "model" / "config.json").write_text('{"model_type": "clip_vision_model"}')
+    with pytest.raises(UserError, match="no causal language model"):
+        prepare(job(tmp_path, ModelSpec(model=str(tmp_path / "model"), random_weights=True)))
+    (tmp_path / "model" / "config.json").write_text('{"model_type": "not_a_model"}')
+    with pytest.raises(UserError, match="--model"):
+        read_config(ModelSpec(model="x"), tmp_path / "model")
