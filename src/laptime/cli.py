@@ -13,6 +13,7 @@ from laptime import __version__
 from laptime.errors import UserError, suggest
 from laptime.options import (
     SectionedCommand,
+    SectionedOption,
     gather,
     method_options,
     options_by_method,
@@ -25,22 +26,16 @@ from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, TrainingS
 LANGUAGES = ["en", "ko"]
 
 
-def output_options(command: str) -> list[click.Option]:
+def output_options(command: str) -> list[SectionedOption]:
     """Return the options that say where results go; they change no run."""
-    options = [
-        click.Option(["--config"], metavar="FILE", help="TOML, YAML or JSON file with any of these options."),
-        click.Option(["--out"], metavar="DIR", help=f"Folder for everything [laptime-{command}]."),
-        click.Option(["--track"], metavar="NAMES", help="Trackers, comma-separated: wandb, tensorboard."),
-    ]
+    rows: dict[str, dict[str, Any]] = {
+        "--config": {"metavar": "FILE", "help": "TOML, YAML or JSON file with any of these options."},
+        "--out": {"metavar": "DIR", "help": f"Folder for everything [laptime-{command}]."},
+        "--track": {"metavar": "NAMES", "help": "Trackers, comma-separated: wandb, tensorboard."},
+    }
     if command == "comparison":
-        options.append(
-            click.Option(
-                ["--lang"], type=click.Choice(LANGUAGES), default="en", help="Language of the report."
-            )
-        )
-    for option in options:
-        option.section = "Output"  # type: ignore[attr-defined]
-    return options
+        rows["--lang"] = {"type": click.Choice(LANGUAGES), "default": "en", "help": "Language of the report."}
+    return [SectionedOption(name, "Output", **settings) for name, settings in rows.items()]
 
 
 class Commands(click.Group):
@@ -195,9 +190,7 @@ def method_option() -> click.Option:
     from laptime.methods.method import find_methods
 
     lines = "; ".join(f"{name} {kind.summary}" for name, kind in find_methods().items())
-    option = click.Option(["--method"], metavar="NAME", help=f"{lines} [lora]")
-    option.section, option.kind = "Method", str  # type: ignore[attr-defined]
-    return option
+    return SectionedOption("--method", "Method", str, metavar="NAME", help=f"{lines} [lora]")
 
 
 def build_commands() -> None:

@@ -35,6 +35,15 @@ TITLES = {
 }
 
 
+class SectionedOption(click.Option):
+    """An option that stands in a section of the help; `kind` is its type where it belongs to a spec."""
+
+    def __init__(self, declaration: str, section: str, kind: Any = None, **settings: Any) -> None:
+        super().__init__([declaration], **settings)
+        self.section = section
+        self.kind = kind
+
+
 def field_type(kind: type[Options], name: str) -> tuple[Any, str]:
     """Return a field's type without None, and its help."""
     hint = get_type_hints(kind, include_extras=True)[name]
@@ -52,12 +61,11 @@ def field_type(kind: type[Options], name: str) -> tuple[Any, str]:
     return hint, description
 
 
-def make_option(kind: type[Options], name: str, title: str) -> click.Option:
+def make_option(kind: type[Options], name: str, title: str) -> SectionedOption:
     """Make the option of one field."""
     hint, description = field_type(kind, name)
     default = next(f for f in msgspec.structs.fields(kind) if f.name == name).default
     settings: dict[str, Any] = {"help": describe(description, default), "default": None}
-    declaration = flag(name)
     if hint is bool:
         settings |= {"is_flag": True, "flag_value": True}
     elif get_origin(hint) is Literal:
@@ -66,10 +74,7 @@ def make_option(kind: type[Options], name: str, title: str) -> click.Option:
         settings |= {"multiple": True, "metavar": "TEXT"}
     elif hint in (int, float):
         settings["metavar"] = "N" if hint is int else "X"
-    option = click.Option([declaration], **settings)
-    option.section = title  # type: ignore[attr-defined]
-    option.kind = hint  # type: ignore[attr-defined]
-    return option
+    return SectionedOption(flag(name), title, hint, **settings)
 
 
 def describe(description: str, default: Any) -> str:
@@ -80,7 +85,7 @@ def describe(description: str, default: Any) -> str:
     return f"{description} [{shown}]"
 
 
-def options_of(kinds: list[type[Options]]) -> list[click.Option]:
+def options_of(kinds: list[type[Options]]) -> list[SectionedOption]:
     """Return the options of some specs (nested specs left out)."""
     return [
         make_option(kind, field.name, TITLES[kind])
@@ -90,7 +95,7 @@ def options_of(kinds: list[type[Options]]) -> list[click.Option]:
     ]
 
 
-def method_options() -> list[click.Option]:
+def method_options() -> list[SectionedOption]:
     """Return the options that the methods bring."""
     return [
         make_option(kind.options_type, field.name, f"Method {name}")
@@ -115,7 +120,8 @@ class SectionedCommand(click.Command):
 
 def gather(ctx: click.Context) -> dict[str, Any]:
     """Return what the user gave: the config file's values, overridden by the command line's."""
-    options = {p.name: p for p in ctx.command.params if hasattr(p, "kind")}
+    params = [p for p in ctx.command.params if isinstance(p, SectionedOption) and p.kind]
+    options = {p.name: p for p in params if p.name}
     known = set(options)
     values: dict[str, Any] = {}
     config = ctx.params["config"]
@@ -130,22 +136,22 @@ def gather(ctx: click.Context) -> dict[str, Any]:
     return values
 
 
-def read_config_value(option: click.Parameter, value: Any) -> Any:
+def read_config_value(option: SectionedOption, value: Any) -> Any:
     """Let a file write what the command line can: lists as a,b and a fraction as a number."""
     if is_list(option) and isinstance(value, str):
         return split_list(value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return str(value) if is_number and option.kind is str else value  # type: ignore[attr-defined]
+    return str(value) if is_number and option.kind is str else value
 
 
-def is_list(option: click.Parameter) -> bool:
+def is_list(option: SectionedOption) -> bool:
     """Tell whether an option holds a comma-separated list."""
-    return get_origin(option.kind) is tuple and option.name not in REPEATABLE  # type: ignore[attr-defined]
+    return get_origin(option.kind) is tuple and option.name not in REPEATABLE
 
 
-def convert(option: click.Parameter, given: Any) -> Any:
+def convert(option: SectionedOption, given: Any) -> Any:
     """Turn the text of an option into the plain value of its type; raises UserError."""
-    kind = option.kind  # type: ignore[attr-defined]
+    kind = option.kind
     if is_list(option):
         return split_list(given)
     if isinstance(kind, tuple):  # a number for all methods, or one each

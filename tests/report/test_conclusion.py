@@ -60,8 +60,8 @@ def test_normal_comparison_word_for_word() -> None:
         (
             "quality",
             "On held-out records the loss is 1.934 with full fine-tuning and 1.871 with LoRA. Before "
-            "training it was 4.213. Each figure is the median of 3 rounds with their own seeds: full "
-            "fine-tuning 1.914 to 1.954 and LoRA 1.851 to 1.891.",
+            "training it was 4.213. Each figure is the median of 3 rounds with their own seeds; the ranges "
+            "are: full fine-tuning 1.914 to 1.954 and LoRA 1.851 to 1.891.",
         ),
         (
             "answers",

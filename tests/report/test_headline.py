@@ -13,19 +13,19 @@ CASES = {
     "normal": (
         "LoRA trained 2.31x faster than full fine-tuning (95 % interval 2.20 to 2.43, 3 rounds)",
         "Whole process: LoRA 1.92x faster (1.85 to 1.99)",
-        "LoRA가 풀 파인튜닝보다 2.31배 빠르게 학습했습니다 (95% 신뢰구간 2.20~2.43, 3라운드)",
+        "LoRA가 전체 파인튜닝보다 2.31배 빠르게 학습했습니다 (95% 신뢰 구간 2.20~2.43, 3라운드)",
     ),
     "one_round": (
         "One round: LoRA trained 2.31x faster than full fine-tuning, no interval",
         "Whole process: LoRA 1.92x faster, no interval",
-        "1라운드 결과: LoRA가 풀 파인튜닝보다 2.31배 빠르게 학습했습니다 (신뢰구간 없음)",
+        "1라운드 결과: LoRA가 전체 파인튜닝보다 2.31배 빠르게 학습했습니다 (신뢰 구간 없음)",
     ),
     "no_difference": (
         "No measurable difference in training time between LoRA and full fine-tuning "
         "(1.04x, 95 % interval 0.91 to 1.19, 3 rounds)",
         "Whole process: no measurable difference (1.03x, interval 0.95 to 1.11)",
-        "LoRA와 풀 파인튜닝의 학습 시간에는 측정 가능한 차이가 없습니다"
-        " (1.04배, 95% 신뢰구간 0.91~1.19, 3라운드)",
+        "LoRA와 전체 파인튜닝의 학습 시간에는 측정 가능한 차이가 없습니다"
+        " (1.04배, 95% 신뢰 구간 0.91~1.19, 3라운드)",
     ),
     "unequal": (
         "The runs did not do the same work: no ratio",
@@ -36,18 +36,18 @@ CASES = {
     "one_failed": (
         "LoRA finished, full fine-tuning did not: no ratio",
         "",
-        "LoRA는 완료되었고 풀 파인튜닝은 완료되지 않아 배율을 낼 수 없습니다",
+        "LoRA는 완료되었고 전체 파인튜닝은 완료되지 않아 배율을 낼 수 없습니다",
     ),
     "five": (
         "LoRA on the top layers trained 3.52x faster than full fine-tuning "
         "(95 % interval 3.36 to 3.71, 3 rounds)",
         "Whole process: LoRA on the top layers 1.30x faster (1.20 to 1.40)",
-        "상위 레이어 LoRA가 풀 파인튜닝보다 3.52배 빠르게 학습했습니다 (95% 신뢰구간 3.36~3.71, 3라운드)",
+        "상위 레이어 LoRA가 전체 파인튜닝보다 3.52배 빠르게 학습했습니다 (95% 신뢰 구간 3.36~3.71, 3라운드)",
     ),
     "extreme": (
         "One round: LoRA trained 116x faster than full fine-tuning, no interval",
         "Whole process: LoRA 71.0x faster, no interval",
-        "1라운드 결과: LoRA가 풀 파인튜닝보다 116배 빠르게 학습했습니다 (신뢰구간 없음)",
+        "1라운드 결과: LoRA가 전체 파인튜닝보다 116배 빠르게 학습했습니다 (신뢰 구간 없음)",
     ),
     "single": (
         "LoRA trained in 9.3 s; there is nothing to compare it with",

@@ -32,12 +32,14 @@ def test_particles_name_the_form_after_a_final_consonant_first() -> None:
     ("word", "particles", "expected"),
     [
         ("LoRA", "이/가", "LoRA가"),
-        ("풀 파인튜닝", "이/가", "풀 파인튜닝이"),
-        ("풀 파인튜닝", "과/와", "풀 파인튜닝과"),
+        ("전체 파인튜닝", "이/가", "전체 파인튜닝이"),
+        ("전체 파인튜닝", "과/와", "전체 파인튜닝과"),
         ("full", "은/는", "full은"),
         ("IA3", "을/를", "IA3을"),
         ("모델", "으로/로", "모델로"),
         ("2.31배", "은/는", "2.31배는"),
+        ("Llama-3.2-1B", "을/를", "Llama-3.2-1B를"),
+        ("web", "을/를", "web을"),
         ("", "은/는", "는"),
     ],
 )
@@ -52,21 +54,21 @@ def test_particles(word: str, particles: str, expected: str) -> None:
             "spread",
             {"method": "full", "percent": 12.3},
             "The training times of full fine-tuning spread over 12 % of their median.",
-            "풀 파인튜닝의 학습 시간이 중앙값의 12%에 걸쳐 퍼져 있습니다.",
+            "전체 파인튜닝의 학습 시간 변동 폭(최대−최소)이 중앙값의 12%입니다.",
         ),
         (
             "load",
             {"run": "full-2", "load_average": 3.4, "cores": 2},
             "During full-2 the machine was busy: load 3.4 on 2 cores.",
-            "full-2 실행 중 시스템에 다른 부하가 있었습니다: 코어 2개에 부하 3.4.",
+            "full-2 실행 중 시스템에 다른 부하가 있었습니다: 코어 2개에 평균 부하(load average) 3.4.",
         ),
         (
             "different_work",
             {"methods": "full, lora", "option": "the data"},
             "The batches differ between full fine-tuning and LoRA: their digests show other tokens or "
             "another order. There is no ratio between them.",
-            "풀 파인튜닝, LoRA의 배치가 서로 다릅니다. 다이제스트를 보면 토큰이나 순서가 같지 않으므로 배율을"
-            " 제시하지 않습니다.",
+            "전체 파인튜닝, LoRA의 배치가 서로 다릅니다. 다이제스트를 보면 토큰이나 순서가 같지 않으므로 "
+            "배율을 제시하지 않습니다.",
         ),
         ("one_round", {}, language_en.STRINGS["finding.one_round"], language_ko.STRINGS["finding.one_round"]),
         ("of_tomorrow", {}, "Plain text.", "Plain text."),

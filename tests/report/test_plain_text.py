@@ -7,7 +7,14 @@ import io
 import pytest
 from markdown_it import MarkdownIt
 
-from laptime.report.plain_text import clean, code_markdown, escape_markdown, fence_markdown, quote_markdown
+from laptime.report.plain_text import (
+    clean,
+    code_markdown,
+    escape_markdown,
+    fence_markdown,
+    keep_unbroken,
+    quote_markdown,
+)
 from tests.report.invented import HOSTILE
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -58,3 +65,11 @@ def test_control_characters_and_direction_overrides_are_replaced() -> None:
     assert clean("a\x00b\x1b[31m\u202ec\r\nd\te\ud800\x9b") == "a\ufffdb\ufffd[31m\ufffdc\nd\te\ufffd\ufffd"
     assert clean("한국어, العربية, 👩‍🔬") == "한국어, العربية, 👩‍🔬"
     io.BytesIO().write(clean("\ud800").encode())
+
+
+def test_units_and_particles_stay_with_what_they_belong_to() -> None:
+    assert (
+        keep_unbroken("took 9.3 s, 17 min 20 s of 5 steps") == "took 9.3\xa0s, 17\xa0min 20\xa0s of 5 steps"
+    )
+    assert keep_unbroken("held 4.9 GB (5.0 %).") == "held 4.9\xa0GB (5.0\xa0%)."
+    assert keep_unbroken("348 k개(13%)를 (초) 기준") == "348\xa0k개(13%)\u2060를 (초) 기준"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from laptime.report.drawing import WIDTH, Drawing, Scale, shorten, text_width
+from laptime.report.drawing import SMALL_SIZE, WIDTH, Drawing, Scale, shorten, text_width
 
 ROW_HEIGHT, BAR_HEIGHT = 46.0, 18.0
 
@@ -44,7 +44,7 @@ def draw_legend(drawing: Drawing, entries: Sequence[tuple[str, str]]) -> None:
     """Write what each colour means below the bars, in as many lines as it takes."""
     x, y = 0.0, drawing.height + 16
     for kind, label in entries:
-        needed = 18 + text_width(label, 12) + 14
+        needed = 18 + text_width(label, SMALL_SIZE) + 14
         if x and x + needed > WIDTH:
             x, y = 0.0, y + 20
         drawing.rect(x, y - 9, 11, 11, kind)

@@ -11,7 +11,17 @@ from laptime.report import quantities
 from laptime.report.bars import Bar, draw_bars, draw_legend
 from laptime.report.drawing import Drawing
 from laptime.report.language import Language
-from laptime.report.plots import Points, Series, draw_frame, draw_line, draw_marks, label_ends, label_room
+from laptime.report.plots import (
+    LOW_HEIGHT,
+    PLOT_HEIGHT,
+    Points,
+    Series,
+    draw_frame,
+    draw_line,
+    draw_marks,
+    label_ends,
+    label_room,
+)
 from laptime.report.quantities import known
 from laptime.report.speed_sentences import PHASES
 
@@ -186,7 +196,12 @@ def _time_against_quality(result: ComparisonResult, language: Language) -> Chart
     crowded = len(series) > 2
     room = label_room(series) if crowded else 30.0
     drawing, across, up = draw_frame(
-        series, log, language.say(f"axis.{kind}_loss"), language.say("axis.train_seconds"), room
+        series,
+        log,
+        language.say(f"axis.{kind}_loss"),
+        language.say("axis.train_seconds"),
+        room,
+        PLOT_HEIGHT if crowded else LOW_HEIGHT,
     )
     (label_ends if crowded else draw_marks)(drawing, series, across, up)
     shown = [

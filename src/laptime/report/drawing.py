@@ -13,7 +13,7 @@ from html import escape
 from laptime.report.plain_text import clean
 
 WIDTH = 420.0
-FONT_SIZE = 12.5
+FONT_SIZE, SMALL_SIZE = 15.0, 14.0  # the room kept for a text: its size on a phone, see templates/page.css
 
 
 def text_width(text: str, size: float = FONT_SIZE) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 from laptime.comparison.result import ComparisonResult
 from laptime.report import quantities
+from laptime.report.fact_names import NAMES
 from laptime.report.language import Language
 
 Facts = list[tuple[str, str]]
@@ -14,7 +15,7 @@ Facts = list[tuple[str, str]]
 
 def group_facts(result: ComparisonResult, language: Language) -> list[tuple[str, Facts]]:
     """Return (heading, facts) for each part of the environment that holds any."""
-    methods = {method.name: method.method_options for method in result.methods if method.method_options}
+    methods = {f"{language.title(method.name)}:": method.method_options for method in result.methods}
     groups = [
         ("machine", list(flatten(result.machine, language))),
         ("model", list(flatten(result.model, language))),
@@ -30,11 +31,25 @@ def group_facts(result: ComparisonResult, language: Language) -> list[tuple[str,
 def flatten(facts: Mapping[str, Any], language: Language, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield (name, value) in words for every fact, those within facts too; unknown ones are left out."""
     for name, value in facts.items():
-        full_name = f"{prefix} {name}".strip().replace("_", " ")
+        full_name = f"{prefix} {_name_fact(str(name), language)}".strip()
         if isinstance(value, Mapping):
             yield from flatten(value, language, full_name if prefix or name != "versions" else "")
+        elif isinstance(value, (list, tuple)) and any(_stands_alone(item) for item in value):
+            numbered = {str(number): item for number, item in enumerate(value, 1)}
+            yield from flatten(numbered if len(value) > 1 else {"": value[0]}, language, full_name)
         elif value is not None and value != [] and value != "":
             yield full_name, _show(str(name), value, language)
+
+
+def _name_fact(name: str, language: Language) -> str:
+    """Return the words for a fact's name; a variable such as OMP_NUM_THREADS keeps its spelling."""
+    spaced = name if name.isupper() else name.replace("_", " ")
+    return NAMES[language.code].get(name, spaced)
+
+
+def _stands_alone(item: Any) -> bool:
+    """Say whether an item of a list needs a line of its own: a sentence, or facts within facts."""
+    return isinstance(item, (Mapping, list, tuple)) or (isinstance(item, str) and item.count(" ") > 2)
 
 
 def _show(name: str, value: Any, language: Language) -> str:
@@ -42,7 +57,7 @@ def _show(name: str, value: Any, language: Language) -> str:
     if isinstance(value, bool):
         return language.say("yes" if value else "no")
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(item) for item in value)
+        return ", ".join(_show(name, item, language) for item in value if item is not None)
     if isinstance(value, (int, float)):
         return _show_number(name, value, language)
     return str(value)

@@ -6,6 +6,7 @@ placeholders. In Korean a placeholder may name the particle that follows: "{fast
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,8 @@ def final_consonant(word: str) -> str:
     """Return "ㄹ", "any" or "" for the sound on which `word` ends when read in Korean."""
     spoken = word.rstrip(" )]}'\"’”`.")
     if not spoken:
+        return ""
+    if re.search(r"\dB$", spoken):  # billions, read 비
         return ""
     last = spoken[-1].lower()
     if "가" <= last <= "힣":

@@ -116,7 +116,8 @@ STRINGS: dict[str, str] = {
     "quality.base": "Before training it was {loss}.",
     "quality.item": "{loss} with {method}",
     "quality.these_runs": "Fewer than 3 rounds claim nothing beyond these runs.",
-    "quality.shown": "Each figure is the median of {rounds} rounds with their own seeds: {list}.",
+    "quality.shown": "Each figure is the median of {rounds} rounds with their own seeds; the ranges "
+    "are: {list}.",
     "quality.range": "{method} {low} to {high}",
     "answers.memorisation": "Memorisation (questions from the training data): chrF {list}.",
     "answers.generalisation": "Generalisation (held-out questions): chrF {list}.",

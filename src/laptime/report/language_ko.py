@@ -6,7 +6,7 @@
 STRINGS: dict[str, str] = {
     "list.and": ", ",
     # Methods, as they stand within a sentence
-    "method.full": "풀 파인튜닝",
+    "method.full": "전체 파인튜닝",
     "method.lora": "LoRA",
     "method.lora_top": "상위 레이어 LoRA",
     "method.qlora": "QLoRA",
@@ -14,20 +14,20 @@ STRINGS: dict[str, str] = {
     "method.base": "베이스 모델",
     "title.base": "베이스 모델",
     # Headline
-    "headline.faster": "{faster:이/가} {slower}보다 {ratio} 빠르게 학습했습니다 (95% 신뢰구간 "
+    "headline.faster": "{faster:이/가} {slower}보다 {ratio} 빠르게 학습했습니다 (95% 신뢰 구간 "
     "{low}~{high}, {rounds}라운드)",
     "headline.no_measurable_difference": "{faster:과/와} {slower}의 학습 시간에는 측정 가능한 차이가 "
-    "없습니다 ({ratio}, 95% 신뢰구간 {low}~{high}, {rounds}라운드)",
+    "없습니다 ({ratio}, 95% 신뢰 구간 {low}~{high}, {rounds}라운드)",
     "headline.one_round": "1라운드 결과: {faster:이/가} {slower}보다 {ratio} 빠르게 학습했습니다 "
-    "(신뢰구간 없음)",
+    "(신뢰 구간 없음)",
     "headline.unequal_work": "실행들이 같은 작업을 하지 않았으므로 배율을 제시하지 않습니다",
     "headline.not_measured": "{finished:은/는} 완료되었고 {failed:은/는} 완료되지 않아 배율을 낼 수 없습니다",
     "headline.no_pair": "{method:이/가} {seconds} 만에 학습을 마쳤습니다. 비교할 다른 방법이 없습니다",
     "headline.nothing": "완료된 실행이 없어 비교할 수 없습니다",
     "headline.no_figure": "학습 시간을 비교할 수 없어 배율을 제시하지 않습니다",
     "total.faster": "전체 과정: {faster:이/가} {ratio} 빠름 ({low}~{high})",
-    "total.no_measurable_difference": "전체 과정: 측정 가능한 차이 없음 ({ratio}, 신뢰구간 {low}~{high})",
-    "total.one_round": "전체 과정: {faster:이/가} {ratio} 빠름 (신뢰구간 없음)",
+    "total.no_measurable_difference": "전체 과정: 측정 가능한 차이 없음 ({ratio}, 신뢰 구간 {low}~{high})",
+    "total.one_round": "전체 과정: {faster:이/가} {ratio} 빠름 (신뢰 구간 없음)",
     "subline.model": "내장 체험용 모델",
     "subline.data": "내장 레코드",
     "subline.records": "레코드 {number}개",
@@ -66,37 +66,37 @@ STRINGS: dict[str, str] = {
     "label.incomplete": "미완료",
     # Conclusion: sentences
     "time.faster": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다 "
-    "({rounds}라운드의 중앙값). 배율은 {ratio}이고 95% 신뢰구간 {low}~{high}에 1이 들어 있지 않으므로 "
+    "({rounds}라운드의 중앙값). 배율은 {ratio}이고 95% 신뢰 구간 {low}~{high}에 1이 들어 있지 않으므로 "
     "차이가 확인되었습니다.",
     "time.no_measurable_difference": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 "
-    "학습했습니다 ({rounds}라운드의 중앙값). 95% 신뢰구간 {low}~{high}에 1이 들어 있으므로 어느 쪽이 더 "
+    "학습했습니다 ({rounds}라운드의 중앙값). 95% 신뢰 구간 {low}~{high}에 1이 들어 있으므로 어느 쪽이 더 "
     "빠르다고 할 수 없습니다.",
     "time.one_round": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다. "
-    "1라운드에서 {ratio}입니다. 1라운드만으로는 신뢰구간을 낼 수 없으며, 다시 측정해도 같은 결과가 "
-    "나오는지는 확인되지 않았습니다.",
+    "1라운드 기준 배율은 {ratio}입니다. 1라운드만으로는 신뢰 구간을 낼 수 없으며, 다시 측정해도 같은 "
+    "결과가 나오는지는 확인되지 않았습니다.",
     "time.unequal_work": "{faster:과/와} {slower:은/는} 같은 작업을 하지 않았으므로(공정성 항목 참고) "
     "시간을 서로 비교하지 않습니다.",
     "time.order": "빠른 순서: {list}.",
     "time.single": "{method:은/는} {seconds} 만에 학습했습니다.",
     "total.sentence.faster": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "
-    "{slow_seconds} 걸렸습니다. 배율은 {ratio}, 신뢰구간은 {low}~{high}입니다.",
+    "{slow_seconds} 걸렸습니다. 배율은 {ratio}, 신뢰 구간은 {low}~{high}입니다.",
     "total.sentence.no_measurable_difference": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, "
-    "{slower:은/는} {slow_seconds} 걸렸습니다. 신뢰구간 {low}~{high}에 1이 들어 있어 측정 가능한 차이가 "
+    "{slower:은/는} {slow_seconds} 걸렸습니다. 신뢰 구간 {low}~{high}에 1이 들어 있어 측정 가능한 차이가 "
     "없습니다.",
     "total.sentence.one_round": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "
-    "{slow_seconds} 걸렸습니다. 1라운드에서 {ratio}입니다.",
-    "source.phases": "두 전체 과정의 차이는 {gap}이며, 내역은 다음과 같습니다: {list}.",
+    "{slow_seconds} 걸렸습니다. 1라운드 기준 배율은 {ratio}입니다.",
+    "source.phases": "두 방법의 전체 과정은 {gap} 차이가 나며, 내역은 다음과 같습니다: {list}.",
     "source.phase.more": "{phase} {seconds}",
     "source.phase.less": "{phase} -{seconds}",
-    "source.steps": "안정된 스텝 하나에 {faster:은/는} {fast_step}, {slower:은/는} {slow_step} 걸립니다: "
-    "{list}.",
+    "source.steps": "첫 스텝 이후의 스텝 하나에 {faster:은/는} {fast_step}, {slower:은/는} {slow_step} "
+    "걸립니다: {list}.",
     "source.part": "{part} {fast_seconds} 대 {slow_seconds}",
     "source.not_training": "전체 과정에서 벌어진 차이의 대부분은 학습이 아닌 단계에서 생겼습니다.",
-    "arithmetic.rest": "연산 횟수만 따지면 {arithmetic:이/가} 되어야 하고, 측정값은 {ratio}입니다. {rest}",
+    "arithmetic.rest": "연산 횟수만 따지면 {arithmetic}이고, 측정값은 {ratio}입니다. {rest}",
     "arithmetic.near": "두 값은 {percent} 이내로 일치합니다.",
-    "arithmetic.above": "둘 사이의 {factor}배는 연산량으로 설명되지 않습니다{part}.",
-    "arithmetic.part": ". 안정된 스텝에서 옵티마이저가 차지하는 비율은 {faster} {fast_share}, {slower} "
-    "{slow_share}입니다",
+    "arithmetic.above": "두 값의 {factor}배 차이는 연산량으로 설명되지 않습니다{part}.",
+    "arithmetic.part": ". 첫 스텝 이후의 스텝에서 옵티마이저가 차지하는 비율은 {faster} {fast_share}, "
+    "{slower} {slow_share}입니다",
     "arithmetic.below": "스텝에는 두 방법에 공통으로 들어 있어 {faster:으로/로}도 줄지 않는 시간이 있습니다.",
     "arithmetic.warning": "연산량으로 설명되는 배율은 {arithmetic}입니다. 측정된 {ratio:은/는} 그 "
     "{factor}배입니다. 이 수치를 인용하기 전에 무엇이 함께 측정되었는지 확인하십시오: 스왑, "
@@ -106,8 +106,8 @@ STRINGS: dict[str, str] = {
     "memory.less": "{more:은/는} {less}의 {factor:을/를} 사용합니다.",
     "memory.same": "차이는 {percent} 미만입니다.",
     "memory.kinds": "측정 기준이 서로 다르므로({kinds}) 값을 비교하지 않습니다.",
-    "parameters.item": "{method:은/는} 전체 파라미터 {total} 중 {trainable}({share})를 학습",
-    "parameters.all": "{method:은/는} 전체 파라미터({total})를 학습",
+    "parameters.item": "{method:은/는} 전체 파라미터 {total}개 중 {trainable}개({share})를 학습",
+    "parameters.all": "{method:은/는} 전체 파라미터 {total}개를 모두 학습",
     "parameters.list": "{list}합니다.",
     "disk.adapter": "{method:은/는} {size} 크기의 어댑터",
     "disk.model": "{method:은/는} {size} 크기의 전체 모델",
@@ -123,24 +123,24 @@ STRINGS: dict[str, str] = {
     "quality.held_out": "평가용(held-out) 레코드의 손실: {list}.",
     "quality.base": "학습 전에는 {loss:이었습니다/였습니다}.",
     "quality.item": "{method} {loss}",
-    "quality.these_runs": "3라운드 미만이므로 이번 실행을 넘어서는 주장은 하지 않습니다.",
-    "quality.shown": "각 값은 시드가 서로 다른 {rounds}라운드의 중앙값입니다: {list}.",
+    "quality.these_runs": "3라운드 미만이므로 이번 실행을 넘어서 일반화하지 않습니다.",
+    "quality.shown": "각 값은 시드가 서로 다른 {rounds}라운드의 중앙값이며, 범위는 다음과 같습니다: {list}.",
     "quality.range": "{method} {low}~{high}",
     "answers.memorisation": "암기(학습 데이터의 질문): chrF {list}.",
     "answers.generalisation": "일반화(평가용 질문): chrF {list}.",
     "answers.score": "{method} {score}",
-    "answers.alike.same": "{first:과/와} {second}의 답변은 거의 같습니다: 질문 {number}개 평균으로 서로 "
-    "간 chrF {score}.",
-    "answers.alike.partly": "{first:과/와} {second}의 답변은 일부 비슷합니다: 질문 {number}개 평균으로 "
-    "서로 간 chrF {score}.",
-    "answers.alike.differ": "{first:과/와} {second}의 답변은 서로 다릅니다: 질문 {number}개 평균으로 서로 "
-    "간 chrF {score}.",
-    "answers.alike.same.one": "{first:과/와} {second}의 답변은 거의 같습니다: 질문 {number}개에서 서로 간 "
+    "answers.alike.same": "{first:과/와} {second}의 답변은 거의 같습니다: 질문 {number}개의 평균 상호 chrF "
+    "{score}.",
+    "answers.alike.partly": "{first:과/와} {second}의 답변은 일부 비슷합니다: 질문 {number}개의 평균 상호 "
     "chrF {score}.",
-    "answers.alike.partly.one": "{first:과/와} {second}의 답변은 일부 비슷합니다: 질문 {number}개에서 "
-    "서로 간 chrF {score}.",
-    "answers.alike.differ.one": "{first:과/와} {second}의 답변은 서로 다릅니다: 질문 {number}개에서 서로 "
-    "간 chrF {score}.",
+    "answers.alike.differ": "{first:과/와} {second}의 답변은 서로 다릅니다: 질문 {number}개의 평균 상호 chrF "
+    "{score}.",
+    "answers.alike.same.one": "{first:과/와} {second}의 답변은 거의 같습니다: 질문 {number}개의 상호 chrF "
+    "{score}.",
+    "answers.alike.partly.one": "{first:과/와} {second}의 답변은 일부 비슷합니다: 질문 {number}개의 상호 "
+    "chrF {score}.",
+    "answers.alike.differ.one": "{first:과/와} {second}의 답변은 서로 다릅니다: 질문 {number}개의 상호 chrF "
+    "{score}.",
     "failure.sentence": "{method}, {round}라운드: {reason}. {message}",
     "failure.out_of_memory": "메모리 부족(OOM)",
     "failure.not_finite": "손실이 유한하지 않음(NaN/inf)",
@@ -152,7 +152,7 @@ STRINGS: dict[str, str] = {
     "column.method": "방법",
     "column.train": "학습 시간",
     "column.total": "전체 과정",
-    "column.step": "안정된 스텝",
+    "column.step": "이후 스텝",
     "column.tokens": "토큰/초",
     "column.memory": "최대 메모리",
     "column.parameters": "학습 파라미터",
@@ -162,12 +162,12 @@ STRINGS: dict[str, str] = {
     "column.held_out": "평가 손실",
     "column.scores": "chrF",
     "column.status": "상태",
-    "cell.range": "{low}~{high}, 편차 {spread}",
+    "cell.range": "{low}~{high}, 변동 폭 {spread}",
     "cell.first_step": "첫 스텝 {seconds}",
     "cell.share": "{total} 중 {share}",
     "cell.adapter": "어댑터",
     "cell.model": "전체 모델",
-    "cell.precision": "연산 {compute}, 학습 {trained}",
+    "cell.precision": "연산 {compute}, 학습 가중치 {trained}",
     "cell.energy": "{joules} J",
     "cell.memorisation": "암기 {score}",
     "cell.generalisation": "일반화 {score}",
@@ -194,7 +194,7 @@ STRINGS: dict[str, str] = {
     "verdict.faster": "빠름이 확인됨",
     "verdict.slower": "느림이 확인됨",
     "verdict.no_measurable_difference": "측정 가능한 차이 없음",
-    "verdict.one_round": "1라운드, 신뢰구간 없음",
+    "verdict.one_round": "1라운드, 신뢰 구간 없음",
     "verdict.unequal_work": "작업이 달라 배율 없음",
     "verdict.not_measured": "측정되지 않음",
     # Phases and parts of a step
@@ -213,16 +213,16 @@ STRINGS: dict[str, str] = {
     "chart.phases": "단계별 시간",
     "chart.phases.text": "전체 과정에 포함되는 각 단계의 중앙값(초)입니다.",
     "chart.memory": "최대 메모리",
-    "chart.memory.text": "평가 전까지의 최대 사용량입니다. 짧을수록 좋습니다.",
+    "chart.memory.text": "평가 전까지의 최대 사용량입니다. 막대가 짧을수록 좋습니다.",
     "chart.loss_step": "스텝별 손실",
     "chart.loss_step.text": "첫 번째로 완료된 라운드에서 각 업데이트 직전의 학습 손실입니다.",
     "chart.loss_second": "시간별 손실",
     "chart.loss_second.text": "같은 손실을 스텝에 쓴 시간(초) 기준으로 나타냈습니다.",
     "chart.quality_held_out": "시간 대비 평가 손실",
-    "chart.quality_held_out.text": "왼쪽 아래일수록 시간과 손실이 적어 좋습니다.",
+    "chart.quality_held_out.text": "왼쪽 아래에 가까울수록 시간이 짧고 손실이 작아 좋습니다.",
     "chart.quality_train": "시간 대비 학습 손실",
-    "chart.quality_train.text": "평가용 데이터가 없습니다. 최종 학습 손실은 학습이 되었음을 보일 뿐 "
-    "품질을 보이지 않습니다.",
+    "chart.quality_train.text": "평가용 데이터가 없습니다. 최종 학습 손실은 학습이 이루어졌음을 보여 줄 뿐, "
+    "품질을 보여 주지는 않습니다.",
     "chart.saved": "저장 크기",
     "chart.saved.text": "사용자가 보관하는 결과물의 크기입니다.",
     "chart.log": "로그 눈금입니다.",
@@ -236,49 +236,50 @@ STRINGS: dict[str, str] = {
     # Answers
     "answers.intro": "첫 번째로 완료된 라운드에서 같은 프롬프트로 생성한 그리디 디코딩 답변입니다.",
     "answers.none": "질문이 없었습니다.",
-    "answers.reference": "정답",
+    "answers.reference": "기준 답변",
     "answers.empty": "(빈 답변)",
     "answers.missing": "답변 없음",
     "chip.end_of_sequence": "스스로 종료",
     "chip.length": "길이 제한에서 잘림",
-    "chip.tokens": "{number}토큰",
-    "chip.tokens.one": "{number}토큰",
+    "chip.tokens": "토큰 {number}개",
+    "chip.tokens.one": "토큰 {number}개",
     "chip.chrf": "chrF {score}",
     "chip.exact": "완전 일치",
     "source.trained": "암기: 학습 데이터에 있는 질문",
     "source.held_out": "일반화: 평가용(held-out) 질문",
     "source.asked": "직접 입력: 어느 데이터에도 없는 질문",
-    "alike.pair": "{first:과/와} {second}의 답변은 서로 간 chrF {score}만큼 비슷합니다.",
+    "alike.pair": "{first:과/와} {second} 답변의 유사도: chrF {score}.",
     # Saved
     "saved.intro": "경로는 이 보고서가 있는 폴더를 기준으로 합니다. 코드는 그 폴더에서 실행하십시오.",
-    "saved.base": "어댑터는 베이스 모델 {model:을/를} 바꾸어 쓰므로 베이스 모델이 함께 있어야 합니다.",
+    "saved.base": "이 어댑터는 베이스 모델({model})에 얹어 쓰므로 베이스 모델이 함께 있어야 합니다.",
     "saved.nothing": "저장된 것이 없습니다",
-    "saved.random": "베이스의 무작위 가중치는 따로 남아 있지 않습니다. 저장된 결과물은 크기와 속도만 보여 "
-    "주며 학습된 지식은 없습니다.",
+    "saved.random": "베이스 모델의 무작위 가중치는 따로 남아 있지 않습니다. 저장된 결과물은 크기와 속도만 "
+    "보여 주며 학습된 지식은 없습니다.",
     "saved.toy": "체험용 모델은 패키지에 들어 있습니다.",
     "saved.ask": "베이스 모델과 모든 결과물에 한 번에 질문하려면:",
     "saved.question": "질문",
     # Findings
     "findings.none": "모든 실행이 같은 조건에서 같은 작업을 했으며, 이상 징후는 없었습니다.",
     "findings.unequal": "같지 않은 작업",
-    "findings.stated": "성격상 다르므로 밝혀 두는 점",
-    "findings.flag": "측정에 대한 주의",
+    "findings.stated": "방법의 특성상 다른 점",
+    "findings.flag": "측정 관련 주의 사항",
     "finding.different_work": "{methods}의 배치가 서로 다릅니다. 다이제스트를 보면 토큰이나 순서가 같지 "
     "않으므로 배율을 제시하지 않습니다.",
     "finding.different_steps": "스텝 수가 서로 다르므로({values}) 배율을 제시하지 않습니다.",
     "finding.different_training_option": "{option} 값이 실행마다 다릅니다: {values}.",
     "finding.learning_rate": "방법마다 학습률이 다릅니다({values}). 같은 학습률에서의 품질이 아니라 "
     "시간을 비교한 것입니다.",
-    "finding.trained_dtype": "옵티마이저가 학습 대상을 서로 다른 정밀도로 유지합니다({values}).",
+    "finding.trained_dtype": "방법마다 옵티마이저가 학습 대상을 유지하는 정밀도가 다릅니다({values}).",
     "finding.compute_dtype": "방법마다 연산 정밀도가 다릅니다({values}).",
-    "finding.spread": "{method}의 학습 시간이 중앙값의 {percent}에 걸쳐 퍼져 있습니다.",
-    "finding.load": "{run} 실행 중 시스템에 다른 부하가 있었습니다: 코어 {cores}개에 부하 {load_average}.",
+    "finding.spread": "{method}의 학습 시간 변동 폭(최대−최소)이 중앙값의 {percent}입니다.",
+    "finding.load": "{run} 실행 중 시스템에 다른 부하가 있었습니다: 코어 {cores}개에 평균 부하(load average) "
+    "{load_average}.",
     "finding.swap": "{run} 실행 중 메모리 스왑이 일어났습니다.",
     "finding.throttled": "{run} 실행 중 발열로 프로세서 클럭이 제한되었습니다.",
-    "finding.clock_drift": "라운드가 진행되는 동안 프로세서 클럭이 {percent} 변했습니다.",
+    "finding.clock_drift": "첫 라운드와 마지막 라운드 사이에 프로세서 클럭이 {percent} 변했습니다.",
     "finding.drift": "{method}의 학습 시간이 첫 라운드부터 마지막 라운드까지 한 방향으로 {percent} "
     "변했습니다.",
-    "finding.one_round": "1라운드뿐이므로 신뢰구간이 없으며, 같은 배율이 다시 나온다고 주장하지 않습니다.",
+    "finding.one_round": "1라운드뿐이므로 신뢰 구간이 없으며, 같은 배율이 다시 나온다고 주장하지 않습니다.",
     "finding.unfinished": "계획한 실행이 모두 끝나지 않았습니다.",
     "finding.answer_cut": "{method}의 답변 {number}개가 토큰 수 제한에서 잘렸습니다.",
     "finding.not_learned": "{method}의 학습 손실이 줄지 않았습니다.",
@@ -292,11 +293,11 @@ STRINGS: dict[str, str] = {
     "environment.training": "학습 설정",
     "environment.order": "실행 순서",
     "environment.methods": "방법별 옵션",
-    "environment.seeds": "시드: {seeds}. 라운드마다 하나씩이며 모든 방법에 같습니다.",
+    "environment.seeds": "시드: {seeds}. 라운드마다 하나씩이며 모든 방법에 똑같이 적용됩니다.",
     "environment.repeat": "같은 비교를 다시 실행하는 명령",
     "environment.precision": "정밀도",
     "environment.energy": "에너지",
-    "footer.made": "Laptime {version}이 {date}에 comparison.json만으로 만들었습니다.",
+    "footer.made": "comparison.json만으로 생성했습니다(Laptime {version}, {date}).",
     "yes": "예",
     "no": "아니요",
     # Terminal

@@ -92,7 +92,10 @@ def _load_templates(autoescape: bool) -> jinja2.Environment:
 
 def render_html(context: dict[str, Any]) -> str:
     """Return the page; every text is escaped by the template engine."""
-    return _load_templates(autoescape=True).get_template("report.html.j2").render(context)
+    templates = _load_templates(autoescape=True)
+    templates.filters["unbroken"] = plain_text.keep_unbroken
+    templates.tests["korean"] = plain_text.is_korean
+    return templates.get_template("report.html.j2").render(context)
 
 
 def render_markdown(context: dict[str, Any]) -> str:

@@ -12,6 +12,8 @@ import unicodedata
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _TURNING = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}  # direction of text
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
+_NUMBER_UNIT = re.compile(r"(?<=\d) (?=(?:%|µs|ms|s|min|h|[kMGT]?B|[kMT])(?![A-Za-z\d]))")
+_BRACKET_PARTICLE = re.compile(r"(?<=\))(?=[가-힣])")
 _LINE_START = re.compile(r"^(\s*)(?:([-+=])(?=[\s=-]|$)|(\d+)([.)])(?=\s|$))")
 
 
@@ -40,6 +42,11 @@ def clean_all(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [clean_all(item) for item in value]
     return value
+
+
+def keep_unbroken(text: str) -> str:
+    """Return a sentence in which no line begins with a unit, or with a Korean particle after a bracket."""
+    return _BRACKET_PARTICLE.sub("\N{WORD JOINER}", _NUMBER_UNIT.sub("\N{NO-BREAK SPACE}", text))
 
 
 def escape_markdown(text: object) -> str:
@@ -77,6 +84,11 @@ def fence_markdown(text: object, kind: str = "") -> str:
     longest = max((len(run) for run in re.findall(r"`+", content)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{kind}\n{content}\n{fence}"
+
+
+def is_korean(text: str) -> bool:
+    """Say whether `text` holds Korean syllables, and so breaks its lines between words alone."""
+    return any("가" <= char <= "힣" for char in text)
 
 
 def width(text: str) -> int:

@@ -6,9 +6,18 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from laptime.report.drawing import FONT_SIZE, WIDTH, Drawing, Scale, downsample, shorten, text_width
+from laptime.report.drawing import (
+    FONT_SIZE,
+    SMALL_SIZE,
+    WIDTH,
+    Drawing,
+    Scale,
+    downsample,
+    shorten,
+    text_width,
+)
 
-PLOT_TOP, PLOT_HEIGHT = 22.0, 210.0
+PLOT_TOP, PLOT_HEIGHT, LOW_HEIGHT = 22.0, 210.0, 130.0  # the low one where there are few marks
 
 Points = list[tuple[float, float | None]]
 
@@ -23,7 +32,7 @@ class Series:
 
 
 def draw_frame(
-    series: list[Series], log: bool, y_label: str, x_label: str, room: float
+    series: list[Series], log: bool, y_label: str, x_label: str, room: float, height: float = PLOT_HEIGHT
 ) -> tuple[Drawing, Scale, Scale]:
     """Draw axes for all points; `room` is left free at the right for labels."""
     xs = [x for each in series for x, _ in each.points]
@@ -32,28 +41,29 @@ def draw_frame(
     low = 0.0 if 0 <= low < 0.5 * high else low - 0.08 * (high - low)
     high = high + 0.04 * (high - low) if high > low else high + max(abs(high), 1e-9) * 0.5
     start = min(xs) if log else 0.0
-    up = Scale(low, high, PLOT_TOP + PLOT_HEIGHT, PLOT_TOP)
-    left = max(text_width(_tick(tick, up.ticks()), 11.5) for tick in up.ticks()) + 10
+    bottom = PLOT_TOP + height
+    up = Scale(low, high, bottom, PLOT_TOP)
+    left = max(text_width(_tick(tick, up.ticks()), SMALL_SIZE) for tick in up.ticks()) + 10
     across = Scale(start, max(xs), left, WIDTH - room, log)
-    drawing = Drawing(PLOT_TOP + PLOT_HEIGHT + 40)
+    drawing = Drawing(bottom + 40)
     drawing.text(0, 11, y_label, "small")
     for tick in up.ticks():
         drawing.line(left, up(tick), WIDTH - room, up(tick), "grid")
         drawing.text(left - 8, up(tick) + 4, _tick(tick, up.ticks()), "tick", "end")
-    drawing.line(left, PLOT_TOP + PLOT_HEIGHT, WIDTH - room, PLOT_TOP + PLOT_HEIGHT, "axis")
-    _draw_x_ticks(drawing, across)
-    drawing.text((left + WIDTH - room) / 2, PLOT_TOP + PLOT_HEIGHT + 36, x_label, "small", "middle")
+    drawing.line(left, bottom, WIDTH - room, bottom, "axis")
+    _draw_x_ticks(drawing, across, bottom + 17)
+    drawing.text((left + WIDTH - room) / 2, bottom + 36, x_label, "small", "middle")
     return drawing, across, up
 
 
-def _draw_x_ticks(drawing: Drawing, across: Scale) -> None:
+def _draw_x_ticks(drawing: Drawing, across: Scale, y: float) -> None:
     """Write the ticks of the horizontal axis, leaving out those that would touch."""
     end = -1e9
     for tick in across.ticks():
         label = _tick(tick, across.ticks())
-        x, half = across(tick), text_width(label, 11.5) / 2
+        x, half = across(tick), text_width(label, SMALL_SIZE) / 2
         if x - half > end + 6:
-            drawing.text(x, PLOT_TOP + PLOT_HEIGHT + 17, label, "tick", "middle")
+            drawing.text(x, y, label, "tick", "middle")
             end = x + half
 
 

@@ -47,8 +47,9 @@ def list_leftovers(result: ComparisonResult, language: Language) -> list[Leftove
 def _describe(result: ComparisonResult, method: MethodResult, number: int, language: Language) -> Leftover:
     title = language.title(method.name)
     if not method.saved_paths or method.saved_kind is None:
-        return Leftover(title, number % 6, language.say("saved.nothing"), [], "", "")
-    kind = f"{language.say(f'cell.{method.saved_kind}')}, {quantities.size(method.saved_bytes)}"
+        return Leftover(title, number % 6, language.sentence(language.say("saved.nothing")), [], "", "")
+    kind = language.sentence(language.say(f"cell.{method.saved_kind}"))
+    kind = f"{kind}, {quantities.size(method.saved_bytes)}"
     if method.saved_kind == "model":
         path = json.dumps(method.saved_paths[0], ensure_ascii=False)
         return Leftover(title, number % 6, kind, method.saved_paths, _MODEL.format(path=path), "")
