@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import msgspec
 from msgspec import Struct
 
 from laptime.record import Role
@@ -20,8 +17,3 @@ class RunJob(Struct, kw_only=True):
     inputs: str  # the folder that the preparation filled
     role: Role = "measured"
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it
-
-
-def write_job(path: Path, job: Struct) -> None:
-    """Write a job as JSON."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(job)))

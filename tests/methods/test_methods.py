@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from peft import PeftModel
@@ -117,6 +118,16 @@ def test_methods_are_listed_without_torch() -> None:
 def test_lora_learns_ten_times_faster_than_full(shape: Shape) -> None:
     rates = {name: make_method(name, {}).learning_rate(shape) for name in ("full", "lora")}
     assert rates["lora"] == pytest.approx(10 * rates["full"])
+
+
+def test_rates_fall_with_the_width_as_the_rule_says(shape: Shape) -> None:
+    llama = msgspec.structs.replace(shape, architecture="LlamaForCausalLM", hidden_size=2048)
+    qwen = msgspec.structs.replace(shape, architecture="Qwen3ForCausalLM", hidden_size=2048)
+    assert make_method("lora", {}).learning_rate(llama) == 4.9e-4
+    assert make_method("lora", {}).learning_rate(qwen) == 5.0e-4
+    assert make_method("full", {}).learning_rate(
+        msgspec.structs.replace(llama, hidden_size=128)
+    ) == pytest.approx(4.3e-4)
 
 
 def test_the_shape_counts_tied_weights_once(tiny_model: Path, shape: Shape) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from laptime.comparison.json_file import write_json
 from laptime.errors import UserError
 from laptime.record import Role
 
@@ -65,12 +66,8 @@ def run_folder(folder: Path, run: str) -> Path:
 
 
 def write_plan(folder: Path, plan: Plan) -> Path:
-    """Write `plan.json` in one move, so that a reader never sees half of it."""
-    path = folder / FILE_NAME
-    aside = path.with_suffix(".json.tmp")
-    aside.write_bytes(msgspec.json.format(msgspec.json.encode(plan), indent=2) + b"\n")
-    aside.replace(path)
-    return path
+    """Write `plan.json` and return its path."""
+    return write_json(folder / FILE_NAME, plan)
 
 
 def read_plan(folder: Path) -> Plan:

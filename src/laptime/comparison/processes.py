@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
+from laptime.comparison.json_file import write_json
 from laptime.errors import UserError
 from laptime.inputs.facts import InputFacts, InputJob, read_facts
-from laptime.job import RunJob, write_job
+from laptime.job import RunJob
 from laptime.record import FILE_NAME, AnyEvent, Failed, RecordWriter, decode_events, read_record
 
 JOB_FILE = "job.json"
@@ -36,7 +35,7 @@ class ProcessRunner:
         """Encode and digest; raises UserError with the line that the process ended with."""
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        write_job(folder / JOB_FILE, job)
+        write_json(folder / JOB_FILE, job)
         with (folder / LOG_FILE).open("wb") as log:
             process = start("laptime.inputs.preparation", folder / JOB_FILE, log, dict(os.environ))
             with ended_on_error(process):
@@ -51,7 +50,7 @@ class ProcessRunner:
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
         job.spawned = time.time()
-        write_job(folder / JOB_FILE, job)
+        write_json(folder / JOB_FILE, job)
         with (folder / LOG_FILE).open("wb") as log:
             process = start("laptime.training.run", folder / JOB_FILE, log, measured_environment())
             with ended_on_error(process):
@@ -149,8 +148,3 @@ def last_line(log: Path) -> str:
     """Return the last line of a log that says something."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return lines[-1][:500] if lines else "no output"
-
-
-def encode_json(value: object) -> bytes:
-    """Encode as indented JSON with a last newline."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"

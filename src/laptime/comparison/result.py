@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from laptime.comparison.json_file import write_json
 from laptime.errors import UserError
 
 VERSION = 1
@@ -158,12 +159,8 @@ class ComparisonResult(Struct, kw_only=True):
 
 
 def write_result(folder: Path, result: ComparisonResult) -> Path:
-    """Write `comparison.json` in one move, so that a reader never sees half of it."""
-    path = folder / FILE_NAME
-    aside = path.with_suffix(".json.tmp")
-    aside.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
-    aside.replace(path)
-    return path
+    """Write `comparison.json` and return its path."""
+    return write_json(folder / FILE_NAME, result)
 
 
 def read_result(folder: Path) -> ComparisonResult:

@@ -13,8 +13,8 @@ import msgspec
 
 from laptime.comparison.collection import collect, collect_single
 from laptime.comparison.folder import INPUTS_FOLDER, claim, foreign_files, locked, set_aside, shell_command
+from laptime.comparison.json_file import write_json
 from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
-from laptime.comparison.processes import encode_json
 from laptime.comparison.result import ComparisonResult, write_result
 from laptime.errors import UserError
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
@@ -109,7 +109,7 @@ def compare(
         waiting = [planned for planned in plan.runs if not is_over(run_folder(folder, planned.run))]
         check_disk(spec, facts, folder, waiting)
         if old_plan is None:
-            (folder / SPEC_FILE).write_bytes(encode_json(flatten(spec)))
+            write_json(folder / SPEC_FILE, flatten(spec))
             write_plan(folder, plan)
         listener.planned(plan.runs, len(plan.runs) - len(waiting))
         for planned in waiting:

@@ -22,7 +22,7 @@ class Full(Method):
 
     def learning_rate(self, shape: Shape) -> float:
         """A tenth of LoRA's rate (LoRA Without Regret, Schulman et al. 2025: the best ones differ 10x)."""
-        return width_scaled_rate(shape.hidden_size) / 10
+        return width_scaled_rate(shape) / 10
 
     def cost(self, shape: Shape, weight_bytes: int) -> Cost:
         """Two operations a weight forward, four backward: for its own gradient and for its input's."""

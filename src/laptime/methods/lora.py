@@ -46,7 +46,7 @@ class Lora(Method):
 
     def learning_rate(self, shape: Shape) -> float:
         """Scale with the width of the model."""
-        return width_scaled_rate(shape.hidden_size)
+        return width_scaled_rate(shape)
 
     def targets(self, shape: Shape) -> dict[str, tuple[int, int]]:
         """Return the (inputs, outputs) of each layer that gets an adapter; UserError when one is unknown."""

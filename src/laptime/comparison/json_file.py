@@ -1,0 +1,16 @@
+"""JSON files that a reader never sees half of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Write `value` as indented JSON, aside and then in one move; returns `path`."""
+    aside = path.with_name(path.name + ".tmp")
+    aside.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    aside.replace(path)
+    return path
