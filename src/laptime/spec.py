@@ -7,6 +7,7 @@ place: the command line, `--config` files, the record and the report are all mad
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -210,6 +211,9 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
     for name in values:
         if name not in known:
             raise UserError(f"{source}unknown option '{name}'{suggest(name, known)}")
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{source}{flag(name)}: expected a finite number (got {value})")
     try:
         return msgspec.convert(dict(values), kind)
     except msgspec.ValidationError as error:
