@@ -193,6 +193,17 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize("out", ["file", "file/below", "/proc/laptime"])
+def test_a_folder_that_cannot_be_is_refused(tmp_path: Path, out: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match=r"a file; give a folder|cannot be written to"):
+        race(tmp_path / out, ScriptedRunner())
+    spec = CompareSpec(methods=("lora",), rounds=1, model=ModelSpec(model="tiny"))
+    with pytest.raises(UserError, match=r"a file; give a folder|cannot be written to"):
+        train_once(spec, tmp_path / out, ScriptedRunner(), Listener())
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_too_little_disk_is_seen_before_the_first_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

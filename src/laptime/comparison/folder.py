@@ -35,8 +35,6 @@ def claim(folder: Path, spec: dict[str, Any]) -> Plan | None:
 
     Raises UserError when it holds something else, or a plan of another spec (naming the keys).
     """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"--out {folder}: a file; give a folder")
     if not (folder / PLAN_FILE).exists():
         for name in foreign_files(folder):
             raise UserError(f"--out {folder}: holds something else ({name}); give a new or empty folder")
@@ -55,6 +53,8 @@ def foreign_files(folder: Path) -> list[str]:
     """Return what lies in `folder` besides the traces of a start that got no further than its inputs."""
     if not folder.exists():
         return []
+    if not folder.is_dir():
+        raise UserError(f"--out {folder}: a file; give a folder")
     names = sorted(path.name for path in folder.iterdir())
     return [name for name in names if not name.startswith(LOCK_FILE) and name != INPUTS_FOLDER]
 
@@ -74,7 +74,11 @@ def differing_keys(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep others out of `folder`, and other measurements off this machine."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOCK_FILE).touch()
+    except OSError as error:
+        raise UserError(f"--out {folder}: cannot be written to ({error.strerror})") from None
     machine = Path(tempfile.gettempdir()) / f"laptime-{os.getuid() if hasattr(os, 'getuid') else 0}.lock"
     with _lock(folder / LOCK_FILE, f"--out {folder}"), _lock(machine, "this machine"):
         yield
