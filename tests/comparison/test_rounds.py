@@ -260,6 +260,7 @@ def test_a_single_training_keeps_its_record_in_its_folder(tmp_path: Path) -> Non
         ),
         (CompareSpec(data=DataSpec(data="nowhere.jsonl")), "--data nowhere.jsonl: no such file or folder"),
         (CompareSpec(model=ModelSpec(model="./nowhere")), "--model ./nowhere: no such folder"),
+        (CompareSpec(training=TrainingSpec(threads=99_999)), "--threads 99999: this machine has "),
         (
             CompareSpec(training=TrainingSpec(learning_rate=-1.0)),
             "--learning-rate: must be above 0 (got -1.0)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import time
@@ -75,6 +76,9 @@ def check_spec(spec: CompareSpec) -> str:
             find_method(name)
         if rate is not None and not 0 < rate < float("inf"):
             raise UserError(f"--learning-rate: must be above 0 (got {rate})")
+    threads, cores = spec.training.threads, os.cpu_count() or 1
+    if threads and threads > cores:
+        raise UserError(f"--threads {threads}: this machine has {cores} cores")
     records = read_records(spec.data, seed=spec.training.seed)
     locate_model(spec.model, download=False)
     return records.digest
