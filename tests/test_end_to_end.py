@@ -218,9 +218,9 @@ def test_a_run_that_cannot_train_stays_as_a_row_with_its_reason(workplace: Path)
     printed = laptime(
         workplace, "compare", *OPTIONS, "--rounds", "1", "--epochs", "1",
         "--learning-rate", "full=1e30,lora=1e-3",
-        "--max-grad-norm", "0", "--out", "broken",
+        "--max-grad-norm", "0", "--out", "broken", code=1,
     )  # fmt: skip
-    assert "FAILED (not_finite): step" in printed
+    assert "FAILED (not_finite): step" in printed, "and the exit code says so"
     result = read_result(workplace / "broken")
     status = {method.name: method.status for method in result.methods}
     assert status == {"full": "failed", "lora": "finished"}

@@ -67,11 +67,11 @@ def test_plain_output_has_a_line_a_run_and_one_now_and_then(clock: list[float]) 
 
 def test_time_left_learns_from_each_method() -> None:
     left = TimeLeft(RUNS[1:])
-    assert left.estimate(5.0, share=0.25) == 15 + 20 + 20, "what is not known is as slow as what is"
+    assert left.estimate(15.0, 20.0) == 15 + 20 + 20, "what is not known is as slow as what is"
     left.ended(RUNS[1], 24.0)
-    assert left.estimate(2.0, share=0.5) == 2 + 24, "a method not yet seen is as slow as the slowest"
+    assert left.estimate(2.0, 4.0) == 2 + 24, "a method not yet seen is as slow as the slowest"
     left.ended(RUNS[2], 8.0)
-    assert left.estimate(5.0, share=0.5) == 5.0
+    assert left.estimate(5.0, 10.0) == 5.0
 
 
 def test_a_terminal_gets_a_live_line(clock: list[float]) -> None:

@@ -34,7 +34,7 @@ def output_options(command: str) -> list[SectionedOption]:
         "--track": {"metavar": "NAMES", "help": "Trackers, comma-separated: wandb, tensorboard."},
     }
     if command == "comparison":
-        rows["--lang"] = {"type": click.Choice(LANGUAGES), "default": "en", "help": "Language of the report."}
+        rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": "Language of the report [en]."}
     return [SectionedOption(name, "Output", **settings) for name, settings in rows.items()]
 
 
@@ -84,11 +84,11 @@ def compare_command(**_: Any) -> None:
         **sections(values),
         method_options=options_by_method(values, chosen.methods),
     )
-    trackers = tracker_names(ctx.params["track"])
+    trackers = tracker_names(values.get("track"))
     check_trackers(trackers)
     digest = check_spec(spec)
-    folder, result = run_session(spec, ctx.params["out"], "laptime-comparison", digest)
-    sys.exit(finish_comparison(folder, result, ctx.params["lang"], trackers))
+    folder, result = run_session(spec, values.get("out"), "laptime-comparison", digest)
+    sys.exit(finish_comparison(folder, result, values.get("lang", "en"), trackers))
 
 
 def train_command(**_: Any) -> None:
@@ -109,10 +109,10 @@ def train_command(**_: Any) -> None:
     spec = CompareSpec(
         methods=(method,), rounds=1, **sections(values), method_options=options_by_method(values, (method,))
     )
-    trackers = tracker_names(ctx.params["track"])
+    trackers = tracker_names(values.get("track"))
     check_trackers(trackers)
     digest = check_spec(spec)
-    folder, result = run_session(spec, ctx.params["out"], "laptime-run", digest, single=True)
+    folder, result = run_session(spec, values.get("out"), "laptime-run", digest, single=True)
     sys.exit(finish_training(folder, result, trackers))
 
 
@@ -249,10 +249,12 @@ def main() -> None:
         fail(f"no option {error.option_name}{suggest(error.option_name, options)}")
     except click.ClickException as error:
         fail(" ".join(error.format_message().split()))
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
 
 
 if __name__ == "__main__":

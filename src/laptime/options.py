@@ -36,12 +36,23 @@ TITLES = {
 
 
 class SectionedOption(click.Option):
-    """An option that stands in a section of the help; `kind` is its type where it belongs to a spec."""
+    """An option that stands in a section of the help and may stand in a config file.
 
-    def __init__(self, declaration: str, section: str, kind: Any = None, **settings: Any) -> None:
+    `kind` is its type; `owner` the spec that it belongs to, if any: it checks the value.
+    """
+
+    def __init__(
+        self,
+        declaration: str,
+        section: str,
+        kind: Any = str,
+        owner: type[Options] | None = None,
+        **settings: Any,
+    ) -> None:
         super().__init__([declaration], **settings)
         self.section = section
         self.kind = kind
+        self.owner = owner
 
 
 def field_type(kind: type[Options], name: str) -> tuple[Any, str]:
@@ -74,7 +85,7 @@ def make_option(kind: type[Options], name: str, title: str) -> SectionedOption:
         settings |= {"multiple": True, "metavar": "TEXT"}
     elif hint in (int, float):
         settings["metavar"] = "N" if hint is int else "X"
-    return SectionedOption(flag(name), title, hint, **settings)
+    return SectionedOption(flag(name), title, hint, kind, **settings)
 
 
 def describe(description: str, default: Any) -> str:
@@ -120,26 +131,46 @@ class SectionedCommand(click.Command):
 
 def gather(ctx: click.Context) -> dict[str, Any]:
     """Return what the user gave: the config file's values, overridden by the command line's."""
-    params = [p for p in ctx.command.params if isinstance(p, SectionedOption) and p.kind]
+    params = [p for p in ctx.command.params if isinstance(p, SectionedOption)]
     options = {p.name: p for p in params if p.name}
-    known = set(options)
+    given = {
+        name: convert(option, ctx.params[name])
+        for name, option in options.items()
+        if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
+    }
+    for name, value in given.items():
+        if value in ("", [], [""]):
+            raise UserError(f"{flag(name)}: empty; give a value or leave the option out")
+    config = given.pop("config", None)
+    return (read_config_options(config, options) if config else {}) | given
+
+
+def read_config_options(config: str, options: Mapping[str, SectionedOption]) -> dict[str, Any]:
+    """Read and check the options of a config file; errors name the file."""
     values: dict[str, Any] = {}
-    config = ctx.params["config"]
-    for name, value in (read_config(config) if config else {}).items():
-        if name not in known:
-            raise UserError(f"{config}: unknown option '{name}'{suggest(name, known)}")
-        values[name] = read_config_value(options[name], value)
-    for name, option in options.items():
-        given = ctx.params.get(name)
-        if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE and given is not None:
-            values[name] = convert(option, given)
+    for name, value in read_config(config).items():
+        if name not in options or name == "config":
+            raise UserError(f"{config}: unknown option '{name}'{suggest(name, set(options) - {'config'})}")
+        option = options[name]
+        values[name] = read_config_value(option, value)
+        if option.owner:
+            build(option.owner, {name: values[name]}, source=f"{config}: ")
+        elif not isinstance(values[name], str):
+            raise UserError(f"{config}: {flag(name)}: expected text (got {value!r})")
+        elif isinstance(option.type, click.Choice) and values[name] not in option.type.choices:
+            choices = ", ".join(map(str, option.type.choices))
+            raise UserError(f"{config}: {flag(name)}: one of {choices} (got {value!r})")
     return values
 
 
 def read_config_value(option: SectionedOption, value: Any) -> Any:
-    """Let a file write what the command line can: lists as a,b and a fraction as a number."""
+    """Let a file write what the command line can: lists as a,b, one question, a fraction as a number."""
     if is_list(option) and isinstance(value, str):
         return split_list(value)
+    if option.name in REPEATABLE and isinstance(value, str):
+        return [value]
+    if option.owner is None and isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return ",".join(value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return str(value) if is_number and option.kind is str else value
 
@@ -182,6 +213,8 @@ def read_rates(option: str, text: str) -> float | dict[str, float]:
     rates = {}
     for part in split_list(text):
         name, _, rate = part.partition("=")
+        if name.strip() in rates:
+            raise UserError(f"{option}: {name.strip()} is given twice")
         rates[name.strip()] = read_number(option, rate.strip(), float)
     return rates
 

@@ -34,15 +34,14 @@ class TimeLeft:
         self.seconds_by_method.setdefault(planned.method, []).append(seconds)
         self.waiting = [run for run in self.waiting if run.run != planned.run]
 
-    def estimate(self, elapsed: float, share: float) -> float:
-        """Return the seconds left; the present run has taken `elapsed` for `share` (above 0) of its steps.
+    def estimate(self, present_left: float, present_total: float) -> float:
+        """Return the seconds left, from those of the present run; `present_total` is its whole training.
 
         A method that has not run yet is taken to be as slow as the slowest known.
         """
-        present = elapsed / share
         known = {name: median(times) for name, times in self.seconds_by_method.items() if name != "base"}
-        slowest = max([present, *known.values()])
-        return present - elapsed + sum(known.get(run.method, slowest) for run in self.waiting[1:])
+        slowest = max([present_total, *known.values()])
+        return present_left + sum(known.get(run.method, slowest) for run in self.waiting[1:])
 
 
 class Watcher:
@@ -61,9 +60,9 @@ class Watcher:
     def prepared(self, facts: InputFacts) -> None:
         """Say what will be trained, with which template and why, and what was cut."""
         data = facts.data
-        held_out = f", {data['num_held_out']} held out" if data.get("num_held_out") else ""
+        held_out = f", {data['num_held_out']} more held out" if data.get("num_held_out") else ""
         self.say(
-            f"{data['num_records']} records{held_out}; "
+            f"{data['num_records']} records to train on{held_out}; "
             f"{data['num_trained_tokens']:,} of {data['num_tokens']:,} tokens trained; "
             f"template {data['template']!r} ({data['template_reason']})"
         )
@@ -100,9 +99,10 @@ class Watcher:
         elif isinstance(event, Step):
             self.show_step(event)
         elif isinstance(event, Phase):
-            if event.name in {"load", "train", "save"}:
+            if event.name == "train":
                 self.parts.append(f"{event.name} {quantities.seconds(event.seconds)}")
-            self.show_activity(AFTER_PHASE.get(event.name, ""))
+            is_base = self.name == "base" and event.name == "prepare"
+            self.show_activity("evaluating" if is_base else AFTER_PHASE.get(event.name, ""))
         elif isinstance(event, Answer):
             self.show_activity("answering")
         elif isinstance(event, Model):
@@ -122,7 +122,10 @@ class Watcher:
         loss = "not finite" if step.loss is None else f"{step.loss:.3f}"
         text = f"step {step.step}/{self.num_steps}  loss {loss}  {speed:,.0f} tokens/s"
         if self.num_steps:
-            left = self.left.estimate(now - self.begun, step.step / self.num_steps)
+            step_seconds = (now - self.training_since) / step.step
+            left = self.left.estimate(
+                step_seconds * (self.num_steps - step.step), step_seconds * self.num_steps
+            )
             text += f"  {shown_left(left)} left"
         if self.live:
             self.live.show(text, step.step, self.num_steps)

@@ -17,6 +17,7 @@ from laptime.comparison.rounds import compare, train_once
 from laptime.errors import UserError
 from laptime.progress import Watcher
 from laptime.record import FILE_NAME as RECORD_FILE
+from laptime.report.plain_text import clean
 from laptime.report.quantities import Lang
 from laptime.spec import CompareSpec
 
@@ -42,17 +43,18 @@ def run_session(
         if not single and (folder / PLAN_FILE).exists():
             again = shell_command("laptime", "compare", "--config", folder / "spec.json", "--out", folder)
             print(f"interrupted; finished runs are kept. Go on with:\n  {again}", file=sys.stderr)
-        elif single:
+        elif single and folder.exists():
             print(f"interrupted; what was measured so far is in {folder}", file=sys.stderr)
+        else:
+            print("interrupted before the first run; nothing is left behind", file=sys.stderr)
         sys.exit(error.code if isinstance(error, SystemExit) else 130)
 
 
 def say_what_it_is(screen: Console, spec: CompareSpec, folder: Path) -> None:
     """Print what is about to run, and what the toy and random weights are good for."""
     methods = " and ".join(spec.methods) if len(spec.methods) < 3 else ", ".join(spec.methods)
-    screen.print(
-        f"[bold]{methods}[/] on {spec.model.model}, data {spec.data.data} -> {folder}", soft_wrap=True
-    )
+    names = clean(f"{methods} on {spec.model.model}, data {spec.data.data} -> {folder}")
+    screen.print(names, style="bold", markup=False, soft_wrap=True)
     if spec.model.model == "builtin":
         screen.print("The built-in model is a toy for trying the tool. A real one:")
         screen.print("  laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl")
@@ -62,7 +64,7 @@ def say_what_it_is(screen: Console, spec: CompareSpec, folder: Path) -> None:
 
 
 def finish_comparison(folder: Path, result: ComparisonResult, lang: Lang, trackers: tuple[str, ...]) -> int:
-    """Render the report, publish, print the table; returns the exit code: 1 when no method finished."""
+    """Render the report, publish, print the table; returns 1 when a method finished no run, else 0."""
     from laptime.report.page import render_report
     from laptime.report.terminal import print_table
 
@@ -72,8 +74,9 @@ def finish_comparison(folder: Path, result: ComparisonResult, lang: Lang, tracke
     publish(folder, trackers)
     report = next((path for path in paths if path.suffix == ".html"), paths[0])
     screen.print(f"\nreport: {report}", soft_wrap=True)
-    screen.print(f'ask:    {shell_command("laptime", "ask", folder)} "..."', soft_wrap=True)
-    return 0 if any(method.rounds for method in result.methods) else 1
+    if any(method.saved_paths for method in result.methods):
+        screen.print(f'ask:    {shell_command("laptime", "ask", folder)} "..."', soft_wrap=True)
+    return 0 if all(method.rounds for method in result.methods) else 1
 
 
 def finish_training(folder: Path, result: ComparisonResult, trackers: tuple[str, ...]) -> int:
@@ -155,8 +158,8 @@ def show_data(specs: dict[str, Any], num_records: int, tokens: bool) -> None:
     locate_model(specs["model"], download=False)
 
     from laptime.inputs.model import quiet_libraries
-    from laptime.inputs.preparation import encode_records
     from laptime.inputs.preview import print_preview
+    from laptime.training.preparation import encode_records
 
     quiet_libraries()
     encoded, tokenizer = encode_records(records, specs["model"], specs["data"], specs["answers"])

@@ -77,11 +77,11 @@ class DataSpec(Options, frozen=True):
 class TrainingSpec(Options, frozen=True):
     """How the training goes; the same for every method but for the learning rate."""
 
-    epochs: Annotated[int, Meta(ge=1, description="Passes over the data.")] = 5
+    epochs: Annotated[int, Meta(ge=1, le=100_000, description="Passes over the data.")] = 5
     max_steps: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Stop after this many optimizer steps.")
     ] = None
-    batch_size: Annotated[int, Meta(ge=1, description="Records in one forward pass.")] = 1
+    batch_size: Annotated[int, Meta(ge=1, le=100_000, description="Records in one forward pass.")] = 1
     gradient_accumulation: Annotated[
         int, Meta(ge=1, description="Forward passes for one optimizer step.")
     ] = 1
@@ -122,7 +122,7 @@ class AnswerSpec(Options, frozen=True):
         Meta(description="Question for the base and every result (repeatable; default: held-out questions)."),
     ] = ()
     max_questions: Annotated[int, Meta(ge=0, description="At most this many held-out questions.")] = 10
-    max_new_tokens: Annotated[int, Meta(ge=1, description="Longest answer in tokens.")] = 128
+    max_new_tokens: Annotated[int, Meta(ge=1, le=100_000, description="Longest answer in tokens.")] = 128
 
 
 class RunSpec(Options, frozen=True):
@@ -143,7 +143,7 @@ class CompareSpec(Options, frozen=True):
     methods: Annotated[
         tuple[str, ...], Meta(min_length=1, description="Methods to race, comma-separated.")
     ] = ("full", "lora")
-    rounds: Annotated[int, Meta(ge=1, description="How often each method runs.")] = 3
+    rounds: Annotated[int, Meta(ge=1, le=1000, description="How often each method runs.")] = 3
     model: ModelSpec = field(default_factory=ModelSpec)
     data: DataSpec = field(default_factory=DataSpec)
     training: TrainingSpec = field(default_factory=TrainingSpec)
@@ -172,7 +172,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     parsers: dict[str, Callable[[str], Any]] = {
         ".toml": tomllib.loads,
-        ".json": json.loads,
+        ".json": _parse_json,
         ".yaml": _parse_yaml,
         ".yml": _parse_yaml,
     }
@@ -188,7 +188,13 @@ def read_config(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from None
     if not isinstance(content, Mapping):
         raise UserError(f"{path}: expected option: value pairs at the top level")
-    return {str(key).replace("-", "_"): value for key, value in content.items()}
+    options: dict[str, Any] = {}
+    for key, value in content.items():
+        name = str(key).replace("-", "_")
+        if name in options:
+            raise UserError(f"{path}: option '{name}' is given twice")
+        options[name] = value
+    return options
 
 
 class _YamlLoader(yaml.SafeLoader):
@@ -201,8 +207,28 @@ _YamlLoader.add_implicit_resolver(
 
 
 def _parse_yaml(text: str) -> Any:
-    """Parse YAML without any tag that makes objects."""
+    """Parse YAML without any tag that makes objects; a key that stands twice is an error."""
+    tree = yaml.compose(text, Loader=_YamlLoader)
+    if isinstance(tree, yaml.MappingNode):
+        _refuse_twins([key.value for key, _ in tree.value])
     return yaml.load(text, Loader=_YamlLoader)
+
+
+def _parse_json(text: str) -> Any:
+    """Parse JSON; a key that stands twice is an error."""
+
+    def make(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        _refuse_twins([key for key, _ in pairs])
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=make)
+
+
+def _refuse_twins(keys: list[Any]) -> None:
+    """Raise ValueError for a key that stands twice."""
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"option '{key}' is given twice")
 
 
 def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> Any:
@@ -214,6 +240,8 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
     for name, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{source}{flag(name)}: expected a finite number (got {value})")
+        if value == "" or (isinstance(value, (list, tuple)) and "" in value):
+            raise UserError(f"{source}{flag(name)}: empty; give a value or leave the option out")
     try:
         return msgspec.convert(dict(values), kind)
     except msgspec.ValidationError as error:

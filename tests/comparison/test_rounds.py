@@ -27,7 +27,7 @@ SHAPE = Shape(
     num_layers=1,
     vocabulary_size=10,
     num_parameters=1000,
-    linears={"model.layers.0.q_proj": (8, 8), "lm_head": (8, 10)},
+    linears={"model.layers.0.q_proj": (64, 64), "lm_head": (64, 10)},
     head="lm_head",
 )
 
@@ -267,7 +267,7 @@ def test_a_single_training_keeps_its_record_in_its_folder(tmp_path: Path) -> Non
         ),
         (
             CompareSpec(training=TrainingSpec(learning_rate={"lora": 1e-4, "ful": 1.0})),
-            "--methods: no method 'ful'; did you mean 'full'?",
+            "--learning-rate: no method 'ful'; did you mean 'full'?",
         ),
     ],
 )

@@ -56,6 +56,11 @@ def test_a_broken_config_is_named(model_folder: Path) -> None:
     )
 
 
+def test_an_encoder_writes_no_text(model_folder: Path) -> None:
+    (model_folder / "config.json").write_text('{"model_type": "bert", "architectures": ["BertForMaskedLM"]}')
+    assert message(model_folder) == f"--model {model_folder}: BertForMaskedLM is no causal language model"
+
+
 def test_code_of_others_needs_the_flag(model_folder: Path) -> None:
     (model_folder / "config.json").write_text('{"model_type": "x", "auto_map": {"AutoConfig": "x.X"}}')
     assert "then add --trust-remote-code" in message(model_folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,15 +74,34 @@ def differing_keys(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep others out of `folder`, and other measurements off this machine."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / LOCK_FILE).touch()
-    except OSError as error:
-        raise UserError(f"--out {folder}: cannot be written to ({error.strerror})") from None
+    """Keep others out of `folder`, and other measurements off this machine.
+
+    When the block is left by an error, a start that got no further than its inputs leaves no trace.
+    """
     machine = Path(tempfile.gettempdir()) / f"laptime-{os.getuid() if hasattr(os, 'getuid') else 0}.lock"
-    with _lock(folder / LOCK_FILE, f"--out {folder}"), _lock(machine, "this machine"):
-        yield
+    with _lock(machine, "this machine"):
+        is_new = not folder.exists()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / LOCK_FILE).touch()
+        except OSError as error:
+            raise UserError(f"--out {folder}: cannot be written to ({error.strerror})") from None
+        try:
+            with _lock(folder / LOCK_FILE, f"--out {folder}"):
+                yield
+        except BaseException:
+            forget_start(folder, is_new)
+            raise
+
+
+def forget_start(folder: Path, is_new: bool) -> None:
+    """Take away the traces of a start that got no further than its inputs."""
+    if foreign_files(folder):
+        return
+    shutil.rmtree(folder / INPUTS_FOLDER, ignore_errors=True)
+    (folder / LOCK_FILE).unlink(missing_ok=True)
+    if is_new:
+        folder.rmdir()
 
 
 @contextmanager

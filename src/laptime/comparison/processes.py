@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
+from laptime import __version__
 from laptime.comparison.json_file import write_json
 from laptime.errors import UserError
 from laptime.inputs.facts import InputFacts, InputJob, read_facts
 from laptime.job import RunJob
-from laptime.record import FILE_NAME, AnyEvent, Failed, RecordWriter, decode_events, read_record
+from laptime.record import FILE_NAME, AnyEvent, Failed, RecordWriter, Started, decode_events, read_record
 
 JOB_FILE = "job.json"
 LOG_FILE = "log.txt"
@@ -37,7 +40,7 @@ class ProcessRunner:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / JOB_FILE, job)
         with (folder / LOG_FILE).open("wb") as log:
-            process = start("laptime.inputs.preparation", folder / JOB_FILE, log, dict(os.environ))
+            process = start("laptime.training.preparation", folder / JOB_FILE, log, dict(os.environ))
             with ended_on_error(process):
                 code = process.wait()
         if code:
@@ -51,12 +54,29 @@ class ProcessRunner:
         folder.mkdir(parents=True, exist_ok=True)
         job.spawned = time.time()
         write_json(folder / JOB_FILE, job)
+        write_first_line(job)
         with (folder / LOG_FILE).open("wb") as log:
             process = start("laptime.training.run", folder / JOB_FILE, log, measured_environment())
             with ended_on_error(process):
                 follow(process, folder / FILE_NAME, on_event)
         if failure := find_silent_death(folder, process.returncode):
             on_event(failure)
+
+
+def write_first_line(job: RunJob) -> None:
+    """Say in the record which run this is, so that even one that dies at once is known."""
+    writer = RecordWriter(Path(job.folder))
+    writer.write(
+        Started(
+            laptime=__version__,
+            run=job.run,
+            method=job.spec.method,
+            round=job.spec.round,
+            role=job.role,
+            spec=msgspec.to_builtins(job.spec),
+        )
+    )
+    writer.close()
 
 
 def start(module: str, job: Path, log: BinaryIO, environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -127,11 +147,8 @@ def read_on(path: Path, position: int, on_event: OnEvent) -> int:
 
 def find_silent_death(folder: Path, code: int) -> Failed | None:
     """Append and return a failure for a run that ended without a last line of its own."""
-    try:
-        if read_record(folder).status != "unfinished":
-            return None
-    except UserError:
-        pass  # it died before its first line
+    if read_record(folder).status != "unfinished":
+        return None
     if code < 0:
         name = signal.Signals(-code).name
         hint = "; often the system is out of memory" if -code == signal.SIGKILL else ""

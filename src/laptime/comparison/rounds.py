@@ -17,12 +17,12 @@ from laptime.comparison.folder import INPUTS_FOLDER, claim, foreign_files, locke
 from laptime.comparison.json_file import write_json
 from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, write_result
-from laptime.errors import UserError
+from laptime.errors import UserError, suggest
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
 from laptime.inputs.formats import read_records
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
-from laptime.methods.method import find_method, make_method
+from laptime.methods.method import find_method, find_methods, make_method
 from laptime.record import AnyEvent, read_record
 from laptime.spec import CompareSpec, RunSpec, flatten
 from laptime.version import full_version
@@ -72,8 +72,8 @@ def check_spec(spec: CompareSpec) -> str:
         make_method(name, spec.method_options.get(name, {}))
     rates = spec.training.learning_rate
     for name, rate in (rates if isinstance(rates, dict) else {BASE: rates}).items():
-        if isinstance(rates, dict):
-            find_method(name)
+        if isinstance(rates, dict) and name not in (known := find_methods()):
+            raise UserError(f"--learning-rate: no method '{name}'{suggest(name, known)}")
         if rate is not None and not 0 < rate < float("inf"):
             raise UserError(f"--learning-rate: must be above 0 (got {rate})")
     threads, cores = spec.training.threads, os.cpu_count() or 1
@@ -204,7 +204,7 @@ def prepare_inputs(
             model=spec.model,
             data=spec.data,
             answers=spec.answers,
-            seed=spec.training.seed,
+            training=spec.training,
             folder=str(inputs),
         )
     )

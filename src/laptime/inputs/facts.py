@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from laptime.inputs.shape import Shape
-from laptime.spec import AnswerSpec, DataSpec, ModelSpec
+from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 
 ENCODED_FILE = "encoded.msgpack"
 FACTS_FILE = "facts.json"
@@ -21,7 +21,7 @@ class InputJob(Struct, kw_only=True):
     model: ModelSpec
     data: DataSpec
     answers: AnswerSpec
-    seed: int
+    training: TrainingSpec
     folder: str
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from laptime.errors import UserError
@@ -41,6 +42,38 @@ def load_model(spec: ModelSpec, folder: Path, dtype: torch.dtype) -> PreTrainedM
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(f"--model {spec.model}: cannot be loaded ({_one_line(error)})") from None
+
+
+def check_weights(spec: ModelSpec, folder: Path) -> None:
+    """Refuse weight files that are broken or lack a part of the model; transformers would draw it at random.
+
+    The names in the files' headers answer in no time; only where they differ is the model really loaded.
+    """
+    stored: dict[str, list[int]] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, framework="pt") as weights:
+                names = list(weights.keys())
+                stored |= {name: list(weights.get_slice(name).get_shape()) for name in names}
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"{file}: not a whole safetensors file ({_one_line(error)})") from None
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(
+            read_config(spec, folder), trust_remote_code=spec.trust_remote_code
+        )
+    if all(stored.get(name) == list(weight.shape) for name, weight in model.named_parameters()):
+        return
+    try:
+        _, report = AutoModelForCausalLM.from_pretrained(
+            folder, trust_remote_code=spec.trust_remote_code, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"--model {spec.model}: cannot be loaded ({_one_line(error)})") from None
+    if absent := sorted(report["missing_keys"]):
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise UserError(
+            f"--model {spec.model}: its weight files lack {absent[0]}{more}; is config.json theirs?"
+        )
 
 
 def read_config(spec: ModelSpec, folder: Path) -> Any:
@@ -96,3 +129,4 @@ def quiet_libraries() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", category=FutureWarning)  # PEFT's use of older transformers names

@@ -22,6 +22,9 @@ WEIGHT_FILES = ["*.safetensors", "*.safetensors.index.json"]
 OTHER_FILES = ["*.json", "*.jinja", "*.model", "*.txt", "*.py"]
 
 
+CAUSAL = ("CausalLM", "LMHead", "ConditionalGeneration")  # in the names of classes that write text
+
+
 class ModelSource(Struct, kw_only=True):
     """A base model on this machine: `name` as the user gave it, `folder` where its files lie."""
 
@@ -110,6 +113,9 @@ def _read_config(spec: ModelSpec, folder: Path) -> dict[str, Any]:
         raise UserError(f"{path}: {error}") from None
     if not isinstance(config, dict) or "model_type" not in config:
         raise UserError(f"{path}: no model_type in it; is this a transformers model?")
+    names = config.get("architectures") or []
+    if names and not any(part in name for name in names for part in CAUSAL):
+        raise UserError(f"--model {spec.model}: {names[0]} is no causal language model")
     if config.get("auto_map") and not spec.trust_remote_code:
         raise UserError(
             f"--model {spec.model}: brings its own Python code; read it, then add --trust-remote-code"

@@ -62,6 +62,11 @@ class Lora(Method):
 
     def cost(self, shape: Shape, weight_bytes: int) -> Cost:
         """Frozen weights need no gradient of their own: four operations a weight, six for the adapters."""
+        largest = max(min(size) for size in self.targets(shape).values())
+        if self.options.lora_rank > largest:
+            raise UserError(
+                f"--lora-rank {self.options.lora_rank}: this model's layers have rank {largest} at most"
+            )
         adapters = sum(self.options.lora_rank * sum(size) for size in self.targets(shape).values())
         return Cost(
             trainable_parameters=adapters,

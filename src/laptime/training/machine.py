@@ -16,7 +16,12 @@ from laptime.training.precision import Processor
 
 PACKAGES = ["laptime", "torch", "transformers", "peft", "tokenizers", "safetensors", "numpy"]
 
-TUNING_VARIABLES = ("OMP_", "MKL_", "KMP_", "MALLOC_", "THP_", "TORCH", "PYTORCH_", "CUDA_", "NVIDIA_TF32")
+# By name, never by prefix: a variable that merely looks like tuning may hold a secret.
+TUNING_VARIABLES = (
+    "CUBLAS_WORKSPACE_CONFIG", "CUDA_LAUNCH_BLOCKING", "CUDA_VISIBLE_DEVICES", "KMP_AFFINITY",
+    "KMP_BLOCKTIME", "MALLOC_ARENA_MAX", "MKL_NUM_THREADS", "NVIDIA_TF32_OVERRIDE", "OMP_NUM_THREADS",
+    "OMP_PROC_BIND", "PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "THP_MEM_ALLOC_ENABLE",
+)  # fmt: skip
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -69,9 +74,7 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": str(device.type),
         "versions": {name: _version(name) for name in PACKAGES},
-        "environment": {
-            name: value for name, value in sorted(os.environ.items()) if name.startswith(TUNING_VARIABLES)
-        },
+        "environment": {name: os.environ[name] for name in TUNING_VARIABLES if name in os.environ},
     }
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)

@@ -21,7 +21,6 @@ import msgspec
 import torch
 from transformers import PreTrainedModel
 
-from laptime import __version__
 from laptime.answers import answer_questions
 from laptime.errors import UserError
 from laptime.inputs.batches import TrainStep, make_batch, make_steps
@@ -41,7 +40,6 @@ from laptime.record import (
     Model,
     RecordWriter,
     Saved,
-    Started,
 )
 from laptime.spec import learning_rate_of
 from laptime.training.energy import EnergyCounter
@@ -233,16 +231,6 @@ class Run:
 def run(job: RunJob, record: RecordWriter) -> None:
     """Do all of one run; the record tells how far it came."""
     this = Run(job, record)
-    record.write(
-        Started(
-            laptime=__version__,
-            run=job.run,
-            method=job.spec.method,
-            round=job.spec.round,
-            role=job.role,
-            spec=msgspec.to_builtins(job.spec),
-        )
-    )
     quiet_libraries()
     this.meter.add_phase("import", this.meter.wall_seconds())
     with this.meter.phase("load"):

@@ -1,6 +1,6 @@
 """Prepares the inputs of every run in a process of its own: tokenised once, digested once.
 
-    python -m laptime.inputs.preparation JOB.json
+    python -m laptime.training.preparation JOB.json
 
 It ends with exit code 2 and one line on standard error for a user's mistake.
 """
@@ -18,21 +18,32 @@ from laptime.errors import UserError
 from laptime.inputs.encoding import EncodedData, encode, write_encoded
 from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob
 from laptime.inputs.formats import RecordSet, read_records
-from laptime.inputs.model import load_tokenizer, measure_shape, model_max_length, quiet_libraries
+from laptime.inputs.model import (
+    check_weights,
+    load_tokenizer,
+    measure_shape,
+    model_max_length,
+    quiet_libraries,
+)
 from laptime.inputs.model_source import digest_model, locate_model
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
+from laptime.training.machine import choose_device, describe_processor
+from laptime.training.precision import choose_precision
 
 
 def prepare(job: InputJob) -> InputFacts:
     """Encode the records and gather the facts of model and data into `job.folder`."""
     begun = time.perf_counter()
+    choose_precision(describe_processor(choose_device(job.training.device)), job.training.precision)
     source = locate_model(job.model)
-    records = read_records(job.data, seed=job.seed)
+    records = read_records(job.data, seed=job.training.seed)
     answers = job.answers
     if job.model.random_weights and not answers.ask:
         answers = msgspec.structs.replace(answers, max_questions=0)  # noise would be the answer
     encoded, _ = encode_records(records, job.model, job.data, answers)
     shape = measure_shape(job.model, Path(source.folder))
+    if not job.model.random_weights:
+        check_weights(job.model, Path(source.folder))
     largest = max(max(record.token_ids) for record in encoded.records)
     if largest >= shape.vocabulary_size:
         raise UserError(

@@ -11,8 +11,8 @@ from laptime.errors import UserError
 from laptime.inputs.encoding import read_encoded
 from laptime.inputs.facts import ENCODED_FILE, InputJob, read_facts
 from laptime.inputs.model import read_config
-from laptime.inputs.preparation import prepare
-from laptime.spec import AnswerSpec, DataSpec, ModelSpec
+from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
+from laptime.training.preparation import prepare
 from tests.tiny import make_tiny_model
 
 
@@ -29,7 +29,7 @@ def job(tmp_path: Path, model: ModelSpec, **answers: object) -> InputJob:
         model=model,
         data=DataSpec(data=str(data)),
         answers=AnswerSpec(**answers),  # type: ignore[arg-type]
-        seed=0,
+        training=TrainingSpec(),
         folder=str(tmp_path / "inputs"),
     )
 
@@ -67,3 +67,32 @@ def test_a_model_that_is_no_causal_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model" / "config.json").write_text('{"model_type": "not_a_model"}')
     with pytest.raises(UserError, match="--model"):
         read_config(ModelSpec(model="x"), tmp_path / "model")
+
+
+def test_weights_that_lack_a_part_of_the_model_are_refused(tmp_path: Path) -> None:
+    """transformers would draw the missing layer at random and say so in a log line."""
+    model = make_tiny_model(tmp_path / "model")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3, "layer_types": None}))
+    with pytest.raises(UserError, match=r"its weight files lack model\.layers\.2\..* and \d+ more"):
+        prepare(job(tmp_path, ModelSpec(model=str(model))))
+
+
+def test_weights_of_another_shape_or_cut_short_are_refused(tmp_path: Path) -> None:
+    model = make_tiny_model(tmp_path / "model")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"intermediate_size": 48}))
+    with pytest.raises(UserError, match="--model"):
+        prepare(job(tmp_path, ModelSpec(model=str(model))))
+    (model / "config.json").write_text(json.dumps(config))
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(UserError, match=r"model\.safetensors: not a whole safetensors file"):
+        prepare(job(tmp_path, ModelSpec(model=str(model))))
+
+
+def test_a_gpu_that_is_not_there_is_seen_before_any_run(tiny_model: Path, tmp_path: Path) -> None:
+    wanted = job(tmp_path, ModelSpec(model=str(tiny_model)))
+    wanted.training = TrainingSpec(device="cpu", precision="fp16")
+    with pytest.raises(UserError, match="--precision fp16"):
+        prepare(wanted)
