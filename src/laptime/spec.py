@@ -141,7 +141,8 @@ class CompareSpec(Options, frozen=True):
     """All that determines a comparison: every method, `rounds` times."""
 
     methods: Annotated[
-        tuple[str, ...], Meta(min_length=1, description="Methods to race, comma-separated.")
+        tuple[str, ...],
+        Meta(min_length=1, description="Methods to race, comma-separated (laptime train --help lists them)."),
     ] = ("full", "lora")
     rounds: Annotated[int, Meta(ge=1, le=1000, description="How often each method runs.")] = 3
     model: ModelSpec = field(default_factory=ModelSpec)

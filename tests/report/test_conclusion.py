@@ -133,3 +133,18 @@ def test_memory_of_unlike_counters_is_not_compared() -> None:
     result = invented.make_result()
     result.methods[0].peak_bytes_kind = "cuda_allocated"
     assert "not set against each other" in _say(result)["memory"]
+
+
+def test_a_ratio_that_is_not_shown_is_not_explained_by_arithmetic() -> None:
+    result = invented.make_no_difference()
+    assert result.pairs[0].arithmetic_ratio
+    assert "arithmetic" not in _say(result)
+
+
+def test_steps_that_are_no_faster_are_not_named_as_the_cause() -> None:
+    result = invented.make_one_round()
+    assert "steady step" in _say(result)["source"]
+    faster = next(method for method in result.methods if method.name == result.pairs[0].faster)
+    slower = next(method for method in result.methods if method.name == result.pairs[0].slower)
+    faster.steady_step_seconds, slower.steady_step_seconds = slower.steady_step_seconds, 1e-3
+    assert "steady step" not in _say(result).get("source", "")

@@ -121,6 +121,8 @@ def _write_steps(fast: MethodResult, slow: MethodResult, language: Language) -> 
     whole = sum(abs(value) for value in differences.values())
     if not whole or not known(fast.steady_step_seconds) or not known(slow.steady_step_seconds):
         return []
+    if fast.steady_step_seconds >= slow.steady_step_seconds:  # then the steps are no cause
+        return []
     named = [name for name, value in differences.items() if abs(value) >= _WORTH_NAMING * whole]
     named.sort(key=lambda name: -abs(differences[name]))
     items = [
@@ -161,6 +163,8 @@ def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -
     if factor >= FAR_BEYOND:
         text = language.say("arithmetic.warning", factor=quantities.ratio(factor, unit=False), **shown)
         return [Remark("arithmetic", text, warning=True)]
+    if reading.verdict == "no_measurable_difference":  # a ratio that may be noise agrees with nothing
+        return []
     if abs(factor - 1) <= _NEAR:
         rest = language.say("arithmetic.near", percent=language.percent(_NEAR))
     elif factor < 1:
