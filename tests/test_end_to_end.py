@@ -206,6 +206,17 @@ def test_ctrl_c_names_the_command_that_goes_on(workplace: Path) -> None:
     assert "Traceback" not in errors
 
 
+def test_a_config_file_says_everything_that_flags_say(workplace: Path) -> None:
+    (workplace / "job.toml").write_text(
+        'model = "model"\ndata = "train.jsonl"\nmethods = ["lora"]\nrounds = 1\nepochs = 1\n'
+        'max-new-tokens = 4\nask = "1 더하기 1은?"\nout = "from_config"\n'
+        'lang = "ko"\ntrack = ["tensorboard"]\n'
+    )
+    assert "tensorboard --logdir" in laptime(workplace, "compare", "--config", "job.toml")
+    assert 'lang="ko"' in (workplace / "from_config" / "report.html").read_text()
+    assert list((workplace / "from_config" / "tensorboard").rglob("events.out.tfevents.*"))
+
+
 def test_train_saves_where_it_says(workplace: Path) -> None:
     printed = laptime(workplace, "train", *OPTIONS, "--epochs", "1", "--lora-rank", "4", "--out", "one")
     assert "saved:  one/saved" in " ".join(printed.split("\n")).replace("  ", "  ")

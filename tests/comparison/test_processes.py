@@ -11,8 +11,16 @@ from pathlib import Path
 import pytest
 
 from laptime.comparison import processes
-from laptime.comparison.processes import end, find_silent_death, follow, measured_environment
+from laptime.comparison.processes import (
+    end,
+    find_silent_death,
+    follow,
+    measured_environment,
+    write_first_line,
+)
+from laptime.job import RunJob
 from laptime.record import FILE_NAME, Phase, RecordWriter, Started, read_record
+from laptime.spec import RunSpec
 
 
 @pytest.fixture
@@ -31,6 +39,16 @@ def test_a_killed_run_becomes_a_failure_with_a_hint(folder: Path) -> None:
     )
     assert read_record(folder).status == "failed"
     assert find_silent_death(folder, -9) is None, "it is said once"
+
+
+def test_a_run_that_dies_before_its_first_figure_is_still_known(tmp_path: Path) -> None:
+    write_first_line(
+        RunJob(run="lora-r1", spec=RunSpec(method="lora"), folder=str(tmp_path), inputs="inputs")
+    )
+    find_silent_death(tmp_path, -9)
+    record = read_record(tmp_path)
+    assert (record.started.method, record.status) == ("lora", "failed")
+    assert record.failed and record.failed.reason == "killed"
 
 
 def test_a_run_that_ends_without_a_word_shows_its_log(folder: Path) -> None:

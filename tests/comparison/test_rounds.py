@@ -193,6 +193,20 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_start_that_gets_no_further_than_its_inputs_leaves_no_trace(tmp_path: Path) -> None:
+    class Refusing(ScriptedRunner):
+        def prepare(self, job: InputJob) -> InputFacts:
+            super().prepare(job)
+            raise UserError("--model tiny: its tokenizer cannot be loaded")
+
+    (tmp_path / "empty").mkdir()
+    for name in ("new", "empty"):
+        with pytest.raises(UserError, match="tokenizer"):
+            race(tmp_path / name, Refusing())
+    assert not (tmp_path / "new").exists()
+    assert list((tmp_path / "empty").iterdir()) == [], "a folder of the user stays, as it was"
+
+
 @pytest.mark.parametrize("out", ["file", "file/below", "/proc/laptime"])
 def test_a_folder_that_cannot_be_is_refused(tmp_path: Path, out: str) -> None:
     (tmp_path / "file").write_text("mine")
