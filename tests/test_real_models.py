@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,14 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from laptime.comparison.result import ComparisonResult, read_result
+from laptime.inputs.batches import make_steps
 from laptime.inputs.encoding import read_encoded
+from laptime.methods.method import make_method
+from laptime.record import RecordWriter
+from laptime.spec import TrainingSpec
+from laptime.training.loop import train
+from laptime.training.meter import StepTimer
+from laptime.training.optimizer import Optimizer
 
 MODELS = ["stories260K", "babyllama-tok105"]
 
@@ -83,3 +91,31 @@ def test_saved_results_answer_in_plain_libraries_as_they_did_in_the_run(
         text = AutoTokenizer.from_pretrained(model_folder).decode(tokens_BT[0, prompt_BT.shape[1] :])
         if recorded.stopped == "length":
             assert text.strip() == recorded.text
+
+
+@pytest.mark.parametrize("name", ["full", "lora"])
+def test_what_is_saved_has_identical_logits_in_plain_libraries(
+    race: tuple[Path, Path, ComparisonResult], tmp_path: Path, name: str
+) -> None:
+    """The model as it stands after training, against what it saved, loaded without Laptime."""
+    model_folder, folder, _ = race
+    records = read_encoded(folder / "inputs" / "encoded.msgpack").records
+    training, method = TrainingSpec(epochs=2), make_method(name, {})
+    model = method.attach(load_base(model_folder).requires_grad_(False))
+    optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
+    timer = StepTimer(RecordWriter(tmp_path), torch.device("cpu"), False)
+    train(model, method, make_steps(records, training, 0), optimizer, 1e-3, training, timer)
+    method.save(model.eval(), tmp_path / "saved")
+    if name == "lora":
+        plain = PeftModel.from_pretrained(load_base(model_folder), str(tmp_path / "saved")).eval()
+    else:
+        plain = load_base(tmp_path / "saved")
+    tokens_BT = torch.tensor([records[0].token_ids])
+    with torch.no_grad():
+        trained_BTV, base_BTV = model(tokens_BT).logits, load_base(model_folder)(tokens_BT).logits
+        assert torch.equal(trained_BTV, plain(tokens_BT).logits)
+        assert not torch.equal(trained_BTV, base_BTV), "it learned something"
+
+
+def load_base(folder: Path) -> Any:
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
