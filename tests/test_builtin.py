@@ -16,7 +16,7 @@ from laptime.comparison.scores import chrf
 from laptime.inputs.batches import make_steps
 from laptime.inputs.encoding import EncodedData, encode
 from laptime.inputs.formats import read_records
-from laptime.inputs.model import measure_shape
+from laptime.inputs.model import build_empty_model, measure_shape
 from laptime.inputs.model_source import builtin_folder
 from laptime.methods.method import make_method
 from laptime.record import Answer, RecordWriter
@@ -73,7 +73,7 @@ def test_both_methods_learn_the_ten_records_at_their_default_rates(
     steps = make_steps(encoded.records, training, seed=0)
     before, _ = evaluate(model, [batch for step in steps[:10] for batch in step.batches])
     optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
-    rate = method.learning_rate(measure_shape(ModelSpec(), MODEL))
+    rate = method.learning_rate(measure_shape(build_empty_model(ModelSpec(), MODEL)))
     timer = StepTimer(RecordWriter(tmp_path), torch.device("cpu"), False)
     train(model, method, steps, optimizer, rate, training, timer)
     after, _ = evaluate(model, [batch for step in steps[:10] for batch in step.batches])

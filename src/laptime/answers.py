@@ -12,6 +12,7 @@ import torch
 from transformers import GenerationConfig
 
 from laptime.comparison.answers import gather_answers
+from laptime.comparison.folder import INPUTS_FOLDER
 from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers
 from laptime.errors import UserError
 from laptime.inputs.encoding import Question, encode_question, has_chat_template, read_encoded
@@ -101,7 +102,7 @@ class Interviewer:
         self.max_new_tokens = max_new_tokens or answers.max_new_tokens
         self.source = find_base(folder, self.model_spec)
         self.tokenizer = load_tokenizer(self.model_spec, self.source)
-        self.encoded = read_encoded(folder / "inputs" / ENCODED_FILE)
+        self.encoded = read_encoded(folder / INPUTS_FOLDER / ENCODED_FILE)
         self.device = choose_device(result.training.get("device", "auto"))
 
     def ask(self, questions: Sequence[str]) -> dict[str, list[Answer]]:
@@ -146,7 +147,7 @@ class Interviewer:
 
 def find_base(folder: Path, spec: ModelSpec) -> ModelSource:
     """Return the base where the comparison found it, else where its name leads from here."""
-    facts = read_facts(folder / "inputs")
+    facts = read_facts(folder / INPUTS_FOLDER)
     if Path(facts.model_folder).is_dir():
         return ModelSource(name=spec.model, folder=facts.model_folder, config={}, toy=facts.toy)
     return locate_model(spec)

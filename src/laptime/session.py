@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from rich.console import Console
 
 from laptime.comparison.collection import collect, collect_single
@@ -13,7 +14,7 @@ from laptime.comparison.folder import choose_folder, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.processes import ProcessRunner
 from laptime.comparison.result import ComparisonResult, write_result
-from laptime.comparison.rounds import compare, train_once
+from laptime.comparison.rounds import SPEC_FILE, compare, train_once
 from laptime.errors import UserError
 from laptime.progress import Watcher
 from laptime.record import FILE_NAME as RECORD_FILE
@@ -41,7 +42,7 @@ def run_session(
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
         if not single and (folder / PLAN_FILE).exists():
-            again = shell_command("laptime", "compare", "--config", folder / "spec.json", "--out", folder)
+            again = shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", folder)
             print(f"interrupted; finished runs are kept. Go on with:\n  {again}", file=sys.stderr)
         elif single and folder.exists():
             print(f"interrupted; what was measured so far is in {folder}", file=sys.stderr)
@@ -162,5 +163,7 @@ def show_data(specs: dict[str, Any], num_records: int, tokens: bool) -> None:
     from laptime.training.preparation import encode_records
 
     quiet_libraries()
-    encoded, tokenizer = encode_records(records, specs["model"], specs["data"], specs["answers"])
+    # A look at the tokens needs no weights: a hub model is fetched without them.
+    source = locate_model(replace(specs["model"], random_weights=True))
+    encoded, tokenizer = encode_records(records, source, specs["model"], specs["data"], specs["answers"])
     print_preview(encoded, tokenizer, console(), limit=num_records, tokens=tokens)

@@ -271,17 +271,14 @@ def in_plain_words(message: str) -> str:
     return message[0].lower() + message[1:]
 
 
-def flatten(spec: RunSpec | CompareSpec) -> dict[str, Any]:
+def flatten(spec: CompareSpec) -> dict[str, Any]:
     """Return every option of `spec` under its flag's name, as a `--config` file would hold it."""
     flat: dict[str, Any] = {}
     for section in SECTIONS:
         flat |= msgspec.to_builtins(getattr(spec, section))
-    if isinstance(spec, CompareSpec):
-        flat |= {"methods": list(spec.methods), "rounds": spec.rounds}
-        for options in spec.method_options.values():
-            flat |= options
-    else:
-        flat |= {"method": spec.method} | spec.method_options
+    flat |= {"methods": list(spec.methods), "rounds": spec.rounds}
+    for options in spec.method_options.values():
+        flat |= options
     return {name: value for name, value in flat.items() if value is not None}
 
 

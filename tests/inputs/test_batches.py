@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from laptime.inputs.batches import digest_records, make_batch, make_steps, plan_steps
-from laptime.inputs.encoding import EncodedRecord
+from laptime.inputs.batches import make_batch, make_steps, plan_steps
+from laptime.inputs.encoded import EncodedRecord, digest_step
 from laptime.spec import TrainingSpec
 
 
@@ -63,8 +63,8 @@ def test_a_first_token_is_never_trained() -> None:
     ],
 )
 def test_digests_tell_tokens_masks_and_borders_apart(other: list[EncodedRecord]) -> None:
-    assert digest_records([record(1, 2, 3)]) != digest_records(other)
-    assert digest_records([record(1, 2, 3)]) == digest_records([record(1, 2, 3)])
+    assert digest_step([record(1, 2, 3)]) != digest_step(other)
+    assert digest_step([record(1, 2, 3)]) == digest_step([record(1, 2, 3)])
 
 
 def test_steps_count_tokens_three_ways() -> None:

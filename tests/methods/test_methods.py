@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 from laptime.errors import UserError
 from laptime.inputs.batches import make_steps
 from laptime.inputs.encoding import EncodedRecord
-from laptime.inputs.model import measure_shape
+from laptime.inputs.model import build_empty_model, measure_shape
 from laptime.inputs.shape import Shape
 from laptime.methods.lora import Lora, LoraOptions
 from laptime.methods.method import find_method, find_methods, make_method
@@ -38,7 +38,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shape(tiny_model: Path) -> Shape:
-    return measure_shape(ModelSpec(model=str(tiny_model)), tiny_model)
+    return measure_shape(build_empty_model(ModelSpec(model=str(tiny_model)), tiny_model))
 
 
 def trained(name: str, base: Path, folder: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:

@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 
+from laptime.whole_file import write_whole
+
 
 def write_json(path: Path, value: Any) -> Path:
     """Write `value` as indented JSON, aside and then in one move; returns `path`."""
-    aside = path.with_name(path.name + ".tmp")
-    aside.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
-    aside.replace(path)
-    return path
+    return write_whole(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from laptime.comparison.answers import BASE
 from laptime.comparison.collection import collect, collect_single
 from laptime.comparison.folder import INPUTS_FOLDER, claim, foreign_files, locked, set_aside, shell_command
 from laptime.comparison.json_file import write_json
@@ -28,7 +29,6 @@ from laptime.spec import CompareSpec, RunSpec, flatten
 from laptime.version import full_version
 
 SPEC_FILE = "spec.json"
-BASE = "base"
 SPARE_DISK_BYTES = 200_000_000  # records, logs, the report
 
 

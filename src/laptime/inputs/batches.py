@@ -5,19 +5,17 @@ Shapes: B records of a micro-batch, T tokens of the longest of them, N trained t
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from laptime.inputs.encoded import EncodedRecord, digest_step
 from laptime.spec import TrainingSpec
 
 if TYPE_CHECKING:
     import torch
-
-    from laptime.inputs.encoding import EncodedRecord
 
 
 class StepPlan(Struct, frozen=True):
@@ -80,16 +78,6 @@ def plan_steps(num_records: int, training: TrainingSpec, seed: int) -> list[Step
     return plans
 
 
-def digest_records(records: Sequence[EncodedRecord]) -> str:
-    """Return a short SHA-256 over the token ids and trained positions of `records`, in order."""
-    digest = hashlib.sha256()
-    for record in records:
-        digest.update(len(record.token_ids).to_bytes(4, "little"))
-        digest.update(b"".join(token.to_bytes(4, "little") for token in record.token_ids))
-        digest.update(bytes(record.trained))
-    return digest.hexdigest()[:16]
-
-
 def make_batch(records: Sequence[EncodedRecord], pin: bool = False) -> Batch:
     """Pad `records` on the right to the longest of them; `pin` for copies that a GPU need not wait for."""
     import torch
@@ -135,7 +123,7 @@ def make_steps(
                 num_trained_tokens=sum(len(batch.targets_N) for batch in batches),
                 num_tokens=sum(len(record.token_ids) for record in flat),
                 num_padded_tokens=sum(batch.token_ids_BT.numel() for batch in batches),
-                digest=digest_records(flat),
+                digest=digest_step(flat),
             )
         )
     return steps

@@ -6,12 +6,13 @@ import hashlib
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
 from laptime.errors import UserError
+from laptime.whole_file import write_whole
 
 
 class EncodedRecord(Struct):
@@ -81,9 +82,7 @@ class EncodedData(Struct, kw_only=True):
 
 def write_encoded(path: Path, data: EncodedData) -> None:
     """Write `data` as MessagePack in one move, so that a reader never sees half of it."""
-    aside = path.with_name(path.name + ".tmp")
-    aside.write_bytes(msgspec.msgpack.encode(data))
-    aside.replace(path)
+    write_whole(path, msgspec.msgpack.encode(data))
 
 
 def read_encoded(path: Path) -> EncodedData:
@@ -102,7 +101,20 @@ def digest_encoded(*sets: Iterable[EncodedRecord]) -> str:
     for records in sets:
         digest.update(b"set")
         for record in records:
-            digest.update(len(record.token_ids).to_bytes(4, "little"))
-            digest.update(array("I", record.token_ids).tobytes())
-            digest.update(bytes(record.trained))
+            add_to_digest(digest, record)
     return digest.hexdigest()
+
+
+def digest_step(records: Iterable[EncodedRecord]) -> str:
+    """Return a short SHA-256 over the token ids and trained positions of `records`, in order."""
+    digest = hashlib.sha256()
+    for record in records:
+        add_to_digest(digest, record)
+    return digest.hexdigest()[:16]
+
+
+def add_to_digest(digest: Any, record: EncodedRecord) -> None:
+    """Add the length, the token ids and the trained positions of a record to a hash."""
+    digest.update(len(record.token_ids).to_bytes(4, "little"))
+    digest.update(array("I", record.token_ids).tobytes())
+    digest.update(bytes(record.trained))

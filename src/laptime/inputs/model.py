@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import warnings
 from pathlib import Path
@@ -44,10 +43,11 @@ def load_model(spec: ModelSpec, folder: Path, dtype: torch.dtype) -> PreTrainedM
         raise UserError(f"--model {spec.model}: cannot be loaded ({_one_line(error)})") from None
 
 
-def check_weights(spec: ModelSpec, folder: Path) -> None:
+def check_weights(spec: ModelSpec, folder: Path, model: PreTrainedModel) -> None:
     """Refuse weight files that are broken or lack a part of the model; transformers would draw it at random.
 
-    The names in the files' headers answer in no time; only where they differ is the model really loaded.
+    The names in the files' headers answer in no time; only where they differ from those of `model`, which
+    may be empty, is the model really loaded.
     """
     stored: dict[str, list[int]] = {}
     for file in sorted(folder.glob("*.safetensors")):
@@ -57,10 +57,6 @@ def check_weights(spec: ModelSpec, folder: Path) -> None:
                 stored |= {name: list(weights.get_slice(name).get_shape()) for name in names}
         except (OSError, SafetensorError) as error:
             raise UserError(f"{file}: not a whole safetensors file ({_one_line(error)})") from None
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(
-            read_config(spec, folder), trust_remote_code=spec.trust_remote_code
-        )
     if all(stored.get(name) == list(weight.shape) for name, weight in model.named_parameters()):
         return
     try:
@@ -84,21 +80,25 @@ def read_config(spec: ModelSpec, folder: Path) -> Any:
         raise UserError(f"--model {spec.model}: {_one_line(error)}") from None
 
 
-def measure_shape(spec: ModelSpec, folder: Path) -> Shape:
-    """Build the model without memory for its weights and read off its sizes."""
-    config = copy.deepcopy(read_config(spec, folder))
+def build_empty_model(spec: ModelSpec, folder: Path) -> PreTrainedModel:
+    """Build the model without memory for its weights; raises UserError when it is no causal one."""
+    config = read_config(spec, folder)
     try:
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config, trust_remote_code=spec.trust_remote_code)
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=spec.trust_remote_code)
     except (ValueError, KeyError) as error:
         raise UserError(f"--model {spec.model}: no causal language model ({_one_line(error)})") from None
+
+
+def measure_shape(model: PreTrainedModel) -> Shape:
+    """Read the sizes of a model, which may be empty."""
     head = model.get_output_embeddings()
     linears = {
         name: (module.in_features, module.out_features)
         for name, module in model.named_modules()
         if isinstance(module, torch.nn.Linear)
     }
-    text = config.get_text_config()
+    text = model.config.get_text_config()
     return Shape(
         architecture=type(model).__name__,
         hidden_size=text.hidden_size,

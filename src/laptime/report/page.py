@@ -25,6 +25,7 @@ from laptime.report.remark import Remark
 from laptime.report.sanitising import sanitise
 from laptime.report.table import COLUMNS, make_pairs, make_rows
 from laptime.report.usage import BUILTIN, ask_command, list_leftovers
+from laptime.whole_file import write_whole
 
 HTML_NAME, MARKDOWN_NAME, CHARTS_FOLDER = "report.html", "report.md", "charts"
 CHART_NAMES = (
@@ -68,9 +69,7 @@ def _is_ours(path: Path) -> bool:
 def _write(path: Path, content: str) -> None:
     """Write a file in one move, so that nobody reads half of it."""
     path.parent.mkdir(exist_ok=True)
-    aside = path.with_name(path.name + ".tmp")
-    aside.write_text(content, encoding="utf-8")
-    aside.replace(path)
+    write_whole(path, content.encode())
 
 
 def _template_text(name: str) -> str:

@@ -19,13 +19,14 @@ from laptime.inputs.encoding import EncodedData, encode, write_encoded
 from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob
 from laptime.inputs.formats import RecordSet, read_records
 from laptime.inputs.model import (
+    build_empty_model,
     check_weights,
     load_tokenizer,
     measure_shape,
     model_max_length,
     quiet_libraries,
 )
-from laptime.inputs.model_source import digest_model, locate_model
+from laptime.inputs.model_source import ModelSource, digest_model, locate_model
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.training.machine import choose_device, describe_processor
 from laptime.training.precision import choose_precision
@@ -40,10 +41,11 @@ def prepare(job: InputJob) -> InputFacts:
     answers = job.answers
     if job.model.random_weights and not answers.ask:
         answers = msgspec.structs.replace(answers, max_questions=0)  # noise would be the answer
-    encoded, _ = encode_records(records, job.model, job.data, answers)
-    shape = measure_shape(job.model, Path(source.folder))
+    encoded, _ = encode_records(records, source, job.model, job.data, answers)
+    model = build_empty_model(job.model, Path(source.folder))
+    shape = measure_shape(model)
     if not job.model.random_weights:
-        check_weights(job.model, Path(source.folder))
+        check_weights(job.model, Path(source.folder), model)
     largest = max(max(record.token_ids) for record in encoded.records)
     if largest >= shape.vocabulary_size:
         raise UserError(
@@ -68,11 +70,11 @@ def prepare(job: InputJob) -> InputFacts:
             "template": encoded.template,
             "template_reason": encoded.template_reason,
             "shape": encoded.shape,
-            "num_records": len(encoded.records),
-            "num_held_out": len(encoded.held_out),
+            "num_records": encoded.counts.num_records,
+            "num_held_out": encoded.counts.num_held_out,
             "num_questions": len(encoded.questions),
-            "num_tokens": sum(len(record.token_ids) for record in encoded.records),
-            "num_trained_tokens": sum(sum(record.trained) for record in encoded.records),
+            "num_tokens": encoded.counts.num_tokens,
+            "num_trained_tokens": encoded.counts.num_trained_tokens,
             "num_cut": sum(1 for record in encoded.records if record.cut),
             "notes": encoded.notes,
             "encode_seconds": time.perf_counter() - begun,
@@ -83,11 +85,9 @@ def prepare(job: InputJob) -> InputFacts:
 
 
 def encode_records(
-    records: RecordSet, model: ModelSpec, data: DataSpec, answers: AnswerSpec
+    records: RecordSet, source: ModelSource, model: ModelSpec, data: DataSpec, answers: AnswerSpec
 ) -> tuple[EncodedData, Any]:
     """Encode records with the model's tokenizer, which comes second."""
-    # Random weights need no real ones, and neither does a look at the tokens.
-    source = locate_model(msgspec.structs.replace(model, random_weights=True))
     tokenizer = load_tokenizer(model, source)
     return encode(records, tokenizer, data, answers, model_max_length(source.config)), tokenizer
 

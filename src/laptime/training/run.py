@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import traceback
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,7 @@ class Run:
             folder.mkdir()
             self.method.save(self.model, folder)
             if self.method.saved_kind == "model":
-                self.load_tokenizer().save_pretrained(str(folder))
+                self.tokenizer.save_pretrained(str(folder))
         files = {
             str(file.relative_to(folder)): file.stat().st_size
             for file in sorted(folder.rglob("*"))
@@ -179,8 +180,9 @@ class Run:
             Saved(kind=self.method.saved_kind, path=SAVED_FOLDER, num_bytes=sum(files.values()), files=files)
         )
 
-    def load_tokenizer(self) -> Any:
-        """Load the base's tokenizer."""
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The base's tokenizer, loaded when it is first needed."""
         source = ModelSource(
             name=self.facts.model_name, folder=self.facts.model_folder, config={}, toy=self.facts.toy
         )
@@ -208,7 +210,7 @@ class Run:
         with self.meter.phase("answer"):
             answer_questions(
                 self.model,
-                self.load_tokenizer(),
+                self.tokenizer,
                 self.encoded.questions,
                 self.encoded.stop_ids,
                 self.spec.answers.max_new_tokens,
