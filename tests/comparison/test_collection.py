@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from laptime.comparison.collection import collect, collect_run, collect_single
+from laptime.comparison.collection import collect, collect_single
 from laptime.comparison.plan import read_plan, run_folder
 from laptime.comparison.result import (
     ComparisonResult,
@@ -329,7 +329,7 @@ def test_gpu_memory_is_what_torch_allocated(tmp_path: Path) -> None:
     text = (folder / FILE_NAME).read_text().replace('"peak_bytes":{"vm_hwm":5200}',
         '"peak_bytes":{"vm_hwm":5200,"cuda_allocated":77,"cuda_reserved":99}')  # fmt: skip
     (folder / FILE_NAME).write_text(text)
-    row = collect_run(folder)
+    row = collect_single(folder).methods[0]
     assert (row.peak_bytes, row.peak_bytes_kind) == (77, "cuda_allocated")
     assert row.peak_bytes_all == {"vm_hwm": 5200, "cuda_allocated": 77, "cuda_reserved": 99}
 
@@ -337,7 +337,7 @@ def test_gpu_memory_is_what_torch_allocated(tmp_path: Path) -> None:
 def test_single_run(tmp_path: Path) -> None:
     """The folder of `laptime train` is a comparison of one."""
     write_scripted_run(tmp_path, "lora", train_seconds=10, method_options={"rank": 4})
-    row = collect_run(tmp_path)
+    (row,) = collect_single(tmp_path).methods
     assert (row.name, row.train_seconds, row.saved_paths) == ("lora", 10, ["adapter"])
     assert row.method_options == {"rank": 4}
     result = collect_single(tmp_path)

@@ -59,12 +59,6 @@ def collect(folder: Path) -> ComparisonResult:
     return assemble(read_runs(folder, read_plan(folder)))
 
 
-def collect_run(folder: Path) -> MethodResult:
-    """Return the row of the one run in `folder`, which holds a `record.jsonl` of its own."""
-    record = read_record(folder)
-    return summarise(MethodRuns(name=record.started.method, folder=folder, records=[record]))
-
-
 def collect_single(folder: Path) -> ComparisonResult:
     """Return the one run in `folder` as a comparison of one method in one round."""
     record = read_record(folder)
