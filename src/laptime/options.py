@@ -107,12 +107,15 @@ def options_of(kinds: list[type[Options]]) -> list[SectionedOption]:
 
 
 def method_options() -> list[SectionedOption]:
-    """Return the options that the methods bring."""
-    return [
-        make_option(kind.options_type, field.name, f"Method {name}")
-        for name, kind in find_methods().items()
-        for field in msgspec.structs.fields(kind.options_type)
-    ]
+    """Return the options that the methods bring; one that several share stands once."""
+    options: dict[str, SectionedOption] = {}
+    for name, kind in find_methods().items():
+        for field in msgspec.structs.fields(kind.options_type):
+            if field.name in options:
+                options[field.name].section += f", {name}"
+            else:
+                options[field.name] = make_option(kind.options_type, field.name, f"Method {name}")
+    return list(options.values())
 
 
 class SectionedCommand(click.Command):

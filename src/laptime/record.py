@@ -69,6 +69,18 @@ class Model(Event, tag="model", kw_only=True):
     flops_per_token: float | None = None  # forward and backward, from shapes alone
 
 
+class Speedup(Event, tag="speedup", kw_only=True):
+    """What became of one speedup; `claims` is against the same run without it.
+
+    `note` says what it did or, where it did not run, why not.
+    """
+
+    name: str
+    claims: Literal["bitwise", "rounding", "different"]
+    ran: bool
+    note: str
+
+
 class Data(Event, tag="data", kw_only=True):
     """What it is trained on; tokens are those of one epoch."""
 
@@ -185,6 +197,7 @@ AnyEvent = (
     Started
     | Machine
     | Model
+    | Speedup
     | Data
     | Load
     | Phase
@@ -229,6 +242,7 @@ class RunRecord(Struct):
     energy: Energy | None = None
     finished: Finished | None = None
     failed: Failed | None = None
+    speedups: list[Speedup] = field(default_factory=list)
     loads: list[Load] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -250,7 +264,14 @@ class RunRecord(Struct):
         return seconds
 
 
-_LISTS = {Load: "loads", Phase: "phases", Step: "steps", Evaluation: "evaluations", Answer: "answers"}
+_LISTS = {
+    Speedup: "speedups",
+    Load: "loads",
+    Phase: "phases",
+    Step: "steps",
+    Evaluation: "evaluations",
+    Answer: "answers",
+}
 
 
 def decode_events(content: bytes) -> list[AnyEvent]:

@@ -112,6 +112,16 @@ class TrainingSpec(Options, frozen=True):
     gradient_checkpointing: Annotated[
         bool, Meta(description="Recompute activations in the backward pass: less memory, more time.")
     ] = False
+    plain: Annotated[
+        bool, Meta(description="No speedup at all: transformers, PEFT and torch as they come.")
+    ] = False
+    without: Annotated[
+        tuple[str, ...], Meta(description="Speedups to switch off, comma-separated (see --speedups).")
+    ] = ()
+    speedups: Annotated[
+        tuple[str, ...],
+        Meta(description="Speedups that must run, comma-separated; the run stops where one cannot."),
+    ] = ()
 
 
 class AnswerSpec(Options, frozen=True):

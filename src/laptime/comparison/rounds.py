@@ -26,6 +26,7 @@ from laptime.job import RunJob
 from laptime.methods.method import find_method, find_methods, make_method
 from laptime.record import AnyEvent, read_record
 from laptime.spec import CompareSpec, RunSpec, flatten
+from laptime.speedups.speedup import check_names
 from laptime.version import full_version
 
 SPEC_FILE = "spec.json"
@@ -76,6 +77,10 @@ def check_spec(spec: CompareSpec) -> str:
             raise UserError(f"--learning-rate: no method '{name}'{suggest(name, known)}")
         if rate is not None and not 0 < rate < float("inf"):
             raise UserError(f"--learning-rate: must be above 0 (got {rate})")
+    check_names("--without", spec.training.without)
+    check_names("--speedups", spec.training.speedups)
+    if both := set(spec.training.without) & set(spec.training.speedups):
+        raise UserError(f"--without {min(both)}: --speedups asks for it; leave one of the two out")
     threads, cores = spec.training.threads, os.cpu_count() or 1
     if threads and threads > cores:
         raise UserError(f"--threads {threads}: this machine has {cores} cores")

@@ -9,9 +9,10 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
-from laptime.inputs.encoded import EncodedRecord, digest_step
+from laptime.inputs.encoded import EncodedRecord, digest_step, digest_tokens
 from laptime.spec import TrainingSpec
 
 if TYPE_CHECKING:
@@ -37,15 +38,35 @@ class Batch(Struct):
     attention_mask_BT: torch.Tensor | None  # None without padding: attention is then causal, nothing else
     positions_N: torch.Tensor
     targets_N: torch.Tensor
+    lengths: list[int]  # of the records, without padding
+    keys: list[str]  # of the records: equal for equal token ids
+    packed: bool = False  # the records stand one after another in a single row
+
+    @property
+    def segments(self) -> list[int]:
+        """The number of places of each record in the flattened batch."""
+        return self.lengths if self.packed else [self.token_ids_BT.shape[1]] * len(self.lengths)
+
+    def pin(self) -> Batch:
+        """Move to memory from which a GPU copies by itself."""
+        mask_BT = self.attention_mask_BT
+        return msgspec.structs.replace(
+            self,
+            token_ids_BT=self.token_ids_BT.pin_memory(),
+            attention_mask_BT=None if mask_BT is None else mask_BT.pin_memory(),
+            positions_N=self.positions_N.pin_memory(),
+            targets_N=self.targets_N.pin_memory(),
+        )
 
     def to(self, device: torch.device) -> Batch:
         """Move to `device` without waiting for it."""
         mask_BT = self.attention_mask_BT
-        return Batch(
-            self.token_ids_BT.to(device, non_blocking=True),
-            None if mask_BT is None else mask_BT.to(device, non_blocking=True),
-            self.positions_N.to(device, non_blocking=True),
-            self.targets_N.to(device, non_blocking=True),
+        return msgspec.structs.replace(
+            self,
+            token_ids_BT=self.token_ids_BT.to(device, non_blocking=True),
+            attention_mask_BT=None if mask_BT is None else mask_BT.to(device, non_blocking=True),
+            positions_N=self.positions_N.to(device, non_blocking=True),
+            targets_N=self.targets_N.to(device, non_blocking=True),
         )
 
 
@@ -78,41 +99,52 @@ def plan_steps(num_records: int, training: TrainingSpec, seed: int) -> list[Step
     return plans
 
 
-def make_batch(records: Sequence[EncodedRecord], pin: bool = False) -> Batch:
-    """Pad `records` on the right to the longest of them; `pin` for copies that a GPU need not wait for."""
+def make_batch(records: Sequence[EncodedRecord], pin: bool = False, packed: bool = False) -> Batch:
+    """Lay out records: one a row, padded on the right to the longest, or `packed` into a single row.
+
+    `pin` for copies that a GPU need not wait for.
+    """
     import torch
 
-    longest = max(len(record.token_ids) for record in records)
-    ids_BT = torch.zeros(len(records), longest, dtype=torch.long)
-    mask_BT = torch.zeros(len(records), longest, dtype=torch.long)
+    lengths = [len(record.token_ids) for record in records]
+    room = sum(lengths) if packed else max(lengths)
+    ids_BT = torch.zeros(1 if packed else len(records), room, dtype=torch.long)
+    flat_ids = ids_BT.view(-1)
     positions: list[int] = []
     targets: list[int] = []
-    for row, record in enumerate(records):
-        ids_BT[row, : len(record.token_ids)] = torch.tensor(record.token_ids)
-        mask_BT[row, : len(record.token_ids)] = 1
+    for row, (record, length) in enumerate(zip(records, lengths, strict=True)):
+        begin = sum(lengths[:row]) if packed else row * room
+        flat_ids[begin : begin + length] = torch.tensor(record.token_ids)
         # From 1: the first token has nothing before it that could predict it.
-        trained = [column for column in range(1, len(record.token_ids)) if record.trained[column]]
-        positions += [row * longest + column - 1 for column in trained]
-        targets += [record.token_ids[column] for column in trained]
-    is_padded = any(len(record.token_ids) < longest for record in records)
-    tensors = [
-        ids_BT,
-        mask_BT,
-        torch.tensor(positions, dtype=torch.long),
-        torch.tensor(targets, dtype=torch.long),
-    ]
-    ids_BT, mask_BT, positions_N, targets_N = (t.pin_memory() if pin else t for t in tensors)
-    return Batch(ids_BT, mask_BT if is_padded else None, positions_N, targets_N)
+        trained = [place for place in range(1, length) if record.trained[place]]
+        positions += [begin + place - 1 for place in trained]
+        targets += [record.token_ids[place] for place in trained]
+    is_padded = not packed and min(lengths) < room
+    mask_BT = torch.tensor([[1] * n + [0] * (room - n) for n in lengths]) if is_padded else None
+    batch = Batch(
+        token_ids_BT=ids_BT,
+        attention_mask_BT=mask_BT,
+        positions_N=torch.tensor(positions, dtype=torch.long),
+        targets_N=torch.tensor(targets, dtype=torch.long),
+        lengths=lengths,
+        keys=[digest_tokens(record.token_ids) for record in records],
+        packed=packed,
+    )
+    return batch.pin() if pin else batch
 
 
 def make_steps(
-    records: Sequence[EncodedRecord], training: TrainingSpec, seed: int, pin: bool = False
+    records: Sequence[EncodedRecord],
+    training: TrainingSpec,
+    seed: int,
+    pin: bool = False,
+    packed: bool = False,
 ) -> list[TrainStep]:
     """Turn the plan into tensors, once, before the clock of the training starts."""
     steps = []
     for plan in plan_steps(len(records), training, seed):
         chosen = [[records[i] for i in micro] for micro in plan.micro_batches]
-        batches = [make_batch(micro, pin) for micro in chosen]
+        batches = [make_batch(micro, pin, packed) for micro in chosen]
         flat = [record for micro in chosen for record in micro]
         steps.append(
             TrainStep(

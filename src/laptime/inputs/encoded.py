@@ -113,6 +113,11 @@ def digest_step(records: Iterable[EncodedRecord]) -> str:
     return digest.hexdigest()[:16]
 
 
+def digest_tokens(token_ids: list[int]) -> str:
+    """Return a short SHA-256 over token ids."""
+    return hashlib.sha256(array("I", token_ids).tobytes()).hexdigest()[:32]
+
+
 def add_to_digest(digest: Any, record: EncodedRecord) -> None:
     """Add the length, the token ids and the trained positions of a record to a hash."""
     digest.update(len(record.token_ids).to_bytes(4, "little"))

@@ -24,7 +24,7 @@ class Full(Method):
         """A tenth of LoRA's rate (LoRA Without Regret, Schulman et al. 2025: the best ones differ 10x)."""
         return width_scaled_rate(shape) / 10
 
-    def cost(self, shape: Shape, weight_bytes: int) -> Cost:
+    def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """Two operations a weight forward, four backward: for its own gradient and for its input's."""
         return Cost(
             trainable_parameters=shape.num_parameters,

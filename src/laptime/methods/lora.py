@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -60,7 +60,7 @@ class Lora(Method):
                 raise UserError(f"--lora-targets: no linear layer '{word}'{suggest(word, known)}")
         return {n: size for n, size in body.items() if any(n == w or n.endswith("." + w) for w in wanted)}
 
-    def cost(self, shape: Shape, weight_bytes: int) -> Cost:
+    def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """Frozen weights need no gradient of their own: four operations a weight, six for the adapters."""
         largest = max(min(size) for size in self.targets(shape).values())
         if self.options.lora_rank > largest:
@@ -79,14 +79,18 @@ class Lora(Method):
         from peft import LoraConfig, get_peft_model
 
         targets = self.options.lora_targets
-        config = LoraConfig(
-            r=self.options.lora_rank,
-            lora_alpha=self.options.lora_alpha or 2 * self.options.lora_rank,
-            lora_dropout=self.options.lora_dropout,
-            target_modules=ALL_LINEAR if targets == (ALL_LINEAR,) else list(targets),
-            task_type="CAUSAL_LM",
-        )
-        return get_peft_model(model, config)
+        settings = {
+            "r": self.options.lora_rank,
+            "lora_alpha": self.options.lora_alpha or 2 * self.options.lora_rank,
+            "lora_dropout": self.options.lora_dropout,
+            "target_modules": ALL_LINEAR if targets == (ALL_LINEAR,) else list(targets),
+            "task_type": "CAUSAL_LM",
+        }
+        return get_peft_model(model, LoraConfig(**settings | self.peft_settings(model)))
+
+    def peft_settings(self, model: PreTrainedModel) -> dict[str, Any]:
+        """Return what a relative of LoRA says otherwise in PEFT's configuration."""
+        return {}
 
     def load(self, base: PreTrainedModel, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
         """Put the saved adapter on the base."""

@@ -53,7 +53,7 @@ class Method(ABC):
         """Return the default learning rate for a model of this shape."""
 
     @abstractmethod
-    def cost(self, shape: Shape, weight_bytes: int) -> Cost:
+    def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """Return the cost for a model of this shape whose weights take `weight_bytes` each."""
 
     @abstractmethod

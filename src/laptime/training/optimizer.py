@@ -33,10 +33,12 @@ class Chunk(Struct):
 class Optimizer:
     """Updates every trained parameter once a step."""
 
-    def __init__(self, groups: list[dict[str, Any]], training: TrainingSpec, loss_scaling: bool) -> None:
+    def __init__(
+        self, groups: list[dict[str, Any]], training: TrainingSpec, loss_scaling: bool, fused: bool = True
+    ) -> None:
         self.max_grad_norm = training.max_grad_norm
         self.chunks = [
-            make_chunk(parameters, group.get("rate_factor", 1.0), training)
+            make_chunk(parameters, group.get("rate_factor", 1.0), training, fused)
             for group in groups
             for parameters in split_parameters(group["params"])
         ]
@@ -90,7 +92,9 @@ def split_parameters(parameters: list[torch.nn.Parameter]) -> list[list[torch.nn
     return chunks
 
 
-def make_chunk(parameters: list[torch.nn.Parameter], rate_factor: float, training: TrainingSpec) -> Chunk:
+def make_chunk(
+    parameters: list[torch.nn.Parameter], rate_factor: float, training: TrainingSpec, fused: bool
+) -> Chunk:
     """Make the masters and the moments of some parameters."""
     masters = [p if p.dtype == torch.float32 else p.detach().float() for p in parameters]
     adam = torch.optim.AdamW(
@@ -98,7 +102,7 @@ def make_chunk(parameters: list[torch.nn.Parameter], rate_factor: float, trainin
         betas=(training.adam_beta1, training.adam_beta2),
         eps=training.adam_epsilon,
         weight_decay=training.weight_decay,
-        fused=True,
+        fused=fused,
     )
     return Chunk(parameters, masters, adam, rate_factor)
 
@@ -110,11 +114,15 @@ def update_chunk(chunk: Chunk, learning_rate: float, divisor: torch.Tensor, foun
         if master is not parameter:
             master.grad = None if parameter.grad is None else parameter.grad.float()
             parameter.grad = None
-    # The fused kernel divides by grad_scale and does nothing where found_inf is set.
-    chunk.adam.grad_scale, chunk.adam.found_inf = divisor, found_inf
     for group in chunk.adam.param_groups:
         group["lr"] = learning_rate * chunk.rate_factor
-    chunk.adam.step()
+    if chunk.adam.defaults["fused"]:
+        # The fused kernel divides by grad_scale and does nothing where found_inf is set.
+        chunk.adam.grad_scale, chunk.adam.found_inf = divisor, found_inf
+        chunk.adam.step()
+    elif not found_inf:
+        torch._foreach_div_([m.grad for m in chunk.masters if m.grad is not None], divisor)
+        chunk.adam.step()
     for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
         if master is not parameter:
             parameter.copy_(master)

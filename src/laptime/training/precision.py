@@ -6,7 +6,6 @@ All decisions that depend on a GPU's compute capability or on a CPU's instructio
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Literal
 
 from msgspec import Struct
@@ -48,7 +47,9 @@ def choose_precision(processor: Processor, wanted: str) -> Precision:
         return _precision(best, why)
     names: dict[str, Dtype] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
     dtype = names[wanted]
-    if dtype not in _native(processor):
+    if dtype == "bfloat16" and processor.kind == "cpu" and dtype not in native_formats(processor):
+        return _precision(dtype, f"asked for with --precision; {why}")
+    if dtype not in native_formats(processor):
         raise UserError(f"--precision {wanted}: {processor.name} has no native {wanted} ({why}); use auto")
     return _precision(dtype, "asked for with --precision")
 
@@ -58,9 +59,9 @@ def _precision(dtype: Dtype, reason: str) -> Precision:
     return Precision(compute=dtype, loss_scaling=dtype == "float16", reason=reason)
 
 
-def _native(processor: Processor) -> Collection[str]:
+def native_formats(processor: Processor) -> frozenset[Dtype]:
     """Return the formats that `processor` computes natively."""
-    formats = {"float32"}
+    formats: set[Dtype] = {"float32"}
     if processor.kind == "cuda":
         capability = processor.capability or (0, 0)
         if capability >= FIRST_BF16_CAPABILITY:
@@ -69,12 +70,12 @@ def _native(processor: Processor) -> Collection[str]:
             formats |= {"float16"}
     elif processor.cpu_flags & NATIVE_CPU_BF16:
         formats |= {"bfloat16"}
-    return formats
+    return frozenset(formats)
 
 
 def _best(processor: Processor) -> tuple[Dtype, str]:
     """Return the fastest native format and the reason, as a phrase."""
-    native = _native(processor)
+    native = native_formats(processor)
     if processor.kind == "cuda":
         shown = "compute capability {}.{}".format(*(processor.capability or (0, 0)))
         if "bfloat16" in native:

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import hashlib
 import math
 import os
 import signal
 import sys
+import time
 import traceback
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +30,7 @@ from transformers import PreTrainedModel
 from laptime.answers import answer_questions
 from laptime.errors import UserError
 from laptime.inputs.batches import TrainStep, make_batch, make_steps
+from laptime.inputs.encoded import digest_tokens
 from laptime.inputs.encoding import EncodedData, read_encoded
 from laptime.inputs.facts import ENCODED_FILE, InputFacts, read_facts
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
@@ -41,14 +47,17 @@ from laptime.record import (
     Model,
     RecordWriter,
     Saved,
+    Speedup,
 )
 from laptime.spec import learning_rate_of
+from laptime.speedups.forward import Forward
+from laptime.speedups.speedup import Setup, apply_all
 from laptime.training.energy import EnergyCounter
 from laptime.training.loop import evaluate, train
 from laptime.training.machine import choose_device, describe_machine, describe_processor, read_load
 from laptime.training.meter import Meter, NotFiniteError, StepTimer
 from laptime.training.optimizer import Optimizer
-from laptime.training.precision import Precision, choose_precision
+from laptime.training.precision import Precision, choose_precision, native_formats
 
 SAVED_FOLDER = "saved"
 WAITED_FOR = ("import", "load", "prepare", "warm_up", "train", "save")  # what total_seconds adds up
@@ -95,23 +104,69 @@ class Run:
                 self.model.gradient_checkpointing_enable({"use_reentrant": False})
 
     def prepare(self) -> None:
-        """Make the batches and the optimizer."""
-        on_cuda = self.device.type == "cuda"
+        """Choose the way of the forward pass, and make the batches and the optimizer."""
+        self.setup = self.set_up()
+        outcomes = apply_all(self.setup)
         self.steps: list[TrainStep] = make_steps(
-            self.encoded.records, self.spec.training, self.seed, pin=on_cuda
+            self.encoded.records,
+            self.spec.training,
+            self.seed,
+            pin=self.device.type == "cuda",
+            packed=self.setup.packs_records,
         )
         self.learning_rate = 0.0
         if self.method:
             groups = self.method.parameter_groups(self.model)
-            self.optimizer = Optimizer(groups, self.spec.training, self.precision.loss_scaling)
+            self.optimizer = Optimizer(
+                groups, self.spec.training, self.precision.loss_scaling, self.setup.fuses_optimizer
+            )
             wanted = learning_rate_of(self.spec.training, self.spec.method)
             self.learning_rate = self.method.learning_rate(self.facts.shape) if wanted is None else wanted
+            for outcome in outcomes:
+                self.record.write(Speedup(**msgspec.structs.asdict(outcome)))
         self.describe()
+
+    def set_up(self) -> Setup:
+        """Gather what the speedups may look at and change."""
+        training = self.spec.training
+        lengths = [len(record.token_ids) for record in self.encoded.records]
+        return Setup(
+            model=self.model,
+            method=self.method,
+            training=training,
+            device=self.device,
+            native_formats=native_formats(describe_processor(self.device)),
+            longest=max(lengths + [len(record.token_ids) for record in self.encoded.held_out]),
+            is_ragged=training.batch_size > 1 and len(set(lengths)) > 1,
+            recomputes=training.gradient_checkpointing,
+            record_keys={digest_tokens(record.token_ids) for record in self.encoded.records},
+            cache_folder=self.cache_folder(),
+            evaluates=bool(self.encoded.held_out),
+            forward=Forward(self.model),
+        )
+
+    def cache_folder(self) -> Path:
+        """Return where hidden states go: beside the run, or where later runs find them again."""
+        if not getattr(getattr(self.method, "options", None), "reuse_cache", False):
+            return self.folder / "prefix-cache"
+        training = self.spec.training
+        same_bits = [  # what the hidden states depend on, to the last bit
+            self.facts.model_digest, self.spec.method_options.get("top_layers"), self.precision.compute,
+            describe_processor(self.device).name, torch.__version__, torch.get_num_threads(),
+            training.plain, training.without, training.speedups,
+        ]  # fmt: skip
+        key = hashlib.sha256(msgspec.json.encode(same_bits)).hexdigest()[:32]
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return home / "laptime" / "prefix" / key
 
     def describe(self) -> None:
         """Record what is trained, and on what."""
         shape, data = self.facts.shape, self.facts.data
-        cost = self.method.cost(shape, self.facts.weight_bytes) if self.method else None
+        cost = (
+            self.method.cost(shape, self.facts.weight_bytes, self.spec.training.epochs)
+            if self.method
+            else None
+        )
         self.record.write(
             Model(
                 name=self.facts.model_name,
@@ -155,20 +210,55 @@ class Run:
         with self.meter.phase("train"):
             steps = self.method.prepare(self.model, self.steps)
             train(
-                self.model, self.method, steps, self.optimizer, self.learning_rate, self.spec.training, timer
+                self.setup.forward,
+                self.method,
+                steps,
+                self.optimizer,
+                self.learning_rate,
+                self.spec.training,
+                timer,
             )
+        self.setup.forward.end_training()
         self.record.write(energy.finish(self.meter.seconds["train"]))
         self.record.write(read_load("after"))
 
     def save(self) -> None:
         """Write what the user keeps: the adapter, or the whole model with its tokenizer."""
-        assert self.method is not None
         folder = self.folder / SAVED_FOLDER
         with self.meter.phase("save"):
-            folder.mkdir()
-            self.method.save(self.model, folder)
-            if self.method.saved_kind == "model":
-                self.tokenizer.save_pretrained(str(folder))
+            self.write_result(folder)
+        self.describe_result(folder)
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Save before what stands in the block, or beside it; beside it, the phase lasts as long as the writing."""
+        if not self.setup.saves_in_background:
+            self.save()
+            yield
+            return
+        with ThreadPoolExecutor(1) as thread:
+            seconds = thread.submit(self.write_timed, self.folder / SAVED_FOLDER)
+            yield
+            self.meter.add_phase("save", seconds.result())
+        self.describe_result(self.folder / SAVED_FOLDER)
+
+    def write_timed(self, folder: Path) -> float:
+        """Write the result; returns the seconds it took."""
+        begun = time.perf_counter()
+        self.write_result(folder)
+        return time.perf_counter() - begun
+
+    def write_result(self, folder: Path) -> None:
+        """Write the adapter, or the whole model with its tokenizer."""
+        assert self.method is not None
+        folder.mkdir()
+        self.method.save(self.model, folder)
+        if self.method.saved_kind == "model":
+            self.tokenizer.save_pretrained(str(folder))
+
+    def describe_result(self, folder: Path) -> None:
+        """Record what was written."""
+        assert self.method is not None
         files = {
             str(file.relative_to(folder)): file.stat().st_size
             for file in sorted(folder.rglob("*"))
@@ -195,8 +285,11 @@ class Run:
         size = self.spec.training.batch_size
         held_out = self.encoded.held_out
         with self.meter.phase("evaluate"):
-            batches = [make_batch(held_out[i : i + size]) for i in range(0, len(held_out), size)]
-            loss, num_tokens = evaluate(self.model, batches)
+            batches = [
+                make_batch(held_out[i : i + size], packed=self.setup.packs_records)
+                for i in range(0, len(held_out), size)
+            ]
+            loss, num_tokens = evaluate(self.setup.forward, batches)
         if not math.isfinite(loss):
             raise NotFiniteError(len(self.steps), ["of the held-out set"])
         self.record.write(
@@ -240,15 +333,17 @@ def run(job: RunJob, record: RecordWriter) -> None:
         this.load()
     with this.meter.phase("prepare"):
         this.prepare()
-    if this.measured:
+    if not this.measured:
+        peak_bytes = this.meter.peak_bytes()
+        this.evaluate()
+    else:
         this.train()
-        this.save()
-    # Evaluation and answers come after the peak is read: they never count as training's memory.
-    peak_bytes = this.meter.peak_bytes()
-    if this.measured:
-        del this.optimizer
-        gc.collect()
-    this.evaluate()
+        with this.saving():
+            # Evaluation and answers come after the peak is read: they never count as training's memory.
+            peak_bytes = this.meter.peak_bytes()
+            del this.optimizer
+            gc.collect()
+            this.evaluate()
     this.answer()
     this.finish(peak_bytes)
 

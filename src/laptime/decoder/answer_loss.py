@@ -1,0 +1,87 @@
+"""Cross-entropy from hidden states, a chunk of trained tokens at a time, with its gradient made at once.
+
+The logits of all tokens never exist: a chunk's logits become its loss and the gradient of its hidden
+states, and are gone. Shapes: N trained tokens, D width, V words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.autograd import Function
+
+from laptime.decoder.matmul import Weight, add_product, weight_for
+
+CHUNK_TOKENS = 256  # float32 logits of 128,256 words: 131 MB
+
+
+def answer_loss(
+    hidden_ND: torch.Tensor, weight_VD: torch.Tensor, bias_V: torch.Tensor | None, targets_N: torch.Tensor
+) -> torch.Tensor:
+    """Return the cross-entropy summed over N tokens, in float32."""
+    return AnswerLoss.apply(hidden_ND, weight_VD, bias_V, targets_N)
+
+
+class AnswerLoss(Function):
+    """sum_i logsumexp(W h_i) - (W h_i)[target_i]; its gradients are softmax minus one-hot, times W or h."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden_ND: torch.Tensor,
+        weight_VD: torch.Tensor,
+        bias_V: torch.Tensor | None,
+        targets_N: torch.Tensor,
+    ) -> torch.Tensor:
+        """Make loss and gradients, chunk by chunk."""
+        weight = weight_for(weight_VD, hidden_ND.dtype)
+        needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
+        total = hidden_ND.new_zeros((), dtype=torch.float32)
+        grads_ND: list[torch.Tensor] = []
+        grad_VD: torch.Tensor | None = None
+        grad_V = torch.zeros_like(bias_V) if needs_bias and bias_V is not None else None
+        for hidden_nD, targets_n in zip(
+            hidden_ND.split(CHUNK_TOKENS), targets_N.split(CHUNK_TOKENS), strict=True
+        ):
+            loss, grad_nV = loss_and_gradient(weight, hidden_nD, bias_V, targets_n, any(ctx.needs_input_grad))
+            total += loss
+            if needs_hidden:
+                grads_ND.append(weight.backward(grad_nV))
+            if needs_weight:
+                grad_VD = add_product(grad_VD, grad_nV.t(), hidden_nD)
+            if grad_V is not None:
+                grad_V += grad_nV.sum(0)
+        ctx.save_for_backward(torch.cat(grads_ND) if grads_ND else None, grad_VD, grad_V)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        """Scale what the forward pass has made; the weight's gradient is as large as the weight."""
+        grad_ND, grad_VD, grad_V = ctx.saved_tensors
+        scaled = [
+            None if made is None else made.mul_(grads[0].to(made.dtype))
+            for made in (grad_ND, grad_VD, grad_V)
+        ]
+        return *scaled, None
+
+
+def loss_and_gradient(
+    weight: Weight,
+    hidden_nD: torch.Tensor,
+    bias_V: torch.Tensor | None,
+    targets_n: torch.Tensor,
+    needs_gradient: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the summed loss of a chunk, and the gradient of its logits, nV, in the dtype of `hidden_nD`."""
+    logits_nV = weight.forward(hidden_nD)
+    if bias_V is not None:
+        logits_nV += bias_V
+    log_odds_nV = torch.log_softmax(logits_nV, -1, dtype=torch.float32)
+    del logits_nV
+    loss = -log_odds_nV.gather(1, targets_n[:, None]).sum()
+    if not needs_gradient:
+        return loss, log_odds_nV
+    gradient_nV = log_odds_nV.exp_()
+    gradient_nV.scatter_add_(1, targets_n[:, None], gradient_nV.new_full((len(targets_n), 1), -1.0))
+    return loss, gradient_nV.to(hidden_nD.dtype)

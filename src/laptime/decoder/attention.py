@@ -1,0 +1,119 @@
+"""Causal attention record by record: no record sees another, and no token is padding.
+
+Shapes: T tokens of all records, t of one record, H heads of queries, G heads of keys and values,
+E width of a head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.autograd import Function
+
+from laptime.decoder.matmul import product
+
+Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, float], torch.Tensor]
+
+
+def attend_records(
+    attend: Attend,
+    query_THE: torch.Tensor,
+    key_TGE: torch.Tensor,
+    value_TGE: torch.Tensor,
+    lengths: Sequence[int],
+    scale: float,
+) -> torch.Tensor:
+    """Attend within each of the records whose `lengths` add up to T; returns THE."""
+    if len(lengths) == 1:
+        return attend(query_THE, key_TGE, value_TGE, scale)
+    parts = zip(
+        query_THE.split(list(lengths)),
+        key_TGE.split(list(lengths)),
+        value_TGE.split(list(lengths)),
+        strict=True,
+    )
+    return torch.cat([attend(query, key, value, scale) for query, key, value in parts])
+
+
+def sdpa_attend(
+    query_tHE: torch.Tensor, key_tGE: torch.Tensor, value_tGE: torch.Tensor, scale: float
+) -> torch.Tensor:
+    """Attend through torch's scaled_dot_product_attention, which chooses the kernel."""
+    query, key, value = (x.transpose(0, 1)[None] for x in (query_tHE, key_tGE, value_tGE))
+    grouped = query_tHE.shape[1] != key_tGE.shape[1]
+    if grouped and key.is_cuda:  # before sm80 enable_gqa would choose the slow kernel
+        groups = query_tHE.shape[1] // key_tGE.shape[1]
+        key, value = (x.repeat_interleave(groups, dim=1) for x in (key, value))
+        grouped = False
+    attended = F.scaled_dot_product_attention(
+        query, key, value, is_causal=True, scale=scale, enable_gqa=grouped
+    )
+    return attended[0].transpose(0, 1)
+
+
+def short_attend(
+    query_tHE: torch.Tensor, key_tGE: torch.Tensor, value_tGE: torch.Tensor, scale: float
+) -> torch.Tensor:
+    """Attend by whole matrix products, all query heads of a key head in one; for records of few tokens."""
+    return ShortAttention.apply(query_tHE, key_tGE, value_tGE, scale)
+
+
+class ShortAttention(Function):
+    """softmax(scale q k^T + causal) v, its probabilities kept for the backward pass."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, query_tHE: torch.Tensor, key_tGE: torch.Tensor, value_tGE: torch.Tensor, scale: float
+    ) -> torch.Tensor:
+        """Save the inputs and the probabilities."""
+        query_GmE, key_GtE, value_GtE = stack_heads(query_tHE, key_tGE, value_tGE)
+        scores_Gmt = product(query_GmE * scale, key_GtE.transpose(1, 2))
+        num_tokens = key_GtE.shape[1]
+        mask_tt = torch.full((num_tokens, num_tokens), float("-inf"), device=scores_Gmt.device).triu_(1)
+        scores_Gmt.view(key_GtE.shape[0], -1, num_tokens, num_tokens).add_(mask_tt)
+        weights_Gmt = torch.softmax(scores_Gmt, -1)
+        ctx.scale = scale
+        ctx.save_for_backward(query_GmE, key_GtE, value_GtE, weights_Gmt)
+        return unstack_heads(product(weights_Gmt, value_GtE), num_tokens)
+
+    @staticmethod
+    def backward(ctx: Any, *grads_tHE: torch.Tensor) -> Any:
+        """The gradients of softmax attention, with sums over the query heads of a key head inside the products."""
+        query_GmE, key_GtE, value_GtE, weights_Gmt = ctx.saved_tensors
+        num_tokens = key_GtE.shape[1]
+        grad_GmE = stack_queries(grads_tHE[0], key_GtE.shape[0])
+        grad_value_GtE = product(weights_Gmt.transpose(1, 2), grad_GmE)
+        grad_Gmt = product(grad_GmE, value_GtE.transpose(1, 2))
+        grad_Gmt = torch._softmax_backward_data(grad_Gmt, weights_Gmt, -1, weights_Gmt.dtype)
+        grad_query_GmE = product(grad_Gmt, key_GtE).mul_(ctx.scale)
+        grad_key_GtE = product(grad_Gmt.transpose(1, 2), query_GmE).mul_(ctx.scale)
+        return (
+            unstack_heads(grad_query_GmE, num_tokens),
+            grad_key_GtE.transpose(0, 1),
+            grad_value_GtE.transpose(0, 1),
+            None,
+        )
+
+
+def stack_heads(
+    query_tHE: torch.Tensor, key_tGE: torch.Tensor, value_tGE: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Put the query heads of each key head below one another: m = H / G * t rows for each of G."""
+    return (
+        stack_queries(query_tHE, key_tGE.shape[1]),
+        key_tGE.transpose(0, 1).contiguous(),
+        value_tGE.transpose(0, 1).contiguous(),
+    )
+
+
+def stack_queries(query_tHE: torch.Tensor, num_key_heads: int) -> torch.Tensor:
+    """Return GmE from tHE."""
+    return query_tHE.transpose(0, 1).reshape(num_key_heads, -1, query_tHE.shape[-1])
+
+
+def unstack_heads(stacked_GmE: torch.Tensor, num_tokens: int) -> torch.Tensor:
+    """Return tHE from GmE."""
+    return stacked_GmE.reshape(-1, num_tokens, stacked_GmE.shape[-1]).transpose(0, 1)

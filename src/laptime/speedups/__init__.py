@@ -1,0 +1,1 @@
+"""How the same training gets faster: one file a speedup."""

@@ -1,0 +1,68 @@
+"""From a batch to its summed loss: through the model's own code, or through the parts that speedups chose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from laptime.decoder.decoder import Decoder
+    from laptime.decoder.prefix import Prefix
+    from laptime.inputs.batches import Batch
+
+HeadLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (hidden_ND, targets_N) -> scalar
+
+
+class Forward:
+    """The forward pass of one run; what is None is left to the model's own code."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model = model
+        self.decoder: Decoder | None = None
+        self.prefix: Prefix | None = None
+        self.head_loss: HeadLoss | None = None
+
+    def sum_loss(self, batch: Batch) -> torch.Tensor:
+        """Return the cross-entropy summed over the trained tokens of a batch, in float32.
+
+        Only the logits that predict a trained token (N of them, V words each) become float32.
+        """
+        if self.decoder is None and self.head_loss is None:
+            logits_BTV = self.model(
+                input_ids=batch.token_ids_BT, attention_mask=batch.attention_mask_BT, use_cache=False
+            ).logits
+            logits_NV = logits_BTV.flatten(0, 1).index_select(0, batch.positions_N).float()
+            return F.cross_entropy(logits_NV, batch.targets_N, reduction="sum")
+        hidden_ND = self._decode(batch)
+        if self.head_loss is not None:
+            return self.head_loss(hidden_ND, batch.targets_N)
+        logits_NV = self.model.get_output_embeddings()(hidden_ND).float()
+        return F.cross_entropy(logits_NV, batch.targets_N, reduction="sum")
+
+    def _decode(self, batch: Batch) -> torch.Tensor:
+        """Return the hidden states that predict the trained tokens, NxD."""
+        decoder, rows_N = self.decoder, batch.positions_N
+        if decoder is None:
+            hidden_BTD = self.model.get_decoder()(
+                input_ids=batch.token_ids_BT, attention_mask=batch.attention_mask_BT, use_cache=False
+            ).last_hidden_state
+            return hidden_BTD.flatten(0, 1).index_select(0, rows_N)
+        first = 0
+        if self.prefix is None:
+            hidden_TD = decoder.embed(batch.token_ids_BT.flatten())
+        else:
+            first, hidden_TD = self.prefix.num_layers, self.prefix.run(batch)
+        only_rows_N = rows_N if decoder.answer_rows_only else None
+        hidden_TD = decoder.run_layers(hidden_TD, batch.segments, first, rows_N=only_rows_N)
+        hidden_ND = hidden_TD if only_rows_N is not None else hidden_TD.index_select(0, rows_N)
+        return decoder.finish(hidden_ND)
+
+    def end_training(self) -> None:
+        """Let go of what only training needs."""
+        if self.prefix is not None:
+            self.prefix.store = None

@@ -1,0 +1,25 @@
+"""Records of a batch stand one after another, so that no token is padding."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
+
+
+class NoPadding(Speedup):
+    """Packs the records of a batch into one row; each attends to itself alone."""
+
+    name: ClassVar[str] = "no_padding"
+    summary: ClassVar[str] = "packs the records of a batch without padding, each attending to itself alone"
+    claims: ClassVar[Claim] = "rounding"
+    needs: ClassVar[tuple[str, ...]] = ("fused_blocks",)
+
+    def apply(self, setup: Setup) -> str:
+        """Have batches packed."""
+        if not setup.is_ragged:
+            raise NoEffect("no batch holds records of different lengths")
+        if any(one.dropout for layer in setup.decoder.layers for one in layer.linears):
+            raise NoEffect("LoRA dropout draws one number for each place of a padded batch")
+        setup.packs_records = True
+        return "batches are packed"

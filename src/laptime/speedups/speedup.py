@@ -1,0 +1,143 @@
+"""The seam of the speedups: what one must say about itself, and what it may change.
+
+A speedup is one file in this folder, called by the name of the speedup, with one subclass of `Speedup`.
+The names are known from the files alone, so that checking an option imports no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from msgspec import Struct
+
+from laptime.errors import UserError, suggest
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+    from laptime.decoder.decoder import Decoder
+    from laptime.methods.method import Method
+    from laptime.spec import TrainingSpec
+    from laptime.speedups.forward import Forward
+
+SEAM = {"speedup", "forward"}  # the files here that are no speedups
+Claim = Literal["bitwise", "rounding", "different"]
+
+
+class NoEffect(Exception):  # noqa: N818 - no error: the run goes on without it
+    """A speedup changes nothing here; the message says why, as a phrase."""
+
+
+class Setup(Struct, kw_only=True):
+    """What a run has put together; a speedup replaces parts of it."""
+
+    model: PreTrainedModel
+    method: Method | None  # None: the base, which is only evaluated
+    training: TrainingSpec
+    device: torch.device
+    native_formats: frozenset[str]  # dtypes that the processor multiplies in hardware
+    longest: int  # tokens of the longest record
+    is_ragged: bool  # records of several lengths share a batch
+    recomputes: bool  # activations are made again in the backward pass
+    record_keys: set[str]  # of the records to train on
+    cache_folder: Path  # for what is kept for later
+    evaluates: bool  # a held-out set is evaluated after training
+    forward: Forward
+    packs_records: bool = False  # batches without padding
+    fuses_optimizer: bool = False
+    saves_in_background: bool = False
+
+    @property
+    def decoder(self) -> Decoder:
+        """The decoder, for speedups that need one."""
+        assert self.forward.decoder is not None
+        return self.forward.decoder
+
+
+class Speedup(ABC):
+    """One way to make the same training faster."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]  # one sentence for the list, the record and the report
+    claims: ClassVar[Claim]  # against the same run without it
+    needs: ClassVar[tuple[str, ...]] = ()  # speedups whose parts this one replaces
+    by_default: ClassVar[bool] = True
+
+    @abstractmethod
+    def apply(self, setup: Setup) -> str:
+        """Change `setup` and say what was done, as a phrase; raises NoEffect where there is nothing to do."""
+
+
+class Outcome(Struct, frozen=True):
+    """What became of one speedup in one run."""
+
+    name: str
+    claims: Claim
+    ran: bool
+    note: str  # what it did, or why not
+
+
+def speedup_names() -> list[str]:
+    """Return the names of all speedups, without importing them."""
+    package = importlib.import_module("laptime.speedups")
+    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name not in SEAM)
+
+
+def find_speedups() -> list[type[Speedup]]:
+    """Return every speedup, those that others need first."""
+    for name in speedup_names():
+        importlib.import_module(f"laptime.speedups.{name}")
+    kinds = sorted(Speedup.__subclasses__(), key=lambda kind: kind.name)
+    ordered: list[type[Speedup]] = []
+    while len(ordered) < len(kinds):
+        known = {kind.name for kind in ordered}
+        ordered.append(next(k for k in kinds if k.name not in known and known.issuperset(k.needs)))
+    return ordered
+
+
+def check_names(option: str, names: Iterable[str]) -> None:
+    """Raise UserError with the nearest name for one that no speedup has."""
+    known = speedup_names()
+    for name in names:
+        if name not in known:
+            raise UserError(f"{option}: no speedup '{name}'{suggest(name, known)}")
+
+
+def apply_all(setup: Setup) -> list[Outcome]:
+    """Apply every speedup that is wanted and has an effect.
+
+    Raises UserError when one that was asked for by name has none.
+    """
+    outcomes: dict[str, Outcome] = {}
+    for kind in find_speedups():
+        ran, note = _apply(kind, setup, outcomes)
+        if not ran and kind.name in setup.training.speedups:
+            raise UserError(f"--speedups {kind.name}: cannot apply here: {note}")
+        outcomes[kind.name] = Outcome(kind.name, kind.claims, ran, note)
+    return list(outcomes.values())
+
+
+def _apply(kind: type[Speedup], setup: Setup, outcomes: dict[str, Outcome]) -> tuple[bool, str]:
+    """Apply one speedup; returns whether it ran and what it did or why not."""
+    if not is_wanted(kind, setup.training):
+        return False, "not by default" if not kind.by_default else "switched off"
+    for name in kind.needs:
+        if not outcomes[name].ran:
+            return False, f"works inside {name}, which did not run"
+    try:
+        return True, kind().apply(setup)
+    except NoEffect as reason:
+        return False, str(reason)
+
+
+def is_wanted(kind: type[Speedup], training: Any) -> bool:
+    """Tell whether the user's options leave this speedup on."""
+    if kind.name in training.speedups:
+        return True
+    return kind.by_default and not training.plain and kind.name not in training.without
