@@ -81,7 +81,7 @@ class ShortAttention(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads_tHE: torch.Tensor) -> Any:
-        """The gradients of softmax attention, with sums over the query heads of a key head inside the products."""
+        """The gradients of softmax attention; the products sum over the query heads of a key head."""
         query_GmE, key_GtE, value_GtE, weights_Gmt = ctx.saved_tensors
         num_tokens = key_GtE.shape[1]
         grad_GmE = stack_queries(grads_tHE[0], key_GtE.shape[0])

@@ -33,16 +33,14 @@ class Linear(Struct):
     dropout: float = 0.0
 
 
-def take_apart(module: nn.Module) -> Linear | None:
+def take_apart(module: Any) -> Linear | None:
     """Return the parts of a linear layer with at most one plain LoRA adapter; None for anything else."""
     if type(module) is nn.Linear:
         return Linear(module, Weight(module.weight), module.weight, module.bias)
-    base = getattr(module, "base_layer", None)
-    adapters = getattr(module, "active_adapters", [])
-    if type(base) is not nn.Linear or len(adapters) != 1 or getattr(module, "merged", False):
+    if type(getattr(module, "base_layer", None)) is not nn.Linear or len(module.active_adapters) != 1:
         return None
-    name = adapters[0]
-    if name not in module.lora_A or module.lora_A[name].bias is not None or _is_special(module, name):
+    base, name = module.base_layer, module.active_adapters[0]
+    if module.merged or name not in module.lora_A or module.lora_A[name].bias is not None or _is_special(module, name):
         return None
     chance = getattr(module.lora_dropout[name], "p", 0.0)
     return Linear(

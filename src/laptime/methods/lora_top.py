@@ -1,4 +1,4 @@
-"""LoRA on the top layers alone: below them nothing changes, so their output is computed once, not every epoch."""
+"""LoRA on the top layers alone: nothing changes below them, so their output is computed once."""
 
 from __future__ import annotations
 

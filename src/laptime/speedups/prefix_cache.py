@@ -23,7 +23,7 @@ class PrefixCache(Speedup):
         prefix = setup.forward.prefix
         if prefix is None:
             raise NoEffect("the lowest layer trains")
-        keeps_all = bool(getattr(setup.method.options, "reuse_cache", False))
+        keeps_all = bool(setup.method and getattr(setup.method.options, "reuse_cache", False))
         prefix.store = Store(setup.cache_folder, MEMORY_BYTES, keeps_all)
         note = f"the {prefix.num_layers} lowest of {len(prefix.decoder.layers)} layers"
         if found := prefix.store.count(setup.record_keys):

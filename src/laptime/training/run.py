@@ -231,7 +231,7 @@ class Run:
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Save before what stands in the block, or beside it; beside it, the phase lasts as long as the writing."""
+        """Save before the block or beside it; either way the phase lasts as long as the writing."""
         if not self.setup.saves_in_background:
             self.save()
             yield
