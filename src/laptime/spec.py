@@ -110,13 +110,17 @@ class TrainingSpec(Options, frozen=True):
         Annotated[int, Meta(ge=1)] | None, Meta(description="CPU threads (default: all cores).")
     ] = None
     gradient_checkpointing: Annotated[
-        bool, Meta(description="Recompute activations in the backward pass: less memory, more time.")
-    ] = False
+        bool | None,
+        Meta(
+            description="Recompute activations in the backward pass: less memory, more time (default: only "
+            "where they would not fit)."
+        ),
+    ] = None
     plain: Annotated[
         bool, Meta(description="No speedup at all: transformers, PEFT and torch as they come.")
     ] = False
     without: Annotated[
-        tuple[str, ...], Meta(description="Speedups to switch off, comma-separated (see --speedups).")
+        tuple[str, ...], Meta(description="Speedups to switch off, comma-separated.")
     ] = ()
     speedups: Annotated[
         tuple[str, ...],
@@ -155,6 +159,13 @@ class CompareSpec(Options, frozen=True):
         Meta(min_length=1, description="Methods to race, comma-separated (laptime train --help lists them)."),
     ] = ("full", "lora")
     rounds: Annotated[int, Meta(ge=1, le=1000, description="How often each method runs.")] = 3
+    ablate: Annotated[
+        bool,
+        Meta(
+            description="Also run each method with every speedup switched off in turn, and with none: what "
+            "each contributes here."
+        ),
+    ] = False
     model: ModelSpec = field(default_factory=ModelSpec)
     data: DataSpec = field(default_factory=DataSpec)
     training: TrainingSpec = field(default_factory=TrainingSpec)
@@ -286,7 +297,7 @@ def flatten(spec: CompareSpec) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for section in SECTIONS:
         flat |= msgspec.to_builtins(getattr(spec, section))
-    flat |= {"methods": list(spec.methods), "rounds": spec.rounds}
+    flat |= {"methods": list(spec.methods), "rounds": spec.rounds, "ablate": spec.ablate}
     for options in spec.method_options.values():
         flat |= options
     return {name: value for name, value in flat.items() if value is not None}

@@ -40,7 +40,7 @@ def take_apart(module: Any) -> Linear | None:
     if type(getattr(module, "base_layer", None)) is not nn.Linear or len(module.active_adapters) != 1:
         return None
     base, name = module.base_layer, module.active_adapters[0]
-    if module.merged or name not in module.lora_A or module.lora_A[name].bias is not None or _is_special(module, name):
+    if module.merged or name not in module.lora_A or _is_special(module, name):
         return None
     chance = getattr(module.lora_dropout[name], "p", 0.0)
     return Linear(
@@ -51,7 +51,8 @@ def take_apart(module: Any) -> Linear | None:
 
 def _is_special(module: Any, name: str) -> bool:
     """Tell whether an adapter is a variant of LoRA (DoRA and the like), which computes something else."""
-    return name in getattr(module, "lora_variant", {}) or module.lora_B[name].bias is not None
+    biases = (module.lora_A[name].bias, module.lora_B[name].bias)
+    return name in getattr(module, "lora_variant", {}) or any(bias is not None for bias in biases)
 
 
 def project(x_TK: torch.Tensor, linears: Sequence[Linear]) -> list[torch.Tensor]:

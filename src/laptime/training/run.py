@@ -55,6 +55,7 @@ from laptime.speedups.speedup import Setup, apply_all
 from laptime.training.energy import EnergyCounter
 from laptime.training.loop import evaluate, train
 from laptime.training.machine import choose_device, describe_machine, describe_processor, read_load
+from laptime.training.memory import available_bytes, plan_memory
 from laptime.training.meter import Meter, NotFiniteError, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.precision import Precision, choose_precision, native_formats
@@ -73,7 +74,9 @@ class Run:
         self.record = record
         self.meter = Meter(record, job.spawned)
         self.seed = self.spec.training.seed + max(self.spec.round, 1) - 1
-        self.measured = job.role == "measured"
+        self.measured = job.role != "base"
+        self.recomputes = False
+        self.notes: list[str] = []
 
     def open(self) -> None:
         """Find out what there is: inputs, device, precision, method."""
@@ -100,8 +103,23 @@ class Run:
         self.model.requires_grad_(False)
         if self.method:
             self.model = self.method.attach(self.model)
-            if self.spec.training.gradient_checkpointing:
-                self.model.gradient_checkpointing_enable({"use_reentrant": False})
+            self.plan_memory()
+
+    def plan_memory(self) -> None:
+        """Keep the activations where they fit, recompute them where not."""
+        training = self.spec.training
+        longest = max(len(record.token_ids) for record in self.encoded.records)
+        plan = plan_memory(
+            self.model,
+            self.facts.shape,
+            longest * min(training.batch_size, len(self.encoded.records)),
+            training.gradient_checkpointing,
+            available_bytes(self.device),
+        )
+        self.recomputes = plan.recomputes
+        if plan.recomputes:
+            self.notes.append(f"activations are recomputed: {plan.reason}")
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
 
     def prepare(self) -> None:
         """Choose the way of the forward pass, and make the batches and the optimizer."""
@@ -138,7 +156,7 @@ class Run:
             native_formats=native_formats(describe_processor(self.device)),
             longest=max(lengths + [len(record.token_ids) for record in self.encoded.held_out]),
             is_ragged=training.batch_size > 1 and len(set(lengths)) > 1,
-            recomputes=training.gradient_checkpointing,
+            recomputes=self.recomputes,
             record_keys={digest_tokens(record.token_ids) for record in self.encoded.records},
             cache_folder=self.cache_folder(),
             evaluates=bool(self.encoded.held_out),
@@ -152,7 +170,7 @@ class Run:
         training = self.spec.training
         same_bits = [  # what the hidden states depend on, to the last bit
             self.facts.model_digest, self.spec.method_options.get("top_layers"), self.precision.compute,
-            describe_processor(self.device).name, torch.__version__, torch.get_num_threads(),
+            describe_processor(self.device).name, str(torch.__version__), torch.get_num_threads(),
             training.plain, training.without, training.speedups,
         ]  # fmt: skip
         key = hashlib.sha256(msgspec.json.encode(same_bits)).hexdigest()[:32]
@@ -183,6 +201,7 @@ class Run:
                 attention=str(getattr(self.model.config, "_attn_implementation", "")),
                 device=str(self.device),
                 learning_rate=self.learning_rate,
+                notes=self.notes,
                 flops_per_token=cost.flops_per_token if cost else None,
             )
         )
@@ -333,11 +352,17 @@ def run(job: RunJob, record: RecordWriter) -> None:
         this.load()
     with this.meter.phase("prepare"):
         this.prepare()
+    if job.until == "preparation":
+        this.finish(this.meter.peak_bytes())
+        return
     if not this.measured:
         peak_bytes = this.meter.peak_bytes()
         this.evaluate()
     else:
         this.train()
+        if job.until == "training":
+            this.finish(this.meter.peak_bytes())
+            return
         with this.saving():
             # Evaluation and answers come after the peak is read: they never count as training's memory.
             peak_bytes = this.meter.peak_bytes()
@@ -362,7 +387,9 @@ def classify(error: BaseException) -> tuple[FailureReason, str]:
         return "out_of_memory", f"out of memory ({line[:160]})"
     if isinstance(error, NotFiniteError):
         return "not_finite", line
-    return "error", line[:300] if isinstance(error, UserError) else f"{type(error).__name__}: {line[:300]}"
+    if isinstance(error, UserError):
+        return "refused", " ".join(str(error).split())
+    return "error", f"{type(error).__name__}: {line[:300]}"
 
 
 def end_with_parent() -> None:
