@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from laptime import cli
 from laptime.options import method_options, options_of
 from laptime.spec import SECTIONS, CompareSpec, flag
+from laptime.speedups.speedup import speedup_names
 
 COMMAND = [sys.executable, "-m", "laptime.cli"]
 
@@ -53,6 +55,20 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     assert "Example" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["compare", "train"])
+def test_help_has_a_section_with_the_names_of_the_speedups(command: str) -> None:
+    section = run(command, "--help").stdout.split("\nSpeedups:\n")[1].split("\nAnswers:")[0]
+    assert all(option in section for option in ("--plain", "--without NAMES", "--speedups NAMES"))
+    assert set(speedup_names()) <= set(section.replace(",", " ").replace(";", " ").split())
+
+
+def test_help_is_there_at_once() -> None:
+    run("--help")
+    begun = time.perf_counter()
+    run("--help")
+    assert time.perf_counter() - begun < 2.5, "half a second on a machine that does nothing else"
+
+
 def test_every_field_of_every_spec_is_a_documented_option() -> None:
     options = {option.opts[0]: option for option in options_of([CompareSpec, *SECTIONS.values()])}
     for kind in SECTIONS.values():
@@ -80,6 +96,22 @@ def test_every_field_of_every_spec_is_a_documented_option() -> None:
             ["compare", "--methods", "full", "--lora-rank", "8"],
             "--lora-rank: none of the methods full has this option",
         ),
+        (
+            ["train", "--without", "answer_hed"],
+            "--without: no speedup 'answer_hed'; did you mean 'answer_head'?",
+        ),
+        (
+            ["train", "--speedups", "prefixcache"],
+            "--speedups: no speedup 'prefixcache'; did you mean 'prefix_cache'?",
+        ),
+        (
+            ["train", "--without", "no_padding", "--speedups", "no_padding"],
+            "--without no_padding: --speedups asks for it; leave one of the two out",
+        ),
+        (
+            ["compare", "--ablate", "--plain"],
+            "--ablate: --plain leaves nothing to switch off; leave one of the two out",
+        ),
         (["train", "--method", "loro"], "--methods: no method 'loro'; did you mean 'lora'?"),
         (["train", "--lora-dropout", "1.5"], "--lora-dropout: expected a number < 1.0 (got 1.5)"),
         (["compare", "--weight-decay", "inf"], "--weight-decay: expected a finite number (got inf)"),
@@ -106,6 +138,23 @@ def test_mistakes_are_one_line(tmp_path: Path, words: list[str], message: str) -
     assert list(tmp_path.iterdir()) == [], "a refusal leaves nothing behind"
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["train", "--method", "full", "--speedups", "prefix_cache"],
+            "--speedups prefix_cache: cannot apply here: the lowest layer trains",
+        ),
+        (["train", "--method", "lora_top", "--top-layers", "99"], "--top-layers 99: this model has 5 layers"),
+    ],
+)
+def test_what_only_the_model_can_refuse_is_one_line_too(
+    tmp_path: Path, words: list[str], message: str
+) -> None:
+    assert refusal(*words, "--out", "out", cwd=tmp_path) == message
+    assert list(tmp_path.iterdir()) == [], "a refusal leaves nothing behind"
+
+
 def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text(
         '{"prompt": "a", "completion": "b"}\n{"prompt": "c", "completion": " "}\n'
@@ -128,6 +177,17 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
         ("job.json", '{"epochs": 1, "epochs": 2}', "job.json: option 'epochs' is given twice"),
         ("job.yaml", "epochs: 1\nepochs: 2", "job.yaml: option 'epochs' is given twice"),
         ("job.yaml", "lora_rank: 1\nlora-rank: 2", "job.yaml: option 'lora_rank' is given twice"),
+        (
+            "job.yaml",
+            "ablate: true\nplain: true",
+            "--ablate: --plain leaves nothing to switch off; leave one of the two out",
+        ),
+        (
+            "job.yaml",
+            "without: answer_hed",
+            "--without: no speedup 'answer_hed'; did you mean 'answer_head'?",
+        ),
+        ("job.yaml", "ablate: 3", "job.yaml: --ablate: expected true or false, got a whole number (got 3)"),
         ("job.yaml", "lang: fr", "job.yaml: --lang: one of en, ko (got 'fr')"),
         ("job.ini", "", "job.ini: a config file ends in .toml, .yaml, .yml or .json"),
     ],

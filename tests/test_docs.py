@@ -12,6 +12,7 @@ from laptime import record
 from laptime.comparison import result
 from laptime.methods.method import find_methods
 from laptime.spec import SECTIONS, CompareSpec, flag
+from laptime.speedups.speedup import find_speedups
 from tests.conftest import REPOSITORY
 
 RECORD = (REPOSITORY / "docs" / "record.md").read_text(encoding="utf-8")
@@ -40,6 +41,9 @@ def test_every_event_and_field_of_the_record_is_documented(event: type) -> None:
         result.Finding,
         result.Failure,
         result.Score,
+        result.SpeedupResult,
+        result.Variant,
+        result.Ablation,
     ],
 )
 def test_every_field_of_the_comparison_is_documented(kind: type) -> None:
@@ -59,6 +63,13 @@ def test_readmes_use_options_and_commands_that_exist(name: str) -> None:
         assert line.split()[1] in {"compare", "train", "data", "ask", "report", "show"}, line
         for option in re.findall(r"(?<!\S)--[a-z][a-z-]*", line):
             assert option in known, line
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_speedup_is_in_the_table(name: str) -> None:
+    text = (REPOSITORY / name).read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (bitwise|rounding|different) \|$", text, flags=re.M))
+    assert rows == {kind.name: kind.claims for kind in find_speedups()}
 
 
 def test_both_readmes_have_the_same_structure_and_figures() -> None:
@@ -83,7 +94,7 @@ def test_both_readmes_have_the_same_structure_and_figures() -> None:
 def test_the_tree_in_the_readme_names_what_exists() -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     tree = text.split("<!-- tree -->")[1]
-    named = set(re.findall(r"\b([a-z_]+\.py)\b", tree))
+    named = set(re.findall(r"\b([a-z0-9_]+\.py)\b", tree))
     package = REPOSITORY / "src" / "laptime"
     existing = {file.name for file in package.rglob("*.py") if file.name != "__init__.py"}
     assert named <= existing, "named but not there"

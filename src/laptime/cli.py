@@ -70,6 +70,7 @@ def compare_command(**_: Any) -> None:
       laptime compare --model meta-llama/Llama-3.2-1B --data train.jsonl --held-out 0.1
       laptime compare --methods full,lora --epochs 5 --rounds 3 --ask "질문" --out DIR
       laptime compare --config job.toml --out DIR       (goes on where DIR was interrupted)
+      laptime compare --ablate                          (what each speedup contributes here)
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_comparison, run_session
@@ -81,6 +82,7 @@ def compare_command(**_: Any) -> None:
     spec = CompareSpec(
         methods=chosen.methods,
         rounds=chosen.rounds,
+        ablate=chosen.ablate,
         **sections(values),
         method_options=options_by_method(values, chosen.methods),
     )
@@ -98,6 +100,7 @@ def train_command(**_: Any) -> None:
     Examples:
       laptime train --method lora --data train.jsonl --model meta-llama/Llama-3.2-1B --out my-adapter
       laptime train --method full --learning-rate 2e-5 --epochs 3
+      laptime train --method lora_top --top-layers 4 --reuse-cache
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_training, run_session

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 from laptime.record import Role
@@ -16,4 +18,6 @@ class RunJob(Struct, kw_only=True):
     folder: str
     inputs: str  # the folder that the preparation filled
     role: Role = "measured"
+    # How far to go: a rehearsal ends before it trains, an ablation before it saves anything.
+    until: Literal["preparation", "training", "end"] = "end"
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it

@@ -24,6 +24,7 @@ from laptime.spec import (
     flag,
     read_config,
 )
+from laptime.speedups.speedup import speedup_names
 
 REPEATABLE = {"ask"}  # given several times; other lists are comma-separated
 TITLES = {
@@ -33,6 +34,8 @@ TITLES = {
     AnswerSpec: "Answers",
     CompareSpec: "Comparison",
 }
+SPEEDUPS = "Speedups"  # a section of their own for these options of the training
+SPEEDUP_OPTIONS = ("plain", "without", "speedups")
 
 
 class SectionedOption(click.Option):
@@ -83,6 +86,8 @@ def make_option(kind: type[Options], name: str, title: str) -> SectionedOption:
         settings["type"] = click.Choice(get_args(hint))
     elif name in REPEATABLE:
         settings |= {"multiple": True, "metavar": "TEXT"}
+    elif name in SPEEDUP_OPTIONS:
+        settings["metavar"] = "NAMES"
     elif hint in (int, float):
         settings["metavar"] = "N" if hint is int else "X"
     return SectionedOption(flag(name), title, hint, kind, **settings)
@@ -99,7 +104,7 @@ def describe(description: str, default: Any) -> str:
 def options_of(kinds: list[type[Options]]) -> list[SectionedOption]:
     """Return the options of some specs (nested specs left out)."""
     return [
-        make_option(kind, field.name, TITLES[kind])
+        make_option(kind, field.name, SPEEDUPS if field.name in SPEEDUP_OPTIONS else TITLES[kind])
         for kind in kinds
         for field in msgspec.structs.fields(kind)
         if not (kind is CompareSpec and field.name in {*SECTIONS, "method_options"})
@@ -130,6 +135,10 @@ class SectionedCommand(click.Command):
         for title, rows in sections.items():
             with formatter.section(title):
                 formatter.write_dl(rows)
+                if title == SPEEDUPS:
+                    formatter.write_paragraph()
+                    names = ", ".join(speedup_names())
+                    formatter.write_text(f"NAMES are of {names}; all run where they can.")
 
 
 def gather(ctx: click.Context) -> dict[str, Any]:

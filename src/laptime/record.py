@@ -19,8 +19,8 @@ from laptime.errors import UserError
 VERSION = 1
 FILE_NAME = "record.jsonl"
 
-Role = Literal["measured", "base"]
-FailureReason = Literal["out_of_memory", "not_finite", "killed", "interrupted", "error"]
+Role = Literal["measured", "base", "ablation"]  # ablation: a speedup is switched off to see what it gives
+FailureReason = Literal["out_of_memory", "not_finite", "killed", "interrupted", "refused", "error"]
 
 
 class Event(Struct, kw_only=True, tag_field="event"):
@@ -72,13 +72,15 @@ class Model(Event, tag="model", kw_only=True):
 class Speedup(Event, tag="speedup", kw_only=True):
     """What became of one speedup; `claims` is against the same run without it.
 
-    `note` says what it did or, where it did not run, why not.
+    `note` says what it did or, where it did not run, why not. `part` is what of the run it makes shorter.
     """
 
     name: str
     claims: Literal["bitwise", "rounding", "different"]
     ran: bool
     note: str
+    part: Literal["step", "load", "save"] = "step"
+    reused: int = 0  # records whose work an earlier run had left, so that this run's time lacks it
 
 
 class Data(Event, tag="data", kw_only=True):

@@ -49,6 +49,9 @@ def run_session(
         else:
             print("interrupted before the first run; nothing is left behind", file=sys.stderr)
         sys.exit(error.code if isinstance(error, SystemExit) else 130)
+    except UserError:
+        listener.interrupted()
+        raise
 
 
 def say_what_it_is(screen: Console, spec: CompareSpec, folder: Path) -> None:

@@ -27,6 +27,7 @@ from laptime.record import (
     Phase,
     RecordWriter,
     Saved,
+    Speedup,
     Started,
     Step,
 )
@@ -40,9 +41,18 @@ QUESTION, REFERENCE = "RAG가 무엇인가요?", "검색 증강 생성입니다.
 HELD_OUT_QUESTION, HELD_OUT_REFERENCE = "RAG를 설명해 주세요.", "검색한 글로 답을 만드는 방법입니다."
 
 
-def run_name(method: str, round_: int) -> str:
+def run_name(method: str, round_: int, without: str = "") -> str:
     """Return the name of a run, as the plan gives it."""
-    return method if method == "base" else f"{method}-r{round_}"
+    off = {"": "", "plain": "-plain"}.get(without, f"-without-{without}")
+    return method if method == "base" else f"{method}-r{round_}{off}"
+
+
+def make_speedups(ran: Sequence[str], off: Sequence[str] = (), **changes: Any) -> list[Speedup]:
+    """Return the events of speedups that ran and of some that did not."""
+    return [
+        Speedup(**({"name": name, "claims": "rounding", "ran": name in ran, "note": "as told"} | changes))
+        for name in (*ran, *off)
+    ]
 
 
 def write_scripted_run(
@@ -67,12 +77,14 @@ def write_scripted_run(
     method_options: dict[str, Any] | None = None,
     skipped: int = 0,
     started: float | None = None,
+    without: str = "",
+    speedups: Sequence[Speedup] = (),
 ) -> Path:
     """Write the record of one run into `folder` and return the folder.
 
     The steps share `train_seconds`: the first takes twice as long as each later one. A step trains 8 of
     20 tokens. `other_work_at` gives the step that trains other tokens; `load`, `load_after`, `model`,
-    `training` and `facts` replace fields of the events.
+    `training` and `facts` replace fields of the events; `without` makes it a run of the ablation.
     """
     writer = RecordWriter(folder)
     clock = started if started is not None else CREATED + 100 * round + TRAINABLE.get(method, 500) / 100
@@ -83,17 +95,18 @@ def write_scripted_run(
         training=msgspec.convert({"epochs": epochs, "threads": 2} | (training or {}), TrainingSpec),
         method_options=method_options or {},
     )
-    role = "base" if method == "base" else "measured"
-    run = run_name(method, round)
+    role: Any = "ablation" if without else "base" if method == "base" else "measured"
+    run = run_name(method, round, without)
     events: list[Any] = [
         Started(
             laptime="0.1.0", run=run, method=method, round=round, role=role, spec=msgspec.to_builtins(spec)
         ),
         Machine(facts=facts or {"cpu": "Test CPU", "cores": 2, "threads": 2, "versions": {"torch": "2"}}),
         _model(method, model or {}),
-        _data(len(losses) if role == "measured" else 0),
+        *(msgspec.structs.replace(speedup) for speedup in speedups),
+        _data(len(losses) if role != "base" else 0),
     ]
-    if role == "measured" and not unfinished:
+    if role != "base" and not unfinished:
         events += [_load("before", load or {}), *_phases(train_seconds)]
         events += _steps(losses, epochs, train_seconds, round, other_work_at, skipped)
         events += [_load("after", load_after or load or {})]
@@ -102,6 +115,8 @@ def write_scripted_run(
         events += _steps(losses[:1], epochs, train_seconds, round, other_work_at, 0)
     elif failed:
         events += [Failed(reason=failed, message=f"{failed} at step 2", step=2, peak_bytes={"vm_hwm": 1})]
+    elif without:
+        events += [Finished(train_seconds=train_seconds, total_seconds=1.0, wall_seconds=1.0, peak_bytes={})]
     else:
         events += _ending(method, train_seconds, held_out_loss, texts, stopped)
     for index, event in enumerate(events):

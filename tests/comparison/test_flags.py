@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from laptime.comparison.flags import find_flags, flag_progress, loss_fell
+from laptime.comparison.flags import find_flags, flag_progress, flag_speedups, loss_fell
 from laptime.record import read_record
-from tests.comparison.scripted import write_scripted_run
+from tests.comparison.scripted import make_speedups, write_scripted_run
 
 
 def flags(folder: Path, *runs: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -102,3 +102,27 @@ def test_progress(tmp_path: Path) -> None:
         ("retried", {"run": "lora-r1"}),
     ]
     assert flag_progress({"lora": [record]}, 3, [], []) == []
+
+
+def speedup_flags(folder: Path, *runs: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the flags on the speedups of rounds of lora, in order."""
+    records = [
+        read_record(write_scripted_run(folder / str(number), "lora", number, **run))
+        for number, run in enumerate(runs, start=1)
+    ]
+    return [(flag.code, flag.values) for flag in flag_speedups({"lora": records})]
+
+
+def test_speedups(tmp_path: Path) -> None:
+    """What was switched off, reused or not the same in every round is said; what simply ran is not."""
+    usual = {"speedups": make_speedups(["head", "cache"], ["rows"])}
+    assert speedup_flags(tmp_path / "a", usual, usual) == []
+    fewer = {"speedups": make_speedups(["head"], ["cache", "rows"])}
+    differ = [("speedups_differ", {"method": "lora", "names": "cache"})]
+    assert speedup_flags(tmp_path / "b", usual, fewer) == differ
+    reused = {"speedups": make_speedups(["cache"], reused=7)}
+    found = speedup_flags(tmp_path / "c", {"speedups": make_speedups(["cache"])}, reused)
+    assert found == [("reused", {"run": "lora-r2", "number": 7, "name": "cache"})]
+    without = {"training": {"without": ["head", "rows"]}}
+    assert speedup_flags(tmp_path / "d", without) == [("switched_off", {"names": "head, rows"})]
+    assert speedup_flags(tmp_path / "e", {"training": {"plain": True}}) == [("plain", {})]

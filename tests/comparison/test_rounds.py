@@ -40,6 +40,7 @@ class ScriptedRunner:
         self.dies_at = dies_at
         self.fails = fails
         self.prepared = 0
+        self.refuses: dict[str, tuple[str, ...]] = {}  # speedups that cannot apply, by method
 
     def prepare(self, job: InputJob) -> InputFacts:
         self.prepared += 1
@@ -60,7 +61,13 @@ class ScriptedRunner:
 
     def run(self, job: RunJob, on_event: Any) -> None:
         folder, method, round_ = Path(job.folder), job.spec.method, job.spec.round
+        if any(name in self.refuses.get(method, ()) for name in job.spec.training.speedups):
+            write_scripted_run(folder, method, round_, failed="refused")
+            return
         seconds = SECONDS[method][max(round_, 1) - 1]
+        if job.until == "preparation":
+            write_scripted_run(folder, method, round_)
+            return
         if job.run == self.dies_at:
             write_scripted_run(folder, method, round_, seconds, unfinished=True)
             raise KeyboardInterrupt
@@ -264,9 +271,36 @@ def test_a_single_training_keeps_its_record_in_its_folder(tmp_path: Path) -> Non
         train_once(spec, tmp_path / "run", ScriptedRunner(), Listener())
 
 
+def test_a_speedup_that_cannot_apply_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    runner = ScriptedRunner()
+    runner.refuses = {"full": ("prefix_cache",)}
+    training = TrainingSpec(speedups=("prefix_cache",))
+    spec = CompareSpec(methods=("lora", "full"), model=ModelSpec(model="tiny"), training=training)
+    with pytest.raises(UserError, match="refused at step 2"):
+        race(tmp_path / "out", runner, spec)
+    assert runner.ran == [], "not even the base"
+    assert not (tmp_path / "out").exists(), "so that the same folder can be given again"
+    alone = CompareSpec(methods=("full",), rounds=1, model=ModelSpec(model="tiny"), training=training)
+    with pytest.raises(UserError, match="refused at step 2"):
+        train_once(alone, tmp_path / "run", runner, Listener())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_speedup_that_applies_is_rehearsed_and_then_run(tmp_path: Path) -> None:
+    runner = ScriptedRunner()
+    training = TrainingSpec(speedups=("answer_head",))
+    spec = CompareSpec(rounds=1, model=ModelSpec(model="tiny"), training=training)
+    assert race(tmp_path / "out", runner, spec).complete
+    assert sorted(runner.ran) == ["base", "full-r1", "lora-r1"], "a rehearsal is no run of the comparison"
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
+        (
+            CompareSpec(ablate=True, training=TrainingSpec(plain=True)),
+            "--ablate: --plain leaves nothing to switch off; leave one of the two out",
+        ),
         (CompareSpec(methods=("full", "lorra")), "--methods: no method 'lorra'; did you mean 'lora'?"),
         (
             CompareSpec(methods=("full", "full")),

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from laptime.comparison.result import (
+    Ablation,
     ComparisonResult,
     Failure,
     Finding,
@@ -16,6 +17,8 @@ from laptime.comparison.result import (
     Pair,
     QuestionAnswers,
     Score,
+    SpeedupResult,
+    Variant,
 )
 
 HOSTILE = (
@@ -23,6 +26,20 @@ HOSTILE = (
     "{{ 7*7 }} \u202eesrever\u202c \x00\x1b[31mred " + "W" * 300
 )
 PHASES = {"import": 3.1, "load": 1.2, "prepare": 0.3, "warm_up": 0.4, "save": 0.2, "evaluate": 1.0}
+
+
+def make_speedups(full: bool) -> list[SpeedupResult]:
+    """Return what became of four speedups."""
+    notes: dict[str, tuple[Any, bool, str]] = {
+        "answer_head": ("rounding", True, "128256 words, trained tokens only"),
+        "fused_blocks": ("rounding", True, "16 layers of llama"),
+        "prefix_cache": ("bitwise", False, "the lowest layer trains"),
+        "prepacked_weights": ("rounding", not full, "no weight is frozen" if full else "112 layers"),
+    }
+    return [
+        SpeedupResult(name=name, claims=claims, ran=ran, note=note, rounds_ran=[1, 2, 3] if ran else [])
+        for name, (claims, ran, note) in notes.items()
+    ]
 
 
 def make_method(name: str = "lora", seconds: float = 9.3, rounds: int = 3, **changes: Any) -> MethodResult:
@@ -81,6 +98,7 @@ def make_method(name: str = "lora", seconds: float = 9.3, rounds: int = 3, **cha
         ],
         "energy_joules": None,
         "energy_source": "not measured",
+        "speedups": make_speedups(full),
         "memorisation": Score(chrf=98.1, exact_match=90.0, num_questions=10),
         "generalisation": Score(chrf=61.7 if full else 63.2, exact_match=0.0, num_questions=3),
     }
@@ -103,7 +121,7 @@ def make_failed(
         figure: []
         for figure in (
             "rounds", "train_seconds_by_round", "total_seconds_by_round", "saved_paths", "train_losses",
-            "step_seconds", "held_out_loss_by_round",
+            "step_seconds", "held_out_loss_by_round", "speedups",
         )
     }  # fmt: skip
     mappings: dict[str, Any] = {
@@ -236,6 +254,37 @@ def make_result(**changes: Any) -> ComparisonResult:
     return ComparisonResult(**(values | changes))
 
 
+def make_variant(without: str, ratio: float | None, verdict: Any, **changes: Any) -> Variant:
+    """Return a step with a speedup switched off against one of 182 ms."""
+    interval = None if ratio is None or verdict == "one_round" else (ratio * 0.95, ratio * 1.05)
+    seconds = [] if ratio is None else [0.182 * ratio] * 3
+    values: dict[str, Any] = {
+        "without": without, "also_off": [], "step_seconds": seconds[0] if seconds else None,
+        "step_seconds_by_round": seconds, "ratio": ratio, "interval": interval, "verdict": verdict,
+        "failures": [],
+    }  # fmt: skip
+    return Variant(**(values | changes))
+
+
+def make_ablated() -> ComparisonResult:
+    """Return a comparison with what each speedup contributes; one that fails and one that slows down."""
+    failure = Failure(run="lora-r1-without-x", round=1, reason="out_of_memory", message="too large")
+    also = ["fused_projections", "no_padding", "prepacked_weights", "short_attention", "answer_rows"]
+    lora = [
+        make_variant("prepacked_weights", 1.02, "no_measurable_difference"),
+        make_variant("plain", 3.21, "faster"),
+        make_variant("fused_blocks", 2.31, "faster", also_off=also),
+        make_variant("short_attention", 0.91, "slower"),
+        make_variant("answer_head", None, "not_measured", failures=[failure]),
+    ]
+    full = [make_variant("fused_optimizer", 1.4, "one_round"), make_variant("plain", None, "unequal_work")]
+    ablation = [
+        Ablation(method="full", step_seconds=0.421, variants=full),
+        Ablation(method="lora", step_seconds=0.182, variants=lora),
+    ]
+    return make_result(ablation=ablation)
+
+
 def make_one_round(**changes: Any) -> ComparisonResult:
     """Return a comparison of one round."""
     methods = [make_method("full", 21.5, rounds=1), make_method("lora", 9.3, rounds=1)]
@@ -352,8 +401,11 @@ def make_hostile() -> ComparisonResult:
         peak_bytes_kind=HOSTILE, energy_source=HOSTILE, method_options={HOSTILE: HOSTILE}, notes=[HOSTILE],
         failures=[Failure(run=HOSTILE, round=2, reason=HOSTILE, message=HOSTILE)], status="partly_failed",
     )  # fmt: skip
+    odd.speedups[0].name = odd.speedups[0].note = HOSTILE
+    variant = make_variant(HOSTILE, 1.2, "faster", also_off=[HOSTILE])
     result = make_result(
         methods=[make_method("full", 21.5), odd], pairs=[make_pair(faster=HOSTILE)], questions=[question],
+        ablation=[Ablation(method=HOSTILE, step_seconds=0.1, variants=[variant])],
         findings=[
             Finding(level="flag", code=HOSTILE, text=HOSTILE, values={}),
             Finding(level="flag", code="swap", text=HOSTILE, values={"run": HOSTILE}),
@@ -400,6 +452,7 @@ def make_unfinished() -> ComparisonResult:
 
 SITUATIONS = {
     "normal": make_result,
+    "ablated": make_ablated,
     "one_round": make_one_round,
     "no_difference": make_no_difference,
     "unequal": make_unequal,

@@ -58,6 +58,7 @@ def _visit(browser: Any, folder: Path, width: int, scheme: str) -> tuple[Any, li
     ("situation", "lang"),
     [
         ("normal", "en"),
+        ("ablated", "ko"),
         ("toy", "ko"),
         ("five", "ko"),
         ("hostile", "en"),
@@ -75,7 +76,7 @@ def test_page_in_a_browser(
     headline = write_headline(sanitise(invented.SITUATIONS[situation]()), Language(lang))
     assert " ".join(page.inner_text("h1").split()) == " ".join(headline.text.split())
     sections = page.query_selector_all("main section")
-    assert len(sections) == (6 if situation == "all_failed" else 7)
+    assert len(sections) == (6 if situation == "all_failed" else 8)
     for section in sections:
         box = section.bounding_box()
         assert box and box["width"] > 300 and box["height"] > 40

@@ -20,7 +20,7 @@ from tests.report import invented
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "background", "xlink:href"}
-SECTIONS = ["conclusion", "table", "charts", "answers", "saved", "fairness", "environment"]
+SECTIONS = ["conclusion", "table", "charts", "answers", "saved", "speedups", "fairness", "environment"]
 
 
 class Page(HTMLParser):
@@ -76,8 +76,9 @@ def test_page_is_whole_and_loads_nothing(render: Callable[..., Path], situation:
     assert "url(" not in text.split("</style>")[0] and "@import" not in text.split("</style>")[0]
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-    charts = ["charts"] if "charts" in ids else []
-    assert [name for name in ids if name in SECTIONS] == [s for s in SECTIONS if s != "charts" or charts]
+    optional = {"charts", "speedups"} - set(ids)
+    assert [name for name in ids if name in SECTIONS] == [s for s in SECTIONS if s not in optional]
+    assert optional == ({"charts", "speedups"} if situation == "all_failed" else set())
 
 
 @pytest.mark.parametrize("situation", invented.SITUATIONS)

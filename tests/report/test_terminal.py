@@ -13,7 +13,7 @@ from laptime.report.terminal import print_answers, print_table
 from tests.report import invented
 
 
-def _print(situation: str, **options: object) -> str:
+def printed(situation: str, **options: object) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=80, **options)  # type: ignore[arg-type]
     print_table(invented.SITUATIONS[situation](), console, Path("out"))
@@ -22,12 +22,12 @@ def _print(situation: str, **options: object) -> str:
 
 @pytest.mark.parametrize("situation", invented.SITUATIONS)
 def test_every_line_fits_eighty_columns(situation: str) -> None:
-    for line in _print(situation).splitlines():
+    for line in printed(situation).splitlines():
         assert width(line) <= 80, line
 
 
 def test_normal_table() -> None:
-    lines = [line.rstrip() for line in _print("normal").splitlines()]
+    lines = [line.rstrip() for line in printed("normal").splitlines()]
     assert lines[3].startswith("Whole process: LoRA 1.92x faster")
     assert "method  train  total   step tok/s memory trained  saved  loss held-out" in lines
     assert "full   21.5 s 27.9 s 421 ms   660 9.8 GB  1.24 B 2.5 GB 0.112    1.934" in lines
@@ -36,18 +36,18 @@ def test_normal_table() -> None:
 
 
 def test_no_escape_codes_without_a_terminal_and_colours_with_one() -> None:
-    assert "\x1b" not in _print("normal")
-    assert "\x1b[" in _print("normal", force_terminal=True, color_system="standard")
-    assert "\x1b[31mred" not in _print("hostile", force_terminal=True, color_system="standard")
+    assert "\x1b" not in printed("normal")
+    assert "\x1b[" in printed("normal", force_terminal=True, color_system="standard")
+    assert "\x1b[31mred" not in printed("hostile", force_terminal=True, color_system="standard")
 
 
 def test_badges_and_failures_are_printed() -> None:
-    assert "TOY MODEL: for trying the tool only." in _print("toy")
-    assert "laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl" in _print("toy")
-    assert "RANDOM WEIGHTS: speed only" in _print("random_weights")
-    assert "full-1: out of memory. CUDA ran out of memory" in _print("one_failed")
-    assert "did not do the same work: the tokens of step 3" in _print("unequal")
-    assert "INCOMPLETE" in _print("unfinished")
+    assert "TOY MODEL: for trying the tool only." in printed("toy")
+    assert "laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl" in printed("toy")
+    assert "RANDOM WEIGHTS: speed only" in printed("random_weights")
+    assert "full-1: out of memory. CUDA ran out of memory" in printed("one_failed")
+    assert "did not do the same work: the tokens of step 3" in printed("unequal")
+    assert "INCOMPLETE" in printed("unfinished")
 
 
 def test_answers_keep_markup_as_text() -> None:

@@ -10,9 +10,10 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, field
 
+from laptime.comparison.ablation import summarise_ablation
 from laptime.comparison.answers import BASE, gather_questions
 from laptime.comparison.fairness import find_stated_differences, find_unequal_work
-from laptime.comparison.flags import find_flags, flag_progress
+from laptime.comparison.flags import find_flags, flag_ablation, flag_progress, flag_speedups
 from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder
 from laptime.comparison.result import ComparisonResult, Failure, Finding, MethodResult, Pair
 from laptime.comparison.rows import MethodRuns, flops_per_token, summarise
@@ -36,11 +37,12 @@ class Collected(Struct, kw_only=True):
     @property
     def described(self) -> list[RunRecord]:
         """The records that say what all runs share; those of trained runs know most."""
-        return sorted(self.records.values(), key=lambda record: record.started.role == "base")
+        return sorted(self.records.values(), key=lambda record: record.started.role != "measured")
 
     def runs_of(self, method: str) -> MethodRuns:
         """Return what there is of one method, or of the base."""
-        planned = sorted((p for p in self.plan.runs if p.method == method), key=lambda p: p.round)
+        own = [planned for planned in self.plan.runs if planned.role != "ablation"]
+        planned = sorted((p for p in own if p.method == method), key=lambda p: p.round)
         return MethodRuns(
             name=method,
             folder=self.folder,
@@ -74,7 +76,7 @@ def collect_single(folder: Path) -> ComparisonResult:
 
 
 def read_measured(folder: Path, result: ComparisonResult) -> list[RunRecord]:
-    """Return the records behind `result` in the order in which they ran, without the base's.
+    """Return the records behind `result` in the order in which they ran, without base and ablation.
 
     `folder` is that of the comparison, or of the single run that `collect_single` read.
     """
@@ -133,7 +135,7 @@ def assemble(collected: Collected) -> ComparisonResult:
     return ComparisonResult(
         laptime=plan.laptime,
         created=plan.created,
-        complete=not collected.missing,
+        complete=not collected.missing and not plan.awaits_ablation,
         planned_rounds=plan.num_rounds,
         base=summarise(base_runs) if base_runs else None,
         methods=methods,
@@ -150,6 +152,7 @@ def assemble(collected: Collected) -> ComparisonResult:
         machine=next((r.machine.facts for r in collected.described if r.machine), {}),
         repeat_command=plan.repeat_command,
         spec=spec,
+        ablation=[found for row in rows if (found := summarise_ablation(row, plan, collected.records))],
     )
 
 
@@ -159,11 +162,14 @@ def _find(
     """Return all findings, the gravest first."""
     finished = {row.name: row.finished for row in rows}
     known = {row.name: record for row in rows for record in (row.finished or row.records)[:1]}
+    plan = collected.plan
     return [
         *(finding for findings in unequal.values() for finding in findings),
         *find_stated_differences(known),
         *find_flags(finished),
-        *flag_progress(finished, collected.plan.num_rounds, collected.missing, collected.retried),
+        *flag_speedups(finished),
+        *flag_ablation(plan),
+        *flag_progress(finished, plan.num_rounds, collected.missing, collected.retried),
     ]
 
 

@@ -76,6 +76,11 @@ def _compare_steps(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
             return
 
 
+def did_the_same_work(first: RunRecord, second: RunRecord) -> bool:
+    """Say whether two runs trained the same tokens in every step."""
+    return next(_compare_steps(first, second), None) is None
+
+
 def _compare_sources(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
     """Yield a difference in the data or in the base model."""
     methods = _methods(first, second)
@@ -125,9 +130,16 @@ def _identity(facts: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]
 
 
 def find_stated_differences(records: Mapping[str, RunRecord]) -> list[Finding]:
-    """Return what differs between methods because it must, from one record of each method."""
+    """Return what differs between methods because it must, and what each has to say of itself.
+
+    `records` holds one record of each method.
+    """
     models = {method: record.model for method, record in records.items() if record.model}
-    findings = []
+    findings = [
+        Finding(level="stated", code="note", values={"method": name, "note": note}, text=f"{name}: {note}.")
+        for name, model in models.items()
+        for note in model.notes
+    ]
     for code, sentence in STATED.items():
         values = {method: getattr(model, code) for method, model in models.items()}
         if len(set(values.values())) > 1:

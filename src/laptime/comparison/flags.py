@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean, median
 from typing import Any
 
+from laptime.comparison.plan import Plan
 from laptime.comparison.result import Finding
 from laptime.comparison.statistics import NOTABLE_CHANGE, drift, spread
 from laptime.record import Load, RunRecord
@@ -47,6 +49,52 @@ def flag_progress(
             _flag("retried", f"{run} was interrupted and started again from its beginning.", run=run)
         )
     return findings
+
+
+def flag_speedups(finished: Finished) -> list[Finding]:
+    """Return what blurs a comparison of times: speedups switched off, work reused, rounds that differ."""
+    findings = list(_flag_switched_off(finished))
+    for method, records in finished.items():
+        findings += [flag for record in records for flag in _flag_reused(record)]
+        rounds_by_name = Counter(speedup.name for r in records for speedup in r.speedups if speedup.ran)
+        if names := ", ".join(name for name, number in rounds_by_name.items() if number < len(records)):
+            text = f"Not every round of {method} ran with the same speedups: {names}."
+            findings.append(_flag("speedups_differ", text, method=method, names=names))
+    return findings
+
+
+def flag_ablation(plan: Plan) -> list[Finding]:
+    """Return the flag of an ablation that had nothing to switch off."""
+    if not plan.spec.get("ablate") or plan.awaits_ablation or any(r.role == "ablation" for r in plan.runs):
+        return []
+    text = "No speedup ran that a step would feel, so there was none to switch off."
+    return [_flag("nothing_to_switch_off", text)]
+
+
+def _flag_switched_off(finished: Finished) -> Iterator[Finding]:
+    """Yield what the user switched off: the times would be shorter with it."""
+    spec = next((records[0].started.spec for records in finished.values() if records), {})
+    training = spec.get("training", {})
+    if training.get("plain"):
+        text = "All speedups were switched off (--plain); the times say nothing about them."
+        yield _flag("plain", text)
+    elif names := training.get("without"):
+        shown = ", ".join(names)
+        yield _flag(
+            "switched_off", f"Switched off by name: {shown}. The times are those without.", names=shown
+        )
+
+
+def _flag_reused(record: RunRecord) -> Iterator[Finding]:
+    """Yield work that an earlier run had left, which the training time of this one therefore lacks."""
+    for speedup in record.speedups:
+        if speedup.ran and speedup.reused:
+            run, number, name = record.started.run, speedup.reused, speedup.name
+            text = (
+                f"{run} found the work of {name} for {number} records done by an earlier run: its training "
+                f"time lacks that work."
+            )
+            yield _flag("reused", text, run=run, number=number, name=name)
 
 
 def _flag(code: str, text: str, **values: Any) -> Finding:

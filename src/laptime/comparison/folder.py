@@ -104,6 +104,16 @@ def forget_start(folder: Path, is_new: bool) -> None:
         folder.rmdir()
 
 
+def clear(folder: Path) -> None:
+    """Take away what a run left in a folder that held nothing before it."""
+    for name in foreign_files(folder):
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 @contextmanager
 def _lock(path: Path, what: str) -> Iterator[None]:
     """Hold the lock at `path`; raises UserError naming the process that holds it."""

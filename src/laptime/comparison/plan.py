@@ -19,6 +19,7 @@ from laptime.record import Role
 VERSION = 1
 FILE_NAME = "plan.json"
 RUNS_FOLDER = "runs"
+PLAIN = "plain"  # in the place of a speedup's name: all of them
 INTERRUPTED = ".interrupted-"  # runs/<run>.interrupted-1 holds an earlier attempt at <run>
 
 
@@ -29,6 +30,7 @@ class PlannedRun(Struct, kw_only=True, frozen=True):
     method: str
     round: int
     role: Role = "measured"
+    without: str = ""  # an ablation: the speedup that is switched off, or PLAIN
 
 
 class Plan(Struct, kw_only=True):
@@ -36,6 +38,8 @@ class Plan(Struct, kw_only=True):
 
     `spec` is the resolved CompareSpec; `data` holds the facts of the encoded records (name, digest,
     template, template_reason, counts, encode_seconds); `summaries` one sentence for each method.
+    With `awaits_ablation` the runs of the ablation are still to be added: which speedups run at all is
+    known after the first round.
     """
 
     version: int = VERSION
@@ -46,6 +50,7 @@ class Plan(Struct, kw_only=True):
     data: dict[str, Any] = {}
     summaries: dict[str, str] = {}
     repeat_command: str = ""
+    awaits_ablation: bool = False
 
     @property
     def methods(self) -> list[str]:

@@ -59,6 +59,19 @@ class QuestionAnswers(Struct, kw_only=True):
     alike: dict[str, float] = {}
 
 
+class SpeedupResult(Struct, kw_only=True):
+    """What became of one speedup in a method's first finished run; `note` says what it did or why not.
+
+    `claims` is what it says of itself: the same to the bit, the same but for rounding, or different.
+    """
+
+    name: str
+    claims: Literal["bitwise", "rounding", "different"]
+    ran: bool
+    note: str
+    rounds_ran: list[int]
+
+
 class MethodResult(Struct, kw_only=True):
     """One row of the table. Lists by round hold the finished rounds in order; medians where one number."""
 
@@ -101,6 +114,32 @@ class MethodResult(Struct, kw_only=True):
     memorisation: Score | None
     generalisation: Score | None
     notes: list[str] = []
+    speedups: list[SpeedupResult] = []
+
+
+class Variant(Struct, kw_only=True):
+    """A method with one speedup switched off (`without`; "plain" for all) against the method as it is.
+
+    `ratio` is seconds of a steady step without over seconds with: above 1 the speedup pays. `also_off`
+    names what did not run either, since it works inside the one that was switched off.
+    """
+
+    without: str
+    also_off: list[str]
+    step_seconds: float | None  # median over the finished rounds
+    step_seconds_by_round: list[float]
+    ratio: float | None
+    interval: tuple[float, float] | None
+    verdict: Verdict
+    failures: list[Failure]
+
+
+class Ablation(Struct, kw_only=True):
+    """What each speedup contributes to a steady step of one method on this machine."""
+
+    method: str
+    step_seconds: float | None  # with all that run
+    variants: list[Variant]
 
 
 class Pair(Struct, kw_only=True):
@@ -156,6 +195,7 @@ class ComparisonResult(Struct, kw_only=True):
     machine: dict[str, Any]
     repeat_command: str
     spec: dict[str, Any]  # the resolved CompareSpec
+    ablation: list[Ablation] = []  # one a method, where it was asked for
 
 
 def write_result(folder: Path, result: ComparisonResult) -> Path:

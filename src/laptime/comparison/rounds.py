@@ -12,9 +12,18 @@ from typing import Protocol
 
 import msgspec
 
+from laptime.comparison.ablation import add_ablation, switch_off
 from laptime.comparison.answers import BASE
-from laptime.comparison.collection import collect, collect_single
-from laptime.comparison.folder import INPUTS_FOLDER, claim, foreign_files, locked, set_aside, shell_command
+from laptime.comparison.collection import collect, collect_single, read_runs
+from laptime.comparison.folder import (
+    INPUTS_FOLDER,
+    claim,
+    clear,
+    foreign_files,
+    locked,
+    set_aside,
+    shell_command,
+)
 from laptime.comparison.json_file import write_json
 from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, write_result
@@ -81,6 +90,8 @@ def check_spec(spec: CompareSpec) -> str:
     check_names("--speedups", spec.training.speedups)
     if both := set(spec.training.without) & set(spec.training.speedups):
         raise UserError(f"--without {min(both)}: --speedups asks for it; leave one of the two out")
+    if spec.ablate and spec.training.plain:
+        raise UserError("--ablate: --plain leaves nothing to switch off; leave one of the two out")
     threads, cores = spec.training.threads, os.cpu_count() or 1
     if threads and threads > cores:
         raise UserError(f"--threads {threads}: this machine has {cores} cores")
@@ -115,18 +126,55 @@ def compare(
         facts = prepare_inputs(spec, inputs, runner, records_digest, fresh=old_plan is None)
         listener.prepared(facts)
         plan = old_plan or make_plan(spec, folder, facts)
-        waiting = [planned for planned in plan.runs if not is_over(run_folder(folder, planned.run))]
-        check_disk(spec, facts, folder, waiting)
+        check_disk(spec, facts, folder, find_waiting(plan, folder))
         if old_plan is None:
+            rehearse(spec, inputs, runner)
             write_json(folder / SPEC_FILE, flatten(spec))
             write_plan(folder, plan)
-        listener.planned(plan.runs, len(plan.runs) - len(waiting))
-        for planned in waiting:
-            run_one(spec, planned, folder, runner, listener)
-            write_result(folder, collect(folder))
+        run_waiting(spec, plan, folder, runner, listener)
         result = collect(folder)
         write_result(folder, result)
     return result
+
+
+def find_waiting(plan: Plan, folder: Path) -> list[PlannedRun]:
+    """Return the planned runs that have not ended yet."""
+    return [planned for planned in plan.runs if not is_over(run_folder(folder, planned.run))]
+
+
+def run_waiting(spec: CompareSpec, plan: Plan, folder: Path, runner: Runner, listener: Listener) -> None:
+    """Run what has not run yet; after round 1 the plan grows by the ablation, where one is asked for."""
+    waiting = find_waiting(plan, folder)
+    listener.planned(plan.runs, len(plan.runs) - len(waiting))
+    for planned in waiting:
+        if plan.awaits_ablation and planned.round > 1:
+            break
+        run_one(spec, planned, folder, runner, listener)
+        write_result(folder, collect(folder))
+    if plan.awaits_ablation:
+        plan = add_ablation(plan, read_runs(folder, plan).records)
+        write_plan(folder, plan)
+        run_waiting(spec, plan, folder, runner, listener)
+
+
+def rehearse(spec: CompareSpec, inputs: Path, runner: Runner) -> None:
+    """Find out before anything long that a speedup asked for by name cannot apply to one of the methods.
+
+    Raises UserError.
+    """
+    for name in spec.methods if spec.training.speedups else ():
+        planned = PlannedRun(run=f"rehearsal-{name}", method=name, round=1)
+        job = make_job(spec, planned, inputs / planned.run, inputs)
+        job.until = "preparation"
+        runner.run(job, lambda event: None)
+        if refusal := find_refusal(inputs / planned.run):
+            raise UserError(refusal)
+
+
+def find_refusal(home: Path) -> str:
+    """Return why a run would not do what the user asked for, or "" where it did not refuse."""
+    failed = read_record(home).failed
+    return failed.message if failed and failed.reason == "refused" else ""
 
 
 def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listener) -> ComparisonResult:
@@ -145,6 +193,9 @@ def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listen
         listener.planned([planned], 0)
         listener.began(planned)
         runner.run(make_job(spec, planned, folder, inputs), listener.happened)
+        if refusal := find_refusal(folder):
+            clear(folder)
+            raise UserError(refusal)
         listener.ended(planned)
         result = collect_single(folder)
         write_result(folder, result)
@@ -169,12 +220,13 @@ def make_job(spec: CompareSpec, planned: PlannedRun, home: Path, inputs: Path) -
         folder=str(home),
         inputs=str(inputs),
         role=planned.role,
+        until="training" if planned.role == "ablation" else "end",
     )
 
 
 def run_spec(spec: CompareSpec, planned: PlannedRun) -> RunSpec:
     """Return the part of the comparison's spec that one run needs."""
-    return RunSpec(
+    whole = RunSpec(
         method=planned.method,
         round=planned.round,
         model=spec.model,
@@ -183,6 +235,7 @@ def run_spec(spec: CompareSpec, planned: PlannedRun) -> RunSpec:
         answers=spec.answers,
         method_options=spec.method_options.get(planned.method, {}),
     )
+    return switch_off(whole, planned.without) if planned.without else whole
 
 
 def is_over(home: Path) -> bool:
@@ -225,6 +278,7 @@ def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts) -> Plan:
         data=facts.data,
         summaries={name: find_method(name).summary for name in spec.methods},
         repeat_command=shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", "AGAIN"),
+        awaits_ablation=spec.ablate,
     )
 
 

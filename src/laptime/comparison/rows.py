@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from laptime.comparison import scores
-from laptime.comparison.result import Failure, MethodResult, Score
+from laptime.comparison.result import Failure, MethodResult, Score, SpeedupResult
 from laptime.comparison.statistics import median_by_key, median_of
 from laptime.record import RunRecord, Step
 
@@ -75,6 +75,7 @@ def summarise(runs: MethodRuns) -> MethodResult:
         **_losses(finished),
         **_energy(finished),
         method_options=_method_options(runs),
+        speedups=_speedups(finished or runs.records),
         memorisation=_score(finished, "trained"),
         generalisation=_score(finished, "held_out"),
     )
@@ -93,12 +94,12 @@ def _times(finished: Sequence[RunRecord]) -> dict[str, Any]:
         "phase_seconds": median_by_key(record.phase_seconds() for record in finished),
         "step_part_seconds": median_by_key(step.parts for r in finished for step in r.steps[1:]),
         "first_step_seconds": median_of(r.steps[0].seconds for r in finished if r.steps),
-        "steady_step_seconds": median_of(_steady_step_seconds(record) for record in finished),
+        "steady_step_seconds": median_of(steady_step_seconds(record) for record in finished),
         "tokens_per_second": median_of(tokens_per_second(record) for record in finished),
     }
 
 
-def _steady_step_seconds(record: RunRecord) -> float | None:
+def steady_step_seconds(record: RunRecord) -> float | None:
     """Return the median seconds of all steps but the first."""
     return median_of(step.seconds for step in record.steps[1:])
 
@@ -193,6 +194,21 @@ def _method_options(runs: MethodRuns) -> dict[str, Any]:
     """Return the resolved options of the method from a record, else what the plan holds."""
     specs = [record.started.spec.get("method_options") for record in runs.finished or runs.records]
     return next((dict(options) for options in specs if options), runs.options)
+
+
+def _speedups(records: Sequence[RunRecord]) -> list[SpeedupResult]:
+    """Return what became of each speedup in the first run that got so far, and in how many it ran."""
+    told = [record for record in records if record.speedups]
+    return [
+        SpeedupResult(
+            name=one.name,
+            claims=one.claims,
+            ran=one.ran,
+            note=one.note,
+            rounds_ran=[r.started.round for r in told for s in r.speedups if s.name == one.name and s.ran],
+        )
+        for one in (told[0].speedups if told else [])
+    ]
 
 
 def _score(finished: Sequence[RunRecord], source: str) -> Score | None:

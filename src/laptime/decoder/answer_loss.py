@@ -20,6 +20,9 @@ def answer_loss(
     hidden_ND: torch.Tensor, weight_VD: torch.Tensor, bias_V: torch.Tensor | None, targets_N: torch.Tensor
 ) -> torch.Tensor:
     """Return the cross-entropy summed over N tokens, in float32."""
+    if not torch.is_grad_enabled():  # autograd tells a function what can train, wanted or not
+        hidden_ND, weight_VD = hidden_ND.detach(), weight_VD.detach()
+        bias_V = None if bias_V is None else bias_V.detach()
     return AnswerLoss.apply(hidden_ND, weight_VD, bias_V, targets_N)
 
 

@@ -8,7 +8,9 @@ Shapes: T tokens of all records of a batch, t of one record, D width.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,7 +95,14 @@ class Store:
             save_file({"hidden": hidden_tD.contiguous()}, part)
             part.replace(file)
         except (OSError, SafetensorError):
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
+
+    def close(self) -> None:
+        """Let go of the memory, and of files that no later run is to find."""
+        self._memory.clear()
+        if not self.keeps_all:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def count(self, keys: set[str]) -> int:
         """Return how many of `keys` have a file."""

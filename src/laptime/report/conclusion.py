@@ -130,9 +130,11 @@ def _write_failures(result: ComparisonResult, language: Language) -> list[Remark
 
 
 def count_runs(result: ComparisonResult) -> tuple[int, int]:
-    """Return how many runs have ended and how many were planned."""
+    """Return how many runs have ended and how many were planned, those of an ablation included."""
+    variants = [variant for ablation in result.ablation for variant in ablation.variants]
     done = sum(len(method.rounds) + len(method.failures) for method in result.methods)
-    return done, result.planned_rounds * len(result.methods)
+    done += sum(len(variant.step_seconds_by_round) + len(variant.failures) for variant in variants)
+    return done, result.planned_rounds * (len(result.methods) + len(variants))
 
 
 def _write_incomplete(result: ComparisonResult, language: Language) -> list[Remark]:

@@ -59,5 +59,10 @@ NAMES: dict[Lang, dict[str, str]] = {
         "seed": "시드",
         "precision": "정밀도",
         "gradient_checkpointing": "그래디언트 체크포인팅",
+        "plain": "가속 기법 없음",
+        "without": "끈 가속 기법",
+        "speedups": "필수 가속 기법",
+        "top_layers": "학습하는 상위 레이어",
+        "reuse_cache": "캐시 재사용",
     },
 }

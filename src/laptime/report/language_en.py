@@ -46,6 +46,7 @@ STRINGS: dict[str, str] = {
     "section.charts": "Charts",
     "section.answers": "Answers",
     "section.saved": "What each method left",
+    "section.speedups": "Speedups",
     "section.findings": "Fairness",
     "section.environment": "How it was measured",
     # Conclusion: labels
@@ -139,6 +140,7 @@ STRINGS: dict[str, str] = {
     "failure.not_finite": "the loss was no longer finite",
     "failure.killed": "the process was killed",
     "failure.interrupted": "interrupted",
+    "failure.refused": "refused",
     "failure.error": "an error",
     "incomplete.sentence": "{done} of {planned} planned runs have ended; the figures may still change.",
     # Table
@@ -251,6 +253,38 @@ STRINGS: dict[str, str] = {
     "saved.toy": "The toy model comes with the package.",
     "saved.ask": "Ask the base and every result at once:",
     "saved.question": "question",
+    # Speedups
+    "speedups.intro": "How the same training got faster; every method gets each one that applies. Results "
+    "are against the same run without it.",
+    "speedups.name": "Speedup",
+    "speedups.ran": "ran",
+    "speedups.off": "did not run",
+    "claims.bitwise": "result equal to the bit",
+    "claims.rounding": "result equal but for rounding",
+    "claims.different": "another result",
+    "speedup.answer_head": "runs the head on trained tokens only",
+    "speedup.answer_rows": "runs the end of the last layer on trained tokens only",
+    "speedup.background_save": "saves while the held-out set is evaluated",
+    "speedup.float32_products": "multiplies in float32 where the CPU would emulate half precision",
+    "speedup.fused_blocks": "runs norm, rotation, gate and residual in few passes over memory",
+    "speedup.fused_optimizer": "updates weights and moments in one pass over memory",
+    "speedup.fused_projections": "runs layers that share an input together, adapters included",
+    "speedup.no_padding": "packs the records of a batch without padding",
+    "speedup.prefix_cache": "computes the frozen layers at the bottom once for each record",
+    "speedup.prepacked_weights": "keeps frozen weights packed for the CPU's kernels",
+    "speedup.short_attention": "attends by plain matrix products where records are short",
+    "ablation.title": "{method}: one speedup switched off at a time",
+    "ablation.without": "Switched off",
+    "ablation.ratio": "Against all that run",
+    "ablation.nothing": "nothing: all that run",
+    "ablation.plain": "all: the plain path",
+    "ablation.also": "and with it {names}",
+    "ablation.interval": "{low} to {high}",
+    "ablation.faster": "pays",
+    "ablation.slower": "costs time here",
+    "ablation.caption": "Seconds of a steady step without over seconds with, paired by round, with a 95 % "
+    "interval; one round has none. Above 1 the speedup pays. Each is a run of its own that ends with its "
+    "training and stands in no other figure. Several that save the same time each look small alone.",
     # Findings
     "findings.none": "The runs did the same work under the same conditions; nothing was flagged.",
     "findings.unequal": "Unequal work",
@@ -277,6 +311,13 @@ STRINGS: dict[str, str] = {
     "finding.not_learned": "The training loss of {method} did not fall.",
     "finding.skipped_steps": "{number} steps of {method} were skipped because a gradient overflowed in fp16.",
     "finding.retried": "{run} was interrupted and started again from its beginning.",
+    "finding.note": "{method}: {note}.",
+    "finding.plain": "All speedups were switched off (--plain); the times say nothing about them.",
+    "finding.switched_off": "Switched off by name: {names}. The times are those without.",
+    "finding.speedups_differ": "Not every round of {method} ran with the same speedups: {names}.",
+    "finding.reused": "{run} found the work of {name} for {number} records done by an earlier run; its "
+    "training time lacks that work.",
+    "finding.nothing_to_switch_off": "No speedup ran that a step would feel: there was none to switch off.",
     # Environment
     "environment.machine": "Machine and versions",
     "environment.model": "Model",

@@ -50,6 +50,7 @@ STRINGS: dict[str, str] = {
     "section.charts": "차트",
     "section.answers": "답변 비교",
     "section.saved": "방법별 결과물",
+    "section.speedups": "가속 기법",
     "section.findings": "공정성",
     "section.environment": "측정 환경",
     # Conclusion: labels
@@ -146,6 +147,7 @@ STRINGS: dict[str, str] = {
     "failure.not_finite": "손실이 유한하지 않음(NaN/inf)",
     "failure.killed": "프로세스가 강제 종료됨",
     "failure.interrupted": "중단됨",
+    "failure.refused": "실행 거부",
     "failure.error": "오류",
     "incomplete.sentence": "계획한 실행 {planned}개 중 {done}개가 끝났습니다. 수치는 아직 바뀔 수 있습니다.",
     # Table
@@ -258,6 +260,39 @@ STRINGS: dict[str, str] = {
     "saved.toy": "체험용 모델은 패키지에 들어 있습니다.",
     "saved.ask": "베이스 모델과 모든 결과물에 한 번에 질문하려면:",
     "saved.question": "질문",
+    # Speedups
+    "speedups.intro": "같은 학습을 더 빠르게 하는 기법입니다. 어느 방법이든 적용할 수 있는 기법은 모두 "
+    "적용합니다. 결과는 해당 기법 없이 실행했을 때와 비교한 것입니다.",
+    "speedups.name": "기법",
+    "speedups.ran": "적용됨",
+    "speedups.off": "적용 안 됨",
+    "claims.bitwise": "결과가 비트 단위까지 같음",
+    "claims.rounding": "결과가 반올림을 제외하면 같음",
+    "claims.different": "결과가 다름",
+    "speedup.answer_head": "출력층을 학습 대상 토큰에만 적용",
+    "speedup.answer_rows": "마지막 레이어의 뒷부분을 학습 대상 토큰에만 적용",
+    "speedup.background_save": "평가하는 동안 결과를 저장",
+    "speedup.float32_products": "CPU가 반정밀도를 에뮬레이션할 곱셈을 float32로 계산",
+    "speedup.fused_blocks": "정규화, 회전, 게이트, 잔차를 적은 메모리 접근으로 계산",
+    "speedup.fused_optimizer": "가중치와 모멘트를 한 번의 메모리 접근으로 갱신",
+    "speedup.fused_projections": "입력이 같은 레이어를 어댑터까지 한꺼번에 계산",
+    "speedup.no_padding": "배치의 레코드를 패딩 없이 이어 붙임",
+    "speedup.prefix_cache": "아래쪽의 고정된 레이어를 레코드마다 한 번만 계산",
+    "speedup.prepacked_weights": "고정된 가중치를 CPU 커널에 맞게 미리 재배치",
+    "speedup.short_attention": "짧은 레코드의 어텐션을 행렬 곱으로 직접 계산",
+    "ablation.title": "{method}: 가속 기법을 하나씩 껐을 때",
+    "ablation.without": "끈 기법",
+    "ablation.ratio": "모두 켰을 때 대비",
+    "ablation.nothing": "없음(모두 적용)",
+    "ablation.plain": "전부(기본 경로)",
+    "ablation.also": "함께 꺼짐: {names}",
+    "ablation.interval": "{low}~{high}",
+    "ablation.faster": "효과가 확인됨",
+    "ablation.slower": "여기서는 오히려 느림",
+    "ablation.caption": "기법을 껐을 때의 이후 스텝 시간을 켰을 때의 시간으로 나눈 값이며, 라운드별로 "
+    "짝지어 95% 신뢰 구간과 함께 나타냈습니다(1라운드면 구간 없음). 1보다 크면 효과가 있습니다. 각각 따로 "
+    "실행해 학습까지만 진행했으며 다른 수치에는 포함하지 않습니다. 같은 시간을 줄이는 기법이 여럿이면 하나씩 "
+    "껐을 때의 차이는 작게 보입니다.",
     # Findings
     "findings.none": "모든 실행이 같은 조건에서 같은 작업을 했으며, 이상 징후는 없었습니다.",
     "findings.unequal": "같지 않은 작업",
@@ -286,6 +321,13 @@ STRINGS: dict[str, str] = {
     "finding.skipped_steps": "fp16에서 그래디언트가 오버플로되어 {method}의 스텝 {number}개를 "
     "건너뛰었습니다.",
     "finding.retried": "{run:은/는} 중단되어 처음부터 다시 실행했습니다.",
+    "finding.note": "{method}: {note}.",
+    "finding.plain": "가속 기법을 모두 껐습니다(--plain). 시간에 가속 기법의 효과는 들어 있지 않습니다.",
+    "finding.switched_off": "이름을 지정해 끈 가속 기법: {names}. 시간은 이 기법 없이 측정한 값입니다.",
+    "finding.speedups_differ": "{method}의 라운드마다 적용된 가속 기법이 다릅니다: {names}.",
+    "finding.reused": "{run} 실행은 레코드 {number}개에 대해 이전 실행이 남긴 {name} 결과를 다시 "
+    "썼으므로, 학습 시간에 그 작업이 들어 있지 않습니다.",
+    "finding.nothing_to_switch_off": "스텝에 영향을 주는 가속 기법이 적용되지 않아 끌 것이 없었습니다.",
     # Environment
     "environment.machine": "하드웨어와 버전",
     "environment.model": "모델",

@@ -23,6 +23,7 @@ from laptime.report.quality_sentences import likeness
 from laptime.report.quantities import Lang
 from laptime.report.remark import Remark
 from laptime.report.sanitising import sanitise
+from laptime.report.speedup_tables import make_ablation, make_speedups
 from laptime.report.table import COLUMNS, make_pairs, make_rows
 from laptime.report.usage import BUILTIN, ask_command, list_leftovers
 from laptime.whole_file import write_whole
@@ -126,6 +127,9 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "columns": [language.say(f"column.{column}") for column in COLUMNS],
         "rows": make_rows(result, language),
         "pairs": make_pairs(result, language) if len(result.methods) > 2 else [],
+        "methods": [language.title(method.name) for method in result.methods],
+        "speedups": make_speedups(result, language),
+        "ablation": make_ablation(result, language),
         "charts": draw_charts(result, language),
         "questions": [_show_question(question, result, language) for question in result.questions],
         "leftovers": list_leftovers(result, language),

@@ -21,6 +21,7 @@ from laptime.report.page import HTML_NAME, REAL_MODEL_COMMAND
 from laptime.report.plain_text import clean
 from laptime.report.quantities import ABSENT
 from laptime.report.sanitising import sanitise
+from laptime.report.speedup_tables import AblationTable, group_speedups, make_ablation
 
 _COLUMNS = ("train", "total", "step", "tok/s", "memory", "trained", "saved", "loss", "held-out")
 _TONES = {"shown": "bold green", "open": "bold", "warning": "bold yellow"}
@@ -39,6 +40,9 @@ def print_table(result: ComparisonResult, console: Console, folder: Path | None 
     console.print()
     console.print(make_table(result))
     _print_failures(result, language, console)
+    _print_speedups(result, console)
+    for ablation in make_ablation(result, language):
+        _print_ablation(ablation, language, console)
     if result.questions:
         console.print()
         print_answers(result.questions[0], console)
@@ -94,6 +98,38 @@ def _print_failures(result: ComparisonResult, language: Language, console: Conso
     for failure in (failure for method in result.methods for failure in method.failures):
         reason = failure_reason(failure.reason, language)
         console.print(Text(f"{failure.run}: {reason}. {failure.message}", style="yellow"))
+
+
+def _print_speedups(result: ComparisonResult, console: Console) -> None:
+    """Print which speedups ran for which methods, and why others did not."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, ran in (("speedups", True), ("not run", False)):
+        for methods, words in group_speedups(result, ran):
+            grid.add_row(label, Text(f"{', '.join(methods)}: {', '.join(words)}"))
+            label = ""
+    if grid.row_count:
+        console.print()
+        console.print(grid)
+
+
+def _print_ablation(ablation: AblationTable, language: Language, console: Console) -> None:
+    """Print what switching off each speedup does to a steady step of one method."""
+    console.print()
+    console.print(Text(ablation.title, style="bold"))
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("switched off", no_wrap=True)
+    for column in ("step", "ratio", "95 % interval"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    table.add_row(Text(language.say("ablation.nothing")), Text(ablation.step), "", "", "")
+    for row in ablation.rows:
+        table.add_row(*map(Text, (row.name, row.step, row.ratio, row.interval, row.verdict)))
+    console.print(table)
+    for row in ablation.rows:
+        if row.also_off:
+            console.print(Text(f"{row.name} {row.also_off}", style="dim"))
 
 
 def _print_others(result: ComparisonResult, console: Console) -> None:

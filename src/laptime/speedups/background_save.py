@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
+from laptime.speedups.speedup import Claim, NoEffect, Part, Setup, Speedup
 
 
 class BackgroundSave(Speedup):
@@ -13,6 +13,7 @@ class BackgroundSave(Speedup):
     name: ClassVar[str] = "background_save"
     summary: ClassVar[str] = "writes the result while the held-out set is evaluated"
     claims: ClassVar[Claim] = "bitwise"
+    part: ClassVar[Part] = "save"
 
     def apply(self, setup: Setup) -> str:
         """Ask the run to save in a thread."""

@@ -41,7 +41,7 @@ class Forward:
         hidden_ND = self._decode(batch)
         if self.head_loss is not None:
             return self.head_loss(hidden_ND, batch.targets_N)
-        logits_NV = self.model.get_output_embeddings()(hidden_ND).float()
+        logits_NV = self.model.get_output_embeddings()(hidden_ND.to(self.model.dtype)).float()
         return F.cross_entropy(logits_NV, batch.targets_N, reduction="sum")
 
     def _decode(self, batch: Batch) -> torch.Tensor:
@@ -64,5 +64,6 @@ class Forward:
 
     def end_training(self) -> None:
         """Let go of what only training needs."""
-        if self.prefix is not None:
+        if self.prefix is not None and self.prefix.store is not None:
+            self.prefix.store.close()
             self.prefix.store = None

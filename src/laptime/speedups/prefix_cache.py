@@ -26,6 +26,7 @@ class PrefixCache(Speedup):
         keeps_all = bool(setup.method and getattr(setup.method.options, "reuse_cache", False))
         prefix.store = Store(setup.cache_folder, MEMORY_BYTES, keeps_all)
         note = f"the {prefix.num_layers} lowest of {len(prefix.decoder.layers)} layers"
-        if found := prefix.store.count(setup.record_keys):
-            note += f"; {found} of {len(setup.record_keys)} records were cached by an earlier run"
+        self.reused = prefix.store.count(setup.record_keys)
+        if self.reused:
+            note += f"; {self.reused} of {len(setup.record_keys)} records were cached by an earlier run"
         return note

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SEAM = {"speedup", "forward"}  # the files here that are no speedups
 Claim = Literal["bitwise", "rounding", "different"]
+Part = Literal["step", "load", "save"]
 
 
 class NoEffect(Exception):  # noqa: N818 - no error: the run goes on without it
@@ -68,6 +69,8 @@ class Speedup(ABC):
     claims: ClassVar[Claim]  # against the same run without it
     needs: ClassVar[tuple[str, ...]] = ()  # speedups whose parts this one replaces
     by_default: ClassVar[bool] = True
+    part: ClassVar[Part] = "step"  # what of a run it makes shorter
+    reused: int = 0  # records whose work an earlier run had left
 
     @abstractmethod
     def apply(self, setup: Setup) -> str:
@@ -81,6 +84,8 @@ class Outcome(Struct, frozen=True):
     claims: Claim
     ran: bool
     note: str  # what it did, or why not
+    part: Part = "step"
+    reused: int = 0
 
 
 def speedup_names() -> list[str]:
@@ -116,22 +121,23 @@ def apply_all(setup: Setup) -> list[Outcome]:
     """
     outcomes: dict[str, Outcome] = {}
     for kind in find_speedups():
-        ran, note = _apply(kind, setup, outcomes)
+        speedup = kind()
+        ran, note = _apply(speedup, setup, outcomes)
         if not ran and kind.name in setup.training.speedups:
             raise UserError(f"--speedups {kind.name}: cannot apply here: {note}")
-        outcomes[kind.name] = Outcome(kind.name, kind.claims, ran, note)
+        outcomes[kind.name] = Outcome(kind.name, kind.claims, ran, note, kind.part, speedup.reused)
     return list(outcomes.values())
 
 
-def _apply(kind: type[Speedup], setup: Setup, outcomes: dict[str, Outcome]) -> tuple[bool, str]:
+def _apply(speedup: Speedup, setup: Setup, outcomes: dict[str, Outcome]) -> tuple[bool, str]:
     """Apply one speedup; returns whether it ran and what it did or why not."""
-    if not is_wanted(kind, setup.training):
-        return False, "not by default" if not kind.by_default else "switched off"
-    for name in kind.needs:
+    if not is_wanted(type(speedup), setup.training):
+        return False, "switched off" if speedup.by_default else "not by default"
+    for name in speedup.needs:
         if not outcomes[name].ran:
             return False, f"works inside {name}, which did not run"
     try:
-        return True, kind().apply(setup)
+        return True, speedup.apply(setup)
     except NoEffect as reason:
         return False, str(reason)
 

@@ -1,0 +1,134 @@
+"""What ran to make each method faster, and what each speedup contributes, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from laptime.comparison.plan import PLAIN
+from laptime.comparison.result import Ablation, ComparisonResult, SpeedupResult, Variant
+from laptime.report import quantities
+from laptime.report.conclusion import failure_reason
+from laptime.report.language import Language
+from laptime.report.quantities import ABSENT, known
+
+WIDE = 999.5  # an interval that ends beyond says no more than that nothing is known
+
+
+@dataclass(frozen=True)
+class SpeedupRow:
+    """A speedup: its name, what it does, what it claims, and (ran, what it did or why not) by method."""
+
+    name: str
+    summary: str
+    claims: str
+    cells: list[tuple[bool, str]]
+
+
+@dataclass(frozen=True)
+class VariantRow:
+    """What was switched off, what went with it, the seconds of a steady step, the ratio and its verdict."""
+
+    name: str
+    also_off: str
+    step: str
+    ratio: str
+    interval: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class AblationTable:
+    """The rows of one method; `step` is a steady step with all that run."""
+
+    method: str
+    title: str
+    step: str
+    rows: list[VariantRow]
+
+
+def make_speedups(result: ComparisonResult, language: Language) -> list[SpeedupRow]:
+    """Return a row for each speedup, those that ran somewhere first; none where no run told of any."""
+    by_method = [{one.name: one for one in method.speedups} for method in result.methods]
+    known_ones = {name: one for speedups in by_method for name, one in speedups.items()}
+    rows = [
+        SpeedupRow(
+            name=name,
+            summary=language.say(f"speedup.{name}") if language.knows(f"speedup.{name}") else "",
+            claims=language.say(f"claims.{one.claims}"),
+            cells=[_cell(speedups.get(name)) for speedups in by_method],
+        )
+        for name, one in known_ones.items()
+    ]
+    return sorted(rows, key=lambda row: not any(ran for ran, _ in row.cells))
+
+
+def _cell(speedup: SpeedupResult | None) -> tuple[bool, str]:
+    """Return whether a speedup ran, and its note."""
+    return (speedup.ran, speedup.note) if speedup else (False, ABSENT)
+
+
+def make_ablation(result: ComparisonResult, language: Language) -> list[AblationTable]:
+    """Return a table for each method of which speedups were switched off."""
+    return [
+        AblationTable(
+            method=ablation.method,
+            title=language.say("ablation.title", method=language.title(ablation.method)),
+            step=language.seconds(ablation.step_seconds),
+            rows=[_variant(variant, language) for variant in sort_variants(ablation)],
+        )
+        for ablation in result.ablation
+    ]
+
+
+def sort_variants(ablation: Ablation) -> list[Variant]:
+    """Return the speedups that contribute most first, and all of them at once last."""
+    return sorted(ablation.variants, key=lambda one: (one.without == PLAIN, -(one.ratio or 0.0)))
+
+
+def _variant(variant: Variant, language: Language) -> VariantRow:
+    """Return one speedup switched off, in words."""
+    also = language.say("ablation.also", names=", ".join(variant.also_off)) if variant.also_off else ""
+    return VariantRow(
+        name=language.say("ablation.plain") if variant.without == PLAIN else variant.without,
+        also_off=also,
+        step=language.seconds(variant.step_seconds),
+        ratio=language.ratio(variant.ratio) if known(variant.ratio) else ABSENT,
+        interval=_interval(variant, language),
+        verdict="; ".join(_judge(variant, language)),
+    )
+
+
+def _judge(variant: Variant, language: Language) -> list[str]:
+    """Return what the ratio shows, and which runs failed and why."""
+    key = f"ablation.{variant.verdict}"
+    verdict = language.say(key if language.knows(key) else f"verdict.{variant.verdict}")
+    failures = [
+        f"{one.run}: {failure_reason(one.reason, language)}. {one.message}" for one in variant.failures
+    ]
+    return failures if failures and variant.ratio is None else [verdict, *failures]
+
+
+def _interval(variant: Variant, language: Language) -> str:
+    """Return the ends of the interval, or "" where one round gives none."""
+    if variant.interval is None:
+        return ""
+    low, high = variant.interval
+    return language.say(
+        "ablation.interval",
+        low="<0.01" if low < 0.005 else quantities.ratio(low, unit=False),
+        high=">999" if high >= WIDE else quantities.ratio(high, unit=False),
+    )
+
+
+def group_speedups(result: ComparisonResult, ran: bool) -> list[tuple[list[str], list[str]]]:
+    """Return (methods, speedups) that ran, or that did not, each with its reason; equal ones together."""
+    methods: dict[str, list[str]] = {}
+    for method in result.methods:
+        for one in method.speedups:
+            if one.ran == ran:
+                words = one.name if ran else f"{one.name} ({one.note})"
+                methods.setdefault(words, []).append(method.name)
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for words, names in methods.items():
+        groups.setdefault(tuple(names), []).append(words)
+    return [(list(names), words) for names, words in sorted(groups.items(), key=lambda item: -len(item[0]))]

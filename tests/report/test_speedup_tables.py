@@ -1,0 +1,85 @@
+"""What ran for each method and what each speedup gives, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from laptime.report.language import Language
+from laptime.report.speedup_tables import group_speedups, make_ablation, make_speedups
+from tests.report import invented
+from tests.report.test_terminal import printed
+
+
+def test_every_speedup_has_a_row_with_what_became_of_it_in_each_method() -> None:
+    rows = make_speedups(invented.make_result(), Language("en"))
+    assert [row.name for row in rows] == ["answer_head", "fused_blocks", "prepacked_weights", "prefix_cache"]
+    packed = rows[2]
+    assert packed.cells == [(False, "no weight is frozen"), (True, "112 layers")]
+    assert packed.claims == "result equal but for rounding"
+    assert packed.summary
+
+
+def test_a_speedup_of_tomorrow_and_a_method_that_never_began_have_cells_too() -> None:
+    result = invented.make_one_failed()
+    result.methods[1].speedups[0].name = "of_tomorrow"
+    rows = {row.name: row for row in make_speedups(result, Language("ko"))}
+    assert rows["of_tomorrow"].summary == ""
+    assert [ran for ran, _ in rows["of_tomorrow"].cells] == [False, True]
+
+
+def test_no_record_tells_of_speedups_so_nothing_is_shown(render: Callable[..., Path]) -> None:
+    assert make_speedups(invented.make_all_failed(), Language("en")) == []
+    assert "Speedups" not in (render("all_failed") / "report.md").read_text(encoding="utf-8")
+
+
+def test_the_greatest_contribution_stands_first_and_all_of_them_last() -> None:
+    full, lora = make_ablation(invented.make_ablated(), Language("en"))
+    assert [row.name for row in lora.rows] == [
+        "fused_blocks", "prepacked_weights", "short_attention", "answer_head", "all: the plain path",
+    ]  # fmt: skip
+    assert [row.verdict for row in lora.rows] == [
+        "pays", "no measurable difference", "costs time here", "lora-r1-without-x: out of memory. too large",
+        "pays",
+    ]  # fmt: skip
+    assert (lora.step, lora.rows[0].step, lora.rows[0].ratio, lora.rows[0].interval) == (
+        "182 ms", "420 ms", "2.31x", "2.19 to 2.43",
+    )  # fmt: skip
+    assert lora.rows[0].also_off.startswith("and with it fused_projections, no_padding")
+    assert [(row.ratio, row.interval, row.verdict) for row in full.rows] == [
+        ("1.40x", "", "one round, no interval"), ("–", "", "unequal work, no ratio"),
+    ]  # fmt: skip
+
+
+def test_a_failed_round_is_named_beside_the_ratio_of_the_others_and_wide_intervals_end() -> None:
+    result = invented.make_ablated()
+    packed = result.ablation[1].variants[0]
+    packed.failures = result.ablation[1].variants[4].failures
+    packed.interval = (1e-9, 1e9)
+    row = make_ablation(result, Language("en"))[1].rows[1]
+    assert row.verdict == "no measurable difference; lora-r1-without-x: out of memory. too large"
+    assert row.interval == "<0.01 to >999"
+
+
+@pytest.mark.parametrize(("lang", "word"), [("en", "costs time here"), ("ko", "여기서는 오히려 느림")])
+def test_page_and_markdown_hold_both_tables(render: Callable[..., Path], lang: str, word: str) -> None:
+    folder = render("ablated", lang)
+    for name in ("report.html", "report.md"):
+        text = (folder / name).read_text(encoding="utf-8")
+        assert text.count(word) == 1
+        assert text.count("the lowest layer trains") == 2, "once for each method"
+
+
+def test_terminal_names_equal_ones_once() -> None:
+    assert group_speedups(invented.make_result(), ran=True) == [
+        (["full", "lora"], ["answer_head", "fused_blocks"]),
+        (["lora"], ["prepacked_weights"]),
+    ]
+    lines = [line.rstrip() for line in printed("ablated").splitlines()]
+    assert "speedups  full, lora: answer_head, fused_blocks" in lines
+    assert "          lora: prepacked_weights" in lines
+    assert "not run   full, lora: prefix_cache (the lowest layer trains)" in lines
+    assert "          full: prepacked_weights (no weight is frozen)" in lines
+    assert "fused_blocks          420 ms 2.31x  2.19 to 2.43 pays" in lines
