@@ -35,10 +35,11 @@ def run_session(
     folder = choose_folder(out, stem)
     listener = Watcher(console())
     say_what_it_is(listener.console, spec, folder)
+    runner = ProcessRunner(single)
     try:
         if single:
-            return folder, train_once(spec, folder, ProcessRunner(), listener)
-        return folder, compare(spec, folder, ProcessRunner(), listener, records_digest)
+            return folder, train_once(spec, folder, runner, listener)
+        return folder, compare(spec, folder, runner, listener, records_digest)
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
         if not single and (folder / PLAN_FILE).exists():
@@ -52,6 +53,8 @@ def run_session(
     except UserError:
         listener.interrupted()
         raise
+    finally:
+        runner.close()
 
 
 def say_what_it_is(screen: Console, spec: CompareSpec, folder: Path) -> None:

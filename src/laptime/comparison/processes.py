@@ -1,4 +1,8 @@
-"""Fresh processes: one for the preparation of the inputs, one for each run."""
+"""Fresh processes: one for each run; that of the preparation goes on as the first run that may have it.
+
+A measured run of a comparison never follows anything in its process. The base's run is not measured, and
+`laptime train` has one run only: there the imports of the preparation serve the run too.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +21,13 @@ import msgspec
 from laptime import __version__
 from laptime.comparison.json_file import write_json
 from laptime.errors import UserError
-from laptime.inputs.facts import InputFacts, InputJob, read_facts
+from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
 from laptime.job import RunJob
 from laptime.record import FILE_NAME, AnyEvent, Failed, RecordWriter, Started, decode_events, read_record
 
 JOB_FILE = "job.json"
 LOG_FILE = "log.txt"
-POLL_SECONDS = 0.1  # a look at the record's size costs microseconds
+POLL_SECONDS = 0.02  # a look at the record's size costs microseconds
 GRACE_SECONDS = 5.0
 SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY")
 # torch then asks for 2 MiB pages: activations and gradients of a large model cost far fewer page faults.
@@ -32,21 +36,41 @@ OnEvent = Callable[[AnyEvent], None]
 
 
 class ProcessRunner:
-    """Prepares inputs and runs jobs in processes of their own, one at a time."""
+    """Prepares inputs and runs jobs in processes of their own, one at a time.
+
+    With `single` the process of the preparation does the one run too.
+    """
+
+    def __init__(self, single: bool = False) -> None:
+        self.single = single
+        self._spare: subprocess.Popen[bytes] | None = None
 
     def prepare(self, job: InputJob) -> InputFacts:
         """Encode and digest; raises UserError with the line that the process ended with."""
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
+        job.spawned = time.time()
         write_json(folder / JOB_FILE, job)
+        (folder / FACTS_FILE).unlink(missing_ok=True)
         with (folder / LOG_FILE).open("wb") as log:
-            process = start("laptime.training.preparation", folder / JOB_FILE, log, dict(os.environ))
-            with ended_on_error(process):
-                code = process.wait()
-        if code:
+            environment = HUGE_PAGES | dict(os.environ)
+            process = start(
+                "laptime.training.preparation", folder / JOB_FILE, log, environment, subprocess.PIPE
+            )
+        with ended_on_error(process):
+            while process.poll() is None and not (folder / FACTS_FILE).exists():
+                time.sleep(POLL_SECONDS)
+        if process.poll():
             last = last_line(folder / LOG_FILE)
-            raise UserError(last if code == 2 else f"the inputs could not be prepared: {last}")
+            raise UserError(last if process.returncode == 2 else f"the inputs could not be prepared: {last}")
+        self._spare = process
         return read_facts(folder)
+
+    def close(self) -> None:
+        """End the process of the preparation, if it still waits for a run."""
+        if self._spare is not None:
+            end(self._spare)
+            self._spare = None
 
     def run(self, job: RunJob, on_event: OnEvent) -> None:
         """Run one job to its end and hand on every event of its record; a dead process becomes a failure."""
@@ -55,12 +79,26 @@ class ProcessRunner:
         job.spawned = time.time()
         write_json(folder / JOB_FILE, job)
         write_first_line(job)
-        with (folder / LOG_FILE).open("wb") as log:
-            process = start("laptime.training.run", folder / JOB_FILE, log, measured_environment())
-            with ended_on_error(process):
-                follow(process, folder / FILE_NAME, on_event)
+        process = self._process_for(job)
+        with ended_on_error(process):
+            follow(process, folder / FILE_NAME, on_event)
         if failure := find_silent_death(folder, process.returncode):
             on_event(failure)
+
+    def _process_for(self, job: RunJob) -> subprocess.Popen[bytes]:
+        """Return the process that does the run: a fresh one, or that of the preparation."""
+        file = Path(job.folder) / JOB_FILE
+        process, self._spare = self._spare, None
+        if process is not None and (self.single or job.role == "base") and process.poll() is None:
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):  # it has died: its run's record will say so
+                process.stdin.write(f"{file}\n".encode())
+                process.stdin.close()
+            return process
+        if process is not None:
+            end(process)
+        with (file.parent / LOG_FILE).open("wb") as log:
+            return start("laptime.training.run", file, log, measured_environment(), subprocess.DEVNULL)
 
 
 def write_first_line(job: RunJob) -> None:
@@ -79,11 +117,13 @@ def write_first_line(job: RunJob) -> None:
     writer.close()
 
 
-def start(module: str, job: Path, log: BinaryIO, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start `python -m module job` in a session of its own, so that a Ctrl-C is ours to handle."""
+def start(
+    module: str, job: Path, log: BinaryIO, environment: dict[str, str], stdin: int
+) -> subprocess.Popen[bytes]:
+    """Start `module` with `job` in a session of its own, so that a Ctrl-C is ours to handle."""
     return subprocess.Popen(
-        [sys.executable, "-m", module, str(job)],
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-m", "laptime.training.start", module, str(job)],
+        stdin=stdin,
         stdout=log,
         stderr=subprocess.STDOUT,
         env=environment,

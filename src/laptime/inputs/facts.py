@@ -23,6 +23,7 @@ class InputJob(Struct, kw_only=True):
     answers: AnswerSpec
     training: TrainingSpec
     folder: str
+    spawned: float = 0.0  # time.time() when the process was started; set by who starts it
 
 
 class InputFacts(Struct, kw_only=True):

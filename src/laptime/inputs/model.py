@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, modeling_utils
 
 from laptime.errors import UserError
 from laptime.inputs.model_source import ModelSource
 from laptime.inputs.shape import Shape
+from laptime.inputs.weight_files import WeightFile
 from laptime.spec import ModelSpec
 
 RANDOM_WEIGHTS_SEED = 0  # the same base in every run
+DRAWING = ("normal_", "uniform_", "kaiming_uniform_", "trunc_normal_")  # of torch.nn.init
 
 
 def load_tokenizer(spec: ModelSpec, source: ModelSource) -> Any:
     """Load the tokenizer of the model; raises UserError when there is none that can be read."""
+    from transformers import AutoTokenizer  # 0.1 s that a run without questions does not need
+
     try:
         return AutoTokenizer.from_pretrained(source.folder, trust_remote_code=spec.trust_remote_code)
     except Exception as error:  # tokenizer files fail in as many ways as there are tokenizers
@@ -36,11 +42,47 @@ def load_model(spec: ModelSpec, folder: Path, dtype: torch.dtype) -> PreTrainedM
         torch.manual_seed(RANDOM_WEIGHTS_SEED)
         return AutoModelForCausalLM.from_config(config, dtype=dtype, trust_remote_code=spec.trust_remote_code)
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, trust_remote_code=spec.trust_remote_code, use_safetensors=True
-        )
+        with lean_loading():
+            return AutoModelForCausalLM.from_pretrained(
+                folder, dtype=dtype, trust_remote_code=spec.trust_remote_code, use_safetensors=True
+            )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(f"--model {spec.model}: cannot be loaded ({_one_line(error)})") from None
+
+
+@contextmanager
+def lean_loading() -> Iterator[None]:
+    """Let transformers load the same model with less memory and work.
+
+    It keeps whole weight files mapped, and it draws the weights of an empty model at random, for which
+    torch imports sympy.
+    """
+    with ExitStack() as stack:
+        if hasattr(modeling_utils, "safe_open"):
+            stack.enter_context(replaced(modeling_utils, "safe_open", WeightFile))
+        for name in DRAWING:
+            stack.enter_context(replaced(torch.nn.init, name, unless_empty(getattr(torch.nn.init, name))))
+        yield
+
+
+@contextmanager
+def replaced(module: Any, name: str, value: Any) -> Iterator[None]:
+    """Put `value` in the place of a function of `module` for as long as the block lasts."""
+    original = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, original)
+
+
+def unless_empty(draw: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """Return the initialisation, left out for tensors that have no memory."""
+
+    def draw_unless_empty(tensor: torch.Tensor, *args: Any, **options: Any) -> torch.Tensor:
+        return tensor if tensor.is_meta else draw(tensor, *args, **options)
+
+    return draw_unless_empty
 
 
 def check_weights(spec: ModelSpec, folder: Path, model: PreTrainedModel) -> None:
@@ -84,7 +126,7 @@ def build_empty_model(spec: ModelSpec, folder: Path) -> PreTrainedModel:
     """Build the model without memory for its weights; raises UserError when it is no causal one."""
     config = read_config(spec, folder)
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), lean_loading():
             return AutoModelForCausalLM.from_config(config, trust_remote_code=spec.trust_remote_code)
     except (ValueError, KeyError) as error:
         raise UserError(f"--model {spec.model}: no causal language model ({_one_line(error)})") from None

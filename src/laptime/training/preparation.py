@@ -7,13 +7,16 @@ It ends with exit code 2 and one line on standard error for a user's mistake.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from laptime.comparison.processes import LOG_FILE, SECRETS
 from laptime.errors import UserError
 from laptime.inputs.encoding import EncodedData, encode, write_encoded
 from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob
@@ -30,6 +33,8 @@ from laptime.inputs.model_source import ModelSource, digest_model, locate_model
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.training.machine import choose_device, describe_processor
 from laptime.training.precision import choose_precision
+from laptime.training.start import end_with_parent
+from laptime.whole_file import write_whole
 
 
 def prepare(job: InputJob) -> InputFacts:
@@ -80,7 +85,7 @@ def prepare(job: InputJob) -> InputFacts:
             "encode_seconds": time.perf_counter() - begun,
         },
     )
-    (folder / FACTS_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(facts)))
+    write_whole(folder / FACTS_FILE, msgspec.json.format(msgspec.json.encode(facts)))
     return facts
 
 
@@ -93,14 +98,36 @@ def encode_records(
 
 
 def main() -> None:
-    """Prepare what the job file says."""
+    """Prepare what the job file says, then do the run that standard input names, if it names one."""
     quiet_libraries()
+    end_with_parent()
     job = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=InputJob)
+    import_seconds = time.time() - job.spawned
     try:
         prepare(job)
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    if run_file := sys.stdin.readline().strip():
+        go_on_as_run(Path(run_file), import_seconds)
+
+
+def go_on_as_run(file: Path, import_seconds: float) -> None:
+    """Do a run in this process: its log, its environment and its peak of memory begin anew.
+
+    What was imported counts as the run's import, as if it had begun with it.
+    """
+    log = os.open(file.parent / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    for name in SECRETS:
+        os.environ.pop(name, None)
+    with suppress(OSError):  # Linux: forget the highest VmHWM so far
+        Path("/proc/self/clear_refs").write_text("5")
+    begun = time.time()
+    from laptime.training import run
+
+    run.main(file, begun - import_seconds)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,10 @@ What fails ends as a `failed` line in the record, with its reason; the traceback
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import hashlib
 import math
 import os
-import signal
 import sys
 import time
 import traceback
@@ -59,6 +57,7 @@ from laptime.training.memory import available_bytes, plan_memory
 from laptime.training.meter import Meter, NotFiniteError, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.precision import Precision, choose_precision, native_formats
+from laptime.training.start import end_with_parent
 
 SAVED_FOLDER = "saved"
 WAITED_FOR = ("import", "load", "prepare", "warm_up", "train", "save")  # what total_seconds adds up
@@ -148,22 +147,23 @@ class Run:
         """Gather what the speedups may look at and change."""
         training = self.spec.training
         lengths = [len(record.token_ids) for record in self.encoded.records]
+        longest = max(lengths + [len(record.token_ids) for record in self.encoded.held_out])
         return Setup(
             model=self.model,
             method=self.method,
             training=training,
             device=self.device,
             native_formats=native_formats(describe_processor(self.device)),
-            longest=max(lengths + [len(record.token_ids) for record in self.encoded.held_out]),
+            longest=longest,
             is_ragged=training.batch_size > 1 and len(set(lengths)) > 1,
             recomputes=self.recomputes,
             record_keys={digest_tokens(record.token_ids) for record in self.encoded.records},
-            cache_folder=self.cache_folder(),
+            cache_folder=self.cache_folder(longest),
             evaluates=bool(self.encoded.held_out),
             forward=Forward(self.model),
         )
 
-    def cache_folder(self) -> Path:
+    def cache_folder(self, longest: int) -> Path:
         """Return where hidden states go: beside the run, or where later runs find them again."""
         if not getattr(getattr(self.method, "options", None), "reuse_cache", False):
             return self.folder / "prefix-cache"
@@ -172,6 +172,7 @@ class Run:
             self.facts.model_digest, self.spec.method_options.get("top_layers"), self.precision.compute,
             describe_processor(self.device).name, str(torch.__version__), torch.get_num_threads(),
             training.plain, training.without, training.speedups,
+            longest,  # it decides about the attention
         ]  # fmt: skip
         key = hashlib.sha256(msgspec.json.encode(same_bits)).hexdigest()[:32]
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -392,17 +393,14 @@ def classify(error: BaseException) -> tuple[FailureReason, str]:
     return "error", f"{type(error).__name__}: {line[:300]}"
 
 
-def end_with_parent() -> None:
-    """Ask Linux to end this process when the one that started it dies: nobody would read its record."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+def main(file: Path | None = None, spawned: float | None = None) -> None:
+    """Run what the job file says; exit code 1 when the run failed.
 
-
-def main() -> None:
-    """Run what the job file says; exit code 1 when the run failed."""
+    `spawned` is when the process would have been started, had it done nothing but this run.
+    """
     end_with_parent()
-    job = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=RunJob)
+    job = msgspec.json.decode((file or Path(sys.argv[1])).read_bytes(), type=RunJob)
+    job.spawned = spawned or job.spawned
     record = RecordWriter(Path(job.folder))
     try:
         run(job, record)
