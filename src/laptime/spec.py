@@ -119,9 +119,7 @@ class TrainingSpec(Options, frozen=True):
     plain: Annotated[
         bool, Meta(description="No speedup at all: transformers, PEFT and torch as they come.")
     ] = False
-    without: Annotated[
-        tuple[str, ...], Meta(description="Speedups to switch off, comma-separated.")
-    ] = ()
+    without: Annotated[tuple[str, ...], Meta(description="Speedups to switch off, comma-separated.")] = ()
     speedups: Annotated[
         tuple[str, ...],
         Meta(description="Speedups that must run, comma-separated; the run stops where one cannot."),

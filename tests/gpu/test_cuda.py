@@ -13,6 +13,7 @@ from laptime.inputs.encoding import EncodedRecord
 from laptime.methods.method import find_methods, make_method
 from laptime.record import FILE_NAME, RecordWriter
 from laptime.spec import TrainingSpec
+from laptime.speedups.forward import Forward
 from laptime.training.loop import train
 from laptime.training.machine import choose_device, describe_machine, describe_processor
 from laptime.training.meter import Meter, StepTimer
@@ -47,7 +48,7 @@ def run(
     steps = make_steps(records(), training, seed=1, pin=device == "cuda")
     optimizer = Optimizer(method.parameter_groups(model), training, scaled)
     timer = StepTimer(RecordWriter(out), torch.device(device), scaled)
-    train(model, method, steps, optimizer, 1e-3, training, timer)
+    train(Forward(model), method, steps, optimizer, 1e-3, training, timer)
     return [json.loads(line) for line in (out / FILE_NAME).read_text().splitlines()]
 
 

@@ -72,3 +72,30 @@ def test_steps_count_tokens_three_ways() -> None:
         [record(1, 2, 3), record(4, 5, 6, 7, 8)], TrainingSpec(epochs=1, batch_size=2), seed=0
     )
     assert (step.num_trained_tokens, step.num_tokens, step.num_padded_tokens) == (6, 8, 10)
+
+
+def test_a_batch_knows_the_lengths_and_keys_of_its_records() -> None:
+    records = [record(5, 6, 7), record(8, 9, 10, 11, 12), record(5, 6, 7, prompt=2)]
+    batch = make_batch(records)
+    assert batch.lengths == [3, 5, 3]
+    assert batch.segments == [5, 5, 5], "padding has a place"
+    assert batch.keys[0] == batch.keys[2] != batch.keys[1], "equal token ids, equal keys"
+
+
+def test_packed_records_stand_one_after_another() -> None:
+    records = [record(5, 6, 7), record(8, 9, 10, 11, 12, prompt=3)]
+    padded, packed = make_batch(records), make_batch(records, packed=True)
+    assert packed.token_ids_BT.tolist() == [[5, 6, 7, 8, 9, 10, 11, 12]]
+    assert packed.attention_mask_BT is None
+    assert packed.segments == packed.lengths == [3, 5]
+    assert packed.positions_N.tolist() == [0, 1, 5, 6]
+    assert (packed.targets_N.tolist(), packed.keys) == (padded.targets_N.tolist(), padded.keys)
+
+
+def test_packed_steps_do_the_same_work_without_padding() -> None:
+    training = TrainingSpec(epochs=1, batch_size=2)
+    records = [record(1, 2, 3), record(4, 5, 6, 7, 8)]
+    (padded,) = make_steps(records, training, seed=0)
+    (packed,) = make_steps(records, training, seed=0, packed=True)
+    assert packed.digest == padded.digest
+    assert (packed.num_trained_tokens, packed.num_tokens, packed.num_padded_tokens) == (6, 8, 8)

@@ -22,6 +22,7 @@ from laptime.methods.lora import Lora, LoraOptions
 from laptime.methods.method import find_method, find_methods, make_method
 from laptime.record import RecordWriter
 from laptime.spec import ModelSpec, TrainingSpec
+from laptime.speedups.forward import Forward
 from laptime.training.loop import train
 from laptime.training.meter import StepTimer
 from laptime.training.optimizer import Optimizer
@@ -53,7 +54,8 @@ def trained(name: str, base: Path, folder: Path, dtype: torch.dtype = torch.floa
     ]
     optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
     timer = StepTimer(RecordWriter(folder), torch.device("cpu"), False)
-    train(model, method, make_steps(records, training, 0), optimizer, 1e-2, training, timer)
+    steps = make_steps(records, training, 0)
+    train(Forward(model), method, steps, optimizer, 1e-2, training, timer)
     return method, model.eval()
 
 

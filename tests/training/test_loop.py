@@ -16,7 +16,8 @@ from laptime.inputs.encoding import EncodedRecord
 from laptime.methods.method import Method, find_methods, make_method
 from laptime.record import FILE_NAME, RecordWriter
 from laptime.spec import TrainingSpec
-from laptime.training.loop import evaluate, sum_loss, train
+from laptime.speedups.forward import Forward
+from laptime.training.loop import evaluate, train
 from laptime.training.meter import NotFiniteError, StepTimer
 from laptime.training.optimizer import Optimizer, scheduled_rate
 from tests.tiny import make_tiny_model
@@ -61,7 +62,8 @@ def run_ours(
     model = method.attach(model)
     record = RecordWriter(out)
     optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
-    train(model, method, steps, optimizer, RATE, training, StepTimer(record, torch.device("cpu"), False))
+    timer = StepTimer(record, torch.device("cpu"), False)
+    train(Forward(model), method, steps, optimizer, RATE, training, timer)
     record.close()
     return model, [json.loads(line) for line in (out / FILE_NAME).read_text().splitlines()]
 
@@ -137,7 +139,7 @@ def test_training_equals_plain_transformers_and_peft(
 def test_gradients_equal_plain_transformers(tiny_model: Path) -> None:
     ours, plain = load(tiny_model), load(tiny_model)
     batch = make_batch(ragged_records()[:4])
-    (sum_loss(ours, batch) / len(batch.targets_N)).backward()
+    (Forward(ours).sum_loss(batch) / len(batch.targets_N)).backward()
     labels = labels_of(batch)
     plain(input_ids=batch.token_ids_BT, attention_mask=batch.attention_mask_BT, labels=labels).loss.backward()
     for mine, theirs in zip(ours.parameters(), plain.parameters(), strict=True):
@@ -153,17 +155,17 @@ def test_recomputed_activations_change_nothing(tiny_model: Path, tmp_path: Path,
         model = make_method(name, {}).attach(load(tiny_model).requires_grad_(False)).train()
         if recompute:
             model.gradient_checkpointing_enable({"use_reentrant": False})
-        sum_loss(model, batch).backward()
+        Forward(model).sum_loss(batch).backward()
         gradients.append([p.grad for p in model.parameters() if p.requires_grad])
     for kept, recomputed in zip(*gradients, strict=True):
         torch.testing.assert_close(kept, recomputed, rtol=1e-6, atol=1e-8)
 
 
 def test_padding_changes_nothing(tiny_model: Path) -> None:
-    model = load(tiny_model, torch.float64)
+    forward = Forward(load(tiny_model, torch.float64))
     records = ragged_records()
-    together, num_tokens = evaluate(model, [make_batch(records)])
-    one_by_one, _ = evaluate(model, [make_batch([record]) for record in records])
+    together, num_tokens = evaluate(forward, [make_batch(records)])
+    one_by_one, _ = evaluate(forward, [make_batch([record]) for record in records])
     assert together == pytest.approx(one_by_one, rel=1e-6)
     assert num_tokens == sum(sum(record.trained) for record in records)
 
@@ -197,7 +199,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(tiny_model: Path, tmp
     optimizer = Optimizer([{"params": list(model.parameters())}], training, loss_scaling=False)
     timer = StepTimer(RecordWriter(tmp_path), torch.device("cpu"), False)
     with pytest.raises(NotFiniteError) as error:
-        train(model, make_method("full", {}), steps, optimizer, RATE, training, timer)
+        train(Forward(model), make_method("full", {}), steps, optimizer, RATE, training, timer)
     assert str(error.value) == f"step 1: loss or gradient is not finite; records {steps[0].sources[0]}"
     assert torch.equal(model.model.layers[0].mlp.up_proj.weight, before)
 

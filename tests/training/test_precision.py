@@ -50,6 +50,14 @@ def test_fp32_works_everywhere(processor: Processor) -> None:
     assert choose_precision(processor, "fp32").compute == "float32"
 
 
-def test_fp16_on_a_cpu_is_refused() -> None:
+def test_bf16_on_a_cpu_without_it_is_taken_when_asked_for() -> None:
+    assert choose_precision(cpu("avx512f"), "auto").compute == "float32"
+    precision = choose_precision(cpu("avx512f"), "bf16")
+    assert (precision.compute, precision.loss_scaling, precision.trained) == ("bfloat16", False, "float32")
+    assert precision.reason == "asked for with --precision; the CPU has no native bf16"
+
+
+@pytest.mark.parametrize("processor", [cpu(), cpu("avx512_bf16")])
+def test_fp16_on_a_cpu_is_refused(processor: Processor) -> None:
     with pytest.raises(UserError, match="no native fp16"):
-        choose_precision(cpu("avx512_bf16"), "fp16")
+        choose_precision(processor, "fp16")

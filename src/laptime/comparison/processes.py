@@ -122,7 +122,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start `module` with `job` in a session of its own, so that a Ctrl-C is ours to handle."""
     return subprocess.Popen(
-        [sys.executable, "-m", "laptime.training.start", module, str(job)],
+        [sys.executable, "-m", "laptime.startup.start", module, str(job)],
         stdin=stdin,
         stdout=log,
         stderr=subprocess.STDOUT,

@@ -31,9 +31,10 @@ from laptime.inputs.model import (
 )
 from laptime.inputs.model_source import ModelSource, digest_model, locate_model
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
+from laptime.startup.read_ahead import begin_reading
+from laptime.startup.start import end_with_parent, is_wanted
 from laptime.training.machine import choose_device, describe_processor
 from laptime.training.precision import choose_precision
-from laptime.training.start import end_with_parent
 from laptime.whole_file import write_whole
 
 
@@ -42,6 +43,8 @@ def prepare(job: InputJob) -> InputFacts:
     begun = time.perf_counter()
     choose_precision(describe_processor(choose_device(job.training.device)), job.training.precision)
     source = locate_model(job.model)
+    if is_wanted("read_ahead", msgspec.structs.asdict(job.training)) and not job.model.random_weights:
+        begin_reading(Path(source.folder))
     records = read_records(job.data, seed=job.training.seed)
     answers = job.answers
     if job.model.random_weights and not answers.ask:

@@ -50,6 +50,7 @@ from laptime.record import (
 from laptime.spec import learning_rate_of
 from laptime.speedups.forward import Forward
 from laptime.speedups.speedup import Setup, apply_all
+from laptime.startup.start import end_with_parent
 from laptime.training.energy import EnergyCounter
 from laptime.training.loop import evaluate, train
 from laptime.training.machine import choose_device, describe_machine, describe_processor, read_load
@@ -57,7 +58,6 @@ from laptime.training.memory import available_bytes, plan_memory
 from laptime.training.meter import Meter, NotFiniteError, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.precision import Precision, choose_precision, native_formats
-from laptime.training.start import end_with_parent
 
 SAVED_FOLDER = "saved"
 WAITED_FOR = ("import", "load", "prepare", "warm_up", "train", "save")  # what total_seconds adds up

@@ -45,6 +45,11 @@ def defer_imports() -> None:
         sys.meta_path.insert(0, Finder())
 
 
+def num_deferred() -> int:
+    """Return how many modules are put off now."""
+    return len(_asleep)
+
+
 def is_deferred(name: str) -> bool:
     """Say whether the module is put off and still not imported."""
     return name in _asleep
@@ -207,14 +212,14 @@ class Finder:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Return how to make the empty module; None for what is imported as ever."""
         if name in _asleep:
-            return ModuleSpec(name, Given(Deferred(name)), is_package=True)
+            return ModuleSpec(name, Given(Deferred(name)), is_package=True)  # type: ignore[arg-type]
         if name == PROBES:
             return find_probes(path)
         package = next((other for other in _asleep if belongs(name, other)), None)
         if package is None:
             return None
         wake(package)
-        return ModuleSpec(name, Given(importlib.import_module(name)))
+        return ModuleSpec(name, Given(importlib.import_module(name)))  # type: ignore[arg-type]
 
 
 class Given:

@@ -71,6 +71,20 @@ def start_reading(files: Sequence[Path]) -> ReadAhead | None:
     return ReadAhead(files) if 0 < total <= LARGEST_SHARE * memory else None
 
 
+_begun: list[ReadAhead] = []  # at most one in a process
+
+
+def begin_reading(folder: Path) -> None:
+    """Begin to read the weights of the model in `folder`, once in a process."""
+    if not _begun and (reading := start_reading(find_weight_files(folder))):
+        _begun.append(reading)
+
+
+def present_reading() -> ReadAhead | None:
+    """Return the reading that was begun in this process, if any."""
+    return _begun[0] if _begun else None
+
+
 def find_weight_files(folder: Path) -> list[Path]:
     """Return the safetensors files of a model's folder."""
     return sorted(folder.glob("*.safetensors"))

@@ -1,6 +1,6 @@
 """Starts the process of a run or of the preparation: first what makes its imports short, then its module.
 
-python -m laptime.training.start MODULE JOB.json
+python -m laptime.startup.start MODULE JOB.json
 """
 
 from __future__ import annotations
@@ -8,18 +8,25 @@ from __future__ import annotations
 import ctypes
 import gc
 import importlib
+import json
 import os
 import signal
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
-from laptime.training.imports import defer_imports
+from laptime.startup.imports import defer_imports
+from laptime.startup.read_ahead import begin_reading
 
 
 def main() -> None:
     """Import the module that the command line names and call its `main`."""
-    module = sys.argv.pop(1)
-    defer_imports()
+    module, job = sys.argv.pop(1), read_job(Path(sys.argv[1]))
+    if is_wanted("light_imports", job["training"]):
+        defer_imports()
+    if job["model_folder"] and is_wanted("read_ahead", job["training"]):
+        begin_reading(Path(job["model_folder"]))
     gc.disable()  # nothing of what is imported goes away again
     imported = importlib.import_module(module)
     gc.freeze()
@@ -30,6 +37,23 @@ def main() -> None:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     leave(code)
+
+
+def read_job(file: Path) -> dict[str, Any]:
+    """Return the training options of a job, and the model's folder as far as it is known."""
+    job = json.loads(file.read_bytes())
+    training = job["training"] if "training" in job else job["spec"]["training"]
+    folder = None
+    if "inputs" in job:
+        folder = json.loads((Path(job["inputs"]) / "facts.json").read_bytes())["model_folder"]
+    return {"training": training, "model_folder": folder}
+
+
+def is_wanted(name: str, training: dict[str, Any]) -> bool:
+    """Tell whether the user's options leave a speedup on, as `laptime.speedups` will decide it."""
+    if name in training.get("speedups", ()):
+        return True
+    return not training.get("plain") and name not in training.get("without", ())
 
 
 def end_with_parent() -> None:

@@ -1,0 +1,23 @@
+"""Modules that no run needs are not imported until something of theirs is used."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from laptime.speedups.speedup import Claim, NoEffect, Part, Setup, Speedup
+from laptime.startup.imports import num_deferred
+
+
+class LightImports(Speedup):
+    """Begins before torch is imported; see `laptime.startup`. Here it is only said what came of it."""
+
+    name: ClassVar[str] = "light_imports"
+    summary: ClassVar[str] = "does not import the compiler and sharding before something of theirs is used"
+    claims: ClassVar[Claim] = "bitwise"
+    part: ClassVar[Part] = "load"
+
+    def apply(self, setup: Setup) -> str:
+        """Say how many modules were put off."""
+        if not num_deferred():
+            raise NoEffect("everything was imported already")
+        return f"{num_deferred()} packages put off"

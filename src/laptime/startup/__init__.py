@@ -1,0 +1,1 @@
+"""What begins before torch is imported."""

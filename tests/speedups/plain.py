@@ -1,0 +1,169 @@
+"""The reference: the same training written with transformers, PEFT and torch alone, in any precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from msgspec import Struct
+from peft import LoraConfig, get_peft_model
+
+from laptime.inputs.batches import plan_steps
+from laptime.inputs.encoded import EncodedRecord
+from laptime.spec import TrainingSpec
+from laptime.training.optimizer import scheduled_rate
+from tests.speedups.jobs import NAMED, Job, fill_adapters
+
+RATE = 5e-3
+SEED = 3
+BATCH = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # ids, mask, labels: BxT
+
+
+class Trained(Struct):
+    """What a training left: a loss a step, the gradients of step 1, the weights that trained, a last loss."""
+
+    losses: torch.Tensor
+    gradients: dict[str, torch.Tensor]
+    changes: dict[str, torch.Tensor]
+    last_loss: float
+
+
+class Order(Struct, frozen=True):
+    """What may differ between two trainings without any difference in the mathematics."""
+
+    reverses: bool = False  # the records of a batch
+    extra_room: int = 0  # more padding than needed
+    attention: str = "sdpa"
+
+
+ORDERS = (Order(), Order(reverses=True, extra_room=3, attention="eager"))
+
+
+def train_plain(job: Job, training: TrainingSpec, dtype: torch.dtype, order: Order, exact: bool) -> Trained:
+    """Train; `exact` does it in float64, from the same weights, rounded to `dtype`."""
+    model = deepcopy(make_model(job.name, dtype)).train()
+    model.set_attn_implementation(order.attention)
+    if exact:
+        model = widen(model)
+    records = job.make_records()
+    steps = plan_steps(len(records), training, seed=1)
+    batches = [
+        [make_batch([records[i] for i in micro], order) for micro in step.micro_batches] for step in steps
+    ]
+    before = trained_weights(model)
+    torch.manual_seed(SEED)
+    losses, gradients = take_steps(model, batches, training, torch.float64 if exact else torch.float32)
+    changes = {name: weight - before[name] for name, weight in trained_weights(model).items()}
+    with torch.no_grad():
+        last = make_batch(records[:3], order)
+        loss = sum_loss(model.eval(), last) / num_trained([last])
+    return Trained(torch.tensor(losses, dtype=torch.float64), gradients, changes, float(loss))
+
+
+@cache
+def make_model(name: str, dtype: torch.dtype) -> Any:
+    """Make the base, with PEFT's adapters where the job has some; to be copied, since wrapping takes long."""
+    job = NAMED[name]
+    model = job.make_model(dtype)
+    torch.manual_seed(SEED)
+    return fill_adapters(model if job.method == "full" else get_peft_model(model, peft_config(job)))
+
+
+def peft_config(job: Job) -> LoraConfig:
+    """Say in PEFT's words what the job's method says in ours."""
+    targets = job.options.get("lora_targets", "all-linear")
+    if job.layers is not None:  # PEFT finds layers by number only where modules have names
+        targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    return LoraConfig(
+        r=job.options["lora_rank"],
+        lora_alpha=job.options.get("lora_alpha", 2 * job.options["lora_rank"]),
+        lora_dropout=job.options.get("lora_dropout", 0.0),
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        layers_to_transform=job.layers,
+        task_type="CAUSAL_LM",
+    )
+
+
+def widen(model: Any) -> Any:
+    """Compute in float64; transformers' norms would go down to float32 by themselves."""
+    model = model.double()
+    for module in model.modules():
+        if type(module).__name__.endswith("RMSNorm"):
+            module.forward = lambda x, norm=module: (
+                norm.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + norm.variance_epsilon)
+            )
+    return model
+
+
+def make_batch(records: Sequence[EncodedRecord], order: Order) -> BATCH:
+    """Pad on the right; labels are -100 where nothing is trained."""
+    records = list(reversed(records)) if order.reverses else list(records)
+    room = max(len(record.token_ids) for record in records) + order.extra_room
+    ids_BT, mask_BT = torch.zeros(2, len(records), room, dtype=torch.long)
+    labels_BT = torch.full_like(ids_BT, -100)
+    for row, record in enumerate(records):
+        length = len(record.token_ids)
+        ids_BT[row, :length] = torch.tensor(record.token_ids)
+        mask_BT[row, :length] = 1
+        labels_BT[row, :length] = torch.where(torch.tensor(record.trained), ids_BT[row, :length], -100)
+    return ids_BT, mask_BT, labels_BT
+
+
+def sum_loss(model: Any, batch: BATCH) -> torch.Tensor:
+    """Return the summed loss, in float32 at least."""
+    ids_BT, mask_BT, labels_BT = batch
+    logits_BTV = model(input_ids=ids_BT, attention_mask=mask_BT, use_cache=False).logits
+    logits_NV = logits_BTV[:, :-1].flatten(0, 1).to(torch.promote_types(logits_BTV.dtype, torch.float32))
+    return F.cross_entropy(logits_NV, labels_BT[:, 1:].flatten(), ignore_index=-100, reduction="sum")
+
+
+def num_trained(batches: list[BATCH]) -> int:
+    """Count the trained tokens."""
+    return sum(int((labels_BT[:, 1:] != -100).sum()) for _, _, labels_BT in batches)
+
+
+def copy_gradients(model: Any) -> dict[str, torch.Tensor]:
+    """Return the gradients of all that trains, in float64."""
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    assert [name for name, p in named.items() if p.grad is None] == []
+    return {name: p.grad.to(torch.float64, copy=True) for name, p in named.items()}
+
+
+def trained_weights(model: Any) -> dict[str, torch.Tensor]:
+    """Return what trains, in float64."""
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    return {name: p.detach().to(torch.float64, copy=True) for name, p in named.items()}
+
+
+def take_steps(
+    model: Any, batches: list[list[BATCH]], training: TrainingSpec, master_dtype: torch.dtype
+) -> tuple[list[float], dict[str, torch.Tensor]]:
+    """Train with clipping and AdamW over masters of `master_dtype`; returns losses and first gradients."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    masters = [p.detach().to(master_dtype, copy=True) for p in parameters]
+    adam = torch.optim.AdamW(
+        masters, eps=training.adam_epsilon, weight_decay=training.weight_decay, foreach=False, fused=False
+    )
+    losses, gradients = [], {}
+    for step, step_batches in enumerate(batches, 1):
+        loss = 0.0
+        for batch in step_batches:
+            batch_loss = sum_loss(model, batch) / num_trained(step_batches)
+            batch_loss.backward()
+            loss += batch_loss.item()
+        gradients = gradients or copy_gradients(model)
+        for master, parameter in zip(masters, parameters, strict=True):
+            master.grad = parameter.grad.to(master_dtype)
+            parameter.grad = None
+        torch.nn.utils.clip_grad_norm_(masters, training.max_grad_norm)
+        adam.param_groups[0]["lr"] = scheduled_rate(RATE, step, len(batches), training)
+        adam.step()
+        with torch.no_grad():
+            for master, parameter in zip(masters, parameters, strict=True):
+                parameter.copy_(master)
+        losses.append(loss)
+    return losses, gradients
