@@ -14,7 +14,7 @@ from torch import nn
 from laptime.decoder import answer_loss as answer_loss_file
 from laptime.decoder import matmul
 from laptime.decoder.answer_loss import answer_loss
-from laptime.decoder.attention import attend_records, sdpa_attend, short_attend
+from laptime.decoder.attention import attend_records, expanded_attend, sdpa_attend, short_attend
 from laptime.decoder.gate import fused_gate, plain_gate
 from laptime.decoder.matmul import PackedWeight, Weight, WidenedWeight, weight_for
 from laptime.decoder.norm import fused_norm, plain_norm
@@ -91,7 +91,7 @@ def test_short_attention(heads: int, key_heads: int, num_tokens: int) -> None:
     torch.testing.assert_close(short_attend(*inputs, 0.5), sdpa_attend(*inputs, 0.5))
 
 
-@pytest.mark.parametrize("attend", [sdpa_attend, short_attend])
+@pytest.mark.parametrize("attend", [sdpa_attend, expanded_attend, short_attend])
 def test_no_record_sees_another(attend: Any) -> None:
     lengths = [3, 1, 4]
     query, key, value = draw(8, 4, 4), draw(8, 2, 4), draw(8, 2, 4)

@@ -95,6 +95,7 @@ FULL: dict[str, Any] = {"method": "full", "options": {}}
 TIED = {"tie_word_embeddings": True}
 DROPOUT = {"lora_dropout": 0.25}
 TWO_MODULES = {"lora_rank": 2, "lora_alpha": 5.0, "lora_targets": ("k_proj", "up_proj")}
+CAPPED = {"final_logit_softcapping": 5.0, "query_pre_attn_scalar": 8}
 DROPS_NOTHING = {"embedding_dropout": 0.0, "mlp_dropout": 0.0, "attention_dropout": 0.0}
 GPT2 = {
     "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64,
@@ -129,7 +130,7 @@ JOBS = [
     Job(name="gpt_neox", family="gpt_neox", unknown="not for gpt_neox"),
     Job(name="full_gpt2", family="gpt2", shape=GPT2, unknown="not for gpt2", **FULL),
     Job(name="scaled_logits", family="cohere", shape={"logit_scale": 0.25}, unknown="not for cohere"),
-    Job(name="capped_logits", family="gemma2", unknown="not for gemma2"),
+    Job(name="capped_logits", family="gemma3_text", shape=CAPPED, unknown="not for gemma3_text"),
     Job(
         name="layer_before_head",
         family="modernbert-decoder",

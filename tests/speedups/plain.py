@@ -92,7 +92,7 @@ def widen(model: Any) -> Any:
     """Compute in float64; transformers' norms would go down to float32 by themselves."""
     model = model.double()
     for module in model.modules():
-        if type(module).__name__.endswith("RMSNorm"):
+        if type(module).__name__.endswith("RMSNorm") and hasattr(module, "variance_epsilon"):
             module.forward = lambda x, norm=module: (
                 norm.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + norm.variance_epsilon)
             )

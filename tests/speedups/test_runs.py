@@ -139,3 +139,4 @@ def test_the_command_hands_its_options_to_the_run(base: Path, tmp_path: Path) ->
     for name in ("answer_head", "fused_optimizer"):
         assert speedup(record, name).note == "switched off"
     assert speedup(record, "fused_projections").ran
+    assert speedup(record, "light_imports").ran, "it begins before the process imports anything"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from laptime.errors import UserError
-from laptime.training.precision import Processor, choose_precision
+from laptime.training.precision import Processor, choose_precision, expands_heads
 
 
 def gpu(major: int, minor: int, name: str = "a GPU") -> Processor:
@@ -61,3 +61,10 @@ def test_bf16_on_a_cpu_without_it_is_taken_when_asked_for() -> None:
 def test_fp16_on_a_cpu_is_refused(processor: Processor) -> None:
     with pytest.raises(UserError, match="no native fp16"):
         choose_precision(processor, "fp16")
+
+
+@pytest.mark.parametrize(
+    ("processor", "expected"), [(gpu(9, 0), False), (gpu(8, 0), False), (gpu(7, 5), True), (cpu(), False)]
+)
+def test_grouped_heads_are_copied_where_kernels_know_no_groups(processor: Processor, expected: bool) -> None:
+    assert expands_heads(processor) is expected

@@ -44,14 +44,19 @@ def sdpa_attend(
     """Attend through torch's scaled_dot_product_attention, which chooses the kernel."""
     query, key, value = (x.transpose(0, 1)[None] for x in (query_tHE, key_tGE, value_tGE))
     grouped = query_tHE.shape[1] != key_tGE.shape[1]
-    if grouped and key.is_cuda:  # before sm80 enable_gqa would choose the slow kernel
-        groups = query_tHE.shape[1] // key_tGE.shape[1]
-        key, value = (x.repeat_interleave(groups, dim=1) for x in (key, value))
-        grouped = False
     attended = F.scaled_dot_product_attention(
         query, key, value, is_causal=True, scale=scale, enable_gqa=grouped
     )
     return attended[0].transpose(0, 1)
+
+
+def expanded_attend(
+    query_tHE: torch.Tensor, key_tGE: torch.Tensor, value_tGE: torch.Tensor, scale: float
+) -> torch.Tensor:
+    """Attend as `sdpa_attend` with every key and value head copied for each of its query heads."""
+    groups = query_tHE.shape[1] // key_tGE.shape[1]
+    key_tHE, value_tHE = (x.repeat_interleave(groups, dim=1) for x in (key_tGE, value_tGE))
+    return sdpa_attend(query_tHE, key_tHE, value_tHE, scale)
 
 
 def short_attend(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from laptime.decoder.attention import expanded_attend
 from laptime.decoder.decoder import Decoder, reason_against
 from laptime.decoder.gate import fused_gate
 from laptime.decoder.norm import fused_norm
@@ -25,6 +26,8 @@ class FusedBlocks(Speedup):
             raise NoEffect(reason)
         decoder = Decoder(setup.model)
         decoder.norm, decoder.rotate, decoder.gate = fused_norm, fused_rotate, fused_gate
+        if setup.expands_heads:
+            decoder.attend = expanded_attend
         decoder.recomputes = setup.recomputes
         setup.forward.decoder = decoder
         if lowest := decoder.num_frozen_layers():

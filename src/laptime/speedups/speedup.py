@@ -43,6 +43,7 @@ class Setup(Struct, kw_only=True):
     training: TrainingSpec
     device: torch.device
     native_formats: frozenset[str]  # dtypes that the processor multiplies in hardware
+    expands_heads: bool = False  # the processor's attention kernels know no grouped heads
     longest: int  # tokens of the longest record
     is_ragged: bool  # records of several lengths share a batch
     recomputes: bool  # activations are made again in the backward pass
@@ -117,13 +118,13 @@ def check_names(option: str, names: Iterable[str]) -> None:
 def apply_all(setup: Setup) -> list[Outcome]:
     """Apply every speedup that is wanted and has an effect.
 
-    Raises UserError when one that was asked for by name has none.
+    Raises UserError when one that was asked for by name has none; the base, which does not train, goes on.
     """
     outcomes: dict[str, Outcome] = {}
     for kind in find_speedups():
         speedup = kind()
         ran, note = _apply(speedup, setup, outcomes)
-        if not ran and kind.name in setup.training.speedups:
+        if not ran and setup.method and kind.name in setup.training.speedups:
             raise UserError(f"--speedups {kind.name}: cannot apply here: {note}")
         outcomes[kind.name] = Outcome(kind.name, kind.claims, ran, note, kind.part, speedup.reused)
     return list(outcomes.values())

@@ -54,6 +54,14 @@ def choose_precision(processor: Processor, wanted: str) -> Precision:
     return _precision(dtype, "asked for with --precision")
 
 
+def expands_heads(processor: Processor) -> bool:
+    """Tell whether grouped attention needs its key heads copied: kernels before Ampere know no groups.
+
+    With enable_gqa torch would choose its slowest kernel there, which holds all scores in memory.
+    """
+    return processor.kind == "cuda" and (processor.capability or (0, 0)) < FIRST_BF16_CAPABILITY
+
+
 def _precision(dtype: Dtype, reason: str) -> Precision:
     """Complete a choice: only float16 needs its loss scaled."""
     return Precision(compute=dtype, loss_scaling=dtype == "float16", reason=reason)

@@ -12,7 +12,6 @@ import hashlib
 import math
 import os
 import sys
-import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +43,6 @@ from laptime.record import (
     Machine,
     Model,
     RecordWriter,
-    Saved,
     Speedup,
 )
 from laptime.spec import learning_rate_of
@@ -57,7 +55,8 @@ from laptime.training.machine import choose_device, describe_machine, describe_p
 from laptime.training.memory import available_bytes, plan_memory
 from laptime.training.meter import Meter, NotFiniteError, StepTimer
 from laptime.training.optimizer import Optimizer
-from laptime.training.precision import Precision, choose_precision, native_formats
+from laptime.training.precision import Precision, choose_precision, expands_heads, native_formats
+from laptime.training.saving import describe_result, write_result
 
 SAVED_FOLDER = "saved"
 WAITED_FOR = ("import", "load", "prepare", "warm_up", "train", "save")  # what total_seconds adds up
@@ -146,6 +145,7 @@ class Run:
     def set_up(self) -> Setup:
         """Gather what the speedups may look at and change."""
         training = self.spec.training
+        processor = describe_processor(self.device)
         lengths = [len(record.token_ids) for record in self.encoded.records]
         longest = max(lengths + [len(record.token_ids) for record in self.encoded.held_out])
         return Setup(
@@ -153,7 +153,8 @@ class Run:
             method=self.method,
             training=training,
             device=self.device,
-            native_formats=native_formats(describe_processor(self.device)),
+            native_formats=native_formats(processor),
+            expands_heads=expands_heads(processor),
             longest=longest,
             is_ragged=training.batch_size > 1 and len(set(lengths)) > 1,
             recomputes=self.recomputes,
@@ -242,53 +243,27 @@ class Run:
         self.record.write(energy.finish(self.meter.seconds["train"]))
         self.record.write(read_load("after"))
 
-    def save(self) -> None:
-        """Write what the user keeps: the adapter, or the whole model with its tokenizer."""
-        folder = self.folder / SAVED_FOLDER
-        with self.meter.phase("save"):
-            self.write_result(folder)
-        self.describe_result(folder)
-
     @contextmanager
     def saving(self) -> Iterator[None]:
         """Save before the block or beside it; either way the phase lasts as long as the writing."""
-        if not self.setup.saves_in_background:
-            self.save()
-            yield
-            return
+        assert self.method is not None
         with ThreadPoolExecutor(1) as thread:
-            seconds = thread.submit(self.write_timed, self.folder / SAVED_FOLDER)
+            writing = thread.submit(self.write_result, self.method, self.folder / SAVED_FOLDER)
+            if not self.setup.saves_in_background:
+                self.note_saved(self.method, writing.result())
             yield
-            self.meter.add_phase("save", seconds.result())
-        self.describe_result(self.folder / SAVED_FOLDER)
+            if self.setup.saves_in_background:
+                self.note_saved(self.method, writing.result())
 
-    def write_timed(self, folder: Path) -> float:
-        """Write the result; returns the seconds it took."""
-        begun = time.perf_counter()
-        self.write_result(folder)
-        return time.perf_counter() - begun
+    def note_saved(self, method: Method, seconds: float) -> None:
+        """Record what was written, and how long it took."""
+        self.meter.add_phase("save", seconds)
+        self.record.write(describe_result(method.saved_kind, self.folder / SAVED_FOLDER))
 
-    def write_result(self, folder: Path) -> None:
-        """Write the adapter, or the whole model with its tokenizer."""
-        assert self.method is not None
-        folder.mkdir()
-        self.method.save(self.model, folder)
-        if self.method.saved_kind == "model":
-            self.tokenizer.save_pretrained(str(folder))
-
-    def describe_result(self, folder: Path) -> None:
-        """Record what was written."""
-        assert self.method is not None
-        files = {
-            str(file.relative_to(folder)): file.stat().st_size
-            for file in sorted(folder.rglob("*"))
-            if file.is_file()
-        }
-        for name in files:
-            share_as_usual(folder / name)
-        self.record.write(
-            Saved(kind=self.method.saved_kind, path=SAVED_FOLDER, num_bytes=sum(files.values()), files=files)
-        )
+    def write_result(self, method: Method, folder: Path) -> float:
+        """Write the adapter, or the whole model with its tokenizer; returns the seconds it took."""
+        tokenizer = self.tokenizer if method.saved_kind == "model" else None
+        return write_result(method, self.model, tokenizer, folder)
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -372,13 +347,6 @@ def run(job: RunJob, record: RecordWriter) -> None:
             this.evaluate()
     this.answer()
     this.finish(peak_bytes)
-
-
-def share_as_usual(file: Path) -> None:
-    """Give a saved file the permissions of any new file; safetensors leaves it to its owner alone."""
-    mask = os.umask(0)
-    os.umask(mask)
-    file.chmod(0o666 & ~mask)
 
 
 def classify(error: BaseException) -> tuple[FailureReason, str]:
