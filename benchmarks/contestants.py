@@ -17,7 +17,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from laptime.comparison.processes import HUGE_PAGES, last_line
+from laptime.comparison.processes import MEMORY_SETTINGS, last_line
 from laptime.errors import UserError
 from laptime.inputs.batches import plan_steps
 from laptime.record import read_record
@@ -133,9 +133,9 @@ def command_of(contestant: Contestant, job: Job, records: Path, out: Path) -> li
 
 def environment_of(contestant: Contestant, folder: Path) -> dict[str, str]:
     """Return the environment: as it is, off the network, with a temporary folder of its own."""
-    kept = {name: value for name, value in os.environ.items() if name not in HUGE_PAGES}
+    kept = {name: value for name, value in os.environ.items() if name not in MEMORY_SETTINGS}
     offline = {"HF_HUB_OFFLINE": "1", "TMPDIR": str(folder), "TOKENIZERS_PARALLELISM": "false"}
-    return kept | offline | (HUGE_PAGES if contestant.huge_pages else {})
+    return kept | offline | (MEMORY_SETTINGS if contestant.huge_pages else {})
 
 
 def run(contestant: Contestant, job: Job, number: int, work: Path) -> Outcome:

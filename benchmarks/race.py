@@ -7,7 +7,7 @@
 Every contestant runs once a round in a process of its own, in an order that rotates; FILE holds prompts and
 completions. A peer is one of trl, llamafactory, ms_swift with the Python of an environment that has it.
 --variant NAME="OPTIONS" adds Laptime with further options (--plain; --method lora_top --top-layers 4).
-Laptime asks torch for huge pages; peers run as they come unless --peer-thp gives them the same.
+Laptime keeps freed memory and asks for huge pages; peers run as they come unless --peer-memory gives them that too.
 The figures go to benchmarks/results/race_NAME_MACHINE.json after every round, the table to the terminal.
 """
 
@@ -35,7 +35,7 @@ from msgspec.structs import replace
 from standings import Standing, rank, steady_step, table
 
 from laptime import __version__
-from laptime.comparison.processes import HUGE_PAGES
+from laptime.comparison.processes import MEMORY_SETTINGS
 from laptime.errors import UserError
 
 HERE = Path(__file__).parent
@@ -112,7 +112,7 @@ def measure_ceiling(race: Race) -> None:
     command += ["--method", race.job.method, "--precision", race.job.precision]
     command += ["--tokens", str(round(ours.num_tokens / steps))]
     command += ["--trained-tokens", str(round(ours.num_trained_tokens / steps))]
-    ended = subprocess.run(command, env=dict(os.environ) | HUGE_PAGES, capture_output=True, text=True)
+    ended = subprocess.run(command, env=dict(os.environ) | MEMORY_SETTINGS, capture_output=True, text=True)
     if ended.returncode:
         print(f"no ceiling: {ended.stderr.strip().splitlines()[-1]}", file=sys.stderr)
         return
@@ -225,7 +225,9 @@ def read_command(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--method-option", action="append", default=[], metavar="OPTION", help="to every laptime train"
     )
-    parser.add_argument("--peer-thp", action="store_true", help="huge pages for the peers as well")
+    parser.add_argument(
+        "--peer-memory", action="store_true", help="Laptime's memory settings for the peers as well"
+    )
     parser.add_argument("--warm", action="store_true", help="one step of everyone first, not counted")
     options = parser.parse_args(arguments)
     missing = [name for name in ("model", "data", "name") if not getattr(options, name)]
@@ -240,7 +242,7 @@ def line_up(options: argparse.Namespace) -> list[Contestant]:
     """Return the contestants, Laptime first."""
     extra = tuple(word for option in options.method_option for word in shlex.split(option))
     ours = [replace(one, options=(*extra, *one.options)) for one in (laptime_itself(), *options.variant)]
-    return [*ours, *(replace(one, huge_pages=options.peer_thp) for one in options.peer)]
+    return [*ours, *(replace(one, huge_pages=options.peer_memory) for one in options.peer)]
 
 
 def main() -> None:

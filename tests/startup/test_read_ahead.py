@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from laptime.startup.read_ahead import BLOCK_BYTES, find_weight_files, is_cached, start_reading
 from laptime.startup import read_ahead
+from laptime.startup.read_ahead import BLOCK_BYTES, find_weight_files, is_cached, start_reading
 
 
 def make_file(path: Path, num_bytes: int) -> Path:
