@@ -7,7 +7,7 @@
 Every contestant runs once a round in a process of its own, in an order that rotates; FILE holds prompts and
 completions. A peer is one of trl, llamafactory, ms_swift with the Python of an environment that has it.
 --variant NAME="OPTIONS" adds Laptime with further options (--plain; --method lora_top --top-layers 4).
-Laptime keeps freed memory and asks for huge pages; peers run as they come unless --peer-memory gives them that too.
+Laptime keeps freed memory and asks for huge pages; --peer-memory gives that to the peers as well.
 The figures go to benchmarks/results/race_NAME_MACHINE.json after every round, the table to the terminal.
 """
 

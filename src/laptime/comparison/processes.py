@@ -30,11 +30,13 @@ LOG_FILE = "log.txt"
 POLL_SECONDS = 0.02  # a look at the record's size costs microseconds
 GRACE_SECONDS = 5.0
 SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY")
-# What keeps page faults out of the steps: torch asks for 2 MiB pages, and glibc keeps what a tensor gives back
-# for the next one instead of returning it to the system and fetching it anew (bytes).
-HUGE_PAGES = {"THP_MEM_ALLOC_ENABLE": "1"}
-KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_": str(1 << 33)}
-MEMORY_SETTINGS = HUGE_PAGES | KEPT_MEMORY
+# What keeps page faults out of the steps: torch asks for 2 MiB pages, and glibc keeps what one tensor gives
+# back for the next instead of returning it to the system and fetching it anew (thresholds in bytes).
+MEMORY_SETTINGS = {
+    "THP_MEM_ALLOC_ENABLE": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 32),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
+}
 OnEvent = Callable[[AnyEvent], None]
 
 
