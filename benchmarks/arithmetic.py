@@ -23,7 +23,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     import torch
 
-MIN_REPEATS, MIN_SECONDS = 3, 0.2  # of one product; the best repeat counts
+MIN_REPEATS, MIN_SECONDS = 3, 0.3  # of one product, which is timed as a whole
 
 
 class Layers(Struct, kw_only=True):
@@ -76,7 +76,7 @@ def measure_ceiling(
     products = []
     for inputs, outputs, count, rows in shapes:
         for kind, ways in products_of(inputs, outputs, rows, method, precision).items():
-            times = {name: best_seconds(way) for name, way in ways.items()}
+            times = {name: sustained_seconds(way) for name, way in ways.items()}
             fastest = min(times, key=lambda name: times[name])
             work = 2.0 * inputs * outputs * rows
             flops, seconds = flops + count * work, seconds + count * times[fastest]
@@ -122,8 +122,11 @@ def packed_product(x_TK: torch.Tensor, w_MK: torch.Tensor) -> Callable[[], Any]:
     return partial(torch.ops.mkldnn._linear_pointwise, x_TK, packed, None, "none", [], "")
 
 
-def best_seconds(product: Callable[[], Any]) -> float:
-    """Return the seconds of the fastest repeat of `product`."""
+def sustained_seconds(product: Callable[[], Any]) -> float:
+    """Return the mean seconds of `product` over repeats that last a while.
+
+    The mean and not the best: a processor that slows down under load holds no ceiling of a moment.
+    """
     import torch
 
     def synchronize() -> None:
@@ -131,14 +134,13 @@ def best_seconds(product: Callable[[], Any]) -> float:
             torch.cuda.synchronize()
 
     product()
-    best, begun, repeats = float("inf"), time.perf_counter(), 0
+    synchronize()
+    begun, repeats = time.perf_counter(), 0
     while repeats < MIN_REPEATS or time.perf_counter() - begun < MIN_SECONDS:
-        synchronize()
-        before = time.perf_counter()
         product()
         synchronize()
-        best, repeats = min(best, time.perf_counter() - before), repeats + 1
-    return best
+        repeats += 1
+    return (time.perf_counter() - begun) / repeats
 
 
 def main() -> None:

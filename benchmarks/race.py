@@ -25,6 +25,7 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -49,7 +50,7 @@ EXPLANATION = {
     "on a GPU what torch allocated there",
     "ratios": "the contestant's figure over Laptime's in the same round: median, lowest, highest",
     "ceiling": "all FLOPs of the products of a step over the seconds of the fastest way to do each at its "
-    "own shape, best of all rounds; the share counts 2 FLOPs a weight and token forward, 2 for the gradient "
+    "own shape, sustained, median of all rounds; the share counts 2 FLOPs a weight and token forward, 2 for the gradient "
     "of the input, 2 for the weight's own where it trains, the head on trained tokens only",
     "losses": "the largest difference to Laptime at any step of the first round; adapters start at random",
 }
@@ -175,7 +176,7 @@ def title(found: dict[str, Any]) -> str:
     rounds = max((one["rounds"] for one in found["standings"]), default=0)
     where = machine.get("gpu") or f"{machine.get('cpu', 'unknown machine')}, {machine.get('threads')} threads"
     rates = [one["flops_per_second"] for one in found["ceilings"]]
-    ceiling = f"; GEMM ceiling {max(rates) / 1e9:,.0f} GFLOP/s" if rates else ""
+    ceiling = f"; GEMM ceiling {median(rates) / 1e9:,.0f} GFLOP/s" if rates else ""
     return f"{what}, {rounds} {'round' if rounds == 1 else 'rounds'}; {where}{ceiling}"
 
 

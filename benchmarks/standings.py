@@ -65,7 +65,7 @@ def rank(
     """Return the standing of every contestant, Laptime's first."""
     names = sorted(dict.fromkeys(one.contestant for one in outcomes), key=lambda name: name != REFERENCE)
     ours = finished(outcomes, REFERENCE)
-    ceiling = max(ceilings, default=0.0)
+    ceiling = median(ceilings) if ceilings else 0.0
     return [stand(name, outcomes, ours, job, layers, ceiling) for name in names]
 
 

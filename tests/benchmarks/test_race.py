@@ -94,11 +94,11 @@ def test_ratios_are_paired_by_round() -> None:
 
 
 def test_share_of_the_ceiling() -> None:
-    """Half of the best ceiling for Laptime, a quarter for a peer that takes twice as long."""
+    """Half of the middle ceiling for Laptime, a quarter for a peer that takes twice as long."""
     flops = count_step_flops(LAYERS, "lora", 2, 5, 3)
     runs = [outcome("laptime", 1, [9, 9, 2, 2]), outcome("trl", 1, [9, 9, 4, 4])]
     runs.append(outcome("laptime top", 1, [9, 9, 1, 1], same_method=False))
-    shares = {one.name: one.ceiling_share for one in rank(runs, JOB, LAYERS, [flops / 2, flops])}
+    shares = {one.name: one.ceiling_share for one in rank(runs, JOB, LAYERS, [flops / 2, flops, 3 * flops])}
     assert shares == {"laptime": 0.5, "trl": 0.25, "laptime top": None}
 
 
@@ -256,7 +256,7 @@ def test_bad_options_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_ceiling_weighs_products_by_their_flops(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every product takes a second whatever its size: the ceiling is the mean of their FLOPs."""
-    monkeypatch.setattr("arithmetic.best_seconds", lambda product: 1.0)
+    monkeypatch.setattr("arithmetic.sustained_seconds", lambda product: 1.0)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     found = measure_ceiling(LAYERS, "lora", "fp32", num_tokens=5, num_trained_tokens=3)
     work = [2 * 32 * 5] * 3 + [2 * 40 * 3]
