@@ -50,8 +50,8 @@ EXPLANATION = {
     "on a GPU what torch allocated there",
     "ratios": "the contestant's figure over Laptime's in the same round: median, lowest, highest",
     "ceiling": "all FLOPs of the products of a step over the seconds of the fastest way to do each at its "
-    "own shape, sustained, median of all rounds; the share counts 2 FLOPs a weight and token forward, 2 for the gradient "
-    "of the input, 2 for the weight's own where it trains, the head on trained tokens only",
+    "own shape, sustained, median of all rounds; the share counts 2 FLOPs a weight and token forward, 2 for "
+    "the gradient of the input, 2 for the weight's own where it trains, the head on trained tokens only",
     "losses": "the largest difference to Laptime at any step of the first round; adapters start at random",
 }
 
