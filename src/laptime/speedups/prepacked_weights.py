@@ -7,9 +7,10 @@ from typing import ClassVar
 import torch
 
 from laptime.decoder.matmul import PackedWeight, Weight
+from laptime.decoder.projection import Linear
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
-SHARE = 0.5  # of the bytes of the frozen linear layers: what the copies may take at most
+SHARE = 0.5  # of the bytes of all frozen linear layers: what the copies may take at most
 
 
 class PrepackedWeights(Speedup):
@@ -23,7 +24,7 @@ class PrepackedWeights(Speedup):
     needs: ClassVar[tuple[str, ...]] = ("fused_projections",)
 
     def apply(self, setup: Setup) -> str:
-        """Pack the largest layers first, as many as the share of memory allows."""
+        """Pack the largest weights first, as many as the share of memory allows."""
         if setup.device.type != "cpu":
             raise NoEffect("only CPU kernels read packed weights")
         if not torch.backends.mkldnn.is_available():
@@ -32,18 +33,25 @@ class PrepackedWeights(Speedup):
             raise NoEffect(f"{setup.model.dtype} is not native here")
         decoder = setup.decoder
         frozen = [
-            one
+            [one for one in layer.linears if not one.weight_NK.requires_grad and type(one.weight) is Weight]
             for layer in decoder.layers
-            for one in layer.linears
-            if not one.weight_NK.requires_grad and type(one.weight) is Weight
         ]
-        if not frozen:
+        if not any(frozen):
             raise NoEffect("no weight is both frozen and multiplied as it is stored")
-        left = SHARE * sum(one.weight_NK.nbytes for one in frozen)
-        packed = 0
-        for one in sorted(frozen, key=lambda one: -one.weight_NK.numel()):
-            if one.weight_NK.nbytes <= left:
-                one.weight = PackedWeight(one.weight_NK)
-                left -= one.weight_NK.nbytes
-                packed += 1
-        return f"{packed} of {len(frozen)} layers"
+        room = SHARE * sum(one.weight_NK.nbytes for layer in frozen for one in layer)
+        # What lies below the lowest trained layer runs once for each record: packing would not pay.
+        first = setup.forward.prefix.num_layers if setup.forward.prefix else 0
+        used = [one for layer in frozen[first:] for one in layer]
+        packed = pack_largest(used, room)
+        return f"{packed} of {len(used)} layers"
+
+
+def pack_largest(linears: list[Linear], room_bytes: float) -> int:
+    """Pack the largest weights that fit `room_bytes` together; returns how many."""
+    packed = 0
+    for one in sorted(linears, key=lambda one: -one.weight_NK.numel()):
+        if one.weight_NK.nbytes <= room_bytes:
+            one.weight = PackedWeight(one.weight_NK)
+            room_bytes -= one.weight_NK.nbytes
+            packed += 1
+    return packed
