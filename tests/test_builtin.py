@@ -21,6 +21,7 @@ from laptime.inputs.model_source import builtin_folder
 from laptime.methods.method import make_method
 from laptime.record import Answer, RecordWriter
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
+from laptime.speedups.forward import Forward
 from laptime.training.loop import evaluate, train
 from laptime.training.meter import StepTimer
 from laptime.training.optimizer import Optimizer
@@ -71,12 +72,12 @@ def test_both_methods_learn_the_ten_records_at_their_default_rates(
     torch.manual_seed(0)
     model = method.attach(load().requires_grad_(False))
     steps = make_steps(encoded.records, training, seed=0)
-    before, _ = evaluate(model, [batch for step in steps[:10] for batch in step.batches])
+    before, _ = evaluate(Forward(model), [batch for step in steps[:10] for batch in step.batches])
     optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
     rate = method.learning_rate(measure_shape(build_empty_model(ModelSpec(), MODEL)))
     timer = StepTimer(RecordWriter(tmp_path), torch.device("cpu"), False)
-    train(model, method, steps, optimizer, rate, training, timer)
-    after, _ = evaluate(model, [batch for step in steps[:10] for batch in step.batches])
+    train(Forward(model), method, steps, optimizer, rate, training, timer)
+    after, _ = evaluate(Forward(model), [batch for step in steps[:10] for batch in step.batches])
     assert before > 3
     assert after < 0.5
     right = [

@@ -19,6 +19,7 @@ from laptime.inputs.encoding import read_encoded
 from laptime.methods.method import make_method
 from laptime.record import RecordWriter
 from laptime.spec import TrainingSpec
+from laptime.speedups.forward import Forward
 from laptime.training.loop import train
 from laptime.training.meter import StepTimer
 from laptime.training.optimizer import Optimizer
@@ -104,7 +105,7 @@ def test_what_is_saved_has_identical_logits_in_plain_libraries(
     model = method.attach(load_base(model_folder).requires_grad_(False))
     optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
     timer = StepTimer(RecordWriter(tmp_path), torch.device("cpu"), False)
-    train(model, method, make_steps(records, training, 0), optimizer, 1e-3, training, timer)
+    train(Forward(model), method, make_steps(records, training, 0), optimizer, 1e-3, training, timer)
     method.save(model.eval(), tmp_path / "saved")
     if name == "lora":
         plain = PeftModel.from_pretrained(load_base(model_folder), str(tmp_path / "saved")).eval()
