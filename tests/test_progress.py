@@ -58,7 +58,7 @@ def test_plain_output_has_a_line_a_run_and_one_now_and_then(clock: list[float]) 
     watcher.happened(Failed(reason="out_of_memory", message="out of memory (tried 3 GB)"))
     watcher.ended(RUNS[2])
     assert out.getvalue().splitlines() == [
-        "4 runs, each in a fresh process, 1 already done",
+        "4 runs, each in a process of its own, 1 already done",
         "  full-r1: step 10/50  loss 1.250  10 tokens/s  2m20s left",
         "[2/4] full-r1: train 12.0 s, total 14.0 s",
         "[3/4] lora-r1: FAILED (out_of_memory): out of memory (tried 3 GB)",

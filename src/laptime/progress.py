@@ -79,7 +79,7 @@ class Watcher:
         self.left = TimeLeft(runs[num_done:])
         done = f", {num_done} already done" if num_done else ""
         shown = "1 run" if self.num_runs == 1 else f"{self.num_runs} runs, each"
-        self.console.print(f"{shown} in a fresh process{done}", highlight=False)
+        self.console.print(f"{shown} in a process of its own{done}", highlight=False)
 
     def began(self, planned: PlannedRun) -> None:
         """Say that a run begins."""
