@@ -9,7 +9,8 @@ import pytest
 
 from laptime.errors import UserError
 from laptime.inputs import model_source
-from laptime.inputs.model_source import digest_model, locate_model
+from laptime.inputs.model_digest import digest_model
+from laptime.inputs.model_source import locate_model
 from laptime.spec import ModelSpec
 
 

@@ -8,7 +8,6 @@ gets from it in the format at hand, and how far it gets in another order of reco
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -16,11 +15,13 @@ import msgspec
 import pytest
 import torch
 
+from laptime.decoder.matmul import PackedWeight
 from laptime.errors import UserError
 from laptime.inputs.batches import make_batch
 from laptime.spec import TrainingSpec
 from laptime.speedups.speedup import (
     Outcome,
+    Setup,
     Speedup,
     apply_all,
     check_names,
@@ -48,13 +49,7 @@ SWITCHED_CASES = [case for case in CASES if case[0] in (SWITCHED if case[1] == "
 SPEEDUPS = {kind.name: kind for kind in find_speedups()}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def single_thread() -> Iterator[None]:
-    """Tiny products are faster without threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 def training_of(job: Job, without: tuple[str, ...] = (), plain: bool = False) -> TrainingSpec:
@@ -183,7 +178,7 @@ def test_every_speedup_describes_itself(name: str) -> None:
     assert kind.__module__ == f"laptime.speedups.{name}", "the file has its name"
     assert kind.summary and kind.summary == kind.summary.strip(". ")
     assert kind.claims in ("bitwise", "rounding", "different")
-    assert kind.claims != "different" or not kind.by_default, "what changes the training is asked for by name"
+    assert kind.claims != "different", "a speedup runs by default, so it must not change the training"
     assert set(kind.needs) <= set(SPEEDUPS) - {name}
 
 
@@ -248,6 +243,22 @@ def test_products_are_widened_only_where_half_precision_is_emulated() -> None:
     assert "native" in ours("ragged", "bf16")[1]["float32_products"].note
     emulated = ours("ragged", "bf16_emulated")[1]
     assert emulated["float32_products"].ran and not emulated["prepacked_weights"].ran
+
+
+def packed_bytes(tmp_path: Path, **training: object) -> tuple[int, Setup]:
+    """Return the bytes of the weights that have a packed copy."""
+    setup = set_up(NAMED["one_record"], TrainingSpec(**training), torch.float32, SINGLE, tmp_path)  # type: ignore[arg-type]
+    apply_all(setup)
+    linears = [one for layer in setup.decoder.layers for one in layer.linears]
+    return sum(one.weight_NK.nbytes for one in linears if type(one.weight) is PackedWeight), setup
+
+
+def test_packed_copies_take_no_more_than_full_logits_would(tmp_path: Path) -> None:
+    packed, setup = packed_bytes(tmp_path)
+    words = setup.model.get_output_embeddings().out_features
+    assert 0 < packed <= setup.longest * words * 8
+    more, _ = packed_bytes(tmp_path, speedups=("prepacked_weights",))
+    assert more > packed, "whoever asks for them by name gives them more"
 
 
 def test_padding_is_left_out_only_where_there_is_some() -> None:

@@ -29,13 +29,13 @@ def test_a_forgotten_file_is_read_once(tmp_path: Path) -> None:
             pytest.skip("this file system keeps everything in memory")
     first = start_reading(find_weight_files(tmp_path))
     assert first is not None
-    first.wait()
+    first.thread.join()
     assert first.num_bytes_read > BLOCK_BYTES // 2 and first.had_effect()
     with file.open("rb") as opened:
         assert is_cached(opened.fileno(), 0) and is_cached(opened.fileno(), BLOCK_BYTES + 12_000)
     second = start_reading([file])
     assert second is not None
-    second.wait()
+    second.thread.join()
     assert not second.had_effect()
 
 
@@ -47,7 +47,7 @@ def test_files_are_read_whole_where_the_system_cannot_tell(
     (tmp_path / "b").write_bytes(bytes(10))
     reading = start_reading([tmp_path / "a", tmp_path / "b"])
     assert reading is not None
-    reading.wait()
+    reading.thread.join()
     assert reading.num_bytes_read == BLOCK_BYTES + 11
 
 
@@ -57,11 +57,3 @@ def test_nothing_to_read_starts_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert start_reading([tmp_path / "absent"]) is None
     monkeypatch.setattr(read_ahead, "LARGEST_SHARE", 0.0)
     assert start_reading([tmp_path / "a"]) is None, "more than fits the machine's memory"
-
-
-def test_a_stopped_reading_ends(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(bytes(100))
-    reading = start_reading([tmp_path / "a"])
-    assert reading is not None
-    reading.stop()
-    assert not reading._thread.is_alive()

@@ -5,7 +5,6 @@ A hub id becomes a local folder here, once, so that no run's load time holds a d
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from importlib import resources
@@ -142,22 +141,3 @@ def _check_weights(spec: ModelSpec, folder: Path) -> None:
         )
         why = f"only pickled weights ({pickled}); convert them to safetensors" if pickled else "no weights"
         raise UserError(f"--model {spec.model}: {why}; or --random-weights, for speed alone")
-
-
-def digest_model(source: ModelSource, random_weights: bool) -> str:
-    """Return a SHA-256 over the config and the weights (config alone for random weights).
-
-    The hub's cache names weight files by their SHA-256; then the name is taken and nothing is read.
-    """
-    digest = hashlib.sha256(json.dumps(source.config, sort_keys=True).encode())
-    files = [] if random_weights else sorted(Path(source.folder).glob("*.safetensors"))
-    for file in files:
-        blob = file.resolve().name
-        digest.update(blob.encode() if len(blob) == 64 else _hash_file(file).encode())
-    return digest.hexdigest()
-
-
-def _hash_file(file: Path) -> str:
-    """Return the SHA-256 of a file's content."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

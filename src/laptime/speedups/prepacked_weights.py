@@ -1,4 +1,8 @@
-"""Frozen weights are kept a second time in the order in which the CPU's kernels read them."""
+"""Frozen weights are kept a second time in the order in which the CPU's kernels read them.
+
+The copies take the memory that `answer_head` left free and no more, so that a run's peak stays below that
+of the plain path; whoever asks for them by name gives them half of the weights' memory again.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from laptime.decoder.projection import Linear
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 SHARE = 0.5  # of the bytes of all frozen linear layers: what the copies may take at most
+LOGIT_BYTES = 8  # of one float32 logit and its gradient, which the plain path keeps
 
 
 class PrepackedWeights(Speedup):
@@ -18,10 +23,10 @@ class PrepackedWeights(Speedup):
 
     name: ClassVar[str] = "prepacked_weights"
     summary: ClassVar[str] = (
-        "keeps frozen weights packed for the CPU's kernels, within half their memory again"
+        "keeps frozen weights packed for the CPU's kernels, in the memory that full logits would take"
     )
     claims: ClassVar[Claim] = "rounding"
-    needs: ClassVar[tuple[str, ...]] = ("fused_projections",)
+    needs: ClassVar[tuple[str, ...]] = ("answer_head", "fused_projections")
 
     def apply(self, setup: Setup) -> str:
         """Pack the largest weights first, as many as the share of memory allows."""
@@ -38,12 +43,23 @@ class PrepackedWeights(Speedup):
         ]
         if not any(frozen):
             raise NoEffect("no weight is both frozen and multiplied as it is stored")
-        room = SHARE * sum(one.weight_NK.nbytes for layer in frozen for one in layer)
+        room = find_room(setup, sum(one.weight_NK.nbytes for layer in frozen for one in layer))
         # What lies below the lowest trained layer runs once for each record: packing would not pay.
         first = setup.forward.prefix.num_layers if setup.forward.prefix else 0
         used = [one for layer in frozen[first:] for one in layer]
         packed = pack_largest(used, room)
+        if not packed:
+            raise NoEffect("the memory that full logits would take holds no copy of a weight")
         return f"{packed} of {len(used)} layers"
+
+
+def find_room(setup: Setup, frozen_bytes: int) -> float:
+    """Return the bytes that the copies may take."""
+    most = SHARE * frozen_bytes
+    if PrepackedWeights.name in setup.training.speedups:
+        return most
+    num_logits = setup.training.batch_size * setup.longest * setup.model.get_output_embeddings().out_features
+    return min(most, LOGIT_BYTES * num_logits)
 
 
 def pack_largest(linears: list[Linear], room_bytes: float) -> int:

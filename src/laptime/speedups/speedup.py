@@ -11,11 +11,12 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from laptime.errors import UserError, suggest
+from laptime.startup.start import is_wanted
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +70,6 @@ class Speedup(ABC):
     summary: ClassVar[str]  # one sentence for the list, the record and the report
     claims: ClassVar[Claim]  # against the same run without it
     needs: ClassVar[tuple[str, ...]] = ()  # speedups whose parts this one replaces
-    by_default: ClassVar[bool] = True
     part: ClassVar[Part] = "step"  # what of a run it makes shorter
     reused: int = 0  # records whose work an earlier run had left
 
@@ -132,8 +132,8 @@ def apply_all(setup: Setup) -> list[Outcome]:
 
 def _apply(speedup: Speedup, setup: Setup, outcomes: dict[str, Outcome]) -> tuple[bool, str]:
     """Apply one speedup; returns whether it ran and what it did or why not."""
-    if not is_wanted(type(speedup), setup.training):
-        return False, "switched off" if speedup.by_default else "not by default"
+    if not is_wanted(speedup.name, structs.asdict(setup.training)):
+        return False, "switched off"
     for name in speedup.needs:
         if not outcomes[name].ran:
             return False, f"works inside {name}, which did not run"
@@ -141,10 +141,3 @@ def _apply(speedup: Speedup, setup: Setup, outcomes: dict[str, Outcome]) -> tupl
         return True, speedup.apply(setup)
     except NoEffect as reason:
         return False, str(reason)
-
-
-def is_wanted(kind: type[Speedup], training: Any) -> bool:
-    """Tell whether the user's options leave this speedup on."""
-    if kind.name in training.speedups:
-        return True
-    return kind.by_default and not training.plain and kind.name not in training.without

@@ -22,22 +22,12 @@ class ReadAhead:
     def __init__(self, files: Sequence[Path]) -> None:
         self.num_bytes_read = 0
         self._files = files
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._read_all, name="read-ahead", daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._read_all, name="read-ahead", daemon=True)
+        self.thread.start()
 
     def had_effect(self) -> bool:
         """Say whether anything had to be read so far."""
         return self.num_bytes_read > 0
-
-    def stop(self) -> None:
-        """End the reading: who needs the files reads them now."""
-        self._stopped.set()
-        self._thread.join()
-
-    def wait(self) -> None:
-        """Wait until everything was read."""
-        self._thread.join()
 
     def _read_all(self) -> None:
         buffer = bytearray(BLOCK_BYTES)
@@ -51,7 +41,7 @@ class ReadAhead:
         with file.open("rb", buffering=0) as opened:
             end = os.fstat(opened.fileno()).st_size
             position = 0
-            while position < end and not self._stopped.is_set():
+            while position < end:
                 if is_cached(opened.fileno(), position):
                     position += SAMPLE_BYTES
                     continue

@@ -50,7 +50,7 @@ def read_job(file: Path) -> dict[str, Any]:
 
 
 def is_wanted(name: str, training: dict[str, Any]) -> bool:
-    """Tell whether the user's options leave a speedup on, as `laptime.speedups` will decide it."""
+    """Tell whether the user's training options leave a speedup on."""
     if name in training.get("speedups", ()):
         return True
     return not training.get("plain") and name not in training.get("without", ())

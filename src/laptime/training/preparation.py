@@ -29,7 +29,8 @@ from laptime.inputs.model import (
     model_max_length,
     quiet_libraries,
 )
-from laptime.inputs.model_source import ModelSource, digest_model, locate_model
+from laptime.inputs.model_digest import begin_digest
+from laptime.inputs.model_source import ModelSource, locate_model
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.startup.read_ahead import begin_reading
 from laptime.startup.start import end_with_parent, is_wanted
@@ -45,6 +46,7 @@ def prepare(job: InputJob) -> InputFacts:
     source = locate_model(job.model)
     if is_wanted("read_ahead", msgspec.structs.asdict(job.training)) and not job.model.random_weights:
         begin_reading(Path(source.folder))
+    digest = begin_digest(source, job.model.random_weights)
     records = read_records(job.data, seed=job.training.seed)
     answers = job.answers
     if job.model.random_weights and not answers.ask:
@@ -66,7 +68,7 @@ def prepare(job: InputJob) -> InputFacts:
     facts = InputFacts(
         model_name=source.name,
         model_folder=str(Path(source.folder).resolve()),
-        model_digest=digest_model(source, job.model.random_weights),
+        model_digest=digest.result(),
         toy=source.toy,
         random_weights=job.model.random_weights,
         weight_bytes=4 if source.config.get("dtype", source.config.get("torch_dtype")) == "float32" else 2,

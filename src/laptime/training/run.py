@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import hashlib
 import math
-import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from typing import Any
 
 import msgspec
 import torch
+import transformers
 from transformers import PreTrainedModel
 
 from laptime.answers import answer_questions
@@ -57,6 +57,7 @@ from laptime.training.meter import Meter, NotFiniteError, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.precision import Precision, choose_precision, expands_heads, native_formats
 from laptime.training.saving import describe_result, write_result
+from laptime.user_cache import user_cache
 
 SAVED_FOLDER = "saved"
 WAITED_FOR = ("import", "load", "prepare", "warm_up", "train", "save")  # what total_seconds adds up
@@ -171,13 +172,13 @@ class Run:
         training = self.spec.training
         same_bits = [  # what the hidden states depend on, to the last bit
             self.facts.model_digest, self.spec.method_options.get("top_layers"), self.precision.compute,
-            describe_processor(self.device).name, str(torch.__version__), torch.get_num_threads(),
+            describe_processor(self.device).name, torch.get_num_threads(),
+            str(torch.__version__), transformers.__version__,
             training.plain, training.without, training.speedups,
             longest,  # it decides about the attention
         ]  # fmt: skip
         key = hashlib.sha256(msgspec.json.encode(same_bits)).hexdigest()[:32]
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        return home / "laptime" / "prefix" / key
+        return user_cache() / "prefix" / key
 
     def describe(self) -> None:
         """Record what is trained, and on what."""
