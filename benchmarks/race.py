@@ -52,6 +52,7 @@ EXPLANATION = {
     "ceiling": "all FLOPs of the products of a step over the seconds of the fastest way to do each at its "
     "own shape, sustained, median of all rounds; the share counts 2 FLOPs a weight and token forward, 2 for "
     "the gradient of the input, 2 for the weight's own where it trains, the head on trained tokens only",
+    "profile": "one step of Laptime under torch's profiler: shares of its time, the profiler's included",
     "losses": "the largest difference to Laptime at any step of the first round; adapters start at random",
 }
 
@@ -64,6 +65,7 @@ class Race(Struct, kw_only=True):
     contestants: list[Contestant]
     outcomes: list[Outcome] = []
     ceilings: list[dict[str, Any]] = []
+    profile: dict[str, Any] = {}
 
     def standings(self) -> list[Standing]:
         """Return every contestant's standing."""
@@ -109,15 +111,29 @@ def measure_ceiling(race: Race) -> None:
     if ours is None:
         return
     steps = len(ours.step_tokens)
-    command = [sys.executable, str(HERE / "arithmetic.py"), "--model", race.job.model]
-    command += ["--method", race.job.method, "--precision", race.job.precision]
-    command += ["--tokens", str(round(ours.num_tokens / steps))]
-    command += ["--trained-tokens", str(round(ours.num_trained_tokens / steps))]
+    found = ask(
+        "arithmetic.py", race.job, "--tokens", str(round(ours.num_tokens / steps)),
+        "--trained-tokens", str(round(ours.num_trained_tokens / steps)),
+    )  # fmt: skip
+    if found:
+        race.ceilings.append(found)
+
+
+def measure_parts(race: Race) -> None:
+    """Profile one step of Laptime, to say what its time is made of (CPU only)."""
+    if not any(one.machine.get("gpu") for one in race.outcomes):
+        race.profile = ask("profile_step.py", race.job, "--data", race.job.data, "--rank", str(race.job.rank))
+
+
+def ask(script: str, job: Job, *options: str) -> dict[str, Any]:
+    """Run a script of this folder on the race's job, in Laptime's environment; returns its JSON line."""
+    command = [sys.executable, str(HERE / script), "--model", job.model, "--method", job.method]
+    command += ["--precision", job.precision, *options]
     ended = subprocess.run(command, env=dict(os.environ) | MEMORY_SETTINGS, capture_output=True, text=True)
     if ended.returncode:
-        print(f"no ceiling: {ended.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-        return
-    race.ceilings.append(json.loads(ended.stdout.splitlines()[-1]))
+        print(f"{script}: {ended.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+        return {}
+    return json.loads(ended.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
 
 def machine_name(facts: dict[str, Any]) -> str:
@@ -145,6 +161,7 @@ def content(race: Race) -> dict[str, Any]:
         "speedups": {one.contestant: one.speedups for one in race.outcomes if one.speedups},
         "standings": [msgspec.to_builtins(one) for one in race.standings()],
         "ceilings": race.ceilings,
+        "profile": race.profile,
         "outcomes": [{k: v for k, v in one.items() if k not in ("versions", "speedups")} for one in outcomes],
     }
 
@@ -266,6 +283,8 @@ def main() -> None:
     try:
         for so_far in hold(race, options.rounds, options.warm):
             file = write(so_far)
+        measure_parts(race)
+        file = write(race)
     except UserError as error:
         sys.exit(f"race.py: error: {error}")
     print(table(title(content(race)), race.standings()))

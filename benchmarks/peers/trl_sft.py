@@ -1,8 +1,9 @@
 """TRL's side of the race: SFTTrainer and PEFT with the settings that their documentation recommends.
 
-Loss on the completion only, nothing reported, one save at the end. Prompt and completion are tokenised one
-by one, as Laptime and the other peers do: SFTTrainer would tokenise the joined text and merge the space at
-the end of a prompt with the completion's first word, which are other tokens and other losses.
+Loss on the completion only, nothing reported, one save at the end. The completion's tokens are what the
+joined text has more than the prompt, or, where the two share a token, those of the completion alone, as
+Laptime and the other peers do: SFTTrainer would merge the space at the end of a prompt with the completion's
+first word, which are other tokens and other losses.
 """
 
 from measured_job import PeerJob, read_options
@@ -40,7 +41,10 @@ def settings(options: Any) -> Any:
 def encode(record: dict[str, str], tokenizer: Any) -> dict[str, list[int]]:
     """Return the tokens of one record and which of them are trained, in SFTTrainer's names."""
     prompt = tokenizer(record["prompt"])["input_ids"]
-    completion = tokenizer(record["completion"], add_special_tokens=False)["input_ids"]
+    joined = tokenizer(record["prompt"] + record["completion"])["input_ids"]
+    completion = joined[len(prompt) :]
+    if joined[: len(prompt)] != prompt:
+        completion = tokenizer(record["completion"], add_special_tokens=False)["input_ids"]
     completion.append(tokenizer.eos_token_id)
     return {"input_ids": prompt + completion, "completion_mask": [0] * len(prompt) + [1] * len(completion)}
 

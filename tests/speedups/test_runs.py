@@ -37,8 +37,8 @@ def saved(folder: Path) -> dict[str, bytes]:
 def test_the_record_tells_of_every_speedup_once(base: Path, tmp_path: Path, method: str) -> None:
     default = train(base, tmp_path / "default", method, batch_size=2)
     plain = train(base, tmp_path / "plain", method, batch_size=2, plain=True)
-    without = train(base, tmp_path / "without", method, batch_size=2, without=("answer_head",))
-    asked = train(base, tmp_path / "asked", method, batch_size=2, plain=True, speedups=("answer_head",))
+    without = train(base, tmp_path / "without", method, batch_size=2, without=("fused_optimizer",))
+    asked = train(base, tmp_path / "asked", method, batch_size=2, plain=True, speedups=("fused_optimizer",))
     for record in (default, plain, without, asked):
         assert sorted(one.name for one in record.speedups) == speedup_names()
         assert all(one.note for one in record.speedups)
@@ -47,9 +47,9 @@ def test_the_record_tells_of_every_speedup_once(base: Path, tmp_path: Path, meth
         losses = [step.loss for step in record.steps]
         assert losses == pytest.approx([step.loss for step in default.steps], rel=2e-5)
     assert [one.name for one in plain.speedups if one.ran] == []
-    assert [one.name for one in asked.speedups if one.ran] == ["answer_head"]
+    assert [one.name for one in asked.speedups if one.ran] == ["fused_optimizer"]
     ran = {one.name for one in default.speedups if one.ran}
-    assert {one.name for one in without.speedups if one.ran} == ran - {"answer_head"}
+    assert {one.name for one in without.speedups if one.ran} == ran - {"fused_optimizer"}
     assert default.steps[0].padded_tokens == default.steps[0].tokens < plain.steps[0].padded_tokens
 
 

@@ -1,0 +1,129 @@
+"""What one training step of Laptime is made of: seconds by kind of work, from torch's profiler.
+
+    python benchmarks/profile_step.py --model DIR --data FILE.jsonl --method lora --precision fp32
+
+prints one JSON line. race.py runs it once, after its last round. The third step of a training is profiled;
+the profiler itself costs some of its time. CPU only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+PROFILED_STEP = 3
+PRODUCTS = {"aten::mm", "aten::addmm", "aten::addmm_", "aten::addmv_", "mkldnn::_linear_pointwise"}
+KINDS = {
+    "attention": ("aten::bmm", "aten::baddbmm", "aten::_softmax", "aten::_scaled_dot_product"),
+    "loss over the vocabulary": ("aten::_log_softmax", "aten::nll_loss", "aten::logsumexp", "aten::gather"),
+    "optimizer and clipping": ("aten::_fused_adam", "aten::_foreach", "aten::linalg_vector_norm"),
+    "copies and conversions": ("aten::copy_", "aten::clone", "aten::cat", "aten::index", "aten::fill_"),
+    "gate, norm, rotary": (
+        "aten::silu", "aten::mul", "aten::addcmul", "aten::rsqrt", "aten::pow", "aten::mean", "aten::sum",
+        "aten::add", "aten::sub", "aten::neg",
+    ),
+}  # fmt: skip
+
+
+def profile_step(model: str, data: str, method: str, precision: str, rank: int) -> dict[str, Any]:
+    """Train three steps as a run does and return what the last one was made of, in seconds."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with tempfile.TemporaryDirectory(prefix="profile-") as folder:
+        run = make_run(Path(folder), model, data, method, precision, rank)
+        profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True)
+        sum_loss, calls = run.setup.forward.sum_loss, 0
+
+        def profiled_sum_loss(batch: Any) -> torch.Tensor:
+            nonlocal calls
+            calls += 1
+            if calls == PROFILED_STEP:
+                profiler.start()
+            return sum_loss(batch)
+
+        run.setup.forward.sum_loss = profiled_sum_loss
+        run.train()
+        profiler.stop()
+        shape = run.facts.shape
+        widest = max(size for name, sizes in shape.linears.items() if name != shape.head for size in sizes)
+    parts: dict[str, float] = {}
+    for event in profiler.key_averages(group_by_input_shape=True):
+        kind = kind_of(event.key, event.input_shapes, rank if method != "full" else 0, widest)
+        parts[kind] = parts.get(kind, 0.0) + event.self_cpu_time_total / 1e6
+    total = sum(parts.values())
+    ordered = sorted(parts.items(), key=lambda part: -part[1])
+    return {"profiled_seconds": total, "share": {name: round(part / total, 4) for name, part in ordered}}
+
+
+def make_run(folder: Path, model: str, data: str, method: str, precision: str, rank: int) -> Any:
+    """Return a run that is ready to train, with all speedups that apply."""
+    from laptime.inputs.facts import InputJob
+    from laptime.inputs.model import quiet_libraries
+    from laptime.job import RunJob
+    from laptime.record import RecordWriter
+    from laptime.spec import AnswerSpec, DataSpec, ModelSpec, RunSpec, TrainingSpec
+    from laptime.training.preparation import prepare
+    from laptime.training.run import Run
+
+    quiet_libraries()
+    spec = RunSpec(
+        method=method,
+        round=1,
+        model=ModelSpec(model=model),
+        data=DataSpec(data=data, template="plain"),
+        training=TrainingSpec(max_steps=PROFILED_STEP, precision=precision),  # type: ignore[arg-type]
+        answers=AnswerSpec(max_questions=0),
+        method_options={} if method == "full" else {"lora_rank": rank, "lora_alpha": 2 * rank},
+    )
+    inputs = InputJob(
+        model=spec.model,
+        data=spec.data,
+        answers=spec.answers,
+        training=spec.training,
+        folder=str(folder / "inputs"),
+    )
+    prepare(inputs)
+    job = RunJob(run="profile", spec=spec, folder=str(folder / "run"), inputs=inputs.folder, until="training")
+    run = Run(job, RecordWriter(folder / "run"))
+    run.open()
+    run.load()
+    run.prepare()
+    return run
+
+
+def kind_of(name: str, shapes: list[Any], rank: int, widest: int) -> str:
+    """Return the kind of work of one operation, by its name and the shapes of its inputs.
+
+    The head may be multiplied a block of words at a time: a block is still wider than the widest layer.
+    """
+    if name in PRODUCTS:
+        sizes = {size for shape in shapes if isinstance(shape, list) for size in shape}
+        if max(sizes, default=0) > widest:
+            return "products of the head"
+        return "products of the adapters" if rank in sizes else "products of the layers"
+    other = "other tensor operations" if name.startswith("aten::") else "Python and autograd"
+    return next((kind for kind, starts in KINDS.items() if name.startswith(starts)), other)
+
+
+def main() -> None:
+    """Profile and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--method", default="lora")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], required=True)
+    parser.add_argument("--rank", type=int, default=16)
+    options = parser.parse_args()
+    print(json.dumps(profile_step(**vars(options))))
+
+
+if __name__ == "__main__":
+    main()
