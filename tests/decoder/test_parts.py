@@ -15,7 +15,7 @@ from laptime.decoder import answer_loss as answer_loss_file
 from laptime.decoder import matmul
 from laptime.decoder.answer_loss import answer_loss
 from laptime.decoder.attention import attend_records, expanded_attend, sdpa_attend, short_attend
-from laptime.decoder.gate import fused_gate, plain_gate
+from laptime.decoder.gate import fused_gate, plain_gate, remade
 from laptime.decoder.matmul import PackedWeight, Weight, WidenedWeight, weight_for
 from laptime.decoder.norm import fused_norm, plain_norm
 from laptime.decoder.projection import Linear, call_modules, project, take_apart
@@ -81,6 +81,20 @@ def test_gate() -> None:
     inputs = (draw(4, 6), draw(4, 6))
     assert torch.autograd.gradcheck(fused_gate, inputs)
     torch.testing.assert_close(fused_gate(*inputs), plain_gate(*inputs))
+
+
+def test_what_the_gate_gives_is_made_again_instead_of_being_kept() -> None:
+    gate_TF, up_TF = draw(4, 5), draw(4, 5)
+    linears = make_linears(trains=True, adapters=(2,), bias=False)
+    gated_TF = fused_gate(gate_TF, up_TF)
+    leaves = [gate_TF, up_TF, linears[0].weight_NK, linears[0].a_rK, linears[0].b_Nr]
+    expected = torch.autograd.grad(project(gated_TF, linears)[0].pow(3).sum(), leaves, retain_graph=True)
+    with remade(gated_TF, gate_TF, up_TF):
+        (y_TN,) = project(gated_TF, linears)
+    kept = y_TN.grad_fn.saved_tensors  # type: ignore[union-attr]
+    assert gated_TF.data_ptr() not in {one.data_ptr() for one in kept if one is not None}
+    found = torch.autograd.grad(y_TN.pow(3).sum(), leaves)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(("heads", "key_heads"), [(4, 2), (3, 3), (4, 1)])

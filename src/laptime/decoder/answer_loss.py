@@ -14,6 +14,7 @@ from torch.autograd import Function
 from laptime.decoder.matmul import Weight, add_product, weight_for
 
 CHUNK_TOKENS = 256  # float32 logits of 128,256 words: 131 MB
+SOFTMAX_TOKENS = 32  # of a chunk at a time, so that its logits exist once
 
 
 def answer_loss(
@@ -76,15 +77,21 @@ def loss_and_gradient(
     targets_n: torch.Tensor,
     needs_gradient: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the summed loss of a chunk, and the gradient of its logits, nV, in the dtype of `hidden_nD`."""
+    """Return the summed loss of a chunk, and the gradient of its logits, nV, in the dtype of `hidden_nD`.
+
+    The gradient takes the place of the logits, some rows at a time.
+    """
     logits_nV = weight.forward(hidden_nD)
     if bias_V is not None:
         logits_nV += bias_V
-    log_odds_nV = torch.log_softmax(logits_nV, -1, dtype=torch.float32)
-    del logits_nV
-    loss = -log_odds_nV.gather(1, targets_n[:, None]).sum()
-    if not needs_gradient:
-        return loss, log_odds_nV
-    gradient_nV = log_odds_nV.exp_()
-    gradient_nV.scatter_add_(1, targets_n[:, None], gradient_nV.new_full((len(targets_n), 1), -1.0))
-    return loss, gradient_nV.to(hidden_nD.dtype)
+    losses: list[torch.Tensor] = []
+    for rows_mV, targets_m in zip(
+        logits_nV.split(SOFTMAX_TOKENS), targets_n.split(SOFTMAX_TOKENS), strict=True
+    ):
+        log_odds_mV = torch.log_softmax(rows_mV, -1, dtype=torch.float32)
+        losses.append(log_odds_mV.gather(1, targets_m[:, None]))
+        if needs_gradient:
+            odds_mV = log_odds_mV.exp_()
+            odds_mV.scatter_add_(1, targets_m[:, None], odds_mV.new_full((len(targets_m), 1), -1.0))
+            rows_mV.copy_(odds_mV)
+    return -torch.cat(losses).sum(), logits_nV

@@ -10,6 +10,7 @@ Shapes: T tokens of all records of a batch, N of them trained, D width, H heads,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
 from laptime.decoder.attention import Attend, attend_records, sdpa_attend
-from laptime.decoder.gate import plain_gate
+from laptime.decoder.gate import plain_gate, remade
 from laptime.decoder.norm import plain_norm
 from laptime.decoder.projection import Linear, call_modules, take_apart
 from laptime.decoder.rotary import plain_rotate
@@ -139,8 +140,11 @@ class Decoder:
             attended_TD, hidden_TD = attended_TD[rows_N], hidden_TD[rows_N]
         hidden_TD = hidden_TD + self.project(attended_TD, layer.out)[0]
         normed_TD = self._normalize(hidden_TD, layer.module.post_attention_layernorm)
-        gated_TF = self.gate(*self.project(normed_TD, layer.gate_up))
-        return hidden_TD + self.project(gated_TF, layer.down)[0]
+        gate_TF, up_TF = self.project(normed_TD, layer.gate_up)
+        gated_TF = self.gate(gate_TF, up_TF)
+        # Where whole layers are recomputed, nothing of one is to be held on to.
+        with nullcontext() if self.recomputes else remade(gated_TF, gate_TF, up_TF):
+            return hidden_TD + self.project(gated_TF, layer.down)[0]
 
     def _attend(
         self,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch.autograd import Function
+from torch.autograd.graph import saved_tensors_hooks
 
 
 def plain_gate(gate_TF: torch.Tensor, up_TF: torch.Tensor) -> torch.Tensor:
@@ -17,6 +19,20 @@ def plain_gate(gate_TF: torch.Tensor, up_TF: torch.Tensor) -> torch.Tensor:
 def fused_gate(gate_TF: torch.Tensor, up_TF: torch.Tensor) -> torch.Tensor:
     """Return silu(gate) * up; silu(gate) is made again in the backward pass instead of being kept."""
     return Gate.apply(gate_TF, up_TF)
+
+
+def remade(gated_TF: torch.Tensor, gate_TF: torch.Tensor, up_TF: torch.Tensor) -> AbstractContextManager[Any]:
+    """Return a block in which autograd does not keep `gated_TF`: its inputs, kept anyway, make it again."""
+    gate_TF, up_TF = gate_TF.detach(), up_TF.detach()
+    place, size = gated_TF.data_ptr(), gated_TF.numel()
+
+    def pack(kept: torch.Tensor) -> torch.Tensor | None:
+        return None if (kept.data_ptr(), kept.numel()) == (place, size) else kept
+
+    def unpack(kept: torch.Tensor | None) -> torch.Tensor:
+        return F.silu(gate_TF).mul_(up_TF) if kept is None else kept
+
+    return saved_tensors_hooks(pack, unpack)
 
 
 class Gate(Function):
