@@ -10,6 +10,7 @@ import click
 import msgspec
 from click.core import ParameterSource
 
+from laptime.config_file import read_config
 from laptime.errors import UserError, suggest
 from laptime.methods.method import find_methods
 from laptime.spec import (
@@ -22,7 +23,6 @@ from laptime.spec import (
     TrainingSpec,
     build,
     flag,
-    read_config,
 )
 from laptime.speedups.speedup import speedup_names
 

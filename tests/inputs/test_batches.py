@@ -45,6 +45,13 @@ def test_batches_are_padded_on_the_right_and_padding_carries_no_loss() -> None:
     assert batch.positions_N.tolist() == [0, 1, 7, 8], "where the token before stands"
 
 
+def test_padding_is_told_by_length_never_by_a_token() -> None:
+    batch = make_batch([record(5, 0, 0), record(8, 9, 10, 0)])
+    assert batch.attention_mask_BT is not None
+    assert batch.attention_mask_BT.tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
+    assert batch.targets_N.tolist() == [0, 0, 9, 10, 0], "the padding's 0 is a token like any other"
+
+
 def test_records_of_one_length_need_no_mask() -> None:
     assert make_batch([record(1, 2, 3), record(4, 5, 6)]).attention_mask_BT is None
 

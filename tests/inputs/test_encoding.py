@@ -18,7 +18,7 @@ from laptime.inputs.encoding import (
     write_encoded,
 )
 from laptime.inputs.formats import read_records
-from laptime.inputs.records import Message, Record, RecordSet
+from laptime.inputs.records import Message, Record, RecordsError, RecordSet, Remark
 from laptime.inputs.templates import make_template
 from laptime.spec import AnswerSpec, DataSpec
 from tests.inputs.tokenizers_made import CHATML, make_tokenizer
@@ -115,6 +115,49 @@ def test_an_answer_too_long_is_cut_counted_and_named() -> None:
     ]
 
 
+def test_what_was_cut_or_counted_is_said_of_each_record() -> None:
+    data = run(
+        made(pair("a</s>b", "c"), pair("a", "b" * 30, "d:2"), pair("a", "b", "d:3")),
+        make_tokenizer(),
+        template="plain",
+        max_length=10,
+    )
+    assert data.remarks == [
+        Remark("d:1", "special-token text once, encoded as ordinary text"),
+        Remark("d:2", "23 tokens cut off its end, 10 left"),
+    ]
+
+
+def test_every_record_that_leaves_nothing_to_train_is_named() -> None:
+    with pytest.raises(RecordsError) as caught:
+        run(
+            made(pair("a" * 30, "b"), pair(), pair("a" * 31, "b", "d:3")),
+            make_tokenizer(),
+            template="plain",
+            max_length=20,
+        )
+    assert [remark.source for remark in caught.value.remarks] == ["d:1", "d:3"]
+    assert caught.value.remarks[1].text.startswith("the prompt alone has 32 tokens, a record holds 20")
+
+
+def test_an_answer_of_which_the_tokenizer_knows_nothing_is_refused() -> None:
+    tokenizer = make_tokenizer(alphabet="abcdefgh</s>")
+    with pytest.raises(UserError) as caught:
+        run(made(pair("abc", "한글")), tokenizer, template="plain")
+    assert str(caught.value) == (
+        "d:1: nothing left to train: the tokenizer has no token for any letter of the answer"
+    )
+    assert run(made(pair("abc", "a한b")), tokenizer, template="plain").notes == [
+        "the tokenizer leaves out '한': it has no token for them"
+    ]
+
+
+def test_a_noncharacter_in_the_data_stays_what_it_is() -> None:
+    for answer in ("a\ufdd0b", "<\ufdd0/s>", "</s>\ufdd0\ufdd0<|im_end|>\ufdd0"):
+        record = run(made(pair("q", answer)), make_tokenizer(), template="plain").records[0]
+        assert trained_text(record, make_tokenizer()) == answer + "</s>"
+
+
 def test_a_prompt_that_leaves_nothing_to_train_is_refused() -> None:
     with pytest.raises(UserError) as caught:
         run(
@@ -125,7 +168,7 @@ def test_a_prompt_that_leaves_nothing_to_train_is_refused() -> None:
         )
     assert str(caught.value) == (
         "d:2: nothing left to train: the prompt alone has 31 tokens, a record holds 20; shorten it, or raise "
-        "--max-length as far as the model goes (and 1 more such records)"
+        "--max-length as far as the model goes (and 1 more such record; laptime data lists them)"
     )
 
 

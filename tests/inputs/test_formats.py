@@ -11,9 +11,9 @@ import pytest
 
 from laptime.errors import UserError
 from laptime.inputs.formats import Message, Record, RecordSet, read_records
+from laptime.inputs.records import RecordsError, Remark
 from laptime.spec import DataSpec
-
-PAIR = b'{"prompt": "a", "completion": "b"}\n'
+from tests.inputs.malformed import PAIR, line
 
 
 def read(path: Path, **options: str) -> RecordSet:
@@ -30,191 +30,6 @@ def turns(
     *pairs: tuple[str, object], role: str = "role", content: str = "content"
 ) -> list[dict[str, object]]:
     return [{role: name, content: text} for name, text in pairs]
-
-
-def line(**row: object) -> bytes:
-    return (json.dumps(row) + "\n").encode()
-
-
-MALFORMED = [
-    # name, content, the one line
-    ("a.jsonl", b"", "a.jsonl: the file is empty"),
-    ("a.jsonl", b"\xef\xbb\xbf \n", "a.jsonl: the file is empty"),
-    (
-        "a.jsonl",
-        PAIR + b'{"prompt": "\xc7\xd1\xb1\xdb"}',
-        "a.jsonl:2: invalid UTF-8 at byte 13 of the line (0xc7); it reads as CP949: iconv -f CP949 -t UTF-8",
-    ),
-    (
-        "a.jsonl",
-        b'{"prompt": "\xff\xff"}',
-        "a.jsonl:1: invalid UTF-8 at byte 13 of the line (0xff); save the file as UTF-8",
-    ),
-    (
-        "a.jsonl",
-        '{"prompt": 1}'.encode("utf-16"),
-        "a.jsonl: UTF-16 or UTF-32 text; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)",
-    ),
-    (
-        "a.jsonl",
-        PAIR + b'\n{"prompt": "a", "completion": "b"',
-        "a.jsonl:3: truncated JSON: expecting ',' delimiter at column 34",
-    ),
-    (
-        "a.jsonl",
-        PAIR + b'{"prompt": "a", "compl',
-        "a.jsonl:2: truncated JSON: unterminated string starting at column 17",
-    ),
-    (
-        "a.jsonl",
-        b"{'prompt': 'a'}",
-        "a.jsonl:1: malformed JSON at column 2: expecting property name enclosed in double quotes",
-    ),
-    (
-        "a.jsonl",
-        PAIR + b"nonsense\n" + b"more\n",
-        "a.jsonl:2: malformed JSON at column 1: expecting value (and 1 more bad row)",
-    ),
-    (
-        "a.jsonl",
-        b'[\n{"prompt": "a", "completion": "b"}\n]',
-        "a.jsonl:1: a lone '[': expected one JSON object a line (name an array .json) (and 1 more bad row)",
-    ),
-    ("a.jsonl", b'{"prompt": NaN, "completion": "b"}', "a.jsonl:1: NaN is not a JSON value"),
-    ("a.jsonl", b'{"prompt": -Infinity}', "a.jsonl:1: -Infinity is not a JSON value"),
-    (
-        "a.jsonl",
-        rb'{"prompt": "\ud83d", "completion": "b"}',
-        r"a.jsonl:1: lone surrogate \ud83d (half a character)",
-    ),
-    ("a.jsonl", b'{"prompt": "a", "prompt": "b"}', "a.jsonl:1: duplicate key 'prompt'"),
-    ("a.jsonl", PAIR + b"[1, 2]", "a.jsonl:2: expected a JSON object, found an array"),
-    ("a.jsonl", PAIR + b"null", "a.jsonl:2: expected a JSON object, found null"),
-    ("a.jsonl", PAIR + b"{}", "a.jsonl:2: an empty object"),
-    ("a.jsonl", b"[" * 100_000, "a.jsonl:1: malformed JSON: nested too deeply"),
-    ("a.jsonl", line(prompt=1, completion="b"), "a.jsonl:1: 'prompt' is a number, expected text"),
-    ("a.jsonl", line(prompt="a", completion=None), "a.jsonl:1: 'completion' is null, expected text"),
-    ("a.jsonl", line(prompt="a", completion=True), "a.jsonl:1: 'completion' is a boolean, expected text"),
-    ("a.jsonl", line(prompt="", completion="b"), "a.jsonl:1: 'prompt' is empty"),
-    ("a.jsonl", line(prompt="a", completion=""), "a.jsonl:1: 'completion' is empty"),
-    ("a.jsonl", line(question="a", answer=" \n"), "a.jsonl:1: 'answer' is blank"),
-    ("a.jsonl", line(question="a", answers=[]), "a.jsonl:1: 'answers' holds no answer"),
-    ("a.jsonl", line(text=" "), "a.jsonl:1: 'text' is blank"),
-    (
-        "a.jsonl",
-        PAIR + line(question="a", answer="b"),
-        "a.jsonl:2: no 'prompt' in this row (it has question, answer)",
-    ),
-    ("a.jsonl", PAIR + line(prompt="a"), "a.jsonl:2: no 'completion' in this row (it has prompt)"),
-    (
-        "a.jsonl",
-        line(prompt="a", chosen="b"),
-        "a.jsonl: no answer column beside 'prompt' (columns: prompt, chosen);"
-        " name it with --completion-column",
-    ),
-    (
-        "a.jsonl",
-        line(answer="a", topic="b"),
-        "a.jsonl: no question column beside 'answer' (columns: answer, topic); name it with --prompt-column",
-    ),
-    (
-        "a.jsonl",
-        line(input_ids=[1]),
-        "a.jsonl: columns of no known shape (input_ids); name them with --prompt-column"
-        " and --completion-column, --messages-column or --text-column",
-    ),
-    (
-        "a.jsonl",
-        line(question="a", answer="b", response="c"),
-        "a.jsonl: columns response and answer could both be meant; choose with --completion-column",
-    ),
-    ("a.jsonl", line(messages="hello"), "a.jsonl:1: 'messages' is text, expected a list of turns"),
-    ("a.jsonl", line(messages=[]), "a.jsonl:1: 'messages' holds no turn"),
-    (
-        "a.jsonl",
-        line(messages=["hi"]),
-        "a.jsonl:1: turn 1 of 'messages' is text, expected an object with role and content",
-    ),
-    (
-        "a.jsonl",
-        line(messages=[{"role": "user"}]),
-        "a.jsonl:1: turn 1 of 'messages' has the keys role; expected role and content",
-    ),
-    (
-        "a.jsonl",
-        line(messages=turns(("user", "a"), ("asistant", "b"))),
-        "a.jsonl:1: turn 2 of 'messages': unknown role 'asistant'; did you mean 'assistant'?",
-    ),
-    (
-        "a.jsonl",
-        line(messages=turns(("user", "a"))),
-        "a.jsonl:1: 'messages' has no assistant turn: nothing to train on",
-    ),
-    (
-        "a.jsonl",
-        line(messages=turns(("user", "a"), ("assistant", ""))),
-        "a.jsonl:1: turn 2 of 'messages' (assistant) is empty",
-    ),
-    (
-        "a.jsonl",
-        line(messages=turns(("user", 3), ("assistant", "b"))),
-        "a.jsonl:1: turn 1 of 'messages': its content is a number, expected text",
-    ),
-    (
-        "a.jsonl",
-        line(messages=turns(("assistant", "b"))),
-        "a.jsonl:1: turn 1 of 'messages' is the assistant's; expected a user or system turn",
-    ),
-    (
-        "a.jsonl",
-        line(messages=[{"role": "assistant", "content": None, "tool_calls": [1]}]),
-        "a.jsonl:1: turn 1 of 'messages' calls tools, which is not supported; write the call out as text",
-    ),
-    (
-        "a.jsonl",
-        line(messages=[{"role": "user", "content": [{"type": "image"}]}]),
-        "a.jsonl:1: turn 1 of 'messages' holds parts that are not text (images, audio): not supported",
-    ),
-    (
-        "a.json",
-        b'[\n{"prompt": "a",\n "completion": "b"},\n{"prompt" "c"}]',
-        "a.json:4: malformed JSON at column 11: expecting ':' delimiter",
-    ),
-    (
-        "a.json",
-        b'[{"prompt": "a", "completion": "b"}',
-        "a.json:1: truncated JSON: expecting ',' or ']' at column 36",
-    ),
-    (
-        "a.json",
-        b'[{"prompt": "a", "completion": "b"}] x',
-        "a.json:1: malformed JSON at column 38: extra data",
-    ),
-    ("a.json", b"[]", "a.json: no record in it"),
-    ("a.json", b"3", "a.json:1: expected a JSON object, found a number"),
-    ("a.csv", b"prompt,completion\na,b\nc\n", "a.csv:3: 1 cells, but the header names 2 columns"),
-    ("a.csv", b'prompt,completion\na,"b', "a.csv:2: malformed CSV: a quoted cell is never closed"),
-    ("a.csv", b"prompt,prompt\na,b\n", "a.csv:1: duplicate column 'prompt' in the header"),
-    ("a.csv", b"prompt,completion\n", "a.csv: no record in it"),
-    ("a.csv", b'prompt,completion\n"a\nb",c\nd,\n', "a.csv:4: 'completion' is empty"),
-    (
-        "a.docx",
-        b"x",
-        "a.docx: cannot read '.docx' files; expected .jsonl, .ndjson, .json, .csv, .tsv or .parquet",
-    ),
-]
-
-
-@pytest.mark.parametrize(("name", "content", "message"), MALFORMED)
-def test_malformed_input_is_one_line(tmp_path: Path, name: str, content: bytes, message: str) -> None:
-    with pytest.raises(UserError) as caught:
-        read(write(tmp_path, name, content))
-    assert str(caught.value) == message
-
-
-def test_unreadable_parquet_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^a\.parquet: not a readable Parquet file \([^\n]*\)$"):
-        read(write(tmp_path, "a.parquet", b"not parquet"))
 
 
 SHAPES = [
@@ -331,6 +146,50 @@ def test_all_formats_hold_the_same_records(tmp_path: Path) -> None:
     assert (csv.prompt, csv.completion, csv.source) == ("질문 0", '답, "0"', "a.csv:2")
 
 
+def test_old_line_ends_and_marks_in_the_middle_change_nothing(tmp_path: Path) -> None:
+    plain = read(write(tmp_path, "a.jsonl", PAIR * 2))
+    assert read(write(tmp_path, "b.jsonl", (PAIR * 2).replace(b"\n", b"\r"))).digest == plain.digest
+    assert read(write(tmp_path, "c.jsonl", PAIR + b"\xef\xbb\xbf" + PAIR)).digest == plain.digest
+
+
+def test_a_quoted_header_names_its_separator(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", '"prompt";"completion, short"\na;b\n')
+    found = read(path, completion_column="completion, short")
+    assert (found.records[0].prompt, found.records[0].completion) == ("a", "b")
+
+
+def test_a_line_of_megabytes_is_a_line(tmp_path: Path) -> None:
+    record = read(write(tmp_path, "a.jsonl", line(prompt="가" * 1_000_000, completion="b"))).records[0]
+    assert len(record.prompt or "") == 1_000_000
+
+
+def test_what_is_left_out_of_a_row_is_said(tmp_path: Path) -> None:
+    talk = line(messages=turns(("user", "a"), ("assistant", "b"), ("user", "c")))
+    found = read(write(tmp_path, "a.jsonl", talk * 7))
+    assert found.remarks[0] == Remark("a.jsonl:1", "what stands behind the last answer is left out")
+    assert found.notes == [
+        "what stands behind the last answer is left out: 7 records (a.jsonl:1, a.jsonl:2, a.jsonl:3, "
+        "a.jsonl:4, a.jsonl:5 and 2 more)"
+    ]
+    several = read(write(tmp_path, "b.jsonl", line(question="a", answers=["b", "c"])))
+    assert several.records[0].completion == "b"
+    assert several.notes == [
+        "the first of several answers is trained, the others are left out: 1 record (b.jsonl:1)"
+    ]
+
+
+def test_every_bad_row_is_kept_with_its_reason(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", b"x\n" + PAIR + line(prompt="a", completion="") * 2)
+    with pytest.raises(RecordsError) as caught:
+        read(path)
+    assert str(caught.value).endswith("expecting value (and 2 more bad rows; laptime data lists them)")
+    assert caught.value.remarks == [
+        Remark("a.jsonl:1", "malformed JSON at column 1: expecting value"),
+        Remark("a.jsonl:3", "'completion' is empty"),
+        Remark("a.jsonl:4", "'completion' is empty"),
+    ]
+
+
 def test_csv_may_hold_semicolons_and_conversations(tmp_path: Path) -> None:
     found = read(write(tmp_path, "a.csv", "question;answer\na,b;c\n"))
     assert (found.records[0].prompt, found.records[0].completion) == ("a,b", "c")
@@ -348,6 +207,7 @@ def test_a_folder_gives_the_files_of_its_split(tmp_path: Path) -> None:
     ):
         write(tmp_path, name, line(prompt=name, completion="b"))
     assert [r.prompt for r in read(tmp_path).records] == ["data/train-00000.jsonl", "data/train-00001.jsonl"]
+    assert read(tmp_path).notes == ["read from 2 files: train-00000.jsonl, train-00001.jsonl"]
     assert [r.prompt for r in read(tmp_path, split="test").records] == ["data/test-00000.jsonl"]
     with pytest.raises(UserError, match=r"no data file for --split dev in this folder; its data files: "):
         read(tmp_path, split="dev")
@@ -430,43 +290,3 @@ def test_reading_imports_nothing_heavy(tmp_path: Path) -> None:
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
     )
-
-
-FIXTURES = {
-    "axolotl/alpaca_alpaca.json": 2,
-    "axolotl/conversation.json": 1,
-    "axolotl/conversation.missingturns.json": "turn 2 of 'conversations' (assistant) is empty",
-    "axolotl/conversation.tokenized.json": "columns of no known shape (input_ids, attention_mask, labels)",
-    "axolotl/conversation.tokenized_llama2chat.json": "columns of no known shape (input_ids",
-    "litgpt/alpaca.json": 23,
-    "litgpt/dolly.json": 12,
-    "litgpt/longform_train.json": 17,
-    "litgpt/longform_val.json": 9,
-    "torchtitan/sft_test_data.json": 10,
-    "torchtune/alpaca_tiny.json": 100,
-    "torchtune/chat_tiny.json": 1,
-    "torchtune/hh_rlhf_tiny.json": "columns of no known shape (chosen, rejected)",
-    "torchtune/instruct_tiny.json": 2,
-    "torchtune/stack_exchange_paired_tiny.json": "no answer column beside 'question'",
-    "torchtune/vqa_tiny.json": 1,
-    "unsloth/canary_dataset.jsonl": 6,
-    "unsloth/train_canary.jsonl": 16,
-}
-
-
-def test_the_data_of_other_projects(shared_data: Path) -> None:
-    folder = shared_data / "fixtures"
-    assert {str(file.relative_to(folder)) for file in folder.rglob("*.json*")} == set(FIXTURES)
-    for name, expected in FIXTURES.items():
-        if isinstance(expected, int):
-            assert len(read(folder / name).records) == expected, name
-        else:
-            with pytest.raises(UserError) as caught:
-                read(folder / name)
-            assert expected in str(caught.value), name
-
-
-def test_real_data_sets(shared_data: Path) -> None:
-    folder = shared_data / "datasets"
-    assert len(read(folder / "ko_alpaca_1040.json").records) == 1040
-    assert len(read(folder / "gsm8k_1000.jsonl").records) == 1000

@@ -132,3 +132,40 @@ def test_the_digest_covers_config_and_weights(model_folder: Path) -> None:
     (model_folder / "model.safetensors").write_bytes(b"other weights")
     assert digest() != first
     assert digest(random_weights=True) == first_random
+
+
+def test_pickled_weights_load_when_asked_for_in_words(tmp_path: Path) -> None:
+    import torch
+
+    from laptime.inputs.model import build_empty_model, check_weights, load_model
+    from tests.tiny import make_tiny_model
+
+    folder = make_tiny_model(tmp_path / "model")
+    spec = ModelSpec(model=str(folder), allow_pickled_weights=True)
+    expected = load_model(spec, folder, torch.float32).state_dict()
+    torch.save({name: tensor.clone() for name, tensor in expected.items()}, folder / "pytorch_model.bin")
+    with_both = digest_model(locate_model(spec), random_weights=False)
+    (folder / "model.safetensors").unlink()
+    assert "add --allow-pickled-weights" in message(folder)
+    assert digest_model(locate_model(spec), random_weights=False) != with_both
+    check_weights(spec, folder, build_empty_model(spec, folder))
+    for name, tensor in load_model(spec, folder, torch.float32).state_dict().items():
+        assert torch.equal(tensor, expected[name])
+
+
+def test_a_pickle_that_would_run_code_runs_none(tmp_path: Path) -> None:
+    import torch
+
+    from laptime.inputs.model import load_model
+    from tests.tiny import make_tiny_model
+
+    class Hostile:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return Path.touch, (tmp_path / "ran",)  # type: ignore[return-value]
+
+    folder = make_tiny_model(tmp_path / "model")
+    (folder / "model.safetensors").unlink()
+    torch.save({"weight": Hostile()}, folder / "pytorch_model.bin")
+    with pytest.raises(UserError, match="cannot be loaded"):
+        load_model(ModelSpec(model=str(folder), allow_pickled_weights=True), folder, torch.float32)
+    assert not (tmp_path / "ran").exists()

@@ -9,8 +9,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from laptime.inputs.encoding import EncodedData, encode
-from laptime.inputs.preview import make_pieces, print_preview, visible
-from laptime.inputs.records import Record, RecordSet
+from laptime.inputs.preview import make_pieces, print_preview, print_remarks, visible
+from laptime.inputs.records import Record, RecordSet, Remark
 from laptime.spec import AnswerSpec, DataSpec
 from tests.inputs.tokenizers_made import make_tokenizer
 
@@ -95,3 +95,26 @@ def test_cut_records_say_so() -> None:
     shown = printed(data)
     assert f"{data.records[0].cut} tokens cut off its end" in shown
     assert "note      1 of 1 records cut to --max-length 60" in shown
+
+
+def test_records_that_were_cut_or_counted_are_listed_up_to_a_bound() -> None:
+    records = [Record(source=f"d:{i}", prompt="a", completion="b" * 90) for i in range(1, 31)]
+    data = encode(
+        RecordSet(name="d", shape="s", records=records),
+        TOKENIZER,
+        DataSpec(max_length=60),
+        AnswerSpec(),
+        None,
+    )
+    shown = printed(data, limit=0).splitlines()
+    first = shown.index("remarks   30 records:")
+    assert shown[first + 1] == f"d:1: {data.records[0].cut} tokens cut off its end, 60 left"
+    assert shown[first + 20].startswith("d:20: ")
+    assert shown[first + 21 :] == ["... and 10 more; --all lists them"]
+    assert "d:30: " in printed(data, limit=0, all_remarks=True)
+
+
+def test_refused_records_are_listed() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    print_remarks([Remark("a.jsonl:2", "'answer' is \x1bblank")], "refused", console, False)
+    assert console.file.getvalue() == "refused   1 record:\na.jsonl:2: 'answer' is \\u001bblank\n"  # type: ignore[attr-defined]

@@ -13,11 +13,16 @@ CHATML = (
 SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"]
 
 
-def make_tokenizer(chat_template: str | None = None, eos: bool = True, bos: bool = True) -> Any:
-    """Return a tokenizer of single bytes (ids 0 to 255) and four special tokens (256 to 259)."""
+def make_tokenizer(
+    chat_template: str | None = None, eos: bool = True, bos: bool = True, alphabet: str = ""
+) -> Any:
+    """Return a tokenizer of single bytes (ids 0 to 255) and four special tokens (256 to 259).
+
+    With an `alphabet` it knows these letters alone and leaves out the rest without a word.
+    """
     from transformers import PreTrainedTokenizerFast
 
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    letters = sorted(set(alphabet) or pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -11,8 +11,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from jinja2 import TemplateError
-
 from laptime.errors import UserError
 from laptime.inputs.records import Message
 from laptime.inputs.tokens import Tokens
@@ -61,7 +59,7 @@ class ChatTemplate:
             return self.tokens.tokenizer.apply_chat_template(
                 turns, tokenize=False, add_generation_prompt=cue, **_PINNED
             )
-        except (TemplateError, ValueError, TypeError, AttributeError, LookupError) as error:
+        except Exception as error:  # a template is a program: it fails in any way it likes
             raise _refused(source, error) from None
 
     def _prefix_spans(
@@ -116,7 +114,7 @@ class ChatTemplate:
                 **tokenizer.special_tokens_map,
                 **_PINNED,
             )
-        except (TemplateError, ValueError, TypeError, AttributeError, LookupError) as error:
+        except Exception as error:  # a template is a program: it fails in any way it likes
             raise _refused(source, error) from None
         answers, all_answers = _answers(messages, num_prompt_messages), _answers(messages, 0)
         if len(marks[0]) != len(all_answers):

@@ -9,7 +9,14 @@ import msgspec
 from msgspec import Struct
 
 from laptime.errors import UserError, suggest
-from laptime.inputs.conversations import RowError, check_conversation, describe, is_turns, read_turns
+from laptime.inputs.conversations import (
+    RowError,
+    check_conversation,
+    describe,
+    is_blank,
+    is_turns,
+    read_turns,
+)
 from laptime.inputs.files import readable
 from laptime.inputs.records import Message, Record
 from laptime.spec import DataSpec, flag
@@ -18,6 +25,9 @@ PROMPTS = ("prompt", "instruction", "question", "query")
 COMPLETIONS = ("completion", "response", "output", "answer", "answers")
 CONTEXTS = ("context", "input")
 MESSAGES = ("messages", "conversations", "conversation")
+FIRST_ANSWER = "the first of several answers is trained, the others are left out"
+AFTER_ANSWER = "what stands behind the last answer is left out"
+PREFERRED = ("chosen", "rejected")
 FLAGS = ("prompt_column", "completion_column", "context_column", "messages_column", "text_column")
 
 
@@ -93,11 +103,13 @@ def read_record(values: dict[str, Any], layout: Layout, source: str) -> Record:
     context = (
         _text(values, layout.context) if layout.context and values.get(layout.context) is not None else ""
     )
+    completion, remark = _read_answer(values, layout.completion)
     return Record(
         source=source,
         prompt=_filled(values, layout.prompt),
-        completion=_read_answer(values, layout.completion),
+        completion=completion,
         context=context if context.strip() else "",
+        remark=remark,
     )
 
 
@@ -118,7 +130,7 @@ def _refuse_contradiction(given: dict[str, str]) -> None:
 
 def _find(columns: Iterable[str], names: tuple[str, ...]) -> list[str]:
     """Return the columns with one of `names`, in the order of `names`, whatever their case."""
-    by_name = {column.strip().lower(): column for column in columns if isinstance(column, str)}
+    by_name = {column.strip(" ").lower(): column for column in columns if isinstance(column, str)}
     return [by_name[name] for name in names if name in by_name]
 
 
@@ -151,6 +163,10 @@ def _tell_unknown(columns: list[str]) -> str:
         return (
             f"no question column beside '{completions[0]}' (columns: {shown}); name it with --prompt-column"
         )
+    if set(PREFERRED) <= set(columns):
+        return f"preference pairs ({shown}); --messages-column or --completion-column chosen trains one side"
+    if "input_ids" in columns:
+        return f"tokenised already ({shown}); give the text itself, so that its tokens can be checked"
     return (
         f"columns of no known shape ({shown}); name them with --prompt-column and --completion-column, "
         f"--messages-column or --text-column"
@@ -167,21 +183,23 @@ def _text(values: dict[str, Any], column: str) -> str:
 def _filled(values: dict[str, Any], column: str) -> str:
     """Return a cell that must be text and not blank."""
     text = _text(values, column)
-    if not text.strip():
+    if is_blank(text):
         raise RowError(f"'{column}' is {'blank' if text else 'empty'}")
     return text
 
 
-def _read_answer(values: dict[str, Any], column: str) -> str:
-    """Return the answer; of a list of answers (also SQuAD's {"text": [...]}) the first."""
+def _read_answer(values: dict[str, Any], column: str) -> tuple[str, str]:
+    """Return the answer and a remark; of a list of answers (also SQuAD's {"text": [...]}) the first."""
     answer = values[column]
+    if isinstance(answer, str):
+        return _filled(values, column), ""
     if isinstance(answer, dict) and "text" in answer:
         answer = answer["text"]
-    if isinstance(answer, list):
-        if not answer:
-            raise RowError(f"'{column}' holds no answer")
-        answer = answer[0]
-    return _filled({column: answer}, column)
+    if not isinstance(answer, list):
+        return _filled({column: answer}, column), ""
+    if not answer:
+        raise RowError(f"'{column}' holds no answer")
+    return _filled({column: answer[0]}, column), FIRST_ANSWER if len(answer) > 1 else ""
 
 
 def _read_conversation(values: dict[str, Any], layout: Layout, source: str) -> Record:
@@ -193,7 +211,8 @@ def _read_conversation(values: dict[str, Any], layout: Layout, source: str) -> R
         messages.insert(0, Message("system", system))
     check_conversation(messages, layout.messages)
     last = max(index for index, message in enumerate(messages) if message.role == "assistant")
-    return Record(source=source, messages=messages[: last + 1])
+    remark = AFTER_ANSWER if last + 1 < len(messages) else ""
+    return Record(source=source, messages=messages[: last + 1], remark=remark)
 
 
 def _read_conversational_pair(values: dict[str, Any], layout: Layout, source: str) -> Record:

@@ -28,6 +28,11 @@ ROLES = {
 }
 ROLE_KEYS = ("role", "from", "speaker")
 CONTENT_KEYS = ("content", "value", "text")
+TRAINS: dict[str, Any] = {
+    "weight": 1,
+    "train": True,
+}  # what other tools read; anything else means: no loss here
+INVISIBLE = " \t\n\r\u00a0\u00ad\u200b\u200c\u200d\u2060\u3164\ufeff"
 
 
 class RowError(ValueError):
@@ -45,7 +50,13 @@ def read_turns(value: Any, column: str) -> list[Message]:
         raise RowError(f"'{column}' is {describe(value)}, expected a list of turns")
     if not value:
         raise RowError(f"'{column}' holds no turn")
-    return [_read_turn(turn, f"turn {number} of '{column}'") for number, turn in enumerate(value, start=1)]
+    messages = []
+    for number, turn in enumerate(value, start=1):
+        try:
+            messages.append(_read_turn(turn))
+        except RowError as error:
+            raise RowError(f"turn {number} of '{column}'{error}") from None
+    return messages
 
 
 def check_conversation(messages: list[Message], column: str) -> None:
@@ -71,36 +82,60 @@ def is_turns(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
-def _read_turn(turn: Any, place: str) -> Message:
-    """Turn one object into a message."""
+def is_blank(text: str) -> bool:
+    """Tell whether a text holds nothing that can be seen."""
+    text = text.strip()
+    return not text or (text[0] in INVISIBLE and not text.strip(INVISIBLE))
+
+
+def _read_turn(turn: Any) -> Message:
+    """Turn one object into a message; the text of a RowError goes on where the turn was named."""
     if not isinstance(turn, dict):
-        raise RowError(f"{place} is {describe(turn)}, expected an object with role and content")
-    role_key = next((key for key in ROLE_KEYS if key in turn), None)
-    content_key = next((key for key in CONTENT_KEYS if key in turn), None)
+        raise RowError(f" is {describe(turn)}, expected an object with role and content")
     if turn.get("tool_calls"):
-        raise RowError(f"{place} calls tools, which is not supported; write the call out as text")
+        raise RowError(" calls tools, which is not supported; write the call out as text")
+    for key, trains in TRAINS.items():
+        if turn.get(key) not in (None, trains):
+            raise RowError(f": '{key}' keeps it out of training, which is not supported; leave the turn out")
+    role_key, content_key = _find_key(turn, ROLE_KEYS), _find_key(turn, CONTENT_KEYS)
     if role_key is None or content_key is None:
-        raise RowError(
-            f"{place} has the keys {', '.join(map(readable, list(turn)[:12]))}; expected role and content"
-        )
-    role = turn[role_key]
-    if not isinstance(role, str) or role.strip().lower() not in ROLES:
-        hint = suggest(role, ("system", "user", "assistant", "tool")) if isinstance(role, str) else ""
-        raise RowError(f"{place}: unknown role '{readable(role)}'{hint}")
-    content = _read_content(turn[content_key], place)
-    if not content.strip():
-        raise RowError(f"{place} ({ROLES[role.strip().lower()]}) is empty")
-    return Message(ROLES[role.strip().lower()], content)
-
-
-def _read_content(content: Any, place: str) -> str:
-    """Return the text of a turn, whole or in text parts."""
-    if isinstance(content, list):
-        parts = [part.get("text") if isinstance(part, dict) else part for part in content]
-        texts = [part for part in parts if isinstance(part, str)]
-        if len(texts) == len(parts):
-            return "".join(texts)
-        raise RowError(f"{place} holds parts that are not text (images, audio): not supported")
+        keys = ", ".join(map(readable, list(turn)[:12]))
+        raise RowError(f" has the keys {keys}; expected role and content")
+    role = ROLES.get(turn[role_key]) if isinstance(turn[role_key], str) else None
+    role = role or _read_role(turn[role_key])
+    content = turn[content_key]
     if not isinstance(content, str):
-        raise RowError(f"{place}: its content is {describe(content)}, expected text")
-    return content
+        content = _read_parts(content)
+    if is_blank(content):
+        raise RowError(f" ({role}) is empty")
+    return Message(role, content)
+
+
+def _find_key(turn: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    """Return the first of `names` that the turn has."""
+    for name in names:
+        if name in turn:
+            return name
+    return None
+
+
+def _read_role(role: Any) -> str:
+    """Return the role that a name in another case stands for."""
+    if isinstance(role, str) and role.strip().lower() in ROLES:
+        return ROLES[role.strip().lower()]
+    if not isinstance(role, str):
+        raise RowError(f": its role is {describe(role)}, expected text")
+    raise RowError(
+        f": unknown role '{readable(role)}'{suggest(role, ('system', 'user', 'assistant', 'tool'))}"
+    )
+
+
+def _read_parts(content: Any) -> str:
+    """Return the text of a turn in text parts."""
+    if not isinstance(content, list):
+        raise RowError(f": its content is {describe(content)}, expected text")
+    parts = [part.get("text") if isinstance(part, dict) else part for part in content]
+    texts = [part for part in parts if isinstance(part, str)]
+    if len(texts) < len(parts):
+        raise RowError(" holds parts that are not text (images, audio): not supported")
+    return "".join(texts)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from laptime.errors import UserError
+from laptime.inputs.records import Remark
 from laptime.whole_file import write_whole
 
 
@@ -55,7 +56,8 @@ class Counts(Struct, kw_only=True):
 
 
 class EncodedData(Struct, kw_only=True):
-    """A data set ready for training; `notes` are sentences that the user should read.
+    """A data set ready for training; `notes` are sentences that the user should read, `remarks` say the
+    same of single records.
 
     `template` is a name or the user's template string: `templates.make_template` gives the same again.
     `stop_ids` end an answer. `digest` is the SHA-256 over token ids and trained positions of both sets.
@@ -78,6 +80,7 @@ class EncodedData(Struct, kw_only=True):
     held_out_name: str | None = None
     ignored_columns: list[str] = []
     notes: list[str] = []
+    remarks: list[Remark] = []
 
 
 def write_encoded(path: Path, data: EncodedData) -> None:

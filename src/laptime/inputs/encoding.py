@@ -7,10 +7,8 @@ training and in asking. What follows it is the answer; its end of sequence is tr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
-
-from msgspec import Struct
 
 from laptime.errors import UserError
 from laptime.inputs.chat import ChatTemplate, Part, no_end_of_sequence
@@ -23,7 +21,8 @@ from laptime.inputs.encoded import (
     read_encoded,
     write_encoded,
 )
-from laptime.inputs.records import Message, Record, RecordSet
+from laptime.inputs.notes import Encoded, make_notes, make_remarks
+from laptime.inputs.records import Message, Record, RecordsError, RecordSet, Remark
 from laptime.inputs.templates import Template, as_pair, choose_template
 from laptime.inputs.tokens import Tokens
 from laptime.spec import AnswerSpec, DataSpec
@@ -40,14 +39,6 @@ __all__ = [
 ]
 
 DEFAULT_MAX_LENGTH = 2048
-
-
-class _Encoded(Struct):
-    """A record with its tokens, and where its last answer begins."""
-
-    record: Record
-    tokens: EncodedRecord
-    prompt_ids: list[int]
 
 
 def encode(
@@ -86,7 +77,11 @@ def encode(
         train_on=spec.train_on,
         held_out_name=records.held_out_name,
         ignored_columns=records.ignored_columns,
-        notes=[*records.notes, *_make_notes([*train, *held_out], encoder, counts)],
+        notes=[
+            *records.notes,
+            *make_notes([*train, *held_out], encoder.tokens, template, counts, encoder.max_length),
+        ],
+        remarks=[*records.remarks, *make_remarks([*train, *held_out], encoder.tokens.unknown_id)],
     )
 
 
@@ -130,16 +125,22 @@ class _Encoder:
         ends = [] if self.tokens.eos_id is None else [self.tokens.eos_id]
         return list(dict.fromkeys([*ends, *(self.chat.turn_end_ids if self.chat else ())]))
 
-    def encode_records(self, records: Sequence[Record]) -> list[_Encoded]:
+    def encode_records(self, records: Sequence[Record]) -> list[Encoded]:
         """Encode records in order."""
         split: Callable[[Record], list[Part]] = self._split_chat if self.chat else self._split_text
-        parts = [split(record) for record in records]
+        parts, num_special_text = [], []
+        for record in records:
+            before = self.tokens.num_special_text
+            parts.append(split(record))
+            num_special_text.append(self.tokens.num_special_text - before)
         ids = self.tokens.encode_parts([[text for text, _ in record_parts] for record_parts in parts])
         encoded = [
             self._assemble(record, [answer for _, answer in record_parts], part_ids)
             for record, record_parts, part_ids in zip(records, parts, ids, strict=True)
         ]
-        self._refuse_untrained([item for item in encoded if not any(item.tokens.trained)])
+        for item, count in zip(encoded, num_special_text, strict=True):
+            item.num_special_text = count
+        self._refuse_untrained([item for item in encoded if item.is_lost or not any(item.tokens.trained)])
         return encoded
 
     def encode_question(self, question: str) -> list[int]:
@@ -173,9 +174,9 @@ class _Encoder:
         prompt, context, completion = as_pair(record)
         return [(self.template.fill(protect(prompt), protect(context)), False), (protect(completion), True)]
 
-    def _assemble(self, record: Record, answers: list[bool], part_ids: list[list[int]]) -> _Encoded:
+    def _assemble(self, record: Record, answers: list[bool], part_ids: list[list[int]]) -> Encoded:
         """Put the parts of a record together, cut at the maximum length."""
-        lead = self._with_leading(part_ids[0])[: -len(part_ids[0])]
+        lead = self._with_leading(part_ids[0])[: -len(part_ids[0])] if part_ids[0] else self.leading_ids
         token_ids, trained = list(lead), [False] * len(lead)
         prompt_ids: list[int] = []
         for answer, ids in zip(answers, part_ids, strict=True):
@@ -189,18 +190,25 @@ class _Encoder:
         trained[0] = False
         cut = max(0, len(token_ids) - self.max_length)
         tokens = EncodedRecord(token_ids[: self.max_length], trained[: self.max_length], record.source, cut)
-        return _Encoded(record, tokens, prompt_ids)
+        is_lost = not any(ids for answer, ids in zip(answers, part_ids, strict=True) if answer)
+        return Encoded(record, tokens, prompt_ids, is_lost)
 
-    def _refuse_untrained(self, untrained: list[_Encoded]) -> None:
-        """Refuse records whose prompt leaves no room for an answer."""
+    def _refuse_untrained(self, untrained: list[Encoded]) -> None:
+        """Refuse records of whose answer nothing is trained."""
         if not untrained:
             return
-        first = untrained[0]
-        more = f" (and {len(untrained) - 1} more such records)" if len(untrained) > 1 else ""
-        raise UserError(
-            f"{first.record.source}: nothing left to train: the prompt alone has {len(first.prompt_ids)} "
-            f"tokens, a record holds {self.max_length}; shorten it, or raise --max-length as far as the "
-            f"model goes{more}"
+        remarks = [Remark(item.record.source, self._tell_untrained(item)) for item in untrained]
+        more = len(remarks) - 1
+        others = f" (and {more} more such record{'s'[: more > 1]}; laptime data lists them)" if more else ""
+        raise RecordsError(f"{remarks[0].source}: nothing left to train: {remarks[0].text}{others}", remarks)
+
+    def _tell_untrained(self, item: Encoded) -> str:
+        """Say why nothing of a record is trained."""
+        if item.is_lost:
+            return "the tokenizer has no token for any letter of the answer"
+        return (
+            f"the prompt alone has {len(item.prompt_ids)} tokens, a record holds {self.max_length}; "
+            f"shorten it, or raise --max-length as far as the model goes"
         )
 
     def _with_leading(self, ids: list[int]) -> list[int]:
@@ -210,7 +218,7 @@ class _Encoder:
 
 
 def _make_questions(
-    spec: AnswerSpec, train: list[_Encoded], held_out: list[_Encoded], encoder: _Encoder
+    spec: AnswerSpec, train: list[Encoded], held_out: list[Encoded], encoder: _Encoder
 ) -> list[Question]:
     """Return the asked questions, else the first held-out ones, else the first trained ones."""
     if spec.ask:
@@ -223,7 +231,7 @@ def _make_questions(
     ]
 
 
-def _look_up(question: str, train: list[_Encoded], held_out: list[_Encoded], encoder: _Encoder) -> Question:
+def _look_up(question: str, train: list[Encoded], held_out: list[Encoded], encoder: _Encoder) -> Question:
     """Give an asked question the reference and the source of the record that asks the same, if any does."""
     for source, items in (("trained", train), ("held_out", held_out)):
         for item in items:
@@ -232,7 +240,7 @@ def _look_up(question: str, train: list[_Encoded], held_out: list[_Encoded], enc
     return Question(question, encoder.encode_question(question), None, "asked")
 
 
-def _make_question(item: _Encoded, source: Any) -> Question:
+def _make_question(item: Encoded, source: Any) -> Question:
     """Ask what a record asks; a conversation's last question comes with its history."""
     return Question(item.record.question, item.prompt_ids, item.record.answer, source)
 
@@ -264,50 +272,3 @@ def _count(
         num_special_text=num_special_text,
         num_unknown_tokens=unknown,
     )
-
-
-def _make_notes(items: list[_Encoded], encoder: _Encoder, counts: Counts) -> Iterator[str]:
-    """Yield what a user should know of the tokens."""
-    yield from _note_cuts([item.tokens for item in items], encoder.max_length)
-    yield from _note_unknown(items, encoder, counts)
-    yield from _note_special_text(counts.num_special_text)
-
-
-def _note_cuts(records: list[EncodedRecord], max_length: int) -> Iterator[str]:
-    """Name the records whose answers were cut."""
-    cut = [record for record in records if record.cut]
-    if cut:
-        named = ", ".join(f"{record.source} (-{record.cut})" for record in cut[:5])
-        more = f" and {len(cut) - 5} more" if len(cut) > 5 else ""
-        yield (
-            f"{len(cut)} of {len(records)} records cut to --max-length {max_length} at the end of their "
-            f"answer, whose end of sequence is then not trained: {named}{more}"
-        )
-
-
-def _note_unknown(items: list[_Encoded], encoder: _Encoder, counts: Counts) -> Iterator[str]:
-    """Say which characters the tokenizer does not know: the model can neither read nor write them."""
-    if not counts.num_unknown_tokens:
-        return
-    letters: dict[str, None] = {}
-    for item in items[:100]:
-        fields = (item.record.prompt, item.record.context, item.record.completion, item.record.text)
-        texts = [field for field in fields if field] + [message.content for message in item.record.messages]
-        letters.update(
-            dict.fromkeys("".join([encoder.template.fill("") if encoder.template.pattern else "", *texts]))
-        )
-    encoded = zip(letters, encoder.tokens.encode(list(letters)), strict=True)
-    unknown = [letter for letter, ids in encoded if encoder.tokens.unknown_id in ids]
-    shown = " ".join(repr(letter) for letter in unknown[:8]) + (" ..." if len(unknown) > 8 else "")
-    total = counts.num_tokens + counts.num_held_out_tokens
-    yield (
-        f"{counts.num_unknown_tokens} of {total} tokens ({counts.num_unknown_tokens / total:.0%}) are "
-        f"characters that this tokenizer does not know ({shown}): the model can neither read nor write them"
-    )
-
-
-def _note_special_text(count: int) -> Iterator[str]:
-    """Say that the data holds text of special tokens."""
-    if count:
-        times = "once" if count == 1 else f"{count} times"
-        yield f"special-token text stands in the data {times}: encoded as ordinary text"

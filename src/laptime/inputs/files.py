@@ -13,19 +13,23 @@ from typing import Any
 from msgspec import Struct
 
 from laptime.errors import UserError
+from laptime.inputs.text_files import check_regular, read_text
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".tar")
 SPLITS = ("train", "test", "validation", "valid", "val", "dev", "eval", "held_out", "heldout")
 METADATA = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"}
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_QUOTED = re.compile(r'"[^"]*"')
+WHITE_SPACE = " \t\r\n\ufeff"  # files put together have byte order marks in their middle
 _BLANK = re.compile(r"[ \t\n\r]*")
 
 
-def readable(name: object) -> str:
+def readable(name: object, length: int = 40) -> str:
     """Return a name from the data so that a message can show it: short and on one line."""
     text = str(name)
-    text = text if len(text) <= 40 else text[:37] + "..."
+    text = text if len(text) <= length else text[: length - 3] + "..."
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
 
 
@@ -49,11 +53,13 @@ def read_rows(path: Path) -> Iterator[Row]:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         what = f"cannot read '{suffix}' files" if suffix else "no suffix tells what it holds"
-        raise UserError(f"{path.name}: {what}; expected {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+        unpack = "; unpack it first" if suffix in PACKED else ""
+        raise UserError(f"{path.name}: {what}; expected {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}{unpack}")
+    check_regular(path)
     if suffix == ".parquet":
         yield from _read_parquet(path)
         return
-    text = _read_text(path)
+    text = read_text(path)
     if not text.strip():
         raise UserError(f"{path.name}: the file is empty")
     if suffix in (".csv", ".tsv"):
@@ -68,10 +74,14 @@ def parse_json(text: str) -> Any:
     """Parse strict JSON; raises ValueError with one line for NaN, duplicate keys, lone surrogates, syntax."""
     try:
         value = _DECODER.decode(text)
+        if _ESCAPED_SURROGATE.search(text):
+            _refuse_surrogates(value)
     except RecursionError:
         raise ValueError("malformed JSON: nested too deeply") from None
-    if _ESCAPED_SURROGATE.search(text):
-        _refuse_surrogates(value)
+    except json.JSONDecodeError as error:
+        raise ValueError(_tell(error, f"column {error.pos + 1}")) from None
+    except ValueError as error:
+        raise ValueError(_tell_value(error)) from None
     return value
 
 
@@ -110,35 +120,6 @@ def _names_split(name: str, split: str) -> bool:
     return re.search(rf"(?<![a-z]){re.escape(split.lower())}(?![a-z])", name.lower()) is not None
 
 
-def _read_text(path: Path) -> str:
-    """Read a file as UTF-8 without its byte order mark; anything else is refused with its place."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in data[:4]:
-        raise UserError(f"{path.name}: UTF-16 or UTF-32 text; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
-        raise UserError(
-            f"{path.name}:{line}: invalid UTF-8 at byte {column} of the line (0x{data[error.start]:02x})"
-            f"{_guess_encoding(data)}"
-        ) from None
-
-
-def _guess_encoding(data: bytes) -> str:
-    """Name CP949, the usual encoding of Korean spreadsheets, when the bytes read as Hangul in it."""
-    try:
-        text = data.decode("cp949")
-    except UnicodeDecodeError:
-        return "; save the file as UTF-8"
-    korean = sum("가" <= letter <= "힣" for letter in text)
-    return "; it reads as CP949: iconv -f CP949 -t UTF-8" if korean else "; save the file as UTF-8"
-
-
 def _is_lines(text: str) -> bool:
     """Tell JSON lines in a .json file: the first line is a whole object."""
     first = text.lstrip().partition("\n")[0].strip()
@@ -151,9 +132,12 @@ def _is_lines(text: str) -> bool:
 
 
 def _read_lines(name: str, text: str) -> Iterator[Row]:
-    """Yield a row a line; only a line feed ends a line, for JSON strings may hold other separators."""
-    for number, line in enumerate(text.split("\n"), start=1):
-        line = line.strip()
+    """Yield a row a line; only a line feed ends a line, for JSON strings may hold other separators.
+
+    Files of old Macs have carriage returns instead; a JSON string can hold neither.
+    """
+    for number, line in enumerate(text.split("\n" if "\n" in text else "\r"), start=1):
+        line = line.strip(WHITE_SPACE)
         if line:
             yield _make_row(f"{name}:{number}", line)
 
@@ -164,10 +148,8 @@ def _make_row(source: str, line: str) -> Row:
         return Row(source, None, f"a lone '{line}': expected one JSON object a line (name an array .json)")
     try:
         return _checked(source, parse_json(line))
-    except json.JSONDecodeError as error:
-        return Row(source, None, _tell(error, f"column {error.pos + 1}"))
     except ValueError as error:
-        return Row(source, None, _tell_value(error))
+        return Row(source, None, str(error))
 
 
 def _checked(source: str, value: Any) -> Row:
@@ -188,14 +170,17 @@ def _tell(error: json.JSONDecodeError, place: str) -> str:
 
 def _tell_value(error: ValueError) -> str:
     """Say what is wrong with a value; Python's limit on the digits of a number gets words of its own."""
-    return "a number of too many digits" if "digits" in str(error) else str(error)
+    message = str(error)
+    return "a number of too many digits" if message.startswith("Exceeds the limit") else message
 
 
 def _read_json(name: str, text: str) -> Iterator[Row]:
     """Yield the elements of a JSON array, each with the line where it starts."""
     position = _skip(text, 0)
     if text[position] != "[":
-        yield _checked(f"{name}:1", _parse_at(name, text, position)[0])
+        value, end = _parse_at(name, text, position)
+        _check_end(name, text, end)
+        yield _checked(f"{name}:1", value)
         return
     position = _skip(text, position + 1)
     line, counted, number, last_line = 1, 0, 0, 0
@@ -207,10 +192,17 @@ def _read_json(name: str, text: str) -> Iterator[Row]:
         position = _skip(text, position)
         if text[position : position + 1] == ",":
             position = _skip(text, position + 1)
+            if text[position : position + 1] == "]":
+                raise _syntax_error(name, json.JSONDecodeError("A comma before ']'", text, position))
         elif text[position : position + 1] != "]":
             raise _syntax_error(name, json.JSONDecodeError("Expecting ',' or ']'", text, position))
-    if _skip(text, position + 1) != len(text):
-        raise _syntax_error(name, json.JSONDecodeError("Extra data", text, _skip(text, position + 1)))
+    _check_end(name, text, position + 1)
+
+
+def _check_end(name: str, text: str, position: int) -> None:
+    """Refuse what stands behind the whole: it would be left unread without a word."""
+    if (rest := _skip(text, position)) != len(text):
+        raise _syntax_error(name, json.JSONDecodeError("Extra data", text, rest))
 
 
 def _skip(text: str, position: int) -> int:
@@ -257,43 +249,73 @@ def _read_csv(name: str, text: str, delimiter: str | None) -> Iterator[Row]:
                 yield _make_csv_row(f"{name}:{line}", header, cells)
             line = reader.line_num + 1
     except csv.Error as error:
-        what = "a quoted cell is never closed" if "unexpected end" in str(error) else str(error)
-        raise UserError(f"{name}:{line}: malformed CSV: {what}") from None
+        raise UserError(f"{name}:{line}: malformed CSV: {_tell_csv(error)}") from None
+
+
+def _tell_csv(error: csv.Error) -> str:
+    """Say what is wrong with the quotes."""
+    if "unexpected end" in str(error):
+        return "a quoted cell is never closed"
+    if "expected after" in str(error):
+        return 'a quote inside a quoted cell (write it twice: "")'
+    return str(error)
 
 
 def _guess_delimiter(text: str) -> str:
     """Return the separator of the header line: a comma unless only semicolons or tabs stand in it."""
-    header = text.lstrip().partition("\n")[0]
+    header = _QUOTED.sub("", text.lstrip().partition("\n")[0])
     return next((mark for mark in ",;\t" if mark in header), ",")
 
 
 def _checked_header(source: str, cells: list[str]) -> list[str]:
-    """Return the column names; raises UserError for a name that stands twice or not at all."""
+    """Return the column names; raises UserError for a name that stands twice."""
     names = [cell.strip() for cell in cells]
-    if twice := next((column for column in names if names.count(column) > 1), None):
-        raise UserError(f"{source}: duplicate column '{readable(twice)}' in the header")
+    if len(set(names)) < len(names):
+        twice = next(column for column in names if names.count(column) > 1)
+        what = f"duplicate column '{readable(twice)}'" if twice else "two columns without a name"
+        raise UserError(f"{source}: {what} in the header")
     return names
 
 
 def _make_csv_row(source: str, header: list[str], cells: list[str]) -> Row:
     """Put cells under their column names."""
     if len(cells) != len(header):
-        return Row(source, None, f"{len(cells)} cells, but the header names {len(header)} columns")
+        found = f"{len(cells)} cell{'s'[: len(cells) != 1]}"
+        return Row(source, None, f"{found}, but the header names {len(header)}")
     return Row(source, dict(zip(header, cells, strict=True)))
 
 
 def _read_parquet(path: Path) -> Iterator[Row]:
     """Yield the rows of a Parquet file, counted from 1."""
+    _check_parquet(path)
     import pyarrow
     from pyarrow import parquet
 
     try:
-        batches = parquet.ParquetFile(path).iter_batches()
+        file = parquet.ParquetFile(path, page_checksum_verification=True)
+        _checked_header(path.name, file.schema_arrow.names)
         number = 0
-        for batch in batches:
+        for batch in file.iter_batches():
             for values in batch.to_pylist():
                 number += 1
                 yield Row(f"{path.name} row {number}", values)
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         lines = str(error).splitlines() or [type(error).__name__]
-        raise UserError(f"{path.name}: not a readable Parquet file ({lines[0][:120]})") from None
+        raise UserError(f"{path.name}: a damaged Parquet file ({readable(lines[0], 120)})") from None
+
+
+def _check_parquet(path: Path) -> None:
+    """Refuse a file that does not begin and end as Parquet does; raises UserError."""
+    try:
+        with path.open("rb") as stream:
+            begins = stream.read(4)
+            stream.seek(max(0, path.stat().st_size - 4))
+            ends = stream.read()
+    except OSError as error:
+        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
+    if not begins:
+        raise UserError(f"{path.name}: the file is empty")
+    if begins != b"PAR1":
+        raise UserError(f"{path.name}: not a Parquet file (Parquet begins with PAR1)")
+    if ends != b"PAR1":
+        raise UserError(f"{path.name}: a truncated Parquet file (its end is missing); copy it again")

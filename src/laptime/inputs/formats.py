@@ -5,8 +5,9 @@ Everything that is wrong with the data is found here, before any tokenizer or mo
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,15 @@ from laptime.inputs.columns import Layout, read_record, recognise, with_context
 from laptime.inputs.conversations import RowError
 from laptime.inputs.files import SUFFIXES, Row, choose_files, read_rows
 from laptime.inputs.hub import fetch_dataset, is_hub_id
-from laptime.inputs.records import Message, Record, RecordSet, digest_of
+from laptime.inputs.records import (
+    Message,
+    Record,
+    RecordsError,
+    RecordSet,
+    Remark,
+    digest_of,
+    name_sources,
+)
 from laptime.inputs.templates import check_template
 from laptime.spec import BUILTIN, DataSpec
 
@@ -31,6 +40,7 @@ def read_records(spec: DataSpec, seed: int = 0) -> RecordSet:
     check_template(spec.template)
     held_out = spec.held_out
     if spec.data == BUILTIN:
+        _refuse_split(spec.split, f"--data {BUILTIN}")
         folder = Path(str(resources.files("laptime"))) / "builtin"
         found = _read_files([folder / "ten_records.jsonl"], spec, BUILTIN)
         own = folder / "held_out.jsonl"
@@ -43,21 +53,44 @@ def read_records(spec: DataSpec, seed: int = 0) -> RecordSet:
     return found
 
 
+def _refuse_split(split: str, what: str) -> None:
+    """Refuse a split of what has none: the whole would be read without a word."""
+    if split != "train":
+        raise UserError(f"--split {split}: {what} has no splits; leave the option out")
+
+
 def _locate(name: str, split: str, option: str) -> list[Path]:
     """Return the files that `name` stands for; raises UserError when there are none."""
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))  # noqa: PTH111 - Path's own raises for a user that is not there
     if path.is_dir():
-        names = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
-        if chosen := choose_files(names, split):
-            return [path / file for file in chosen]
-        data = sorted(file for file in names if file.lower().endswith(SUFFIXES))
-        there = f"; its data files: {', '.join(data[:5])}" if data else ""
-        raise UserError(f"{option} {name}: no data file for --split {split} in this folder{there}")
+        return _choose_inside(path, split, f"{option} {name}")
     if path.exists():
+        if option == "--data":
+            _refuse_split(split, f"the file {path.name}")
         return [path]
+    if path.is_symlink():
+        raise UserError(f"{option} {name}: a link to a file that is not there")
     if is_hub_id(name):
         return fetch_dataset(name, split)
     raise UserError(f"{option} {name}: no such file or folder{_suggest_file(path)}")
+
+
+def _choose_inside(folder: Path, split: str, option: str) -> list[Path]:
+    """Return the files of a folder that hold the split; raises UserError when there are none."""
+    try:
+        any(folder.iterdir())  # rglob leaves out without a word what may not be read
+    except OSError as error:
+        raise UserError(f"{option}: cannot be read ({error.strerror})") from None
+    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+    if chosen := choose_files(names, split):
+        return [folder / file for file in chosen]
+    data = sorted(file for file in names if file.lower().endswith(SUFFIXES))
+    if not data:
+        what = "no data file in this folder" if names else "an empty folder"
+        raise UserError(f"{option}: {what}; expected {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+    raise UserError(
+        f"{option}: no data file for --split {split} in this folder; its data files: {name_sources(data)}"
+    )
 
 
 def _suggest_file(path: Path) -> str:
@@ -74,24 +107,33 @@ def _read_files(files: list[Path], spec: DataSpec, name: str) -> RecordSet:
     collected = _Collected(spec)
     for file in files:
         collected.add(file.name, read_rows(file))
-    if collected.num_bad:
-        more = collected.num_bad - 1
-        raise UserError(
-            collected.first_bad + (f" (and {more} more bad row{'s'[: more > 1]})" if more else "")
-        )
+    collected.refuse_bad()
     if not collected.records or collected.layout is None:
         raise UserError(f"{files[0].name}: no record in it")
     used = collected.layout.used
+    names = name_sources([file.name for file in files])
+    notes = [f"read from {len(files)} files: {names}"] if len(files) > 1 else []
+    remarks = [Remark(record.source, record.remark) for record in collected.records if record.remark]
     return RecordSet(
         name=name,
         shape=collected.layout.sentence,
         records=collected.records,
         ignored_columns=[column for column in collected.columns if column not in used],
+        notes=[*notes, *_sum_up(remarks)],
+        remarks=remarks,
     )
 
 
+def _sum_up(remarks: list[Remark]) -> Iterator[str]:
+    """Yield one sentence for each kind of remark, with the first records that it is about."""
+    for text in dict.fromkeys(remark.text for remark in remarks):
+        sources = [remark.source for remark in remarks if remark.text == text]
+        count = f"{len(sources)} record{'s'[: len(sources) > 1]}"
+        yield f"{text}: {count} ({name_sources(sources)})"
+
+
 class _Collected:
-    """Records so far, and the first row that is none."""
+    """Records so far, and the rows that are none."""
 
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec
@@ -99,21 +141,31 @@ class _Collected:
         self.layout: Layout | None = None
         self.layouts: dict[tuple[str, ...], Layout] = {}  # by the columns of a row
         self.columns: dict[str, None] = {}
-        self.first_bad = ""
-        self.num_bad = 0
+        self.bad: list[Remark] = []
 
     def add(self, file: str, rows: Iterable[Row]) -> None:
         """Turn `rows` into records; the first good row decides how columns are understood."""
         for row in rows:
             if row.values is None:
-                self._count_bad(row.source, row.fault)
+                self.bad.append(Remark(row.source, row.fault))
                 continue
             columns = tuple(row.values)
             layout = self.layouts.get(columns) or self._lay_out(columns, row.values, file)
             try:
-                self.records.append(read_record(row.values, layout, row.source))
+                record = read_record(row.values, layout, row.source)
+                if self.records and record.kind != self.records[0].kind:
+                    raise RowError(f"holds {record.kind}, the rows before it {self.records[0].kind}")
+                self.records.append(record)
             except RowError as error:
-                self._count_bad(row.source, str(error))
+                self.bad.append(Remark(row.source, str(error)))
+
+    def refuse_bad(self) -> None:
+        """Raise RecordsError when there is a bad row."""
+        if not self.bad:
+            return
+        first, more = self.bad[0], len(self.bad) - 1
+        others = f" (and {more} more bad row{'s'[: more > 1]}; laptime data lists them)" if more else ""
+        raise RecordsError(f"{first.source}: {first.text}{others}", self.bad)
 
     def _lay_out(self, columns: tuple[str, ...], values: dict[str, Any], file: str) -> Layout:
         """Say how rows with these columns are read; the first row's shape holds for all."""
@@ -123,11 +175,6 @@ class _Collected:
         self.layout = layout if layout.context else self.layout
         self.columns.update(dict.fromkeys(columns))
         return layout
-
-    def _count_bad(self, source: str, message: str) -> None:
-        """Keep the first fault and count the others."""
-        self.first_bad = self.first_bad or f"{source}: {message}"
-        self.num_bad += 1
 
 
 def _hold_out(found: RecordSet, held_out: str, spec: DataSpec, seed: int) -> None:
@@ -139,14 +186,17 @@ def _hold_out(found: RecordSet, held_out: str, spec: DataSpec, seed: int) -> Non
         if other.kind != found.kind:
             raise UserError(f"--held-out {held_out}: holds {other.kind}, the data to train on {found.kind}")
         found.held_out, found.held_out_name = other.records, Path(held_out).name
+        found.notes += [f"held out: {note}" for note in other.notes]
+        found.remarks += other.remarks
     else:
         _split(found, fraction, seed)
     trained = {(record.question, record.text) for record in found.records}
-    both = sum((record.question, record.text) in trained for record in found.held_out)
+    both = [r.source for r in found.held_out if (r.question, r.text) in trained]
     if both:
         found.notes.append(
-            f"{both} of {len(found.held_out)} held-out records have a question that is also trained on"
+            f"{len(both)} of {len(found.held_out)} held-out records have a question that is also trained on"
         )
+        found.remarks += [Remark(source, "held out, its question is also trained on") for source in both]
 
 
 def _as_fraction(held_out: str) -> float | None:

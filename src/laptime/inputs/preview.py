@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from laptime.inputs.encoded import EncodedData, EncodedRecord
+from laptime.inputs.records import Remark
 from laptime.inputs.templates import NAMES
 
 OPEN, CLOSE = "⟦", "⟧"  # around what is trained, where there are no colours
@@ -19,6 +20,7 @@ SEAM = "·"  # between tokens
 TRAINED, CONTEXT, SPECIAL = "bold green", "dim", "magenta"
 LABEL_WIDTH = 10
 SHOWN_LETTERS = 700  # of one part of a record; the middle of a longer one is left out
+SHOWN_REMARKS = 20  # on single records, unless all are asked for
 LONGEST_GROUP = 12  # tokens that may together be one character
 
 
@@ -32,16 +34,23 @@ class Piece(Struct):
 
 
 def print_preview(
-    data: EncodedData, tokenizer: Any, console: Console, limit: int = 3, tokens: bool = False
+    data: EncodedData,
+    tokenizer: Any,
+    console: Console,
+    limit: int = 3,
+    tokens: bool = False,
+    all_remarks: bool = False,
 ) -> None:
     """Print how the data was understood, its lengths, what was cut, and the first `limit` records as trained.
 
-    With `tokens` every token is set apart. Without colours the trained part stands between ⟦ and ⟧.
+    With `tokens` every token is set apart, with `all_remarks` no record is left out that was cut or counted.
+    Without colours the trained part stands between ⟦ and ⟧.
     """
     for label, text in _summary(data):
         console.print(_labelled(label, "bold", text, console))
     for note in data.notes:
         console.print(_labelled("note", "bold yellow", visible(note), console))
+    print_remarks(data.remarks, "remarks", console, all_remarks)
     shown = data.records[:limit]
     if not shown:
         return
@@ -55,6 +64,19 @@ def print_preview(
     if len(data.records) > limit:
         console.print()
         console.print(Text(f"... and {_plural(len(data.records) - limit, 'more record')}", style="dim"))
+
+
+def print_remarks(remarks: list[Remark], label: str, console: Console, everything: bool) -> None:
+    """Print what is to be said of single records, each on a line of its own; of many the first ones."""
+    if not remarks:
+        return
+    count = len({remark.source for remark in remarks})
+    console.print(_labelled(label, "bold yellow", f"{_plural(count, 'record')}:", console))
+    shown = remarks if everything else remarks[:SHOWN_REMARKS]
+    for remark in shown:
+        console.print(Text(f"{visible(remark.source)}: {visible(remark.text)}"), soft_wrap=True)
+    if len(remarks) > len(shown):
+        console.print(Text(f"... and {len(remarks) - len(shown):,} more; --all lists them", style="dim"))
 
 
 def make_pieces(record: EncodedRecord, tokenizer: Any) -> Iterator[Piece]:

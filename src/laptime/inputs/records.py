@@ -8,21 +8,39 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from laptime.errors import UserError
+
 Kind = Literal["pairs", "conversations", "text"]
 
 
-class Message(Struct):
+class Remark(Struct, frozen=True):
+    """What a user should know of one record: what was cut, left out, counted, or why it was refused."""
+
+    source: str
+    text: str
+
+
+class RecordsError(UserError):
+    """Records that cannot be trained on: one line for the first of them, and all with their reasons."""
+
+    def __init__(self, message: str, remarks: list[Remark]) -> None:
+        super().__init__(message)
+        self.remarks = remarks
+
+
+class Message(Struct, gc=False):
     """One turn; `role` is system, user, assistant or tool."""
 
     role: str
     content: str
 
 
-class Record(Struct, kw_only=True):
+class Record(Struct, kw_only=True, gc=False):
     """One example: a prompt with its completion, or a conversation, or a text.
 
     `source` names where it stands: "train.jsonl:17", "train.parquet row 17". Assistant turns among the
-    first `num_prompt_messages` messages are history and carry no loss.
+    first `num_prompt_messages` messages are history and carry no loss. `remark` says what of the row was
+    left out.
     """
 
     source: str
@@ -32,6 +50,7 @@ class Record(Struct, kw_only=True):
     messages: list[Message] = []
     num_prompt_messages: int = 0
     text: str | None = None
+    remark: str = ""
 
     @property
     def kind(self) -> Kind:
@@ -57,7 +76,7 @@ class RecordSet(Struct, kw_only=True):
     """The records of one data set, and what a user should know of how they were read.
 
     `shape` is the sentence that says how the columns were understood; `digest` is the SHA-256 of the
-    records themselves (not of their sources), in order.
+    records themselves (not of their sources), in order. `notes` sum up what `remarks` say of one record each.
     """
 
     name: str
@@ -67,12 +86,19 @@ class RecordSet(Struct, kw_only=True):
     held_out_name: str | None = None
     ignored_columns: list[str] = []
     notes: list[str] = []
+    remarks: list[Remark] = []
     digest: str = ""
 
     @property
     def kind(self) -> Kind:
         """Tell what all records are; a data set holds one kind."""
         return self.records[0].kind
+
+
+def name_sources(sources: list[str], shown: int = 5) -> str:
+    """Return the first places and how many more there are."""
+    more = f" and {len(sources) - shown} more" if len(sources) > shown else ""
+    return ", ".join(sources[:shown]) + more
 
 
 def digest_of(records: list[Record]) -> str:

@@ -31,6 +31,8 @@ ALPACA_WITH_CONTEXT = (
 NAMES = ("auto", "qa-ko", "qa-en", "alpaca", "plain", "chat")
 _FIELDS = ("prompt", "completion", "context")
 _FIELD = re.compile(r"\{(\w+)\}")
+# Jinja's {{ prompt }} and { prompt }, which a person could take for the same.
+_OTHER_BRACES = re.compile(r"\{[{ ]+(prompt|completion|context)[ }]*\}")
 # A prompt that ends like this asks for its answer itself: "### 답변:", "Answer:", "<|assistant|>".
 _CUE = re.compile(
     r"(^|\n)(#{1,6} ?[^\n]{1,40}:?|(Answer|Response|Output|Assistant|A|답변|답|응답|출력) ?[:：]"
@@ -67,6 +69,8 @@ def check_template(name: str) -> None:
         if name not in NAMES:
             raise UserError(f"--template {name}: no such template{suggest(name, NAMES)}")
         return
+    if found := _OTHER_BRACES.search(name):
+        raise UserError(f"--template: {found[0]}: write {{{found[1]}}}; braces around anything else are text")
     for field in _FIELD.findall(name):
         if field not in _FIELDS:
             raise UserError(f"--template: unknown field {{{field}}}{suggest(field, _FIELDS)}")

@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-MARK = "\ufdd0"  # a noncharacter: no text holds it
+MARK = "\ufdd0"  # a noncharacter; data that hold it all the same get it doubled
+_MARKS = re.compile(f"{MARK}({MARK}?)")
 
 
 class Tokens:
@@ -27,7 +28,6 @@ class Tokens:
         self.special_ids = _special_tokens(tokenizer)
         texts = sorted(self.special_ids, key=len, reverse=True)
         self.special = re.compile("|".join(map(re.escape, texts))) if texts else None
-        self._marked = {text[:1] + MARK + text[1:]: text for text in texts}
         self.leading_ids = self._find_leading_ids()
         self.adds_space = self._adds_space()
         self.num_special_text = 0
@@ -36,16 +36,14 @@ class Tokens:
         """Mark the special-token text in data, and count it."""
         if self.special is None:
             return text
+        text = text.replace(MARK, MARK + MARK)
         marked, count = self.special.subn(lambda found: found[0][:1] + MARK + found[0][1:], text)
         self.num_special_text += count
         return marked
 
     def unprotect(self, text: str) -> str:
         """Take the marks away again."""
-        if MARK in text:
-            for marked, plain in self._marked.items():
-                text = text.replace(marked, plain)
-        return text
+        return _MARKS.sub(r"\1", text) if MARK in text and self.special else text
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids of each text, with nothing added; special tokens only where they are not marked."""
@@ -71,6 +69,10 @@ class Tokens:
         joined = [["".join(parts[: end + 1]) for end in range(len(parts))] for parts in records]
         together = iter(self.encode([text for texts in joined for text in texts]))
         return [_differences([next(together) for _ in parts], parts) for parts in separate]
+
+    def find_dropped(self, letters: Sequence[str]) -> list[str]:
+        """Return those of `letters` for which the tokenizer has no token, not even one for the unknown."""
+        return [letter for letter, ids in zip(letters, self.encode(letters), strict=True) if not ids]
 
     def _encode_marked(self, text: str) -> list[int]:
         """Encode a text in which marked and real special tokens stand side by side."""
@@ -100,10 +102,8 @@ class Tokens:
 
     def _adds_space(self) -> bool:
         """Tell whether a text begins with a space that nobody wrote."""
-        first = self.tokenizer.convert_ids_to_tokens(
-            self.tokenizer("a", add_special_tokens=False)["input_ids"]
-        )[0]
-        return first.startswith(("▁", "Ġ"))
+        ids = self.tokenizer("a", add_special_tokens=False)["input_ids"]
+        return bool(ids) and self.tokenizer.convert_ids_to_tokens(ids)[0].startswith(("▁", "Ġ"))
 
 
 def _special_tokens(tokenizer: Any) -> dict[str, int]:

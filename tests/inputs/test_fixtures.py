@@ -1,0 +1,128 @@
+"""The small data files of other projects: each loads as it stands, or is refused for the right reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from laptime.errors import UserError
+from laptime.inputs.encoding import encode
+from laptime.inputs.formats import read_records
+from laptime.inputs.records import RecordSet
+from laptime.spec import AnswerSpec, DataSpec
+from tests.inputs.mutated import (
+    byte_tokenizer,
+    check_tokens,
+    columns_told,
+    read_plainly,
+    what_should_train,
+    what_trains,
+)
+
+PAIRS = "questions and answers (question from {}, answer from {})"
+WITH_CONTEXT = "questions and answers (question from {}, answer from {}, further input from {})"
+LOADED = {  # how many records, and how they are understood
+    "axolotl/alpaca_alpaca.json": (2, WITH_CONTEXT.format("instruction", "output", "input")),
+    "axolotl/conversation.json": (1, "conversations (column conversations)"),
+    "litgpt/alpaca.json": (23, WITH_CONTEXT.format("instruction", "output", "input")),
+    "litgpt/dolly.json": (12, WITH_CONTEXT.format("instruction", "response", "context")),
+    "litgpt/longform_train.json": (17, PAIRS.format("input", "output")),
+    "litgpt/longform_val.json": (9, PAIRS.format("input", "output")),
+    "torchtitan/sft_test_data.json": (10, PAIRS.format("question", "answer")),
+    "torchtune/alpaca_tiny.json": (100, WITH_CONTEXT.format("instruction", "output", "input")),
+    "torchtune/chat_tiny.json": (1, "conversations (column conversations)"),
+    "torchtune/instruct_tiny.json": (2, PAIRS.format("instruction", "response")),
+    "torchtune/vqa_tiny.json": (1, PAIRS.format("input", "output")),
+    "unsloth/canary_dataset.jsonl": (6, PAIRS.format("question", "answer")),
+    "unsloth/train_canary.jsonl": (16, WITH_CONTEXT.format("instruction", "output", "input")),
+}
+TOKENISED = "give the text itself, so that its tokens can be checked"
+REFUSED = {
+    "axolotl/conversation.missingturns.json": (
+        "conversation.missingturns.json:1: turn 2 of 'conversations' (assistant) is empty"
+    ),
+    "axolotl/conversation.tokenized.json": (
+        f"conversation.tokenized.json: tokenised already (input_ids, attention_mask, labels); {TOKENISED}"
+    ),
+    "axolotl/conversation.tokenized_llama2chat.json": (
+        f"conversation.tokenized_llama2chat.json: tokenised already (input_ids, labels, attention_mask); "
+        f"{TOKENISED}"
+    ),
+    "torchtune/hh_rlhf_tiny.json": (
+        "hh_rlhf_tiny.json: preference pairs (chosen, rejected); --messages-column or --completion-column "
+        "chosen trains one side"
+    ),
+    "torchtune/stack_exchange_paired_tiny.json": (
+        "stack_exchange_paired_tiny.json: no answer column beside 'question' (columns: question, response_j, "
+        "response_k); name it with --completion-column"
+    ),
+}
+
+
+def read(path: Path, **options: str) -> RecordSet:
+    return read_records(DataSpec(data=str(path), **options))
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_a_usual_shape_loads_as_it_stands(shared_data: Path, name: str) -> None:
+    path = shared_data / "fixtures" / name
+    found, rows = read(path), read_plainly(path)
+    assert (len(found.records), found.shape) == LOADED[name]
+    columns = columns_told(found, rows)
+    for record, row in zip(found.records, rows, strict=True):
+        assert what_trains(record) == what_should_train(row, columns, found.kind)
+    check_tokens(found)
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_a_mark_and_carriage_returns_change_nothing(shared_data: Path, tmp_path: Path, name: str) -> None:
+    path = shared_data / "fixtures" / name
+    other = tmp_path / path.name
+    other.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    template = "chat" if "conv" in name or "chat" in name else "qa-en"
+    spec = DataSpec(template=template, max_length=100_000)
+    encoded = [encode(read(file), byte_tokenizer(), spec, AnswerSpec(), None) for file in (path, other)]
+    assert encoded[0].digest == encoded[1].digest
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_rest_is_refused_for_the_right_reason(shared_data: Path, name: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read(shared_data / "fixtures" / name)
+    assert str(caught.value) == REFUSED[name]
+
+
+def test_what_the_refusals_advise_works(shared_data: Path) -> None:
+    folder = shared_data / "fixtures" / "torchtune"
+    chosen = read(folder / "hh_rlhf_tiny.json", messages_column="chosen").records[0]
+    assert (chosen.question, chosen.answer) == (
+        "What do I do when I have a hole in my trousers?",
+        "Fix the hole.",
+    )
+    paired = read(folder / "stack_exchange_paired_tiny.json", completion_column="response_j")
+    assert paired.kind == "pairs" and paired.ignored_columns == ["response_k"]
+
+
+def test_dollys_context_reaches_the_model(shared_data: Path) -> None:
+    record = read(shared_data / "fixtures" / "litgpt" / "dolly.json").records[0]
+    assert record.context.startswith("Virgin Australia, the trading name of")
+    encoded = encode(
+        RecordSet(name="d", shape="", records=[record]),
+        byte_tokenizer(),
+        DataSpec(template="qa-en"),
+        AnswerSpec(),
+        100_000,
+    )
+    assert record.context in byte_tokenizer().decode(encoded.records[0].token_ids)
+
+
+def test_every_fixture_has_its_test(shared_data: Path) -> None:
+    folder = shared_data / "fixtures"
+    assert {str(file.relative_to(folder)) for file in folder.rglob("*.json*")} == {*LOADED, *REFUSED}
+
+
+def test_real_data_sets(shared_data: Path) -> None:
+    folder = shared_data / "datasets"
+    assert len(read(folder / "ko_alpaca_1040.json").records) == 1040
+    assert len(read(folder / "gsm8k_1000.jsonl").records) == 1000
