@@ -1,13 +1,14 @@
 # make demo   set up .venv, then race full fine-tuning and LoRA on the toy model (about two minutes)
 # make test   set up .venv, then all checks and tests
-# make check  static checks alone: ruff, mypy, the arrows between the layers
+# make check  static checks alone: ruff, mypy, the arrows between the layers, known holes of packages
+# make audit  the packages against a database of today (needs a network)
 
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := laptime-demo
 READY := .venv/.ready
 
-.PHONY: demo test check setup clean
+.PHONY: demo test check audit setup clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -32,6 +33,12 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/audit/audit.py
+
+# Asks a database of today about every installed package; needs a network.
+audit: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/python -m pip_audit
 
 clean:
 	rm -rf .venv

@@ -9,6 +9,7 @@ import msgspec
 
 from laptime.comparison.result import (
     Ablation,
+    CheckResult,
     ComparisonResult,
     Failure,
     Finding,
@@ -387,33 +388,35 @@ def make_extreme() -> ComparisonResult:
     return make_one_round(methods=methods, pairs=[pair])
 
 
-def make_hostile() -> ComparisonResult:
+def make_hostile(text: str = HOSTILE) -> ComparisonResult:
     """Return a comparison with hostile text wherever a user or a model can put text."""
-    answer = MethodAnswer(text=HOSTILE, num_tokens=9, stopped="length", chrf=1.0)
+    answer = MethodAnswer(text=text, num_tokens=9, stopped="length", chrf=1.0)
     question = QuestionAnswers(
-        question=HOSTILE,
+        question=text,
         source="asked",
-        reference=HOSTILE,
-        answers={"base": answer, "full": answer, HOSTILE: answer},
+        reference=text,
+        answers={"base": answer, "full": answer, text: answer},
     )
     odd = make_method(
-        HOSTILE, 9.3, summary=HOSTILE, precision_reason=HOSTILE, saved_kind="adapter", saved_paths=[HOSTILE],
-        peak_bytes_kind=HOSTILE, energy_source=HOSTILE, method_options={HOSTILE: HOSTILE}, notes=[HOSTILE],
-        failures=[Failure(run=HOSTILE, round=2, reason=HOSTILE, message=HOSTILE)], status="partly_failed",
+        text, 9.3, checks=[CheckResult(name="loss", passed=False, note=text)], summary=text,
+        precision_reason=text, saved_kind="adapter", saved_paths=[text],
+        peak_bytes_kind=text, energy_source=text, method_options={text: text}, notes=[text],
+        failures=[Failure(run=text, round=2, reason=text, message=text)], status="partly_failed",
     )  # fmt: skip
-    odd.speedups[0].name = odd.speedups[0].note = HOSTILE
-    variant = make_variant(HOSTILE, 1.2, "faster", also_off=[HOSTILE])
+    odd.speedups[0].name = odd.speedups[0].note = text
+    variant = make_variant(text, 1.2, "faster", also_off=[text])
     result = make_result(
-        methods=[make_method("full", 21.5), odd], pairs=[make_pair(faster=HOSTILE)], questions=[question],
-        ablation=[Ablation(method=HOSTILE, step_seconds=0.1, variants=[variant])],
+        methods=[make_method("full", 21.5), odd], pairs=[make_pair(faster=text)], questions=[question],
+        ablation=[Ablation(method=text, step_seconds=0.1, variants=[variant])],
         findings=[
-            Finding(level="flag", code=HOSTILE, text=HOSTILE, values={}),
-            Finding(level="flag", code="swap", text=HOSTILE, values={"run": HOSTILE}),
+            Finding(level="flag", code=text, text=text, values={}),
+            Finding(level="flag", code="swap", text=text, values={"run": text}),
+            Finding(level="wrong", code="check_loss", text=text, values={"run": text, "note": text}),
         ],
-        repeat_command=HOSTILE, order=[HOSTILE], laptime=HOSTILE,
+        repeat_command=text, order=[text], laptime=text,
     )  # fmt: skip
-    result.model["name"] = result.data["name"] = result.machine["cpu"] = HOSTILE
-    result.machine[HOSTILE] = HOSTILE
+    result.model["name"] = result.data["name"] = result.machine["cpu"] = text
+    result.machine[text] = text
     return result
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from laptime.inputs.shape import Shape
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
+from laptime.untrusted import parse, read_whole
 
 ENCODED_FILE = "encoded.msgpack"
 FACTS_FILE = "facts.json"
@@ -40,5 +41,6 @@ class InputFacts(Struct, kw_only=True):
 
 
 def read_facts(inputs: Path) -> InputFacts:
-    """Read what the preparation found."""
-    return msgspec.json.decode((inputs / FACTS_FILE).read_bytes(), type=InputFacts)
+    """Read what the preparation found; raises UserError where the file holds anything else."""
+    path = inputs / FACTS_FILE
+    return parse(path, "facts", lambda: msgspec.json.decode(read_whole(path), type=InputFacts))

@@ -41,13 +41,34 @@ def load_model(spec: ModelSpec, folder: Path, dtype: torch.dtype) -> PreTrainedM
         config = read_config(spec, folder)
         torch.manual_seed(RANDOM_WEIGHTS_SEED)
         return AutoModelForCausalLM.from_config(config, dtype=dtype, trust_remote_code=spec.trust_remote_code)
+    with told_in_one_line(spec), lean_loading():
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **loading_options(spec, folder))
+
+
+@contextmanager
+def told_in_one_line(spec: ModelSpec) -> Iterator[None]:
+    """Turn the errors of loading into UserError; a pickle, where it is allowed, fails in any way it likes."""
     try:
-        with lean_loading():
-            return AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype, trust_remote_code=spec.trust_remote_code, use_safetensors=True
-            )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        yield
+    except Exception as error:
+        known = isinstance(error, (OSError, ValueError, RuntimeError, SafetensorError))
+        if not known and not spec.allow_pickled_weights:
+            raise
         raise UserError(f"--model {spec.model}: cannot be loaded ({_one_line(error)})") from None
+
+
+def loading_options(spec: ModelSpec, folder: Path) -> dict[str, Any]:
+    """Return how transformers is to load weights: from safetensors, or from pickles if the user says so.
+
+    Even then no pickle runs code: torch reads such a file with weights_only.
+    """
+    pickled = spec.allow_pickled_weights and not any(folder.glob("*.safetensors"))
+    return {
+        "trust_remote_code": spec.trust_remote_code,
+        "use_safetensors": not pickled,
+        "weights_only": True,
+        "local_files_only": True,
+    }
 
 
 @contextmanager
@@ -101,12 +122,10 @@ def check_weights(spec: ModelSpec, folder: Path, model: PreTrainedModel) -> None
             raise UserError(f"{file}: not a whole safetensors file ({_one_line(error)})") from None
     if all(stored.get(name) == list(weight.shape) for name, weight in model.named_parameters()):
         return
-    try:
+    with told_in_one_line(spec):
         _, report = AutoModelForCausalLM.from_pretrained(
-            folder, trust_remote_code=spec.trust_remote_code, use_safetensors=True, output_loading_info=True
+            folder, output_loading_info=True, **loading_options(spec, folder)
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"--model {spec.model}: cannot be loaded ({_one_line(error)})") from None
     if absent := sorted(report["missing_keys"]):
         more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise UserError(

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from laptime.inputs.model_folder import find_weights
 from laptime.inputs.model_source import ModelSource
 from laptime.user_cache import user_cache
 from laptime.whole_file import write_whole
@@ -44,7 +45,7 @@ def digest_model(source: ModelSource, random_weights: bool) -> str:
     The hub's cache names weight files by their SHA-256; then the name is taken and nothing is read.
     """
     digest = hashlib.sha256(json.dumps(source.config, sort_keys=True).encode())
-    files = [] if random_weights else sorted(Path(source.folder).glob("*.safetensors"))
+    files = [] if random_weights else find_weights(Path(source.folder))
     for file in files:
         blob = file.resolve().name
         digest.update(blob.encode() if len(blob) == 64 else hash_once(file).encode())

@@ -5,7 +5,6 @@ A hub id becomes a local folder here, once, so that no run's load time holds a d
 
 from __future__ import annotations
 
-import json
 import os
 from importlib import resources
 from pathlib import Path
@@ -15,11 +14,12 @@ from msgspec import Struct
 
 from laptime.errors import UserError
 from laptime.inputs.hub import check_reachable, hub_errors
+from laptime.inputs.model_folder import check_folder, check_weights_index, find_pickled
 from laptime.spec import BUILTIN, ModelSpec
 
 WEIGHT_FILES = ["*.safetensors", "*.safetensors.index.json"]
+PICKLED_FILES = ["pytorch_model*.bin"]  # with --allow-pickled-weights alone
 OTHER_FILES = ["*.json", "*.jinja", "*.model", "*.txt", "*.py"]
-
 
 CAUSAL = ("CausalLM", "LMHead", "ConditionalGeneration")  # in the names of classes that write text
 
@@ -82,6 +82,8 @@ def _download(spec: ModelSpec, download: bool, cached: bool) -> Path:
     from huggingface_hub import errors
 
     patterns = OTHER_FILES if spec.random_weights else WEIGHT_FILES + OTHER_FILES
+    if spec.allow_pickled_weights and not spec.random_weights:
+        patterns = patterns + PICKLED_FILES
     if download:
         return Path(
             hub.snapshot_download(
@@ -100,44 +102,33 @@ def _download(spec: ModelSpec, download: bool, cached: bool) -> Path:
 
 
 def _read_config(spec: ModelSpec, folder: Path) -> dict[str, Any]:
-    """Read config.json and refuse what cannot be a causal language model."""
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if (folder / "adapter_config.json").exists():
-            raise UserError(f"--model {spec.model}: an adapter; give its base model instead") from None
-        raise UserError(f"--model {spec.model}: no config.json in this folder") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: {error}") from None
-    if not isinstance(config, dict) or "model_type" not in config:
-        raise UserError(f"{path}: no model_type in it; is this a transformers model?")
+    """Check the folder and refuse what cannot be a causal language model."""
+    config = check_folder(folder, f"--model {spec.model}", spec.trust_remote_code)
+    if "model_type" not in config:
+        raise UserError(f"{folder / 'config.json'}: no model_type in it; is this a transformers model?")
     names = config.get("architectures") or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError(f"{folder / 'config.json'}: architectures is no list of names")
     if names and not any(part in name for name in names for part in CAUSAL):
         raise UserError(f"--model {spec.model}: {names[0]} is no causal language model")
-    if config.get("auto_map") and not spec.trust_remote_code:
-        raise UserError(
-            f"--model {spec.model}: brings its own Python code; read it, then add --trust-remote-code"
-        )
     return config
 
 
 def _check_weights(spec: ModelSpec, folder: Path) -> None:
     """Refuse a folder without safetensors, whose weights are all there."""
     index = folder / "model.safetensors.index.json"
+    pickled = find_pickled(folder)
     if index.exists():
-        try:
-            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, AttributeError):
-            raise UserError(f"{index}: not a weight index") from None
-        for name in sorted(names):
-            if Path(name).name != name:
-                raise UserError(f"{index}: '{name}' leaves the folder")
-            if not (folder / name).exists():
-                raise UserError(f"{folder / name}: missing, though {index.name} names it")
-    elif not any(folder.glob("*.safetensors")):
-        pickled = next(
-            (file.name for pattern in ("*.bin", "*.pt", "*.pth") for file in folder.glob(pattern)), ""
+        check_weights_index(index)
+    elif any(folder.glob("*.safetensors")):
+        return
+    elif pickled and spec.allow_pickled_weights:
+        if (index := folder / "pytorch_model.bin.index.json").exists():
+            check_weights_index(index)
+    elif pickled:
+        raise UserError(
+            f"--model {spec.model}: only pickled weights ({pickled[0].name}), which can hold hostile code; "
+            f"convert them to safetensors, or add --allow-pickled-weights"
         )
-        why = f"only pickled weights ({pickled}); convert them to safetensors" if pickled else "no weights"
-        raise UserError(f"--model {spec.model}: {why}; or --random-weights, for speed alone")
+    else:
+        raise UserError(f"--model {spec.model}: no weights; or --random-weights, for speed alone")

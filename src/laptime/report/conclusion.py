@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from laptime.comparison.result import ComparisonResult, MethodResult
 from laptime.report import quantities
+from laptime.report.check_sentences import write_checks
 from laptime.report.headline import choose_pair
 from laptime.report.language import Language
 from laptime.report.quality_sentences import write_answers, write_quality
@@ -26,6 +27,7 @@ def write_conclusion(result: ComparisonResult, language: Language) -> list[Remar
     remarks += _write_disk(result, language)
     remarks += write_quality(result, language)
     remarks += write_answers(result, language)
+    remarks += write_checks(result, language)
     return remarks + _write_failures(result, language) + _write_incomplete(result, language)
 
 

@@ -26,6 +26,7 @@ def shorten(text: str, room: float, size: float = FONT_SIZE) -> str:
     """Return `text`, cut with "…" where it is wider than `room`."""
     if text_width(text, size) <= room:
         return text
+    text = text[: int(room / (0.56 * size)) + 1]  # no more fit, however many there are
     while text and text_width(text + "…", size) > room:
         text = text[:-1]
     return text.rstrip() + "…"

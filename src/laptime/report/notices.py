@@ -9,7 +9,7 @@ from laptime.comparison.result import ComparisonResult, Finding
 from laptime.report.language import Language
 from laptime.report.quantities import known
 
-LEVELS = ("unequal", "stated", "flag")
+LEVELS = ("wrong", "unequal", "stated", "flag")
 
 
 def say_finding(finding: Finding, language: Language) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from datetime import UTC, datetime
 from importlib import resources
@@ -49,6 +51,8 @@ def render_report(folder: Path, lang: Lang = "en") -> list[Path]:
         files[folder / CHARTS_FOLDER / f"{chart.name}.svg"] = f"<!-- {MARK} -->\n{chart.render(style)}\n"
     stale = [folder / CHARTS_FOLDER / f"{name}.svg" for name in CHART_NAMES]
     stale = [path for path in stale if path not in files and path.exists() and _is_ours(path)]
+    if (folder / CHARTS_FOLDER).is_symlink():
+        raise UserError(f"{folder / CHARTS_FOLDER}: a link; take it away, then repeat")
     for path in files:
         if path.exists() and not _is_ours(path):
             raise UserError(f"{path}: not written by laptime; move it away, then repeat")
@@ -95,7 +99,23 @@ def render_html(context: dict[str, Any]) -> str:
     templates = _load_templates(autoescape=True)
     templates.filters["unbroken"] = plain_text.keep_unbroken
     templates.tests["korean"] = plain_text.is_korean
-    return templates.get_template("report.html.j2").render(context)
+    style = _write_style(context["race"])
+    return templates.get_template("report.html.j2").render(context, style=style, policy=_write_policy(style))
+
+
+def _write_style(race: list[dict[str, Any]]) -> str:
+    """Return the page's one style sheet, with the widths of the bars: no element has a style of its own."""
+    widths = [f".lane{number}{{width:{lane['percent']}%}}" for number, lane in enumerate(race)]
+    return _template_text("chart.css") + _template_text("page.css") + "".join(widths)
+
+
+def _write_policy(style: str) -> str:
+    """Return what a browser may do with the page: show it in this very style, and nothing else.
+
+    No script, no request, no frame, no form; a style sheet that is not to the letter ours is not used.
+    """
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
 def render_markdown(context: dict[str, Any]) -> str:
@@ -140,7 +160,6 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "order": result.order,
         "seeds": environment.list_seeds(result, language),
         "repeat_command": result.repeat_command,
-        "style": _template_text("chart.css") + _template_text("page.css"),
         "version": result.laptime,
         "date": datetime.fromtimestamp(result.created, UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }

@@ -11,7 +11,8 @@ from laptime.report.language import Language
 from laptime.report.quantities import known
 from laptime.report.remark import Remark
 
-PHASES = ("import", "load", "prepare", "warm_up", "train", "save")  # what counts for the whole process
+# What counts for the whole process.
+PHASES = ("import", "load", "prepare", "warm_up", "train", "checkpoint", "save")
 PARTS = ("data", "forward", "backward", "optimizer")
 FAR_BEYOND = 3.0  # measured over arithmetic: from here on something else was measured as well
 _NEAR = 0.15  # measured and arithmetic ratio agree

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from laptime.comparison.result import ComparisonResult, MethodAnswer, MethodResult, QuestionAnswers
 from laptime.report import quantities
+from laptime.report.check_sentences import write_checks
 from laptime.report.conclusion import failure_reason
 from laptime.report.headline import write_headline
 from laptime.report.language import Language
@@ -48,6 +49,8 @@ def print_table(result: ComparisonResult, console: Console, folder: Path | None 
         print_answers(result.questions[0], console)
         _print_others(result, console)
     console.print()
+    for remark in write_checks(result, language):
+        console.print(Text(remark.text, style="yellow" if remark.warning else "dim"))
     _print_findings(result, language, console)
     if folder is not None:
         console.print(Text(f"Report: {folder / HTML_NAME}"), soft_wrap=True)
@@ -140,9 +143,9 @@ def _print_others(result: ComparisonResult, console: Console) -> None:
 
 
 def _print_findings(result: ComparisonResult, language: Language, console: Console) -> None:
-    """Print unequal work in full, and how many other findings there are."""
+    """Print what is wrong and unequal work in full, and how many findings there are in all."""
     for finding in result.findings:
-        if finding.level == "unequal":
+        if finding.level in ("wrong", "unequal"):
             console.print(Text(finding.text, style="yellow"))
     number = len(result.findings)
     text = language.plural("terminal.findings", number) if number else language.say("terminal.no_findings")

@@ -1,0 +1,58 @@
+"""Reads what somebody else may have written: a comparison's folder, the folder of a model.
+
+What such a file names must lie beside it, and reading it ends: no pipes, no devices, no file without end.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import msgspec
+
+from laptime.errors import UserError
+
+MOST_BYTES = 1 << 30  # of a file that is read whole; a record of a million steps takes half of it
+_NAME = re.compile(r"[^\W_][\w.+-]{0,199}")
+T = TypeVar("T")
+
+
+def read_whole(path: Path) -> bytes:
+    """Return the content of a regular file; raises FileNotFoundError, or UserError where it is none."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise UserError(f"{path}: not a file")
+    if found.st_size > MOST_BYTES:
+        raise UserError(f"{path}: too large ({found.st_size / 1e9:.1f} GB) for what it should hold")
+    return path.read_bytes()
+
+
+def parse(path: Path, what: str, decode: Callable[[], T]) -> T:
+    """Return what `decode` makes of the content of `path`; raises UserError where that is not `what`."""
+    try:
+        return decode()
+    except RecursionError:
+        raise UserError(f"{path}: not {what} of this version of laptime (nested too deeply)") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not {what} of this version of laptime ({error})") from None
+
+
+def check_name(name: str, path: Path) -> None:
+    """Raise UserError for a name in `path` that is not that of one file or folder beside it."""
+    if not _NAME.fullmatch(name):
+        raise UserError(f"{path}: {shorten(name)} is no name of a run")
+
+
+def check_inside(name: str, path: Path) -> None:
+    """Raise UserError for a relative path named in `path` that leads out of its folder."""
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or re.search(r"[\\\x00-\x1f:]", name):
+        raise UserError(f"{path}: {shorten(name)} leaves the folder")
+
+
+def shorten(name: str) -> str:
+    """Return a name so that a message can show it: quoted, short, on one line."""
+    return ascii(name if len(name) <= 60 else name[:57] + "...")
