@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from laptime.comparison.collection import collect
 from laptime.comparison.result import write_result
+from laptime.comparison.watch import process_state
 from laptime.errors import UserError
 from laptime.trackers.publication import load_result, publish
 from laptime.trackers.tracker import check_trackers, find_tracker, find_trackers, require
@@ -111,26 +113,56 @@ def test_failures_cost_one_line(comparison: Path, add_tracker, body: str, expect
     assert {path: path.read_bytes() for path in comparison.rglob("*") if path.is_file()} == before
 
 
-def test_a_hanging_tracker_is_ended_with_its_children(comparison: Path, add_tracker) -> None:
-    """Past the deadline the whole process group goes."""
-    add_tracker(
-        "slow",
-        "child = subprocess.Popen(['sleep', '600']); "
-        "(folder / 'child').write_text(str(child.pid)); time.sleep(600)",
-    )
-    begun = time.monotonic()
-    (line,) = publish(comparison, ("slow",), deadline_seconds=1, writing_seconds=4)
-    assert time.monotonic() - begun < 8
-    assert line == f"slow: ended after 5 s; the results in {comparison} are complete"
-    child = int((comparison / "child").read_text())
-    for _ in range(50):  # the end of an orphan is reaped by the system, not by us
-        state = Path(f"/proc/{child}/stat")
-        if not state.exists() or state.read_text().split()[2] == "Z":
-            break
+def has_ended(pid: int) -> bool:
+    """Wait for the end of an orphan, which is reaped by the system, not by us."""
+    for _ in range(50):
+        if process_state(pid) in ("", "Z"):
+            return True
         time.sleep(0.1)
-    else:
-        os.kill(child, 9)
-        pytest.fail("the tracker's child outlived it")
+    os.kill(pid, 9)
+    return False
+
+
+START_A_CHILD = "child = subprocess.Popen(['sleep', '600']); (folder / 'child').write_text(str(child.pid)); "
+
+
+def test_a_hanging_tracker_is_ended_with_its_children(comparison: Path, add_tracker) -> None:
+    """One that does nothing at all, past the deadline; the whole process group goes."""
+    add_tracker("slow", f"{START_A_CHILD} time.sleep(600)")
+    begun = time.monotonic()
+    (line,) = publish(comparison, ("slow",), deadline_seconds=3, writing_seconds=60)
+    assert time.monotonic() - begun < 8
+    assert re.fullmatch(
+        rf"slow: ended after \d s without a sign of life; the results in {comparison} are complete", line
+    )
+    assert has_ended(int((comparison / "child").read_text()))
+
+
+def test_a_tracker_that_works_has_time_but_not_for_ever(comparison: Path, add_tracker) -> None:
+    """Writing much is no hang; an endless loop is none either, but it ends."""
+    add_tracker("busy", "end = time.time() + 3\n        while time.time() < end: sum(range(10_000))\n"
+                "        return ['busy: done']")  # fmt: skip
+    assert publish(comparison, ("busy",), deadline_seconds=1) == ["busy: done"]
+    add_tracker("endless", "while True: sum(range(10_000))")
+    (line,) = publish(comparison, ("endless",), deadline_seconds=1, writing_seconds=3)
+    assert line == f"endless: ended after 4 s; the results in {comparison} are complete"
+
+
+def test_what_a_tracker_leaves_running_is_ended(comparison: Path, add_tracker) -> None:
+    add_tracker("parent", f"{START_A_CHILD} return ['parent: done']")
+    assert publish(comparison, ("parent",)) == ["parent: done"]
+    assert has_ended(int((comparison / "child").read_text()))
+
+
+def test_a_place_that_cannot_be_written_to_is_named(comparison: Path) -> None:
+    """A file lies where TensorBoard's and W&B's folders would."""
+    for name in ("tensorboard", "wandb"):
+        pytest.importorskip(name)
+        (comparison / name).write_text("mine")
+        (line,) = publish(comparison, (name,))
+        assert line.startswith(f"{name}: {comparison / name}")
+        assert line.endswith(f"; the results in {comparison} are complete")
+        assert (comparison / name).read_text() == "mine"
 
 
 def test_no_folder_to_publish(tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -44,23 +46,58 @@ def comparison(tmp_path: Path) -> Path:
     return write_scripted_comparison(tmp_path / "race", {"full": [20], "lora": [10]})
 
 
-@pytest.fixture
-def failing_server() -> Iterator[str]:
-    """A server that answers 500 to everything."""
+@contextmanager
+def serving(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """Serve on loopback whatever `answer` does with a request; gives the address."""
 
-    class Failing(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_error(500)
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            answer(self)
 
-        do_POST = do_GET
+        do_POST = do_PUT = do_GET
 
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Failing)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+
+
+@pytest.fixture
+def failing_server() -> Iterator[str]:
+    """A server that answers 500 to everything."""
+    with serving(lambda request: request.send_error(500)) as address:
+        yield address
+
+
+@pytest.fixture
+def refusing_server() -> Iterator[str]:
+    """A server that knows no such key."""
+    with serving(lambda request: request.send_error(401)) as address:
+        yield address
+
+
+@pytest.fixture
+def stalling_server() -> Iterator[str]:
+    """A server that knows the key, and says nothing to anything that follows."""
+    asked: list[str] = []
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        if len(asked) > 1:
+            time.sleep(60)
+        body = b'{"data": {"viewer": {"id": "x"}}}'
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    with serving(answer) as address:
+        yield address
 
 
 @pytest.fixture
@@ -180,7 +217,9 @@ def test_modes_are_respected(comparison: Path, monkeypatch: pytest.MonkeyPatch) 
     ("server", "trouble"),
     [
         ("failing_server", "the W&B server answered 500"),
+        ("refusing_server", "the W&B server refused the key (401); `wandb login --relogin`"),
         ("hanging_server", "the W&B server gave no answer in 3 s"),
+        ("stalling_server", "the W&B server took 0 of 3 in time"),
     ],
 )
 def test_server_in_trouble(
@@ -201,6 +240,26 @@ def test_server_in_trouble(
     assert history(find_run(comparison, "full-r1"), "loss") == [4.0, 3.0, 2.0, 1.0]
     files = [path for path in comparison.rglob("*") if path.is_file()]
     assert not [path for path in files if FAKE_KEY.encode() in path.read_bytes()]
+
+
+def test_the_key_goes_to_its_server_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that sends us elsewhere is up; nobody there sees the key."""
+    seen: list[str | None] = []
+
+    def note(request: BaseHTTPRequestHandler) -> None:
+        seen.append(request.headers.get("Authorization"))
+        request.send_error(404)
+
+    def send_away(request: BaseHTTPRequestHandler) -> None:
+        seen.append(request.headers.get("Authorization"))
+        request.send_response(302)
+        request.send_header("Location", elsewhere)
+        request.end_headers()
+
+    monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
+    with serving(note) as elsewhere, serving(send_away) as server:
+        assert tracker.probe(server, 3.0) == ""
+    assert seen == ["Basic " + base64.b64encode(f"api:{FAKE_KEY}".encode()).decode()]
 
 
 def test_server_that_hangs_after_its_first_answer(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,9 @@ from filelock import FileLock, Timeout
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.plan import INTERRUPTED, Plan, read_plan
 from laptime.errors import UserError
+from laptime.job import CHECKPOINTS_FOLDER
+from laptime.spec import WITHOUT_EFFECT
+from laptime.whole_file import write_new
 
 LOCK_FILE = ".lock"
 INPUTS_FOLDER = "inputs"
@@ -61,9 +66,9 @@ def foreign_files(folder: Path) -> list[str]:
 
 
 def differing_keys(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
-    """Return the names of the options in which two specs differ."""
+    """Return the names of the options in which two specs differ; those without effect may."""
     keys: set[str] = set()
-    for key in old.keys() | new.keys():
+    for key in (old.keys() | new.keys()) - WITHOUT_EFFECT:
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
             keys |= differing_keys(before, after)
@@ -78,8 +83,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     When the block is left by an error, a start that got no further than its inputs leaves no trace.
     """
-    machine = Path(tempfile.gettempdir()) / f"laptime-{os.getuid() if hasattr(os, 'getuid') else 0}.lock"
-    with _lock(machine, "this machine"):
+    with _lock(private_folder() / "machine.lock", "this machine"):
         is_new = not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -94,14 +98,32 @@ def locked(folder: Path) -> Iterator[None]:
             raise
 
 
+def private_folder() -> Path:
+    """Return this user's own folder among the temporary files: nobody else can plant a link in it."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    try:
+        folder = Path(tempfile.gettempdir()) / f"laptime-{user}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        found = folder.lstat()
+    except OSError as error:
+        raise UserError(
+            f"no temporary file can be written ({error.strerror}); set TMPDIR to a folder"
+        ) from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != user or found.st_mode & 0o022:
+        raise UserError(f"{folder}: not a folder of yours alone; remove it, or set TMPDIR to another place")
+    return folder
+
+
 def forget_start(folder: Path, is_new: bool) -> None:
     """Take away the traces of a start that got no further than its inputs."""
     if foreign_files(folder):
         return
     shutil.rmtree(folder / INPUTS_FOLDER, ignore_errors=True)
-    (folder / LOCK_FILE).unlink(missing_ok=True)
-    if is_new:
-        folder.rmdir()
+    with contextlib.suppress(FileNotFoundError):  # somebody may have deleted it meanwhile
+        (folder / LOCK_FILE).unlink(missing_ok=True)
+        if is_new:
+            folder.rmdir()
 
 
 def clear(folder: Path) -> None:
@@ -124,8 +146,10 @@ def _lock(path: Path, what: str) -> Iterator[None]:
     except Timeout:
         pid = owner.read_text() if owner.exists() else "?"
         raise UserError(f"{what}: locked by pid {pid}; two measurements at once would falsify both") from None
+    except (OSError, NotImplementedError) as error:  # some network disks know no locks
+        raise UserError(f"{what}: {path} cannot be locked ({error})") from None
     try:
-        owner.write_text(str(os.getpid()))
+        write_new(owner, str(os.getpid()).encode())
         yield
     finally:
         owner.unlink(missing_ok=True)
@@ -138,6 +162,11 @@ def set_aside(run_folder: Path) -> None:
     while (aside := run_folder.with_name(f"{run_folder.name}{INTERRUPTED}{number}")).exists():
         number += 1
     run_folder.rename(aside)
+
+
+def has_checkpoint(run_folder: Path) -> bool:
+    """Tell whether a run left a checkpoint, whole or not."""
+    return any((run_folder / CHECKPOINTS_FOLDER).glob("step-*"))
 
 
 def shell_command(*words: str | Path) -> str:

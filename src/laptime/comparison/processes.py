@@ -12,24 +12,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from laptime import __version__
+from laptime.comparison.deaths import LOG_FILE, append, find_silent_death, last_line, signal_name
 from laptime.comparison.json_file import write_json
+from laptime.comparison.watch import End, HungError, Life, OnEvent, follow
+from laptime.credentials import without_secrets
 from laptime.errors import UserError
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
 from laptime.job import RunJob
-from laptime.record import FILE_NAME, AnyEvent, Failed, RecordWriter, Started, decode_events, read_record
+from laptime.record import FILE_NAME, Failed, RecordWriter, Started, count_whole_bytes
+from laptime.system_memory import count_oom_kills
 
 JOB_FILE = "job.json"
-LOG_FILE = "log.txt"
-POLL_SECONDS = 0.02  # a look at the record's size costs microseconds
+FACTS_SECONDS = 0.05  # how often to look whether the inputs are prepared
 GRACE_SECONDS = 5.0
-SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY")
+SAVE_SECONDS = 900.0  # the longest that a stopped run may take to end its step and save
+SILENT_SECONDS = 1.0  # before the user is told what is waited for
 # What keeps page faults out of the steps: torch asks for 2 MiB pages, and glibc keeps what one tensor gives
 # back for the next instead of returning it to the system and fetching it anew (thresholds in bytes).
 MEMORY_SETTINGS = {
@@ -37,7 +41,6 @@ MEMORY_SETTINGS = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 32),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
 }
-OnEvent = Callable[[AnyEvent], None]
 
 
 class ProcessRunner:
@@ -63,11 +66,9 @@ class ProcessRunner:
                 "laptime.training.preparation", folder / JOB_FILE, log, environment, subprocess.PIPE
             )
         with ended_on_error(process):
-            while process.poll() is None and not (folder / FACTS_FILE).exists():
-                time.sleep(POLL_SECONDS)
+            await_facts(process, folder / FACTS_FILE, job.training.hang_minutes)
         if process.poll():
-            last = last_line(folder / LOG_FILE)
-            raise UserError(last if process.returncode == 2 else f"the inputs could not be prepared: {last}")
+            raise UserError(tell_preparation(folder, process.returncode))
         self._spare = process
         return read_facts(folder)
 
@@ -83,11 +84,20 @@ class ProcessRunner:
         folder.mkdir(parents=True, exist_ok=True)
         job.spawned = time.time()
         write_json(folder / JOB_FILE, job)
-        write_first_line(job)
+        if not job.resumes:
+            write_first_line(job)
+        position = count_whole_bytes(folder / FILE_NAME) if job.resumes else 0
+        kills = count_oom_kills()
         process = self._process_for(job)
-        with ended_on_error(process):
-            follow(process, folder / FILE_NAME, on_event)
-        if failure := find_silent_death(folder, process.returncode):
+        try:
+            with ended_on_error(process, SAVE_SECONDS):
+                life = follow(process, folder / FILE_NAME, on_event, job.spec.training.hang_minutes, position)
+        except HungError as error:
+            failure: Failed | None = note_hung(folder, str(error))
+        else:
+            kill_group(process)  # what it may have left behind
+            failure = find_silent_death(folder, process.returncode, life.peak_bytes, kills)
+        if failure:
             on_event(failure)
 
     def _process_for(self, job: RunJob) -> subprocess.Popen[bytes]:
@@ -102,7 +112,7 @@ class ProcessRunner:
             return process
         if process is not None:
             end(process)
-        with (file.parent / LOG_FILE).open("wb") as log:
+        with (file.parent / LOG_FILE).open("ab" if job.resumes else "wb") as log:
             return start("laptime.training.run", file, log, measured_environment(), subprocess.DEVNULL)
 
 
@@ -138,75 +148,77 @@ def start(
 
 def measured_environment() -> dict[str, str]:
     """Return the environment of a run: the same for each, off the network, without secrets."""
-    kept = {name: value for name, value in os.environ.items() if name not in SECRETS}
-    return MEMORY_SETTINGS | kept | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    return MEMORY_SETTINGS | without_secrets(os.environ) | offline
 
 
-@contextlib.contextmanager
-def ended_on_error(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End the whole group of `process` when the block is left by an exception (Ctrl-C among them)."""
+def await_facts(process: subprocess.Popen[bytes], facts: Path, hang_minutes: float) -> None:
+    """Wait until the inputs are prepared or their process has ended; raises UserError when it hangs."""
+    life, end = Life(process.pid, hang_minutes), End(process)
     try:
-        yield
-    except BaseException:
-        end(process)
-        raise
+        while not facts.exists() and not end.wait(FACTS_SECONDS):
+            life.look()
+    except HungError as error:
+        kill_group(process)
+        raise UserError(f"the inputs could not be prepared: {error}, so it was ended") from None
+    finally:
+        end.close()
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Ask the process group to stop, then make it."""
-    for number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, None)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        try:
-            process.wait(seconds)
-            return
-        except subprocess.TimeoutExpired:
-            continue
+def tell_preparation(folder: Path, code: int) -> str:
+    """Return the line for a preparation that ended with `code`: the user's mistake, or what happened."""
+    said = last_line(folder / LOG_FILE)
+    if code == 2:
+        return said
+    how = f"ended by {signal_name(-code)}" if code < 0 else said
+    hint = "; often the system is out of memory" if -code == signal.SIGKILL else ""
+    return f"the inputs could not be prepared: {how}{hint}"
 
 
-def follow(process: subprocess.Popen[bytes], path: Path, on_event: OnEvent) -> None:
-    """Hand on the events of a growing record until the process has ended."""
-    position = 0
-    while True:
-        ended = process.poll() is not None
-        position = read_on(path, position, on_event)
-        if ended:
-            return
-        time.sleep(POLL_SECONDS)
-
-
-def read_on(path: Path, position: int, on_event: OnEvent) -> int:
-    """Hand on the complete lines after `position`; returns where to go on."""
-    try:
-        if path.stat().st_size == position:
-            return position
-        with path.open("rb") as file:
-            file.seek(position)
-            content = file.read()
-    except FileNotFoundError:
-        return position
-    for event in decode_events(content):
-        on_event(event)
-    return position + content.rfind(b"\n") + 1
-
-
-def find_silent_death(folder: Path, code: int) -> Failed | None:
-    """Append and return a failure for a run that ended without a last line of its own."""
-    if read_record(folder).status != "unfinished":
-        return None
-    if code < 0:
-        name = signal.Signals(-code).name
-        hint = "; often the system is out of memory" if -code == signal.SIGKILL else ""
-        failure = Failed(reason="killed", message=f"ended by {name}{hint}")
-    else:
-        failure = Failed(reason="error", message=f"ended with code {code}: {last_line(folder / LOG_FILE)}")
-    writer = RecordWriter(folder)
-    writer.write(failure)
-    writer.close()
+def note_hung(folder: Path, message: str) -> Failed:
+    """Append and return the failure of a run that was ended because it gave no sign of life."""
+    failure = Failed(reason="hung", message=f"{message}; its processes were ended")
+    append(folder, failure)
     return failure
 
 
-def last_line(log: Path) -> str:
-    """Return the last line of a log that says something."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1][:500] if lines else "no output"
+@contextlib.contextmanager
+def ended_on_error(process: subprocess.Popen[bytes], seconds: float = GRACE_SECONDS) -> Iterator[None]:
+    """End the whole group of `process` when the block is left by an exception (Ctrl-C among them).
+
+    It has `seconds` to end by itself.
+    """
+    try:
+        yield
+    except (HungError, UserError):  # it hears nothing any more, or has no place to save to
+        kill_group(process)
+        raise
+    except BaseException:
+        end(process, seconds)
+        raise
+
+
+def end(process: subprocess.Popen[bytes], seconds: float = 0.0) -> None:
+    """Ask the process group to stop, then make it: after `seconds`, at once on another Ctrl-C or SIGTERM."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    seconds = seconds or GRACE_SECONDS
+    waiting = End(process)
+    try:
+        if not waiting.wait(min(seconds, SILENT_SECONDS)) and seconds > GRACE_SECONDS:
+            print("stopping: the run saves where it stands (once more ends it at once)", file=sys.stderr)
+        waiting.wait(max(0.0, seconds - SILENT_SECONDS))
+    finally:
+        waiting.close()
+        kill_group(process)
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the group of `process`, then take its exit code.
+
+    Not the other way round: until then nobody else can get the group's id.
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -10,9 +10,12 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
+from ssl import SSLError
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import Request, getproxies, proxy_bypass, urlopen
 
 from laptime.errors import UserError
 from laptime.inputs.files import SUFFIXES, choose_files
@@ -20,6 +23,7 @@ from laptime.inputs.files import SUFFIXES, choose_files
 CONVERTED = "refs/convert/parquet"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(/[\w./=-]+)?")
 CONNECT_SECONDS = 3.0
+ANSWER_SECONDS = 6.0
 _PREFERRED = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 
 
@@ -166,15 +170,23 @@ def hub_errors(option: str, what: str, local: str, page: str) -> Iterator[None]:
 def check_reachable() -> None:
     """Raise ConnectionError within seconds where nothing answers at the hub's address (or its proxy's).
 
-    The client itself would retry for 24 seconds.
+    The client itself would retry for 24 seconds, and wait for each answer. With HF_HUB_OFFLINE nobody is
+    asked.
     """
     from huggingface_hub import constants
 
+    if constants.HF_HUB_OFFLINE:
+        raise ConnectionError("HF_HUB_OFFLINE is set")
     hub = urlsplit(constants.ENDPOINT)
     proxy = getproxies().get(hub.scheme) if not proxy_bypass(hub.hostname or "") else None
     address = urlsplit(proxy) if proxy and "//" in proxy else hub
     port = address.port or (443 if address.scheme == "https" else 80)
     try:
         socket.create_connection((address.hostname or "", port), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
+        urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=ANSWER_SECONDS).close()
+    except HTTPError:  # any answer will do
+        pass
+    except (OSError, HTTPException) as error:
+        if isinstance(getattr(error, "reason", None), SSLError):
+            return  # the client has certificates of its own, and the last word
         raise ConnectionError(str(error)) from None

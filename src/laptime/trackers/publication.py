@@ -9,20 +9,23 @@ line and some seconds: neither the results nor the exit code depend on it.
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import IO
 
 from laptime.comparison import plan as plans
 from laptime.comparison import result as results
 from laptime.comparison.collection import collect, collect_single
+from laptime.comparison.processes import kill_group
+from laptime.comparison.watch import LOOK_SECONDS, End, HungError, Life
+from laptime.credentials import hide
 from laptime.errors import UserError
 from laptime.trackers.tracker import find_tracker
 
+SILENT_SHARE = 0.8  # of the deadline: silence is noticed late, and its end takes time
 MODULE = "laptime.trackers.publication"
 WRITING_SECONDS = 60.0  # for what a tracker writes to the disk; only a network gets a shorter deadline
 
@@ -35,8 +38,8 @@ def publish(
 ) -> list[str]:
     """Hand the comparison or the run in `folder` to each tracker; returns lines for the user, never raises.
 
-    A tracker may lose `deadline_seconds` to a network that stays silent, and is ended with its whole
-    process group after `writing_seconds` more.
+    A tracker may lose `deadline_seconds` to a network that stays silent. One that does nothing at all for
+    so long is ended with its whole process group, and any after `writing_seconds` more.
     """
     lines = []
     for name in names:
@@ -55,32 +58,30 @@ def _publish_one(folder: Path, name: str, deadline_seconds: float, writing_secon
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.DEVNULL, start_new_session=True
         )
-        ended = _wait(process, deadline_seconds + writing_seconds)
+        trouble = _wait(process, deadline_seconds, deadline_seconds + writing_seconds)
         lines = _read_lines(said)
-        if not ended:
-            limit = deadline_seconds + writing_seconds
-            return [
-                *lines,
-                f"{name}: ended after {limit:g} s; the results in {folder} are complete",
-            ]
-        if process.returncode and not lines:
-            return [f"{name}: failed (exit code {process.returncode}); the results in {folder} are complete"]
+    if trouble:
+        return [*lines, f"{name}: {trouble}; the results in {folder} are complete"]
+    if process.returncode and not lines:
+        return [f"{name}: failed (exit code {process.returncode}); the results in {folder} are complete"]
     return lines
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Wait for a tracker and say whether it ended by itself; else end its process group."""
+def _wait(process: subprocess.Popen[bytes], silent_seconds: float, most_seconds: float) -> str:
+    """Wait for a tracker; returns "" or why it was ended. What it leaves running is ended with it."""
+    begun = time.monotonic()
+    life, end = Life(process.pid, SILENT_SHARE * silent_seconds / 60), End(process)
     try:
-        process.wait(seconds)
-    except BaseException as error:
-        # Its id still names its group: the process has not been waited for.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if isinstance(error, subprocess.TimeoutExpired):
-            return False
-        raise
-    return True
+        while not end.wait(LOOK_SECONDS):
+            life.look()
+            if time.monotonic() - begun > most_seconds:
+                return f"ended after {most_seconds:g} s"
+    except HungError:
+        return f"ended after {time.monotonic() - begun:.0f} s without a sign of life"
+    finally:
+        end.close()
+        kill_group(process)
+    return ""
 
 
 def _read_lines(file: IO[bytes]) -> list[str]:
@@ -107,8 +108,12 @@ def main(arguments: list[str]) -> int:
             lines = find_tracker(name).publish(folder, load_result(folder), network_seconds)
     except UserError as error:
         lines = [f"{name}: {error}"]
+    except OSError as error:
+        place = error.filename or folder
+        print(f"{name}: {place}: {error.strerror or error}; the results in {folder} are complete")
+        return 1
     except Exception as error:  # whatever a library raises: one line, no traceback
-        what = " ".join(str(error).split()) or "no message"
+        what = hide(" ".join(str(error).split())) or "no message"
         print(f"{name}: failed ({type(error).__name__}: {what}); the results in {folder} are complete")
         return 1
     print("\n".join(lines))

@@ -8,13 +8,17 @@ written. No prompt can appear.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
+import http.client
+import json
 import netrc
 import os
 import shlex
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -35,6 +39,8 @@ FOLDER = "wandb"
 DEFAULT_PROJECT = "laptime"
 DEFAULT_SERVER = "https://api.wandb.ai"
 PROBE_SECONDS = 3.0
+START_SECONDS = 1.5  # of this process before it gets here, and its end
+LEAST_SECONDS = 2.0
 UPLOAD_SECONDS = 40.0  # for all runs together; `network_seconds` bounds the wait for each
 
 
@@ -51,6 +57,7 @@ class WandB:
         """Write the runs that were not written before, and upload them if a user is logged in."""
         if os.environ.get("WANDB_MODE") == "disabled":
             return ["wandb: WANDB_MODE is disabled; nothing was written"]
+        begun = time.monotonic()
         folder = folder.resolve()
         _quiet(folder)
         records = read_measured(folder, result)
@@ -59,7 +66,9 @@ class WandB:
         _write_summary(folder, result, records)
         waiting = [run for run in _runs(folder) if not any(run.glob("*.wandb.synced"))]
         line = f"wandb: {len(_runs(folder))} runs under {folder / FOLDER}"
-        trouble = _upload(waiting, network_seconds) if waiting else ""
+        # What was written took its time already: whoever waits at a dead server waits no longer in all.
+        left = max(LEAST_SECONDS, network_seconds - START_SECONDS - (time.monotonic() - begun))
+        trouble = _upload(waiting, left) if waiting else ""
         if not trouble:
             return [f"{line}; uploaded"]
         command = f"wandb sync {shlex.quote(str(folder / FOLDER))}/offline-run-*"
@@ -73,6 +82,7 @@ def _quiet(folder: Path) -> None:
     """Keep wandb's words off the console, its files in `folder`, and its error reports at home."""
     place = folder / FOLDER
     place.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=place).close()  # wandb itself would write elsewhere, without a word
     os.environ["WANDB_SILENT"] = "true"
     os.environ["WANDB_ERROR_REPORTING"] = "false"
     for variable, name in {"WANDB_DATA_DIR": "staging", "WANDB_CACHE_DIR": "cache"}.items():
@@ -201,52 +211,82 @@ def answer_table(result: ComparisonResult) -> tuple[list[str], list[list[str]]]:
 
 
 def _upload(runs: Sequence[Path], network_seconds: float) -> str:
-    """Upload `runs`; returns "" or why they were not uploaded."""
+    """Upload `runs` within about `network_seconds` of silence; returns "" or why they were not uploaded."""
     import wandb
 
     settings = wandb.setup().settings
     if settings.mode != "online":
         return f"W&B's mode is {settings.mode}"
-    if not is_logged_in(str(settings.base_url)):
+    server = str(settings.base_url)
+    if not is_logged_in(server):
         return "not logged in to W&B"
-    if trouble := probe(str(settings.base_url), min(PROBE_SECONDS, network_seconds)):
+    begun = time.monotonic()
+    if trouble := probe(server, min(PROBE_SECONDS, network_seconds)):
         return trouble
-    return _sync(runs, network_seconds)
+    return _sync(runs, max(LEAST_SECONDS, network_seconds - (time.monotonic() - begun)))
 
 
 def is_logged_in(server: str) -> bool:
     """Say whether wandb will find credentials for `server` by itself: in the environment or in netrc."""
-    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
-        return True
+    return bool(os.environ.get("WANDB_IDENTITY_TOKEN_FILE") or find_key(server))
+
+
+def find_key(server: str) -> str:
+    """Return the API key that wandb will use for `server`, "" where there is none."""
+    if key := os.environ.get("WANDB_API_KEY"):
+        return key
     given = os.environ.get("NETRC")
     for path in [Path(given)] if given else [Path("~/.netrc"), Path("~/_netrc")]:
         with contextlib.suppress(OSError, netrc.NetrcParseError, RuntimeError):
-            return netrc.netrc(str(path.expanduser())).authenticators(urlsplit(server).netloc) is not None
-    return False
+            found = netrc.netrc(str(path.expanduser())).authenticators(urlsplit(server).netloc)
+            return (found[2] or "") if found else ""
+    return ""
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else: the key is for this server alone."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Refuse."""
 
 
 def probe(server: str, seconds: float) -> str:
-    """Ask `server` for any answer; returns "" or what is wrong with it.
+    """Ask `server` who we are; returns "" or what is wrong with it or with the key.
 
     In a thread, because the time that a name look-up takes can't be bounded otherwise.
     """
     trouble = [f"the W&B server gave no answer in {seconds:g} s"]
+    request = urllib.request.Request(
+        f"{server.rstrip('/')}/graphql",
+        data=json.dumps({"query": "query Viewer { viewer { id } }"}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    if key := find_key(server):
+        credentials = base64.b64encode(f"api:{key}".encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {credentials}")
 
     def ask() -> None:
         try:
-            urllib.request.urlopen(server, timeout=seconds).close()
+            urllib.request.build_opener(_NoRedirect).open(request, timeout=seconds).close()
             trouble[0] = ""
-        except urllib.error.HTTPError as error:  # it is up where it only refuses this page
-            trouble[0] = f"the W&B server answered {error.code}" if error.code >= 500 else ""
+        except urllib.error.HTTPError as error:
+            trouble[0] = _tell_answer(error.code)
         except TimeoutError:
             pass
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             trouble[0] = f"the W&B server can't be reached ({getattr(error, 'reason', error)})"
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(seconds)
     return trouble[0]
+
+
+def _tell_answer(code: int) -> str:
+    """Return what is wrong by an HTTP status, "" where the server is up and only refuses this question."""
+    if code in (401, 403):
+        return f"the W&B server refused the key ({code}); `wandb login --relogin`"
+    return f"the W&B server answered {code}" if code >= 500 else ""
 
 
 def _sync(runs: Sequence[Path], network_seconds: float) -> str:

@@ -5,12 +5,11 @@ Recomputing costs a third more arithmetic, so it is chosen only where keeping th
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from msgspec import Struct
 
 from laptime.inputs.shape import Shape
+from laptime.system_memory import PROC, free_bytes, read_kilobytes, read_lines
 
 OPTIMIZER_BYTES = 8  # two float32 moments of AdamW for each trained number
 MASTER_BYTES = 4  # a float32 copy of what trains in half precision
@@ -69,20 +68,11 @@ def activation_bytes(shape: Shape, num_tokens: int, element_bytes: int) -> int:
     return num_tokens * kept * element_bytes
 
 
-def available_bytes(device: torch.device) -> int | None:
+def available_bytes(device: torch.device, swap: bool = False) -> int | None:
     """Return the memory that this process may use in all: its own and what is free; None if unknown."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_allocated(device)
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        own = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    return read_kilobytes(lines, "MemAvailable:") + read_kilobytes(own, "RssAnon:")
-
-
-def read_kilobytes(lines: list[str], name: str) -> int:
-    """Return the bytes of a "Name:   123 kB" line of /proc, 0 where it is not there."""
-    found = next((line.split()[1] for line in lines if line.startswith(name)), "0")
-    return int(found) * 1024
+    free_here = free_bytes(swap)
+    own = read_kilobytes(read_lines(PROC / "self" / "status"), "RssAnon:")
+    return None if free_here is None else free_here + own

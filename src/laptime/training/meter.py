@@ -6,10 +6,12 @@ nobody waits for: a step's numbers are written once they have arrived, a step or
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -24,15 +26,26 @@ if TYPE_CHECKING:
 
     from laptime.inputs.batches import TrainStep
 
+MAX_SOURCES = 20  # records that a message names
 MAX_SKIPPED_STEPS = 25  # in a row: 2**16 halved that often is no loss scale any more
 
 
 class NotFiniteError(Exception):
-    """The loss or a gradient is not finite; the update was not made."""
+    """A loss or a gradient is not finite; the update was not made."""
 
-    def __init__(self, step: int, sources: list[str]) -> None:
-        super().__init__(f"step {step}: loss or gradient is not finite; records {', '.join(sources)}")
+    def __init__(self, step: int, what: str, sources: list[str]) -> None:
+        super().__init__(f"step {step}: {what} is not finite; records {join_sources(sources)}")
         self.step = step
+
+
+def join_sources(sources: list[str]) -> str:
+    """Name records by file and line, each file once: train.jsonl:17,903."""
+    lines: dict[str, list[str]] = {}
+    for source in sources[:MAX_SOURCES]:
+        place = re.fullmatch(r"(.+(?::| row ))(\d+)", source)
+        lines.setdefault(place[1] if place else source, []).append(place[2] if place else "")
+    more = f" and {len(sources) - MAX_SOURCES} more" if len(sources) > MAX_SOURCES else ""
+    return ", ".join(file + ",".join(numbers) for file, numbers in lines.items()) + more
 
 
 def process_peak_bytes() -> int:
@@ -60,6 +73,8 @@ class Meter:
         self.started = started  # time.time() when the process was started
         self.device: torch.device | None = None
         self.seconds: dict[str, float] = {}
+        self._begun = 0.0  # the present phase, by perf_counter
+        self._aside_seconds = 0.0  # of what does not count for the phase in which it happens
 
     def synchronize(self) -> None:
         """Wait until the device is idle."""
@@ -82,13 +97,31 @@ class Meter:
         return counters
 
     @contextmanager
-    def phase(self, name: Any) -> Iterator[None]:
-        """Time a phase from device idle to device idle; a phase that fails leaves no figure."""
+    def phase(self, name: Any, seconds_before: float = 0.0) -> Iterator[None]:
+        """Time a phase from device idle to device idle; a phase that fails leaves no figure.
+
+        `seconds_before` were spent on it by an earlier attempt at the run.
+        """
+        self.synchronize()
+        self._begun = time.perf_counter() - seconds_before
+        self._aside_seconds = 0.0
+        yield
+        self.add_phase(name, self.phase_seconds())
+
+    def phase_seconds(self) -> float:
+        """Return the seconds of the present phase so far."""
+        self.synchronize()
+        return time.perf_counter() - self._begun - self._aside_seconds
+
+    @contextmanager
+    def aside(self) -> Iterator[Callable[[], float]]:
+        """Take a block out of the phase in which it stands; gives a function that tells its seconds."""
         self.synchronize()
         begun = time.perf_counter()
-        yield
-        self.synchronize()
-        self.add_phase(name, time.perf_counter() - begun)
+        try:
+            yield lambda: time.perf_counter() - begun
+        finally:
+            self._aside_seconds += time.perf_counter() - begun
 
     def add_phase(self, name: Any, seconds: float) -> None:
         """Record a phase whose seconds are known."""
@@ -118,7 +151,7 @@ def process_device_bytes(device: torch.device) -> int | None:
 
 
 class PendingStep(Struct):
-    """A step whose numbers are on their way; `numbers` holds loss, gradient norm, left-out flag."""
+    """A step whose numbers are on their way: gradient norm, left-out flag, loss of each micro-batch."""
 
     step: TrainStep
     learning_rate: float
@@ -130,13 +163,20 @@ class PendingStep(Struct):
 class StepTimer:
     """Times steps and their parts, and writes each step once its numbers are there."""
 
-    def __init__(self, record: RecordWriter, device: torch.device, loss_scaling: bool) -> None:
+    def __init__(
+        self, record: RecordWriter, device: torch.device, loss_scaling: bool, num_skipped: int = 0
+    ) -> None:
         self.record = record
         self.on_cuda = device.type == "cuda"
         self.loss_scaling = loss_scaling
         self._pending: deque[PendingStep] = deque()
         self._marks: list[tuple[str, Any]] = []
-        self._num_skipped = 0
+        self.num_skipped = num_skipped  # updates left out in a row
+
+    def pause(self) -> None:
+        """Write every step so far; what happens until the next one begins belongs to neither."""
+        self.write_arrived(wait=True)
+        self._marks = []
 
     def begin(self) -> None:
         """Start a step where the one before ended, so that no time falls between two steps."""
@@ -150,17 +190,17 @@ class StepTimer:
         self,
         step: TrainStep,
         learning_rate: float,
-        loss: torch.Tensor,
+        losses: list[torch.Tensor],
         norm: torch.Tensor,
         left_out: torch.Tensor,
     ) -> None:
-        """Queue the numbers of a step and write those that have arrived."""
+        """Queue the numbers of a step, `losses` by micro-batch, and write those that have arrived."""
         import torch
 
-        numbers = torch.stack([loss.float(), norm, left_out])
+        numbers = torch.stack([norm, left_out, *(loss.float() for loss in losses)])
         arrived = None
         if self.on_cuda:
-            numbers = torch.empty(3, pin_memory=True).copy_(numbers, non_blocking=True)
+            numbers = torch.empty(len(numbers), pin_memory=True).copy_(numbers, non_blocking=True)
             arrived = torch.cuda.Event()
             arrived.record()
         self._pending.append(PendingStep(step, learning_rate, self._marks, numbers, arrived))
@@ -179,13 +219,13 @@ class StepTimer:
 
     def _write(self, pending: PendingStep) -> None:
         """Write one step; raises NotFiniteError for one whose update was left out."""
-        loss, norm, left_out = pending.numbers.tolist()
+        norm, left_out, *losses = pending.numbers.tolist()
         step, parts = pending.step, self._parts(pending.marks)
         self.record.write(
             Step(
                 step=step.step,
                 epoch=step.epoch,
-                loss=finite(loss),
+                loss=finite(sum(losses)),
                 learning_rate=pending.learning_rate,
                 grad_norm=finite(norm),
                 seconds=sum(parts.values()),
@@ -197,9 +237,13 @@ class StepTimer:
                 skipped=bool(left_out),
             )
         )
-        self._num_skipped = self._num_skipped + 1 if left_out else 0
-        if left_out and (not self.loss_scaling or self._num_skipped > MAX_SKIPPED_STEPS):
-            raise NotFiniteError(step.step, step.sources)
+        self.num_skipped = self.num_skipped + 1 if left_out else 0
+        if culprits := not_finite_sources(step, losses):
+            raise NotFiniteError(step.step, "loss", culprits)
+        if left_out and not self.loss_scaling:
+            raise NotFiniteError(step.step, "gradient", step.sources)
+        if self.num_skipped > MAX_SKIPPED_STEPS:
+            raise NotFiniteError(step.step, "gradient at any loss scale", step.sources)
 
     def _now(self) -> Any:
         """Return the time, or on CUDA an event in the queue."""
@@ -218,6 +262,17 @@ class StepTimer:
             seconds = before.elapsed_time(after) / 1000 if self.on_cuda else after - before
             parts[name] = parts.get(name, 0.0) + seconds
         return parts
+
+
+def not_finite_sources(step: TrainStep, losses: list[float]) -> list[str]:
+    """Name the records of the micro-batches whose loss is not finite; of all where only the sum is not."""
+    culprits: list[str] = []
+    begin = 0
+    for batch, loss in zip(step.batches, losses, strict=True):
+        end = begin + len(batch.lengths)
+        culprits += [] if math.isfinite(loss) else step.sources[begin:end]
+        begin = end
+    return culprits or ([] if math.isfinite(sum(losses)) else step.sources)
 
 
 def finite(number: float) -> float | None:

@@ -1,0 +1,142 @@
+"""Why a run failed, in one line; where memory ran out, with what would fit."""
+
+from __future__ import annotations
+
+import gc
+import traceback
+from collections.abc import Iterator
+
+import torch
+
+from laptime.comparison.deaths import gigabytes, means_shortage, tell_remedies, tell_shortage
+from laptime.credentials import hide
+from laptime.errors import UserError
+from laptime.inputs.encoded import EncodedRecord
+from laptime.inputs.facts import InputFacts
+from laptime.methods.method import Method
+from laptime.record import Failed, FailureReason, Memory, RecordWriter, read_record
+from laptime.spec import RunSpec
+from laptime.training.demand import Demand, find_remedies
+from laptime.training.machine import describe_processor
+from laptime.training.memory import available_bytes
+from laptime.training.meter import Meter, NotFiniteError
+from laptime.training.precision import native_formats
+from laptime.training.saving import UnsavedError
+
+
+class DoesNotFitError(MemoryError):
+    """What a run holds whatever its batches are is more than there is; nothing was loaded."""
+
+
+def foresee_memory(
+    spec: RunSpec,
+    method: Method,
+    facts: InputFacts,
+    records: list[EncodedRecord],
+    element_bytes: int,
+    device: torch.device,
+) -> Memory:
+    """Estimate what a run will hold beside what is there; `element_bytes` is the size of a weight."""
+    demand = make_demand(spec, method, facts, records, element_bytes, device)
+    available = available_bytes(device)
+    return Memory(
+        device="cuda" if demand.on_cuda else "cpu",
+        available_bytes=available,
+        needed_bytes=demand.needed_bytes(1 << 62 if available is None else available),
+        fixed_bytes=demand.fixed_bytes,
+        would_fit=[] if available is None else find_remedies(demand, available),
+    )
+
+
+def make_demand(
+    spec: RunSpec,
+    method: Method,
+    facts: InputFacts,
+    records: list[EncodedRecord],
+    element_bytes: int,
+    device: torch.device,
+) -> Demand:
+    """Gather what memory depends on."""
+    training, on_cuda = spec.training, device.type == "cuda"
+    can_pack = not on_cuda and not training.plain and method.saved_kind == "adapter"
+    return Demand(
+        shape=facts.shape,
+        method=method,
+        element_bytes=element_bytes,
+        batch_size=min(training.batch_size, len(records)),
+        accumulation=training.gradient_accumulation,
+        longest=max(len(record.token_ids) for record in records),
+        recomputes=training.gradient_checkpointing,
+        packs=can_pack and "prepacked_weights" not in training.without,
+        plain=training.plain,
+        on_cuda=on_cuda,
+        half=half_precision_of(device),
+    )
+
+
+def half_precision_of(device: torch.device) -> str | None:
+    """Return the half precision to advise; a CPU without native bf16 still keeps weights in it."""
+    formats = native_formats(describe_processor(device))
+    if device.type == "cpu" or "bfloat16" in formats:
+        return "bf16"
+    return "fp16" if "float16" in formats else None
+
+
+def refuse_what_cannot_fit(memory: Memory, device: torch.device) -> None:
+    """Raise DoesNotFitError where weights, gradients and optimizer alone exceed memory and swap space."""
+    most = available_bytes(device, swap=True)
+    if most is not None and memory.fixed_bytes > most:
+        raise DoesNotFitError(
+            f"{gigabytes(memory.fixed_bytes)} needed for weights, gradients and optimizer alone, "
+            f"{gigabytes(most)} there; {tell_remedies(memory)}"
+        )
+
+
+def describe_failure(error: Exception, writer: RecordWriter) -> Failed:
+    """Return the last line of the run that `writer` records; the error lets go of what it held."""
+    for one in causes(error):
+        traceback.clear_frames(one.__traceback__)
+    gc.collect()
+    meter = Meter(writer, 0.0)
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        meter.device = torch.device("cuda", torch.cuda.current_device())
+    peaks = meter.peak_bytes()
+    record = read_record(writer.path.parent)
+    reason, message = classify(error, record.memory, peaks)
+    last_step = record.steps[-1].step if record.steps else None
+    step = error.step if isinstance(error, NotFiniteError) else last_step
+    return Failed(reason=reason, message=hide(message), step=step, peak_bytes=peaks)
+
+
+def classify(
+    error: BaseException, memory: Memory | None = None, peaks: dict[str, int] | None = None
+) -> tuple[FailureReason, str]:
+    """Return why a run failed and the line that says so."""
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    if isinstance(error, DoesNotFitError):
+        return "out_of_memory", line
+    if any(is_shortage(one) for one in causes(error)):
+        counter = "cuda_reserved" if memory and memory.device == "cuda" else "vm_hwm"
+        return "out_of_memory", tell_shortage(memory, peaks or {}, counter)
+    if isinstance(error, NotFiniteError):
+        return "not_finite", line
+    if isinstance(error, UnsavedError):
+        return "error", line
+    if isinstance(error, UserError):
+        return "refused", " ".join(str(error).split())
+    return "error", f"{type(error).__name__}: {line[:300]}"
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those during whose handling it was raised."""
+    now: BaseException | None = error
+    while now is not None:
+        yield now
+        now = now.__cause__ or now.__context__
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Tell whether an error means that memory could not be had; a user's mistake only quotes others."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return not isinstance(error, UserError) and means_shortage(str(error))

@@ -1,0 +1,127 @@
+"""Folders that are locked, read-only, in the way, or gone while they are used."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from laptime.comparison import folder as folders
+from laptime.comparison.folder import LOCK_FILE, locked
+from laptime.errors import UserError
+from laptime.job import RunJob
+from tests.comparison.test_rounds import ScriptedRunner, race
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from laptime.comparison.folder import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the machine's lock out of these tests."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    return temporary
+
+
+def hold(folder: Path, temporary: Path) -> subprocess.Popen[str]:
+    """Lock `folder` in another process."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    )
+    assert process.stdout and process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_run_names_the_first(tmp_path: Path, own_temporary_files: Path) -> None:
+    """On one machine, and in one folder where the two do not see each other's machine lock."""
+    elsewhere = tmp_path / "other-tmp"
+    elsewhere.mkdir()
+    for temporary, place in ((own_temporary_files, "this machine"), (elsewhere, f"--out {tmp_path / 'out'}")):
+        process = hold(tmp_path / "out", temporary)
+        with pytest.raises(UserError) as error, locked(tmp_path / "out"):
+            pass
+        assert str(error.value) == (
+            f"{place}: locked by pid {process.pid}; two measurements at once would falsify both"
+        )
+        process.kill()
+        process.wait()
+
+
+def test_the_lock_of_a_dead_process_is_none(tmp_path: Path, own_temporary_files: Path) -> None:
+    process = hold(tmp_path / "out", own_temporary_files)
+    process.kill()
+    process.wait()
+    assert (tmp_path / "out" / LOCK_FILE).exists(), "its files are still there"
+    with locked(tmp_path / "out"):
+        assert (tmp_path / "out" / f"{LOCK_FILE}.pid").read_text() == str(os.getpid())
+
+
+def test_a_folder_deleted_meanwhile_is_one_line(tmp_path: Path) -> None:
+    """Not a second error of the tidying up."""
+
+    class Deleting(ScriptedRunner):
+        def run(self, job: RunJob, on_event: Any) -> None:
+            shutil.rmtree(tmp_path / "out")
+            raise UserError(f"{job.folder}: deleted while its run went on; the run was ended")
+
+    with pytest.raises(UserError, match="deleted while its run went on"):
+        race(tmp_path / "out", Deleting())
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_place_for_temporary_files_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("tempfile.gettempdir", nowhere)
+    with pytest.raises(UserError) as error, locked(tmp_path / "out"):
+        pass
+    assert "; set TMPDIR to a folder" in str(error.value)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: "/proc")  # nobody can write there, not even root
+    with pytest.raises(UserError, match="set TMPDIR to a folder"), locked(tmp_path / "out"):
+        pass
+
+
+def test_a_disk_without_locks_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unlockable(folders.FileLock):  # type: ignore[misc]
+        def acquire(self, *_: Any, **__: Any) -> Any:
+            raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(folders, "FileLock", Unlockable)
+    with (
+        pytest.raises(UserError, match=r"cannot be locked \(.*No locks available\)"),
+        locked(tmp_path / "out"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("out", ["file", "file/below", "/proc/laptime"])
+def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path, out: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match=r"cannot be written to \(|a file; give a folder"):
+        race(tmp_path / out, ScriptedRunner())
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir(mode=0o500)
+    with pytest.raises(UserError) as error:
+        race(tmp_path / "out", ScriptedRunner())
+    assert str(error.value) == f"--out {tmp_path}/out: cannot be written to (Permission denied)"
