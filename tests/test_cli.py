@@ -112,6 +112,10 @@ def test_every_field_of_every_spec_is_a_documented_option() -> None:
             ["compare", "--ablate", "--plain"],
             "--ablate: --plain leaves nothing to switch off; leave one of the two out",
         ),
+        (
+            ["train", "--save-every", "soon"],
+            "--save-every: expected steps (50) or a time (90s, 10min, 2h) (got 'soon')",
+        ),
         (["train", "--method", "loro"], "--methods: no method 'loro'; did you mean 'lora'?"),
         (["train", "--lora-dropout", "1.5"], "--lora-dropout: expected a number < 1.0 (got 1.5)"),
         (["compare", "--weight-decay", "inf"], "--weight-decay: expected a finite number (got inf)"),

@@ -14,10 +14,10 @@ from transformers import GenerationConfig
 from laptime.comparison.answers import gather_answers
 from laptime.comparison.folder import INPUTS_FOLDER
 from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers
-from laptime.errors import UserError
 from laptime.inputs.encoding import Question, encode_question, has_chat_template, read_encoded
 from laptime.inputs.facts import ENCODED_FILE, read_facts
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
+from laptime.inputs.model_folder import check_folder, check_saved
 from laptime.inputs.model_source import ModelSource, locate_model
 from laptime.inputs.templates import make_template
 from laptime.methods.method import make_method
@@ -93,11 +93,15 @@ def generate(
 class Interviewer:
     """Asks one base and the results trained from it, loading each once."""
 
-    def __init__(self, folder: Path, result: ComparisonResult, max_new_tokens: int | None) -> None:
+    def __init__(
+        self, folder: Path, result: ComparisonResult, max_new_tokens: int | None, trusts_code: bool = False
+    ) -> None:
         quiet_libraries()
         self.folder = folder
         self.result = result
-        self.model_spec = msgspec.convert(result.spec["model"], ModelSpec)
+        # Whoever wrote the folder may have trusted the model's code; who asks now says so for himself.
+        spec = msgspec.convert(result.spec["model"], ModelSpec)
+        self.model_spec = msgspec.structs.replace(spec, trust_remote_code=trusts_code)
         answers = msgspec.convert(result.spec["answers"], AnswerSpec)
         self.max_new_tokens = max_new_tokens or answers.max_new_tokens
         self.source = find_base(folder, self.model_spec)
@@ -128,10 +132,9 @@ class Interviewer:
     def load_result(self, method: MethodResult) -> PreTrainedModel:
         """Load what the first finished round of `method` saved."""
         saved = self.folder / method.saved_paths[0]
-        if not saved.is_dir():
-            raise UserError(f"{saved}: what {method.name} saved is no longer there")
-        dtype = getattr(torch, method.compute_dtype or "float32")
         options = make_method(method.name, method.method_options)
+        check_saved(saved, options.saved_kind)
+        dtype = getattr(torch, method.compute_dtype or "float32")
         return options.load(self.load_base(method.compute_dtype), saved, dtype)
 
     def answer(self, model: PreTrainedModel, asked: Sequence[Question]) -> list[Answer]:
@@ -149,14 +152,19 @@ def find_base(folder: Path, spec: ModelSpec) -> ModelSource:
     """Return the base where the comparison found it, else where its name leads from here."""
     facts = read_facts(folder / INPUTS_FOLDER)
     if Path(facts.model_folder).is_dir():
+        check_folder(Path(facts.model_folder), f"--model {spec.model}", spec.trust_remote_code)
         return ModelSource(name=spec.model, folder=facts.model_folder, config={}, toy=facts.toy)
     return locate_model(spec)
 
 
 def ask_results(
-    folder: Path, result: ComparisonResult, questions: Sequence[str], max_new_tokens: int | None
+    folder: Path,
+    result: ComparisonResult,
+    questions: Sequence[str],
+    max_new_tokens: int | None,
+    trusts_code: bool = False,
 ) -> Iterator[QuestionAnswers]:
     """Ask the base and every saved result of `folder`; raises UserError when one is gone."""
-    answers = Interviewer(folder, result, max_new_tokens).ask(questions)
+    answers = Interviewer(folder, result, max_new_tokens, trusts_code).ask(questions)
     for number, question in enumerate(questions):
         yield gather_answers(question, {name: texts[number] for name, texts in answers.items()})

@@ -11,6 +11,7 @@ import click
 
 from laptime import __version__
 from laptime.errors import UserError, suggest
+from laptime.floors import check_floors
 from laptime.options import (
     SectionedCommand,
     SectionedOption,
@@ -21,7 +22,7 @@ from laptime.options import (
     section_values,
     sections,
 )
-from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, TrainingSpec
+from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, TrainingSpec, flatten
 
 LANGUAGES = ["en", "ko"]
 
@@ -35,6 +36,8 @@ def output_options(command: str) -> list[SectionedOption]:
     }
     if command == "comparison":
         rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": "Language of the report [en]."}
+    if command == "run":
+        rows["--resume"] = {"metavar": "DIR", "help": "Go on with the run in DIR, with its options."}
     return [SectionedOption(name, "Output", **settings) for name, settings in rows.items()]
 
 
@@ -101,6 +104,8 @@ def train_command(**_: Any) -> None:
       laptime train --method lora --data train.jsonl --model meta-llama/Llama-3.2-1B --out my-adapter
       laptime train --method full --learning-rate 2e-5 --epochs 3
       laptime train --method lora_top --top-layers 4 --reuse-cache
+      laptime train --data train.jsonl --save-every 10min --out my-adapter
+      laptime train --resume my-adapter                 (goes on from the newest checkpoint)
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_training, run_session
@@ -108,15 +113,34 @@ def train_command(**_: Any) -> None:
 
     ctx = click.get_current_context()
     values = gather(ctx)
-    method = values.pop("method", "lora")
-    spec = CompareSpec(
-        methods=(method,), rounds=1, **sections(values), method_options=options_by_method(values, (method,))
-    )
+    resumed = values.pop("resume", None)
+    spec = resumed_spec(Path(resumed), values) if resumed else single_spec(values)
     trackers = tracker_names(values.get("track"))
     check_trackers(trackers)
     digest = check_spec(spec)
-    folder, result = run_session(spec, values.get("out"), "laptime-run", digest, single=True)
+    kind: Any = "resumed" if resumed else "train"
+    folder, result = run_session(spec, resumed or values.get("out"), "laptime-run", digest, kind)
     sys.exit(finish_training(folder, result, trackers))
+
+
+def single_spec(values: dict[str, Any]) -> CompareSpec:
+    """Return the spec of one run from its options."""
+    method = values.get("method", "lora")
+    return CompareSpec(
+        methods=(method,), rounds=1, **sections(values), method_options=options_by_method(values, (method,))
+    )
+
+
+def resumed_spec(folder: Path, values: dict[str, Any]) -> CompareSpec:
+    """Return the spec of the run in `folder`; raises UserError for an option that is given otherwise now."""
+    from laptime.comparison.resumption import read_begun, refuse_changes
+
+    if Path(values.get("out", folder)) != folder:
+        raise UserError(f"--out {values['out']}: --resume goes on in {folder}; leave one of the two out")
+    begun = read_begun(folder)
+    spec = single_spec(flatten(begun) | {"method": begun.methods[0]} | values)
+    refuse_changes(folder, begun, spec)
+    return spec
 
 
 def data_command(**_: Any) -> None:
@@ -133,7 +157,7 @@ def data_command(**_: Any) -> None:
     values = gather(ctx)
     if ctx.params["file"]:
         values["data"] = ctx.params["file"]
-    show_data(sections(values), ctx.params["records"], ctx.params["tokens"])
+    show_data(sections(values), ctx.params["records"], ctx.params["tokens"], ctx.params["all"])
 
 
 @commands.command("ask")
@@ -142,7 +166,10 @@ def data_command(**_: Any) -> None:
 @click.option(
     "--max-new-tokens", type=click.IntRange(min=1), help="Longest answer in tokens [as in the run]."
 )
-def ask_command(folder: Path, questions: tuple[str, ...], max_new_tokens: int | None) -> None:
+@click.option("--trust-remote-code", is_flag=True, help="Run the Python code that the model brings along.")
+def ask_command(
+    folder: Path, questions: tuple[str, ...], max_new_tokens: int | None, trust_remote_code: bool
+) -> None:
     """Ask the base and every result the same question and show the answers side by side.
 
     \b
@@ -151,7 +178,7 @@ def ask_command(folder: Path, questions: tuple[str, ...], max_new_tokens: int | 
     """
     from laptime.session import ask
 
-    ask(folder, questions, max_new_tokens)
+    ask(folder, questions, max_new_tokens, trust_remote_code)
 
 
 @commands.command("report")
@@ -218,6 +245,11 @@ def build_commands() -> None:
             ["--records"], type=click.IntRange(min=0), default=3, help="How many records to show [3]."
         ),
         click.Option(["--tokens"], is_flag=True, help="Mark the borders of tokens."),
+        click.Option(
+            ["--all"],
+            is_flag=True,
+            help="Name every record that is refused, cut or counted, not only the first.",
+        ),
         config,
     ]
     for name, callback, params in (
@@ -230,7 +262,10 @@ def build_commands() -> None:
 
 def fail(message: str, code: int = 2) -> NoReturn:
     """Print one line and end."""
-    click.echo(f"laptime: error: {message}", err=True)
+    from laptime.credentials import hide
+    from laptime.report.plain_text import clean
+
+    click.echo(f"laptime: error: {hide(clean(message))}", err=True)
     sys.exit(code)
 
 
@@ -244,6 +279,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     build_commands()
     try:
+        check_floors()
         commands.main(standalone_mode=False)
     except UserError as error:
         fail(" ".join(str(error).split()))

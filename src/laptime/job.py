@@ -9,6 +9,10 @@ from msgspec import Struct
 from laptime.record import Role
 from laptime.spec import RunSpec
 
+# In a run's folder: step-00000042/, step-00000043/, ... and the output of frozen layers.
+CHECKPOINTS_FOLDER = "checkpoints"
+PREFIX_FOLDER = "prefix-cache"
+
 
 class RunJob(Struct, kw_only=True):
     """One run: what to do, where its inputs lie and where its record and result go."""
@@ -20,4 +24,5 @@ class RunJob(Struct, kw_only=True):
     role: Role = "measured"
     # How far to go: a rehearsal ends before it trains, an ablation before it saves anything.
     until: Literal["preparation", "training", "end"] = "end"
+    resumes: bool = False  # go on from the newest whole checkpoint in the folder
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from laptime.comparison.plan import PlannedRun
 from laptime.inputs.facts import InputFacts
-from laptime.record import Answer, AnyEvent, Data, Failed, Finished, Model, Phase, Step
+from laptime.record import Answer, AnyEvent, Checkpoint, Data, Failed, Finished, Model, Phase, Resumed, Step
 from laptime.report import quantities
+from laptime.report.plain_text import clean
 
 PLAIN_SECONDS = 10.0  # without a terminal: a line this often while a run trains
 
@@ -55,6 +56,7 @@ class Watcher:
         self.num_over = 0
         self.training_since = 0.0
         self.tokens = 0
+        self.num_before = 0  # steps that an earlier attempt made
         self.precision = ""
 
     def prepared(self, facts: InputFacts) -> None:
@@ -71,7 +73,7 @@ class Watcher:
 
     def say(self, text: str) -> None:
         """Print a line of plain words."""
-        self.console.print(text, highlight=False, markup=False)
+        self.console.print(clean(text), highlight=False, markup=False)
 
     def planned(self, runs: list[PlannedRun], num_done: int) -> None:
         """Say what will run."""
@@ -98,6 +100,10 @@ class Watcher:
             self.num_steps = event.num_steps
         elif isinstance(event, Step):
             self.show_step(event)
+        elif isinstance(event, Resumed):
+            self.say_resumed(event)
+        elif isinstance(event, Checkpoint) and event.error:
+            self.say(f"step {event.step}: no checkpoint was written ({event.error}); the training goes on")
         elif isinstance(event, Phase):
             if event.name == "train":
                 self.parts.append(f"{event.name} {quantities.seconds(event.seconds)}")
@@ -110,19 +116,19 @@ class Watcher:
         elif isinstance(event, Finished):
             self.outcome = f"total {quantities.seconds(event.total_seconds)}"
         elif isinstance(event, Failed):
-            self.outcome = f"FAILED ({event.reason}): {event.message}"
+            self.outcome = f"FAILED ({event.reason}): {clean(event.message)}"
 
     def show_step(self, step: Step) -> None:
         """Show the step, its loss, the speed and the time left."""
         now = time.monotonic()
-        if step.step == 1:
-            self.training_since = now - step.seconds
+        if not self.tokens:
+            self.training_since, self.num_before = now - step.seconds, step.step - 1
         self.tokens += step.tokens
         speed = self.tokens / max(now - self.training_since, 1e-9)
         loss = "not finite" if step.loss is None else f"{step.loss:.3f}"
         text = f"step {step.step}/{self.num_steps}  loss {loss}  {speed:,.0f} tokens/s"
         if self.num_steps:
-            step_seconds = (now - self.training_since) / step.step
+            step_seconds = (now - self.training_since) / (step.step - self.num_before)
             left = self.left.estimate(
                 step_seconds * (self.num_steps - step.step), step_seconds * self.num_steps
             )
@@ -132,6 +138,14 @@ class Watcher:
         elif now - self.last_line >= PLAIN_SECONDS:
             self.last_line = now
             self.console.print(f"  {self.name}: {text}", highlight=False)
+
+    def say_resumed(self, resumed: Resumed) -> None:
+        """Say where a run goes on, which newer checkpoints could not be used, and what is not as it was."""
+        for reason in resumed.unusable:
+            self.say(f"not whole, so not used: {reason}")
+        self.say(f"{self.name} goes on after step {resumed.step} ({resumed.from_checkpoint})")
+        if resumed.changed:
+            self.say(f"note: bits may differ from an uninterrupted run: {', '.join(resumed.changed)}")
 
     def show_model(self, model: Model) -> None:
         """Note what trains, and say the precision once."""
@@ -170,6 +184,7 @@ AFTER_PHASE = {
     "train": "saving",
     "save": "evaluating",
     "evaluate": "answering",
+    "answer": "checking the result",
 }
 
 

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from msgspec.structs import replace
 from rich.console import Console
 
 from laptime.comparison.collection import collect, collect_single
-from laptime.comparison.folder import choose_folder, shell_command
+from laptime.comparison.folder import choose_folder, has_checkpoint, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.processes import ProcessRunner
 from laptime.comparison.result import ComparisonResult, write_result
-from laptime.comparison.rounds import SPEC_FILE, compare, train_once
+from laptime.comparison.rounds import SPEC_FILE, compare, go_on_training, train_once
 from laptime.errors import UserError
+from laptime.inputs.records import RecordSet
 from laptime.progress import Watcher
 from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.report.plain_text import clean
 from laptime.report.quantities import Lang
 from laptime.spec import CompareSpec
+
+Kind = Literal["compare", "train", "resumed"]
 
 
 def console() -> Console:
@@ -29,32 +34,41 @@ def console() -> Console:
 
 
 def run_session(
-    spec: CompareSpec, out: str | None, stem: str, records_digest: str, single: bool = False
+    spec: CompareSpec, out: str | None, stem: str, records_digest: str, kind: Kind = "compare"
 ) -> tuple[Path, ComparisonResult]:
-    """Run a comparison (or a single training) with progress; an interruption says how to go on."""
+    """Run a comparison or a single training with progress; an interruption says how to go on."""
     folder = choose_folder(out, stem)
     listener = Watcher(console())
     say_what_it_is(listener.console, spec, folder)
-    runner = ProcessRunner(single)
+    runner = ProcessRunner(single=kind == "train")
     try:
-        if single:
+        if kind == "train":
             return folder, train_once(spec, folder, runner, listener)
+        if kind == "resumed":
+            return folder, go_on_training(spec, folder, runner, listener, records_digest)
         return folder, compare(spec, folder, runner, listener, records_digest)
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
-        if not single and (folder / PLAN_FILE).exists():
-            again = shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", folder)
-            print(f"interrupted; finished runs are kept. Go on with:\n  {again}", file=sys.stderr)
-        elif single and folder.exists():
-            print(f"interrupted; what was measured so far is in {folder}", file=sys.stderr)
-        else:
-            print("interrupted before the first run; nothing is left behind", file=sys.stderr)
+        print(tell_interruption(kind, folder), file=sys.stderr)
         sys.exit(error.code if isinstance(error, SystemExit) else 130)
     except UserError:
         listener.interrupted()
         raise
     finally:
         runner.close()
+
+
+def tell_interruption(kind: Kind, folder: Path) -> str:
+    """Say what an interruption left, and the command that goes on."""
+    if kind == "compare" and (folder / PLAN_FILE).exists():
+        again = shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", folder)
+        return f"interrupted; finished runs are kept. Go on with:\n  {again}"
+    if kind != "compare" and has_checkpoint(folder):
+        again = shell_command("laptime", "train", "--resume", folder)
+        return f"interrupted; go on from the newest checkpoint with:\n  {again}"
+    if kind != "compare" and folder.exists():
+        return f"interrupted; what was measured so far is in {folder}"
+    return "interrupted before the first run; nothing is left behind"
 
 
 def say_what_it_is(screen: Console, spec: CompareSpec, folder: Path) -> None:
@@ -96,8 +110,10 @@ def finish_training(folder: Path, result: ComparisonResult, trackers: tuple[str,
     method = result.methods[0]
     for failure in method.failures:
         screen.print(
-            f"failed: {failure.message}; the log: {folder / 'log.txt'}", soft_wrap=True, markup=False
+            f"failed: {clean(failure.message)}; the log: {folder / 'log.txt'}", soft_wrap=True, markup=False
         )
+    if method.failures and has_checkpoint(folder):
+        screen.print(f"go on:  {shell_command('laptime', 'train', '--resume', folder)}", soft_wrap=True)
     for path in method.saved_paths:
         kind = "PeftModel" if method.saved_kind == "adapter" else "AutoModelForCausalLM"
         screen.print(f"\nsaved:  {folder / path}  ({kind}.from_pretrained)", soft_wrap=True)
@@ -111,7 +127,7 @@ def publish(folder: Path, trackers: tuple[str, ...]) -> None:
         from laptime.trackers.publication import publish as publish_all
 
         for line in publish_all(folder, trackers):
-            print(line)
+            print(clean(line))
 
 
 def gather_result(folder: Path) -> ComparisonResult:
@@ -125,14 +141,24 @@ def gather_result(folder: Path) -> ComparisonResult:
     raise UserError(f"{folder}: neither a comparison nor a run of laptime")
 
 
+@contextmanager
+def told_in_one_line(folder: Path) -> Iterator[None]:
+    """Turn what impossible figures in somebody else's records lead to into UserError."""
+    try:
+        yield
+    except (ArithmeticError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UserError(f"{folder}: its records hold what cannot be shown ({why})") from error
+
+
 def render_again(folder: Path, lang: Lang) -> None:
     """Write comparison.json and the report anew from the records."""
-    result = gather_result(folder)
-
     from laptime.report.page import render_report
 
-    write_result(folder, result)
-    for path in render_report(folder, lang):
+    with told_in_one_line(folder):
+        write_result(folder, gather_result(folder))
+        paths = render_report(folder, lang)
+    for path in paths:
         print(path)
 
 
@@ -140,28 +166,47 @@ def show(folder: Path) -> None:
     """Print the table of what is there."""
     from laptime.report.terminal import print_table
 
-    print_table(gather_result(folder), console())
+    with told_in_one_line(folder):
+        print_table(gather_result(folder), console())
 
 
-def ask(folder: Path, questions: tuple[str, ...], max_new_tokens: int | None) -> None:
+def ask(
+    folder: Path, questions: tuple[str, ...], max_new_tokens: int | None, trusts_code: bool = False
+) -> None:
     """Ask the base and every saved result, and print the answers side by side."""
-    result = gather_result(folder)
+    with told_in_one_line(folder):
+        result = gather_result(folder)
     if not any(method.saved_paths for method in result.methods):
         raise UserError(f"{folder}: no run has saved a result yet")
     from laptime.answers import ask_results
     from laptime.report.terminal import print_answers
 
     screen = console()
-    for answers in ask_results(folder, result, questions, max_new_tokens):
+    for answers in ask_results(folder, result, questions, max_new_tokens, trusts_code):
         print_answers(answers, screen)
 
 
-def show_data(specs: dict[str, Any], num_records: int, tokens: bool) -> None:
-    """Print what will be trained; the data are checked before the tokenizer is loaded."""
+def show_data(specs: dict[str, Any], num_records: int, tokens: bool, all_remarks: bool = False) -> None:
+    """Print what will be trained, or which records are refused and why."""
     from laptime.inputs.formats import read_records
+    from laptime.inputs.records import RecordsError
+
+    try:
+        records = read_records(specs["data"], seed=specs["training"].seed)
+        show_encoded(records, specs, num_records, tokens, all_remarks)
+    except RecordsError as error:
+        from laptime.inputs.preview import print_remarks
+
+        print_remarks(error.remarks, "refused", console(), all_remarks)
+        raise
+
+
+def show_encoded(
+    records: RecordSet, specs: dict[str, Any], num_records: int, tokens: bool, all_remarks: bool
+) -> None:
+    """Encode the records and print them."""
     from laptime.inputs.model_source import locate_model
 
-    records = read_records(specs["data"], seed=specs["training"].seed)
     locate_model(specs["model"], download=False)
 
     from laptime.inputs.model import quiet_libraries
@@ -172,4 +217,4 @@ def show_data(specs: dict[str, Any], num_records: int, tokens: bool) -> None:
     # A look at the tokens needs no weights: a hub model is fetched without them.
     source = locate_model(replace(specs["model"], random_weights=True))
     encoded, tokenizer = encode_records(records, source, specs["model"], specs["data"], specs["answers"])
-    print_preview(encoded, tokenizer, console(), limit=num_records, tokens=tokens)
+    print_preview(encoded, tokenizer, console(), num_records, tokens, all_remarks)

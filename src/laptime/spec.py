@@ -6,16 +6,12 @@ place: the command line, `--config` files, the record and the report are all mad
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import tomllib
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
-import yaml
 from msgspec import Meta, Struct, field
 
 from laptime.errors import UserError, suggest
@@ -39,6 +35,10 @@ class ModelSpec(Options, frozen=True):
     ] = False
     trust_remote_code: Annotated[
         bool, Meta(description="Run the Python code that the model's repository brings along.")
+    ] = False
+    allow_pickled_weights: Annotated[
+        bool,
+        Meta(description="Load weights from pickle files where there are no others (weights only, no code)."),
     ] = False
 
 
@@ -116,6 +116,24 @@ class TrainingSpec(Options, frozen=True):
             "where they would not fit)."
         ),
     ] = None
+    save_every: Annotated[
+        str | None,
+        Meta(
+            description="Save a checkpoint to resume from every so many steps (50) or after so much time "
+            "(90s, 10min, 2h); default: only when the run is stopped."
+        ),
+    ] = None
+    keep_checkpoints: Annotated[
+        int, Meta(ge=1, le=100_000, description="Keep this many of the newest checkpoints of a run.")
+    ] = 2
+    hang_minutes: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1e6,
+            description="End a run that for so long says nothing and uses no processor; 0: never.",
+        ),
+    ] = 10.0
     plain: Annotated[
         bool, Meta(description="No speedup at all: transformers, PEFT and torch as they come.")
     ] = False
@@ -127,7 +145,7 @@ class TrainingSpec(Options, frozen=True):
 
 
 class AnswerSpec(Options, frozen=True):
-    """What the base and every result are asked at the end."""
+    """What the base and every result are asked at the end, and whether the result is checked."""
 
     ask: Annotated[
         tuple[str, ...],
@@ -135,6 +153,9 @@ class AnswerSpec(Options, frozen=True):
     ] = ()
     max_questions: Annotated[int, Meta(ge=0, description="At most this many held-out questions.")] = 10
     max_new_tokens: Annotated[int, Meta(ge=1, le=100_000, description="Longest answer in tokens.")] = 128
+    skip_self_checks: Annotated[
+        bool, Meta(description="Leave out the three checks of the result after training.")
+    ] = False
 
 
 class RunSpec(Options, frozen=True):
@@ -179,76 +200,37 @@ SECTIONS: dict[str, type[Options]] = {
 }
 
 
+# Options that change neither what is trained nor how it is measured: they may differ from attempt to attempt.
+WITHOUT_EFFECT = frozenset({"save_every", "keep_checkpoints", "hang_minutes"})
+
+
+class Interval(Struct, frozen=True):
+    """How often something is due; one of the two is None."""
+
+    steps: int | None = None
+    seconds: float | None = None
+
+
+SECONDS_BY_UNIT = {"s": 1, "sec": 1, "min": 60, "h": 3600}
+
+
+def read_interval(text: str | None) -> Interval | None:
+    """Read the value of --save-every: "50" or "50 steps", "90s", "10min", "2h"; raises UserError."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *(steps?|s|sec|min|h|)", text.strip())
+    number = float(found[1]) if found else 0.0
+    if found and 0 < number < 1e9:
+        if found[2] in SECONDS_BY_UNIT:
+            return Interval(seconds=number * SECONDS_BY_UNIT[found[2]])
+        if number.is_integer():
+            return Interval(steps=int(number))
+    raise UserError(f"--save-every: expected steps (50) or a time (90s, 10min, 2h) (got '{text}')")
+
+
 def flag(name: str) -> str:
     """Return the flag of a field: batch_size -> --batch-size."""
     return "--" + name.replace("_", "-")
-
-
-def read_config(path: str | Path) -> dict[str, Any]:
-    """Read a TOML, YAML or JSON file of options into one flat mapping with underscores in its keys.
-
-    Raises UserError, naming the file, when it is absent, malformed or no mapping.
-    """
-    path = Path(path)
-    parsers: dict[str, Callable[[str], Any]] = {
-        ".toml": tomllib.loads,
-        ".json": _parse_json,
-        ".yaml": _parse_yaml,
-        ".yml": _parse_yaml,
-    }
-    if path.suffix.lower() not in parsers:
-        raise UserError(f"{path}: a config file ends in .toml, .yaml, .yml or .json")
-    try:
-        content = parsers[path.suffix.lower()](path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such config file") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: {' '.join(str(error).split())}") from None
-    if not isinstance(content, Mapping):
-        raise UserError(f"{path}: expected option: value pairs at the top level")
-    options: dict[str, Any] = {}
-    for key, value in content.items():
-        name = str(key).replace("-", "_")
-        if name in options:
-            raise UserError(f"{path}: option '{name}' is given twice")
-        options[name] = value
-    return options
-
-
-class _YamlLoader(yaml.SafeLoader):
-    """YAML whose numbers are YAML 1.2's: 1e-4 is a number, not text as in YAML 1.1."""
-
-
-_YamlLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)[eE][-+]?\d+$"), list("-+.0123456789")
-)
-
-
-def _parse_yaml(text: str) -> Any:
-    """Parse YAML without any tag that makes objects; a key that stands twice is an error."""
-    tree = yaml.compose(text, Loader=_YamlLoader)
-    if isinstance(tree, yaml.MappingNode):
-        _refuse_twins([key.value for key, _ in tree.value])
-    return yaml.load(text, Loader=_YamlLoader)
-
-
-def _parse_json(text: str) -> Any:
-    """Parse JSON; a key that stands twice is an error."""
-
-    def make(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        _refuse_twins([key for key, _ in pairs])
-        return dict(pairs)
-
-    return json.loads(text, object_pairs_hook=make)
-
-
-def _refuse_twins(keys: list[Any]) -> None:
-    """Raise ValueError for a key that stands twice."""
-    for key in keys:
-        if keys.count(key) > 1:
-            raise ValueError(f"option '{key}' is given twice")
 
 
 def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> Any:
@@ -262,13 +244,27 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
             raise UserError(f"{source}{flag(name)}: expected a finite number (got {value})")
         if value == "" or (isinstance(value, (list, tuple)) and "" in value):
             raise UserError(f"{source}{flag(name)}: empty; give a value or leave the option out")
+        if _holds_half_letters(value):
+            raise UserError(f"{source}{flag(name)}: no valid UTF-8 text")
     try:
         return msgspec.convert(dict(values), kind)
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `$.")
         option = where.rstrip("`").split("[")[0].split(".")[0]
-        shown = f" (got {values[option]!r})" if option in values else ""
+        shown = f" (got {_short(values[option])})" if option in values else ""
         raise UserError(f"{source}{flag(option)}: {in_plain_words(message)}{shown}") from None
+
+
+def _holds_half_letters(value: Any) -> bool:
+    """Tell whether text, alone or in a list, holds NUL or surrogates, which no path or tokenizer takes."""
+    texts = value if isinstance(value, (list, tuple)) else [value]
+    return any(isinstance(text, str) and re.search("[\0\ud800-\udfff]", text) for text in texts)
+
+
+def _short(value: Any) -> str:
+    """Return a value as a message can show it."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 PLAIN_WORDS = {

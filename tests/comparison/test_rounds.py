@@ -12,12 +12,13 @@ import pytest
 from laptime.comparison.plan import PlannedRun, read_plan
 from laptime.comparison.result import read_result
 from laptime.comparison.rounds import check_spec, compare, plan_runs, train_once
+from laptime.config_file import read_config
 from laptime.errors import UserError
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob
 from laptime.inputs.shape import Shape
 from laptime.job import RunJob
 from laptime.record import FILE_NAME, AnyEvent, Failed, RecordWriter, decode_events
-from laptime.spec import CompareSpec, DataSpec, ModelSpec, TrainingSpec, build, flatten, read_config
+from laptime.spec import CompareSpec, DataSpec, ModelSpec, TrainingSpec, build, flatten
 from tests.comparison.scripted import write_scripted_run
 
 SECONDS = {"full": [20.0, 22.0, 21.0], "lora": [10.0, 10.5, 10.2], "base": [0.0] * 3}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ import torch
 from laptime.inputs.batches import make_steps
 from laptime.inputs.encoding import EncodedRecord
 from laptime.methods.method import find_methods, make_method
-from laptime.record import FILE_NAME, RecordWriter
+from laptime.record import FILE_NAME, Memory, RecordWriter
 from laptime.spec import TrainingSpec
 from laptime.speedups.forward import Forward
+from laptime.training.failure import DoesNotFitError, classify, refuse_what_cannot_fit
 from laptime.training.loop import train
 from laptime.training.machine import choose_device, describe_machine, describe_processor
-from laptime.training.meter import Meter, StepTimer
+from laptime.training.meter import Meter, NotFiniteError, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.precision import choose_precision
 from tests.tiny import make_tiny_model
@@ -71,6 +73,47 @@ def test_half_precision_stays_near_float32(
     half = run(model, name, "cuda", dtype, tmp_path / "half", scaled)
     made = [(ours["loss"], theirs["loss"]) for ours, theirs in zip(half, single, strict=True)]
     assert all(ours == pytest.approx(theirs, rel=0.05) for ours, theirs in made)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_steps_that_are_queued_behind_one_that_is_not_finite_change_nothing(
+    tmp_path: Path, dtype: torch.dtype
+) -> None:
+    """The host learns of it a step or two later; the weights are those from before it."""
+    from transformers import AutoModelForCausalLM
+
+    training = TrainingSpec(epochs=3)
+    model = AutoModelForCausalLM.from_pretrained(make_tiny_model(tmp_path / "model"), dtype=dtype).to("cuda")
+    steps = make_steps(records(), training, seed=1, pin=True)
+    forward, good, states = Forward(model), Forward(model).sum_loss, []
+
+    def spoil(batch):  # type: ignore[no-untyped-def]
+        states.append([parameter.detach().clone() for parameter in model.parameters()])
+        return good(batch) * (float("nan") if len(states) == 4 else 1.0)
+
+    forward.sum_loss = spoil  # type: ignore[method-assign]
+    method = make_method("full", {})
+    optimizer = Optimizer(method.parameter_groups(model), training, False)
+    timer = StepTimer(RecordWriter(tmp_path), torch.device("cuda"), False)
+    with pytest.raises(NotFiniteError, match="step 4: loss is not finite; records "):
+        train(forward, method, steps, optimizer, 1e-3, training, timer)
+    assert all(torch.equal(now, then) for now, then in zip(model.parameters(), states[3], strict=True))
+    assert not torch.equal(states[3][0], states[0][0]), "there were updates before"
+
+
+def test_memory_that_a_gpu_does_not_have_is_told_with_its_peak(tmp_path: Path) -> None:
+    memory = Memory(device="cuda", available_bytes=10**9, needed_bytes=10**12, fixed_bytes=10**14)
+    free, _ = torch.cuda.mem_get_info()
+    torch.ones(1 << 20, device="cuda")
+    with pytest.raises(torch.OutOfMemoryError) as error:
+        torch.empty(4 * free, dtype=torch.uint8, device="cuda")
+    meter = Meter(RecordWriter(tmp_path), 0.0)
+    meter.device = torch.device("cuda", 0)
+    reason, line = classify(error.value, memory, meter.peak_bytes())
+    assert reason == "out_of_memory"
+    assert re.match(r"peak \d+\.\d GB, 1000\.0 GB needed by estimate, 1\.0 GB there; ", line)
+    with pytest.raises(DoesNotFitError):
+        refuse_what_cannot_fit(memory, torch.device("cuda", 0))
 
 
 def test_every_step_is_written_with_its_parts(tmp_path: Path) -> None:

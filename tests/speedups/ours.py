@@ -80,10 +80,12 @@ class WatchedOptimizer(Optimizer):
     gradients: dict[str, torch.Tensor] | None = None
     model: Any = None
 
-    def step(self, learning_rate: float) -> tuple[torch.Tensor, torch.Tensor]:
+    def step(
+        self, learning_rate: float, loss: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Copy, then step."""
         self.gradients = self.gradients or copy_gradients(self.model)
-        return super().step(learning_rate)
+        return super().step(learning_rate, loss)
 
 
 def take_steps(

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from laptime.comparison.ablation import summarise_ablation
 from laptime.comparison.answers import BASE, gather_questions
 from laptime.comparison.fairness import find_stated_differences, find_unequal_work
-from laptime.comparison.flags import find_flags, flag_ablation, flag_progress, flag_speedups
+from laptime.comparison.flags import find_flags, find_wrong, flag_ablation, flag_progress, flag_speedups
 from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder
 from laptime.comparison.result import ComparisonResult, Failure, Finding, MethodResult, Pair
 from laptime.comparison.rows import MethodRuns, flops_per_token, summarise
@@ -164,6 +164,7 @@ def _find(
     known = {row.name: record for row in rows for record in (row.finished or row.records)[:1]}
     plan = collected.plan
     return [
+        *find_wrong(finished),
         *(finding for findings in unequal.values() for finding in findings),
         *find_stated_differences(known),
         *find_flags(finished),

@@ -14,8 +14,9 @@ from typing import Any
 
 from laptime.comparison.result import Finding
 from laptime.record import RunRecord
+from laptime.spec import WITHOUT_EFFECT
 
-FREE_OPTIONS = {"learning_rate"}  # can't be equal: each method has its own best
+FREE_OPTIONS = {"learning_rate", *WITHOUT_EFFECT}  # each method has its own best rate
 COUNTS_OF_MACHINE = {"cores", "threads", "gpu_count"}
 STATED = {
     "learning_rate": "The methods train at learning rates of their own",

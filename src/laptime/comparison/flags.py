@@ -25,8 +25,30 @@ def find_flags(finished: Finished) -> list[Finding]:
         *_flag_repeats(finished),
         *_flag_clock(finished),
         *(flag for records in finished.values() for record in records for flag in _flag_machine(record)),
+        *(flag for records in finished.values() for record in records for flag in _flag_resumed(record)),
         *_flag_learning(finished),
         *_flag_answers(finished),
+    ]
+
+
+def find_wrong(finished: Finished) -> list[Finding]:
+    """Return the self-checks that failed: what such a run left is not what it should be."""
+    said = {
+        "parameters": "the trained parameters did not change, or others did",
+        "loss": "the loss on the training records did not fall",
+        "reload": "the saved result, loaded again, is not the trained model",
+    }
+    return [
+        Finding(
+            level="wrong",
+            code=f"check_{check.name}",
+            text=f"{record.started.run}: {said[check.name]} ({check.note}).",
+            values={"run": record.started.run, "note": check.note},
+        )
+        for records in finished.values()
+        for record in records
+        for check in record.checks
+        if check.passed is False
     ]
 
 
@@ -100,6 +122,26 @@ def _flag_reused(record: RunRecord) -> Iterator[Finding]:
 def _flag(code: str, text: str, **values: Any) -> Finding:
     """Return a flag."""
     return Finding(level="flag", code=code, text=text, values=values)
+
+
+def _flag_resumed(record: RunRecord) -> Iterator[Finding]:
+    """Yield that a run's times span several processes, or that a checkpoint could not be written."""
+    run = record.started.run
+    if record.resumptions:
+        steps = ", ".join(str(one.step) for one in record.resumptions)
+        text = f"{run} was resumed after step {steps}: its training time adds up several processes."
+        yield _flag("resumed", text, run=run, steps=steps)
+    if changed := ", ".join(dict.fromkeys(one for event in record.resumptions for one in event.changed)):
+        text = f"{run} was resumed on another machine or with other versions: {changed}."
+        yield _flag("resumed_elsewhere", text, run=run, changed=changed)
+    if unusable := [reason for event in record.resumptions for reason in event.unusable]:
+        reasons = "; ".join(unusable)
+        text = f"{run} was resumed from an older checkpoint: {reasons}."
+        yield _flag("damaged_checkpoint", text, run=run, reasons=reasons)
+    if failed := [one for one in record.checkpoints if one.error]:
+        error, number = failed[-1].error, len(failed)
+        text = f"{run}: {number} checkpoints could not be written ({error})."
+        yield _flag("no_checkpoint", text, run=run, number=number, error=error)
 
 
 def _flag_repeats(finished: Finished) -> Iterator[Finding]:

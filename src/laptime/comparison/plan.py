@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from laptime.comparison.json_file import write_json
 from laptime.errors import UserError
-from laptime.record import Role
+from laptime.record import MOST_ROUNDS, Role
+from laptime.untrusted import check_name, parse, read_whole
 
 VERSION = 1
 FILE_NAME = "plan.json"
@@ -79,11 +80,14 @@ def read_plan(folder: Path) -> Plan:
     """Read `plan.json` from `folder`; raises UserError when it is absent or of another version."""
     path = folder / FILE_NAME
     try:
-        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
+        content = read_whole(path)
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{folder}: no {FILE_NAME} here; give the folder of a comparison") from None
-    except msgspec.MsgspecError as error:
-        raise UserError(f"{path}: not a plan of this version of laptime ({error})") from None
+    plan = parse(path, "a plan", lambda: msgspec.json.decode(content, type=Plan))
     if plan.version != VERSION:
         raise UserError(f"{path}: plan version {plan.version}; this laptime reads {VERSION}")
+    for planned in plan.runs:
+        check_name(planned.run, path)
+        if not 0 <= planned.round <= MOST_ROUNDS:
+            raise UserError(f"{path}: round {planned.round} of a comparison that has at most {MOST_ROUNDS}")
     return plan

@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from laptime.comparison.json_file import write_json
 from laptime.errors import UserError
+from laptime.record import CheckName
+from laptime.untrusted import parse, read_whole
 
 VERSION = 1
 FILE_NAME = "comparison.json"
@@ -72,6 +74,14 @@ class SpeedupResult(Struct, kw_only=True):
     rounds_ran: list[int]
 
 
+class CheckResult(Struct, kw_only=True):
+    """What a self-check found, in the worst of a method's finished runs; `passed` None: it was not made."""
+
+    name: CheckName
+    passed: bool | None
+    note: str
+
+
 class MethodResult(Struct, kw_only=True):
     """One row of the table. Lists by round hold the finished rounds in order; medians where one number."""
 
@@ -115,6 +125,7 @@ class MethodResult(Struct, kw_only=True):
     generalisation: Score | None
     notes: list[str] = []
     speedups: list[SpeedupResult] = []
+    checks: list[CheckResult] = []
 
 
 class Variant(Struct, kw_only=True):
@@ -164,11 +175,12 @@ class Pair(Struct, kw_only=True):
 class Finding(Struct, kw_only=True):
     """Something a reader must know: a difference in the work, or a flag on the measurement.
 
-    `level`: "unequal" (no headline ratio), "stated" (can't be equal; printed), "flag" (noise).
+    `level`: "wrong" (a self-check failed), "unequal" (no headline ratio), "stated" (can't be equal;
+    printed), "flag" (noise).
     `code` and `values` let a report say it in its own language; `text` is the English sentence.
     """
 
-    level: Literal["unequal", "stated", "flag"]
+    level: Literal["wrong", "unequal", "stated", "flag"]
     code: str
     text: str
     values: dict[str, Any] = {}
@@ -207,8 +219,7 @@ def read_result(folder: Path) -> ComparisonResult:
     """Read `comparison.json` from `folder`; raises UserError when it is absent or of another version."""
     path = folder / FILE_NAME
     try:
-        return msgspec.json.decode(path.read_bytes(), type=ComparisonResult)
+        content = read_whole(path)
     except FileNotFoundError:
         raise UserError(f"{folder}: no {FILE_NAME} here; give the folder of a comparison") from None
-    except msgspec.MsgspecError as error:
-        raise UserError(f"{path}: not a comparison of this version of laptime ({error})") from None
+    return parse(path, "a comparison", lambda: msgspec.json.decode(content, type=ComparisonResult))

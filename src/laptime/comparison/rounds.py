@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +14,13 @@ import msgspec
 from laptime.comparison.ablation import add_ablation, switch_off
 from laptime.comparison.answers import BASE
 from laptime.comparison.collection import collect, collect_single, read_runs
+from laptime.comparison.disk import check_disk
 from laptime.comparison.folder import (
     INPUTS_FOLDER,
     claim,
     clear,
     foreign_files,
+    has_checkpoint,
     locked,
     set_aside,
     shell_command,
@@ -27,19 +28,19 @@ from laptime.comparison.folder import (
 from laptime.comparison.json_file import write_json
 from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, write_result
+from laptime.comparison.resumption import read_begun
 from laptime.errors import UserError, suggest
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
 from laptime.inputs.formats import read_records
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
 from laptime.methods.method import find_method, find_methods, make_method
-from laptime.record import AnyEvent, read_record
-from laptime.spec import CompareSpec, RunSpec, flatten
+from laptime.record import AnyEvent, read_record, wait_for_writer
+from laptime.spec import CompareSpec, RunSpec, flatten, read_interval
 from laptime.speedups.speedup import check_names
 from laptime.version import full_version
 
 SPEC_FILE = "spec.json"
-SPARE_DISK_BYTES = 200_000_000  # records, logs, the report
 
 
 class Runner(Protocol):
@@ -90,6 +91,7 @@ def check_spec(spec: CompareSpec) -> str:
     check_names("--speedups", spec.training.speedups)
     if both := set(spec.training.without) & set(spec.training.speedups):
         raise UserError(f"--without {min(both)}: --speedups asks for it; leave one of the two out")
+    read_interval(spec.training.save_every)
     if spec.ablate and spec.training.plain:
         raise UserError("--ablate: --plain leaves nothing to switch off; leave one of the two out")
     threads, cores = spec.training.threads, os.cpu_count() or 1
@@ -188,27 +190,67 @@ def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listen
         inputs = folder / INPUTS_FOLDER
         facts = prepare_inputs(spec, inputs, runner, "", fresh=True)
         listener.prepared(facts)
-        planned = plan_runs(spec, with_base=False)[0]
-        check_disk(spec, facts, folder, [planned])
-        listener.planned([planned], 0)
-        listener.began(planned)
-        runner.run(make_job(spec, planned, folder, inputs), listener.happened)
-        if refusal := find_refusal(folder):
+        return run_alone(spec, facts, folder, runner, listener)
+
+
+def go_on_training(
+    spec: CompareSpec, folder: Path, runner: Runner, listener: Listener, records_digest: str
+) -> ComparisonResult:
+    """Go on with the run in `folder` from its newest whole checkpoint.
+
+    Raises UserError before the run starts, as `compare` does.
+    """
+    with locked(folder):
+        wait_for_writer(folder)
+        read_begun(folder)
+        facts = prepare_inputs(spec, folder / INPUTS_FOLDER, runner, records_digest, fresh=False)
+        listener.prepared(facts)
+        return run_alone(spec, facts, folder, runner, listener, resumes=True)
+
+
+def run_alone(
+    spec: CompareSpec,
+    facts: InputFacts,
+    folder: Path,
+    runner: Runner,
+    listener: Listener,
+    resumes: bool = False,
+) -> ComparisonResult:
+    """Run the one method of `spec` in `folder`; leaves by SystemExit when the run was stopped by a signal."""
+    planned = plan_runs(spec, with_base=False)[0]
+    check_disk(spec, facts, folder, [planned])
+    listener.planned([planned], 0)
+    listener.began(planned)
+    job = make_job(spec, planned, folder, folder / INPUTS_FOLDER)
+    job.resumes = resumes
+    runner.run(job, listener.happened)
+    if refusal := find_refusal(folder):
+        if not resumes:
             clear(folder)
-            raise UserError(refusal)
-        listener.ended(planned)
-        result = collect_single(folder)
-        write_result(folder, result)
+        raise UserError(refusal)
+    listener.ended(planned)
+    failed = read_record(folder).failed
+    if failed and failed.signal:
+        raise SystemExit(128 + failed.signal)
+    result = collect_single(folder)
+    write_result(folder, result)
     return result
 
 
 def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner, listener: Listener) -> None:
-    """Run one method once, in its own folder."""
+    """Run one method once, in its own folder; an attempt that left a checkpoint goes on from there."""
     home = run_folder(folder, planned.run)
-    if home.exists():
+    job = make_job(spec, planned, home, folder / INPUTS_FOLDER)
+    wait_for_writer(home)
+    job.resumes = has_checkpoint(home)
+    if home.exists() and not job.resumes:
         set_aside(home)
     listener.began(planned)
-    runner.run(make_job(spec, planned, home, folder / INPUTS_FOLDER), listener.happened)
+    runner.run(job, listener.happened)
+    if job.resumes and find_refusal(home):  # none of its checkpoints is whole
+        set_aside(home)
+        job.resumes = False
+        runner.run(job, listener.happened)
     listener.ended(planned)
 
 
@@ -239,11 +281,17 @@ def run_spec(spec: CompareSpec, planned: PlannedRun) -> RunSpec:
 
 
 def is_over(home: Path) -> bool:
-    """Tell whether a run has ended, well or badly; a failed run stays as it is, with its reason."""
+    """Tell whether a run has ended, well or badly; a failed run stays as it is, with its reason.
+
+    One that was killed is not over where it left a checkpoint.
+    """
     try:
-        return read_record(home).status != "unfinished"
+        record = read_record(home)
     except UserError:
         return False
+    if record.failed and record.failed.reason in ("killed", "hung"):
+        return not has_checkpoint(home)
+    return record.status != "unfinished"
 
 
 def prepare_inputs(
@@ -280,18 +328,3 @@ def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts) -> Plan:
         repeat_command=shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", "AGAIN"),
         awaits_ablation=spec.ablate,
     )
-
-
-def check_disk(spec: CompareSpec, facts: InputFacts, folder: Path, waiting: list[PlannedRun]) -> None:
-    """Refuse to start what the disk cannot hold; a method's options are checked against the model too."""
-    needed = SPARE_DISK_BYTES if waiting else 0
-    for planned in waiting:
-        if planned.role == "measured":
-            method = make_method(planned.method, spec.method_options.get(planned.method, {}))
-            needed += method.cost(facts.shape, 4).saved_bytes  # float32 at the most
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise UserError(
-            f"--out {folder}: the runs save {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
-            f"use fewer --rounds or another disk"
-        )

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from laptime.comparison import scores
-from laptime.comparison.result import Failure, MethodResult, Score, SpeedupResult
+from laptime.comparison.result import CheckResult, Failure, MethodResult, Score, SpeedupResult
 from laptime.comparison.statistics import median_by_key, median_of
 from laptime.record import RunRecord, Step
 
@@ -76,6 +76,7 @@ def summarise(runs: MethodRuns) -> MethodResult:
         **_energy(finished),
         method_options=_method_options(runs),
         speedups=_speedups(finished or runs.records),
+        checks=_checks(finished),
         memorisation=_score(finished, "trained"),
         generalisation=_score(finished, "held_out"),
     )
@@ -209,6 +210,17 @@ def _speedups(records: Sequence[RunRecord]) -> list[SpeedupResult]:
         )
         for one in (told[0].speedups if told else [])
     ]
+
+
+def _checks(finished: Sequence[RunRecord]) -> list[CheckResult]:
+    """Return each self-check as the worst run had it: failed before not made before passed."""
+    worst: dict[str, CheckResult] = {}
+    gravity = {True: 0, None: 1, False: 2}
+    for check in (check for record in finished for check in record.checks):
+        known = worst.get(check.name)
+        if known is None or gravity[check.passed] > gravity[known.passed]:
+            worst[check.name] = CheckResult(name=check.name, passed=check.passed, note=check.note)
+    return list(worst.values())
 
 
 def _score(finished: Sequence[RunRecord], source: str) -> Score | None:

@@ -37,7 +37,6 @@ class Full(Method):
         return model.requires_grad_(True)
 
     def load(self, base: PreTrainedModel, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
-        """Load the whole model; the base is not needed."""
-        from transformers import AutoModelForCausalLM
-
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(base.device)
+        """Load the whole model; of the base only its class is needed, so that no file names another."""
+        model = type(base).from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
+        return model.to(base.device)

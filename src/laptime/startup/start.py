@@ -16,12 +16,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from laptime.credentials import print_traceback
 from laptime.startup.imports import defer_imports
 from laptime.startup.read_ahead import begin_reading
 
 
 def main() -> None:
     """Import the module that the command line names and call its `main`."""
+    sys.excepthook = print_traceback
     module, job = sys.argv.pop(1), read_job(Path(sys.argv[1]))
     if is_wanted("light_imports", job["training"]):
         defer_imports()

@@ -12,6 +12,7 @@ from laptime.spec import TrainingSpec
 from laptime.speedups.forward import Forward
 from laptime.training.meter import StepTimer
 from laptime.training.optimizer import Optimizer, scheduled_rate
+from laptime.training.save_points import SavePoints
 
 
 def train(
@@ -22,28 +23,33 @@ def train(
     learning_rate: float,
     training: TrainingSpec,
     timer: StepTimer,
+    save_points: SavePoints | None = None,
+    num_done: int = 0,
 ) -> None:
-    """Make every optimizer step; the loss of a step is the mean over all its trained tokens.
+    """Make every optimizer step after `num_done`; a step's loss is the mean over all its trained tokens.
 
-    Raises NotFiniteError, before the update, when a loss or a gradient is not finite.
+    Raises NotFiniteError, before the update, when a loss or a gradient is not finite, and StoppedError
+    after a step when a signal has come.
     """
     model = forward.model.train()
-    for step in steps:
+    for step in steps[num_done:]:
         timer.begin()
-        loss = torch.zeros((), device=model.device)
+        losses: list[torch.Tensor] = []
         for cpu_batch in step.batches:
             batch = cpu_batch.to(model.device)
             timer.mark("data")
             batch_loss = forward.sum_loss(batch) / step.num_trained_tokens
             timer.mark("forward")
             optimizer.scale(batch_loss).backward()
-            loss += batch_loss.detach()
+            losses.append(batch_loss.detach())
             timer.mark("backward")
         rate = scheduled_rate(learning_rate, step.step, len(steps), training)
-        norm, left_out = optimizer.step(rate)
+        norm, left_out = optimizer.step(rate, torch.stack(losses).sum())
         method.after_step(model, step.step)
         timer.mark("optimizer")
-        timer.end(step, rate, loss, norm, left_out)
+        timer.end(step, rate, losses, norm, left_out)
+        if save_points is not None:
+            save_points.after_step(step.step)
     timer.write_arrived(wait=True)
 
 

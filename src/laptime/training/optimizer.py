@@ -9,6 +9,7 @@ and moments alone, and the loop learns of it when the numbers of that step arriv
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from laptime.spec import TrainingSpec
 CHUNK_ELEMENTS = 1 << 26  # float32 gradients exist for one chunk of masters at a time: 256 MiB
 FIRST_LOSS_SCALE = 2.0**16
 STEPS_TO_GROW = 2000
+STATE_PARTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each master
 
 
 class Chunk(Struct):
@@ -46,16 +48,29 @@ class Optimizer:
         device = self.parameters[0].device
         self.loss_scale = torch.tensor(FIRST_LOSS_SCALE, device=device) if loss_scaling else None
         self._growth_tracker = torch.zeros((), dtype=torch.int32, device=device)
+        # Once set, no update is made any more: a GPU has queued the next steps before the host learns of it.
+        self._stopped = torch.zeros((), device=device)
 
     def scale(self, loss: torch.Tensor) -> torch.Tensor:
         """Scale the loss so that fp16 gradients do not underflow."""
         return loss if self.loss_scale is None else loss * self.loss_scale
 
-    def step(self, learning_rate: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """Clip, update, clear the gradients; returns (gradient norm, 1.0 if the update was left out)."""
+    def step(
+        self, learning_rate: float, loss: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Clip, update, clear the gradients; returns (gradient norm, 1.0 if the update was left out).
+
+        After a `loss` that is not finite no update is made any more, nor after such a gradient, unless a
+        smaller loss scale may mend it.
+        """
         parameters = [p for p in self.parameters if p.grad is not None]
         norm = self._gradient_norm(parameters)
         found_inf = torch.logical_not(torch.isfinite(norm)).float()
+        if loss is not None:
+            self._stopped = torch.maximum(self._stopped, torch.logical_not(torch.isfinite(loss)).float())
+        if self.loss_scale is None:
+            self._stopped = torch.maximum(self._stopped, found_inf)
+        found_inf = torch.maximum(found_inf, self._stopped)
         divisor = self._gradient_divisor(norm)
         for chunk in self.chunks:
             update_chunk(chunk, learning_rate, divisor, found_inf)
@@ -64,6 +79,35 @@ class Optimizer:
                 self.loss_scale, self._growth_tracker, found_inf, 2.0, 0.5, STEPS_TO_GROW
             )
         return norm, found_inf
+
+    def capture(self, names: dict[torch.nn.Parameter, str]) -> dict[str, torch.Tensor]:
+        """Return all that the next steps depend on, under the names of the parameters."""
+        tensors: dict[str, torch.Tensor] = {}
+        for chunk in self.chunks:
+            for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
+                if master is not parameter:
+                    tensors[f"master.{names[parameter]}"] = master
+                for part, tensor in chunk.adam.state.get(master, {}).items():
+                    tensors[f"{part}.{names[parameter]}"] = tensor
+        if self.loss_scale is not None:
+            tensors |= {"loss_scale": self.loss_scale, "growth_tracker": self._growth_tracker}
+        return tensors
+
+    @torch.no_grad()
+    def restore(self, tensors: Mapping[str, torch.Tensor], names: dict[torch.nn.Parameter, str]) -> None:
+        """Put back what `capture` returned; raises KeyError for what is missing."""
+        for chunk in self.chunks:
+            for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
+                name = names[parameter]
+                if master is not parameter:
+                    master.copy_(tensors[f"master.{name}"])
+                if f"step.{name}" in tensors:
+                    chunk.adam.state[master] = {
+                        part: place(tensors[f"{part}.{name}"], part, chunk, master) for part in STATE_PARTS
+                    }
+        if self.loss_scale is not None:
+            self.loss_scale.copy_(tensors["loss_scale"])
+            self._growth_tracker.copy_(tensors["growth_tracker"])
 
     def _gradient_norm(self, parameters: list[torch.nn.Parameter]) -> torch.Tensor:
         """Return the norm of all gradients in float32, without the loss scale."""
@@ -77,6 +121,12 @@ class Optimizer:
         if self.max_grad_norm > 0:
             divisor = divisor * ((norm + 1e-6) / self.max_grad_norm).clamp(min=1.0)
         return divisor
+
+
+def place(tensor: torch.Tensor, part: str, chunk: Chunk, master: torch.Tensor) -> torch.Tensor:
+    """Return a tensor of AdamW's state where AdamW keeps it: steps are counted on the CPU unless fused."""
+    stays = part == "step" and not chunk.adam.defaults["fused"]
+    return tensor.clone() if stays else tensor.to(master.device, copy=True)
 
 
 def split_parameters(parameters: list[torch.nn.Parameter]) -> list[list[torch.nn.Parameter]]:

@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from laptime.comparison.processes import LOG_FILE, SECRETS
+from laptime.comparison.processes import LOG_FILE
+from laptime.credentials import forget_secrets, hide
 from laptime.errors import UserError
 from laptime.inputs.encoding import EncodedData, encode, write_encoded
 from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob
@@ -111,7 +112,7 @@ def main() -> None:
     try:
         prepare(job)
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(hide(str(error)), file=sys.stderr)
         sys.exit(2)
     if run_file := sys.stdin.readline().strip():
         go_on_as_run(Path(run_file), import_seconds)
@@ -125,8 +126,7 @@ def go_on_as_run(file: Path, import_seconds: float) -> None:
     log = os.open(file.parent / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    for name in SECRETS:
-        os.environ.pop(name, None)
+    forget_secrets()
     with suppress(OSError):  # Linux: forget the highest VmHWM so far
         Path("/proc/self/clear_refs").write_text("5")
     begun = time.time()

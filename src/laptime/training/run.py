@@ -11,10 +11,9 @@ import gc
 import hashlib
 import math
 import sys
-import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,42 +24,48 @@ import transformers
 from transformers import PreTrainedModel
 
 from laptime.answers import answer_questions
-from laptime.errors import UserError
+from laptime.credentials import print_traceback
 from laptime.inputs.batches import TrainStep, make_batch, make_steps
 from laptime.inputs.encoded import digest_tokens
 from laptime.inputs.encoding import EncodedData, read_encoded
 from laptime.inputs.facts import ENCODED_FILE, InputFacts, read_facts
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
 from laptime.inputs.model_source import ModelSource
-from laptime.job import RunJob
+from laptime.job import PREFIX_FOLDER, RunJob
 from laptime.methods.method import Method, make_method
 from laptime.record import (
     Data,
+    Energy,
     Evaluation,
     Failed,
-    FailureReason,
     Finished,
     Machine,
     Model,
     RecordWriter,
     Speedup,
 )
-from laptime.spec import learning_rate_of
+from laptime.spec import learning_rate_of, read_interval
 from laptime.speedups.forward import Forward
 from laptime.speedups.speedup import Setup, apply_all
 from laptime.startup.start import end_with_parent
 from laptime.training.energy import EnergyCounter
+from laptime.training.failure import describe_failure, foresee_memory, refuse_what_cannot_fit
 from laptime.training.loop import evaluate, train
 from laptime.training.machine import choose_device, describe_machine, describe_processor, read_load
 from laptime.training.memory import available_bytes, plan_memory
 from laptime.training.meter import Meter, NotFiniteError, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.precision import Precision, choose_precision, expands_heads, native_formats
+from laptime.training.random_state import seed_random
+from laptime.training.resumption import Checkpoints
+from laptime.training.save_points import SavePoints, StoppedError
 from laptime.training.saving import describe_result, write_result
+from laptime.training.self_checks import Subject, check_result
 from laptime.user_cache import user_cache
 
 SAVED_FOLDER = "saved"
-WAITED_FOR = ("import", "load", "prepare", "warm_up", "train", "save")  # what total_seconds adds up
+# What total_seconds adds up.
+WAITED_FOR = ("import", "load", "prepare", "warm_up", "train", "checkpoint", "save")
 
 
 class Run:
@@ -74,34 +79,52 @@ class Run:
         self.meter = Meter(record, job.spawned)
         self.seed = self.spec.training.seed + max(self.spec.round, 1) - 1
         self.measured = job.role != "base"
+        self.checkpoints = Checkpoints(job, record, self.meter)
+        self.import_seconds = 0.0
         self.recomputes = False
         self.notes: list[str] = []
 
     def open(self) -> None:
-        """Find out what there is: inputs, device, precision, method."""
+        """Find out what there is: inputs, a checkpoint to go on from, device, precision, method."""
         self.facts: InputFacts = read_facts(Path(self.job.inputs))
         self.encoded: EncodedData = read_encoded(Path(self.job.inputs) / ENCODED_FILE)
+        self.checkpoints.find(self.facts, self.encoded)
         training = self.spec.training
-        if training.threads:
-            torch.set_num_threads(training.threads)
+        if threads := training.threads or self.checkpoints.threads:
+            torch.set_num_threads(threads)
         self.device = choose_device(training.device)
         self.precision: Precision = choose_precision(describe_processor(self.device), training.precision)
         self.method: Method | None = None
         if self.measured:
             self.method = make_method(self.spec.method, self.spec.method_options)
         self.meter.device = self.device
+        self.checkpoints.describe(self.precision.compute, self.device)
+        self.meter.add_phase("import", self.import_seconds)
         self.record.write(Machine(facts=describe_machine(self.device)))
+
+    def foresee_memory(self) -> None:
+        """Record what the run will hold; raises DoesNotFitError where that is surely more than there is."""
+        if self.method:
+            size = getattr(torch, self.precision.compute).itemsize
+            memory = foresee_memory(
+                self.spec, self.method, self.facts, self.encoded.records, size, self.device
+            )
+            self.record.write(memory)
+            refuse_what_cannot_fit(memory, self.device)
+
+    def load_base(self) -> PreTrainedModel:
+        """Load the base onto the device."""
+        dtype = getattr(torch, self.precision.compute)
+        return load_model(self.spec.model, Path(self.facts.model_folder), dtype).to(self.device)
 
     def load(self) -> None:
         """Load the base and attach the method."""
-        dtype = getattr(torch, self.precision.compute)
-        self.model: PreTrainedModel = load_model(self.spec.model, Path(self.facts.model_folder), dtype).to(
-            self.device
-        )
-        torch.manual_seed(self.seed)
+        self.model: PreTrainedModel = self.load_base()
+        seed_random(self.seed)
         self.model.requires_grad_(False)
         if self.method:
             self.model = self.method.attach(self.model)
+            self.checkpoints.restore_weights(self.model)
             self.plan_memory()
 
     def plan_memory(self) -> None:
@@ -112,7 +135,7 @@ class Run:
             self.model,
             self.facts.shape,
             longest * min(training.batch_size, len(self.encoded.records)),
-            training.gradient_checkpointing,
+            self.checkpoints.recomputes if self.checkpoints.found else training.gradient_checkpointing,
             available_bytes(self.device),
         )
         self.recomputes = plan.recomputes
@@ -137,6 +160,7 @@ class Run:
             self.optimizer = Optimizer(
                 groups, self.spec.training, self.precision.loss_scaling, self.setup.fuses_optimizer
             )
+            self.checkpoints.restore_optimizer(self.model, self.optimizer)
             wanted = learning_rate_of(self.spec.training, self.spec.method)
             self.learning_rate = self.method.learning_rate(self.facts.shape) if wanted is None else wanted
             for outcome in outcomes:
@@ -168,7 +192,7 @@ class Run:
     def cache_folder(self, longest: int) -> Path:
         """Return where hidden states go: beside the run, or where later runs find them again."""
         if not getattr(getattr(self.method, "options", None), "reuse_cache", False):
-            return self.folder / "prefix-cache"
+            return self.folder / PREFIX_FOLDER
         training = self.spec.training
         same_bits = [  # what the hidden states depend on, to the last bit
             self.facts.model_digest, self.spec.method_options.get("top_layers"), self.precision.compute,
@@ -226,11 +250,18 @@ class Run:
     def train(self) -> None:
         """Train, timed from device idle to device idle; what the method prepares counts."""
         assert self.method is not None
-        timer = StepTimer(self.record, self.device, self.precision.loss_scaling)
+        checkpoints = self.checkpoints
+        timer = StepTimer(self.record, self.device, self.precision.loss_scaling, checkpoints.num_skipped)
+        checkpoints.begin(self.model, self.optimizer, timer, self.facts, self.recomputes)
+        interval = read_interval(self.spec.training.save_every)
         self.record.write(read_load("before"))
         energy = EnergyCounter((self.device.index or 0) if self.device.type == "cuda" else None)
-        with self.meter.phase("train"):
+        with (
+            self.meter.phase("train", checkpoints.seconds_before),
+            SavePoints(interval, len(self.steps), checkpoints.save) as save_points,
+        ):
             steps = self.method.prepare(self.model, self.steps)
+            checkpoints.restore_random()
             train(
                 self.setup.forward,
                 self.method,
@@ -239,9 +270,16 @@ class Run:
                 self.learning_rate,
                 self.spec.training,
                 timer,
+                save_points,
+                checkpoints.num_done,
             )
+        if checkpoints.seconds:
+            self.meter.add_phase("checkpoint", checkpoints.seconds)
         self.setup.forward.end_training()
-        self.record.write(energy.finish(self.meter.seconds["train"]))
+        if checkpoints.found:
+            self.record.write(Energy(source="not measured: the training spans more than one process"))
+        else:
+            self.record.write(energy.finish(self.meter.seconds["train"]))
         self.record.write(read_load("after"))
 
     @contextmanager
@@ -287,7 +325,7 @@ class Run:
             ]
             loss, num_tokens = evaluate(self.setup.forward, batches)
         if not math.isfinite(loss):
-            raise NotFiniteError(len(self.steps), ["of the held-out set"])
+            raise NotFiniteError(len(self.steps), "held-out loss", ["of the held-out set"])
         self.record.write(
             Evaluation(when="after" if self.measured else "before", loss=loss, num_tokens=num_tokens)
         )
@@ -306,6 +344,24 @@ class Run:
                 self.record.write,
             )
 
+    def check(self) -> None:
+        """Check the trained model and what was saved of it; nothing of this counts as training."""
+        if self.method is None or self.spec.answers.skip_self_checks:
+            return
+        del self.setup  # copies of weights that only training needs
+        subject = Subject(
+            trained=self.model,
+            method=self.method,
+            load_base=self.load_base,
+            seed=self.seed,
+            saved=self.folder / SAVED_FOLDER,
+            records=self.encoded.records,
+            training=self.spec.training,
+        )
+        with self.meter.phase("check"):
+            for check in check_result(subject):
+                self.record.write(check)
+
     def finish(self, peak_bytes: dict[str, int]) -> None:
         """Write the last line."""
         seconds = self.meter.seconds
@@ -317,15 +373,17 @@ class Run:
                 peak_bytes=peak_bytes,
             )
         )
+        self.checkpoints.remove_all()
 
 
 def run(job: RunJob, record: RecordWriter) -> None:
     """Do all of one run; the record tells how far it came."""
     this = Run(job, record)
     quiet_libraries()
-    this.meter.add_phase("import", this.meter.wall_seconds())
+    this.import_seconds = this.meter.wall_seconds()
     with this.meter.phase("load"):
         this.open()
+        this.foresee_memory()
         this.load()
     with this.meter.phase("prepare"):
         this.prepare()
@@ -344,22 +402,12 @@ def run(job: RunJob, record: RecordWriter) -> None:
             # Evaluation and answers come after the peak is read: they never count as training's memory.
             peak_bytes = this.meter.peak_bytes()
             del this.optimizer
+            this.checkpoints.end()
             gc.collect()
             this.evaluate()
     this.answer()
+    this.check()
     this.finish(peak_bytes)
-
-
-def classify(error: BaseException) -> tuple[FailureReason, str]:
-    """Return why a run failed and the line that says so."""
-    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error):
-        return "out_of_memory", f"out of memory ({line[:160]})"
-    if isinstance(error, NotFiniteError):
-        return "not_finite", line
-    if isinstance(error, UserError):
-        return "refused", " ".join(str(error).split())
-    return "error", f"{type(error).__name__}: {line[:300]}"
 
 
 def main(file: Path | None = None, spawned: float | None = None) -> None:
@@ -370,16 +418,17 @@ def main(file: Path | None = None, spawned: float | None = None) -> None:
     end_with_parent()
     job = msgspec.json.decode((file or Path(sys.argv[1])).read_bytes(), type=RunJob)
     job.spawned = spawned or job.spawned
-    record = RecordWriter(Path(job.folder))
+    record = RecordWriter(Path(job.folder), alone=True)
     try:
         run(job, record)
+    except StoppedError as stopped:
+        number, step = stopped.number, stopped.step
+        with suppress(OSError):  # a full disk: the exit code says it
+            record.write(Failed(reason="interrupted", message=str(stopped), step=step, signal=number))
+        sys.exit(128 + number)
     except Exception as error:
-        traceback.print_exc()
-        reason, message = classify(error)
-        step = error.step if isinstance(error, NotFiniteError) else None
-        record.write(
-            Failed(reason=reason, message=message, step=step, peak_bytes=Meter(record, 0).peak_bytes())
-        )
+        print_traceback(type(error), error, error.__traceback__)
+        record.write(describe_failure(error, record))
         sys.exit(1)
 
 

@@ -7,22 +7,39 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from safetensors import SafetensorError
+
 from laptime.methods.method import Method
 from laptime.record import Saved
+from laptime.whole_file import whole_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+class UnsavedError(Exception):
+    """The result could not be written; nothing of it was left behind."""
+
+    def __init__(self, error: Exception) -> None:
+        reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        super().__init__(f"the result was not saved: {reason}")
+
+
 def write_result(method: Method, model: PreTrainedModel, tokenizer: Any, folder: Path) -> float:
-    """Write the adapter, or the whole model with its tokenizer; returns the seconds it took."""
+    """Write the adapter, or the whole model with its tokenizer; returns the seconds until it is on the disk.
+
+    A kill leaves all of it or nothing. Raises UnsavedError.
+    """
     begun = time.perf_counter()
-    folder.mkdir()
-    method.save(model, folder)
-    if tokenizer is not None:
-        tokenizer.save_pretrained(str(folder))
-    for file in files_in(folder):
-        share_as_usual(file)
+    try:
+        with whole_folder(folder) as aside:
+            method.save(model, aside)
+            if tokenizer is not None:
+                tokenizer.save_pretrained(str(aside))
+            for file in files_in(aside):
+                share_as_usual(file)
+    except (OSError, SafetensorError) as error:
+        raise UnsavedError(error) from error
     return time.perf_counter() - begun
 
 

@@ -1,0 +1,70 @@
+"""When a run saves: every so many steps or minutes, and when it is asked to stop.
+
+SIGTERM and SIGINT take effect at the border of a step, where weights, moments and random numbers belong
+together. The first one is enough: who cannot wait for the save sends SIGKILL.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from laptime.spec import Interval
+
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+class StoppedError(Exception):
+    """The run was asked to stop and has saved where it stands, unless `lost` says why it could not."""
+
+    def __init__(self, number: int, step: int, lost: str = "") -> None:
+        saved = f"no checkpoint was written: {lost}" if lost else "a checkpoint holds all that was done"
+        super().__init__(f"stopped by {signal.Signals(number).name} after step {step}; {saved}")
+        self.number = number
+        self.step = step
+
+
+class SavePoints:
+    """Calls `save(step)` after the steps where it is due; `save` returns why it could not, or ""."""
+
+    def __init__(self, interval: Interval | None, num_steps: int, save: Callable[[int], str]) -> None:
+        self.interval = interval
+        self.num_steps = num_steps
+        self.save = save
+        self.stopped_by = 0  # the signal that asked for it
+        self._handlers: dict[int, Any] = {}
+
+    def __enter__(self) -> SavePoints:
+        self._saved_at = time.monotonic()
+        if threading.current_thread() is threading.main_thread():
+            self._handlers = {number: signal.signal(number, self._ask_to_stop) for number in STOPPING}
+        return self
+
+    def __exit__(self, *reason: Any) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        """Remember the signal for the border of the step."""
+        self.stopped_by = self.stopped_by or number
+
+    def after_step(self, step: int) -> None:
+        """Save where it is due; raises StoppedError when a signal has come."""
+        if not (self.stopped_by or self._is_due(step)):
+            return
+        lost = self.save(step)
+        self._saved_at = time.monotonic()
+        if self.stopped_by:
+            raise StoppedError(self.stopped_by, step, lost)
+
+    def _is_due(self, step: int) -> bool:
+        """Tell whether the interval ends here; after the last step the result itself is saved."""
+        if self.interval is None or step == self.num_steps:
+            return False
+        if self.interval.steps:
+            return step % self.interval.steps == 0
+        return time.monotonic() - self._saved_at >= (self.interval.seconds or 0)
