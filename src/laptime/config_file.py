@@ -17,6 +17,7 @@ from laptime.inputs.text_files import check_regular, read_text
 from laptime.spec import SECTIONS
 
 _TOML_PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)")
+LONGEST_NAME = 100  # no option comes near it
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
@@ -51,7 +52,7 @@ def _flat(path: Path, content: Mapping[Any, Any]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for key, value in content.items():
         name = str(key).replace("-", "_")
-        if not name.isidentifier():
+        if not name.isidentifier() or len(name) > LONGEST_NAME:
             raise UserError(f"{path}: '{readable(key)}' is no name of an option")
         if name in options:
             raise UserError(f"{path}: option '{name}' is given twice")

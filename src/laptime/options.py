@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from laptime.config_file import read_config
 from laptime.errors import UserError, suggest
+from laptime.inputs.files import readable
 from laptime.methods.method import find_methods
 from laptime.spec import (
     SECTIONS,
@@ -168,10 +169,10 @@ def read_config_options(config: str, options: Mapping[str, SectionedOption]) -> 
         if option.owner:
             build(option.owner, {name: values[name]}, source=f"{config}: ")
         elif not isinstance(values[name], str):
-            raise UserError(f"{config}: {flag(name)}: expected text (got {value!r})")
+            raise UserError(f"{config}: {flag(name)}: expected text (got {readable(repr(value))})")
         elif isinstance(option.type, click.Choice) and values[name] not in option.type.choices:
             choices = ", ".join(map(str, option.type.choices))
-            raise UserError(f"{config}: {flag(name)}: one of {choices} (got {value!r})")
+            raise UserError(f"{config}: {flag(name)}: one of {choices} (got {readable(repr(value))})")
     return values
 
 

@@ -505,6 +505,8 @@ CONFIGS = [
          "a.yaml:2: the tag !!python/object/apply:os.system is not allowed; options are plain values"),
     Case("a tag that makes an object", "a.yaml", b"!!python/object:os.stat_result {}",
          "a.yaml:1: the tag !!python/object:os.stat_result is not allowed; options are plain values"),
+    Case("a name without end", "a.toml", b"a" * 2000 + b" = 1",
+         f"a.toml: '{'a' * 37}...' is no name of an option"),
     Case("a section", "a.toml", b"[training]\nepochs = 3",
          "a.toml: 'training' holds options; write them at the top level, without sections"),
     Case("a list of options", "a.yaml", b"- epochs: 1",
