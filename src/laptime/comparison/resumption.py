@@ -9,6 +9,7 @@ import msgspec
 from laptime.comparison.folder import has_checkpoint, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.errors import UserError
+from laptime.methods.method import make_method
 from laptime.record import read_record
 from laptime.spec import WITHOUT_EFFECT, CompareSpec, RunSpec, flatten
 
@@ -28,7 +29,8 @@ def read_begun(folder: Path) -> CompareSpec:
         )
     try:
         begun = msgspec.convert(record.started.spec, RunSpec)
-    except msgspec.ValidationError:
+        options = msgspec.to_builtins(make_method(begun.method, begun.method_options).options)
+    except (msgspec.ValidationError, UserError):
         raise UserError(
             f"--resume {folder}: begun by laptime {record.started.laptime}, whose options differ; "
             f"resume with that version"
@@ -40,7 +42,7 @@ def read_begun(folder: Path) -> CompareSpec:
         data=begun.data,
         training=begun.training,
         answers=begun.answers,
-        method_options={begun.method: begun.method_options},
+        method_options={begun.method: options},
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from laptime.credentials import print_traceback
 from laptime.startup.imports import defer_imports
 from laptime.startup.read_ahead import begin_reading
+from laptime.startup.wanted import is_wanted
 
 
 def main() -> None:
@@ -49,13 +50,6 @@ def read_job(file: Path) -> dict[str, Any]:
     if "inputs" in job:
         folder = json.loads((Path(job["inputs"]) / "facts.json").read_bytes())["model_folder"]
     return {"training": training, "model_folder": folder}
-
-
-def is_wanted(name: str, training: dict[str, Any]) -> bool:
-    """Tell whether the user's training options leave a speedup on."""
-    if name in training.get("speedups", ()):
-        return True
-    return not training.get("plain") and name not in training.get("without", ())
 
 
 def end_with_parent() -> None:

@@ -34,7 +34,8 @@ from laptime.inputs.model_digest import begin_digest
 from laptime.inputs.model_source import ModelSource, locate_model
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.startup.read_ahead import begin_reading
-from laptime.startup.start import end_with_parent, is_wanted
+from laptime.startup.start import end_with_parent
+from laptime.startup.wanted import is_wanted
 from laptime.training.machine import choose_device, describe_processor
 from laptime.training.precision import choose_precision
 from laptime.whole_file import write_whole
