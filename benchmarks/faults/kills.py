@@ -41,7 +41,7 @@ METHODS: dict[str, list[str]] = {
     "lora": ["--lora-dropout", "0.1"],
     "lora_top": ["--lora-dropout", "0.1", "--top-layers", "2"],
 }
-JOB = ["--epochs", "10", "--save-every", "7", "--max-questions", "0", "--skip-self-checks"]
+JOB = ["--epochs", "6", "--save-every", "5", "--max-questions", "0", "--skip-self-checks"]
 AGAIN = 0.3  # the chance that the process which goes on is killed too
 TIMED = ("time", "seconds", "parts")
 # Loaded by every Python process of a training: counts the file operations of saves, and dies at one of them.
