@@ -14,7 +14,8 @@ from laptime.errors import UserError
 from laptime.methods.lora import Lora
 from laptime.record import read_record
 from laptime.speedups.speedup import speedup_names
-from laptime.training import run as run_file
+from laptime.training.failure import classify
+from laptime.training.saving import UnsavedError
 from tests.speedups.runs import make_base, speedup, train
 
 COMMAND = [sys.executable, "-m", "laptime.cli", "train"]
@@ -74,7 +75,7 @@ def test_a_result_that_cannot_be_saved_fails_the_run(
         raise OSError("No space left on device")
 
     monkeypatch.setattr(Lora, "save", fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(UnsavedError, match="No space left"):
         train(base, tmp_path / "run", "lora", without=without)
     record = read_record(tmp_path / "run")
     assert record.saved is None and record.finished is None
@@ -83,7 +84,7 @@ def test_a_result_that_cannot_be_saved_fails_the_run(
 def test_a_speedup_that_cannot_apply_stops_the_run_before_it_trains(base: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         train(base, tmp_path / "run", "full", speedups=("prepacked_weights",))
-    reason, line = run_file.classify(error.value)
+    reason, line = classify(error.value)
     assert reason == "refused"
     assert line.startswith("--speedups prepacked_weights: cannot apply here: ") and "\n" not in line
     assert read_record(tmp_path / "run").steps == []
