@@ -11,8 +11,7 @@ from typing import Any
 
 import yaml
 
-from laptime.errors import UserError
-from laptime.inputs.files import readable
+from laptime.errors import UserError, readable
 from laptime.inputs.text_files import check_regular, read_text
 from laptime.spec import SECTIONS
 

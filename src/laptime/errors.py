@@ -17,3 +17,10 @@ def suggest(word: str, choices: Iterable[str]) -> str:
     if near:
         return f"; did you mean '{near[0]}'?"
     return f"; known: {', '.join(choices)}" if len(choices) <= 12 else ""
+
+
+def readable(name: object, length: int = 40) -> str:
+    """Return a name from the data so that a message can show it: short and on one line."""
+    text = str(name)
+    text = text if len(text) <= length else text[: length - 3] + "..."
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)

@@ -11,8 +11,7 @@ import msgspec
 from click.core import ParameterSource
 
 from laptime.config_file import read_config
-from laptime.errors import UserError, suggest
-from laptime.inputs.files import readable
+from laptime.errors import UserError, readable, suggest
 from laptime.methods.method import find_methods
 from laptime.spec import (
     SECTIONS,

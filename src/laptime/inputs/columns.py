@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from laptime.errors import UserError, suggest
+from laptime.errors import UserError, readable, suggest
 from laptime.inputs.conversations import (
     RowError,
     check_conversation,
@@ -17,7 +17,6 @@ from laptime.inputs.conversations import (
     is_turns,
     read_turns,
 )
-from laptime.inputs.files import readable
 from laptime.inputs.records import Message, Record
 from laptime.spec import DataSpec, flag
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from laptime.errors import suggest
-from laptime.inputs.files import parse_json, readable
+from laptime.errors import readable, suggest
 from laptime.inputs.records import Message
+from laptime.inputs.strict_json import parse_json
 
 ROLES = {
     "system": "system",

@@ -12,25 +12,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from laptime.errors import UserError
+from laptime.errors import UserError, readable
+from laptime.inputs.strict_json import parse_json, parse_json_at, tell_syntax, tell_value
 from laptime.inputs.text_files import check_regular, read_text
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".tar")
 SPLITS = ("train", "test", "validation", "valid", "val", "dev", "eval", "held_out", "heldout")
 METADATA = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json"}
-_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTED = re.compile(r'"[^"]*"')
 WHITE_SPACE = " \t\r\n\ufeff"  # files put together have byte order marks in their middle
 _BLANK = re.compile(r"[ \t\n\r]*")
-
-
-def readable(name: object, length: int = 40) -> str:
-    """Return a name from the data so that a message can show it: short and on one line."""
-    text = str(name)
-    text = text if len(text) <= length else text[: length - 3] + "..."
-    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
 
 
 class Row(Struct):
@@ -68,44 +60,6 @@ def read_rows(path: Path) -> Iterator[Row]:
         yield from _read_json(path.name, text)
     else:
         yield from _read_lines(path.name, text)
-
-
-def parse_json(text: str) -> Any:
-    """Parse strict JSON; raises ValueError with one line for NaN, duplicate keys, lone surrogates, syntax."""
-    try:
-        value = _DECODER.decode(text)
-        if _ESCAPED_SURROGATE.search(text):
-            _refuse_surrogates(value)
-    except RecursionError:
-        raise ValueError("malformed JSON: nested too deeply") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(_tell(error, f"column {error.pos + 1}")) from None
-    except ValueError as error:
-        raise ValueError(_tell_value(error)) from None
-    return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON value")
-
-
-def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make the object; a key that stands in it twice would silently lose a value."""
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"duplicate key '{readable(twice)}'")
-    return values
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates)
-
-
-def _refuse_surrogates(value: Any) -> None:
-    """Refuse half of a character: no tokenizer can encode it."""
-    if found := _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
-        raise ValueError(f"lone surrogate \\u{ord(found[0]):04x} (half a character)")
 
 
 def _holds_records(name: str) -> bool:
@@ -160,20 +114,6 @@ def _checked(source: str, value: Any) -> Row:
     return Row(source, None, f"expected a JSON object, found {article.get(type(value), 'a number')}")
 
 
-def _tell(error: json.JSONDecodeError, place: str) -> str:
-    """Say in one line what is wrong with the JSON."""
-    message = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
-    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string"):
-        return f"truncated JSON: {message} at {place}"
-    return f"malformed JSON at {place}: {message}"
-
-
-def _tell_value(error: ValueError) -> str:
-    """Say what is wrong with a value; Python's limit on the digits of a number gets words of its own."""
-    message = str(error)
-    return "a number of too many digits" if message.startswith("Exceeds the limit") else message
-
-
 def _read_json(name: str, text: str) -> Iterator[Row]:
     """Yield the elements of a JSON array, each with the line where it starts."""
     position = _skip(text, 0)
@@ -214,22 +154,20 @@ def _skip(text: str, position: int) -> int:
 def _parse_at(name: str, text: str, position: int) -> tuple[Any, int]:
     """Parse one value in the middle of `text`; raises UserError with its line."""
     try:
-        value, end = _DECODER.raw_decode(text, position)
-        if _ESCAPED_SURROGATE.search(text, position, end):
-            _refuse_surrogates(value)
+        value, end = parse_json_at(text, position)
     except json.JSONDecodeError as error:
         raise _syntax_error(name, error) from None
     except RecursionError:
         raise UserError(f"{name}: malformed JSON: nested too deeply") from None
     except ValueError as error:
         line = text.count("\n", 0, position) + 1
-        raise UserError(f"{name}:{line}: {_tell_value(error)}") from None
+        raise UserError(f"{name}:{line}: {tell_value(error)}") from None
     return value, end
 
 
 def _syntax_error(name: str, error: json.JSONDecodeError) -> UserError:
     """Make the one line for broken JSON."""
-    return UserError(f"{name}:{error.lineno}: {_tell(error, f'column {error.colno}')}")
+    return UserError(f"{name}:{error.lineno}: {tell_syntax(error, f'column {error.colno}')}")
 
 
 def _read_csv(name: str, text: str, delimiter: str | None) -> Iterator[Row]:
