@@ -13,13 +13,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from laptime.answers import answer_questions
 from laptime.comparison.scores import chrf
+from laptime.events import Answer
 from laptime.inputs.batches import make_steps
 from laptime.inputs.encoding import EncodedData, encode
 from laptime.inputs.formats import read_records
 from laptime.inputs.model import build_empty_model, measure_shape
 from laptime.inputs.model_source import builtin_folder
 from laptime.methods.method import make_method
-from laptime.record import Answer, RecordWriter
+from laptime.record import RecordWriter
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.speedups.forward import Forward
 from laptime.training.loop import evaluate, train

@@ -8,7 +8,7 @@ import typing
 import msgspec
 import pytest
 
-from laptime import record
+from laptime import events
 from laptime.comparison import result
 from laptime.methods.method import find_methods
 from laptime.spec import SECTIONS, CompareSpec, flag
@@ -19,7 +19,7 @@ RECORD = (REPOSITORY / "docs" / "record.md").read_text(encoding="utf-8")
 READMES = ["README.md", "README.ko.md"]
 
 
-@pytest.mark.parametrize("event", typing.get_args(record.AnyEvent), ids=lambda event: event.__name__)
+@pytest.mark.parametrize("event", typing.get_args(events.AnyEvent), ids=lambda event: event.__name__)
 def test_every_event_and_field_of_the_record_is_documented(event: type) -> None:
     assert f"| `{event.__struct_config__.tag}` |" in RECORD
     row = next(

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from laptime import progress
 from laptime.comparison.plan import PlannedRun
+from laptime.events import Data, Failed, Finished, Phase, Step
 from laptime.progress import TimeLeft, Watcher, shown_left
-from laptime.record import Data, Failed, Finished, Phase, Step
 
 RUNS = [
     PlannedRun(run="base", method="base", round=0, role="base"),

@@ -7,16 +7,8 @@ from pathlib import Path
 import pytest
 
 from laptime.errors import UserError
-from laptime.record import (
-    FILE_NAME,
-    Failed,
-    Finished,
-    Phase,
-    RecordWriter,
-    Started,
-    decode_events,
-    read_record,
-)
+from laptime.events import Failed, Finished, Phase, Started
+from laptime.record import FILE_NAME, RecordWriter, decode_events, read_record
 
 
 def begin(folder: Path) -> RecordWriter:

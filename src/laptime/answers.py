@@ -14,6 +14,7 @@ from transformers import GenerationConfig
 from laptime.comparison.answers import gather_answers
 from laptime.comparison.folder import INPUTS_FOLDER
 from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers
+from laptime.events import Answer
 from laptime.inputs.encoding import Question, encode_question, has_chat_template, read_encoded
 from laptime.inputs.facts import ENCODED_FILE, read_facts
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
@@ -21,7 +22,6 @@ from laptime.inputs.model_folder import check_folder, check_saved
 from laptime.inputs.model_source import ModelSource, locate_model
 from laptime.inputs.templates import make_template
 from laptime.methods.method import make_method
-from laptime.record import Answer
 from laptime.spec import AnswerSpec, ModelSpec
 from laptime.training.machine import choose_device
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from laptime.record import Role
+from laptime.events import Role
 from laptime.spec import RunSpec
 
 # In a run's folder: step-00000042/, step-00000043/, ... and the output of frozen layers.

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from laptime.comparison.plan import PlannedRun
+from laptime.events import Answer, AnyEvent, Checkpoint, Data, Failed, Finished, Model, Phase, Resumed, Step
 from laptime.inputs.facts import InputFacts
-from laptime.record import Answer, AnyEvent, Checkpoint, Data, Failed, Finished, Model, Phase, Resumed, Step
 from laptime.report import quantities
 from laptime.report.plain_text import clean
 

@@ -1,8 +1,8 @@
 """All that one run left behind: events appended to `record.jsonl`, one JSON object a line.
 
 The record is the border of the project: what measures writes it, what reads it imports no torch.
-`docs/record.md` documents every event. A line is flushed as soon as it is written, so a killed run
-keeps all that it had measured; a half-written last line is ignored by the reader.
+A line is flushed as soon as it is written, so a killed run keeps all that it had measured; a half-written
+last line is ignored by the reader.
 """
 
 from __future__ import annotations
@@ -16,6 +16,29 @@ import msgspec
 from msgspec import Struct, field
 
 from laptime.errors import UserError
+from laptime.events import (
+    VERSION,
+    Answer,
+    AnyEvent,
+    Check,
+    Checkpoint,
+    Data,
+    Energy,
+    Evaluation,
+    Event,
+    Failed,
+    Finished,
+    Load,
+    Machine,
+    Memory,
+    Model,
+    Phase,
+    Resumed,
+    Saved,
+    Speedup,
+    Started,
+    Step,
+)
 from laptime.untrusted import check_inside, check_name, parse, read_whole
 
 try:
@@ -23,264 +46,9 @@ try:
 except ImportError:  # Windows: nobody waits
     fcntl = None  # type: ignore[assignment]
 
-VERSION = 1
 FILE_NAME = "record.jsonl"
 MOST_ROUNDS = 1000  # of a comparison
 
-Role = Literal["measured", "base", "ablation"]  # ablation: a speedup is switched off to see what it gives
-CheckName = Literal["parameters", "loss", "reload"]
-FailureReason = Literal["out_of_memory", "not_finite", "killed", "hung", "interrupted", "refused", "error"]
-
-
-class Event(Struct, kw_only=True, tag_field="event"):
-    """One line of a record; `time` is seconds since 1970."""
-
-    time: float = 0.0
-
-
-class Started(Event, tag="started", kw_only=True):
-    """The first line: which run this is. `spec` is the resolved RunSpec."""
-
-    version: int = VERSION
-    laptime: str
-    run: str
-    method: str
-    round: int
-    role: Role = "measured"
-    spec: dict[str, Any]
-    command: list[str] = []
-
-
-class Machine(Event, tag="machine", kw_only=True):
-    """What the run ran on: names, counts and versions, no secrets and no user names."""
-
-    facts: dict[str, Any]
-
-
-class Memory(Event, tag="memory", kw_only=True):
-    """What the run will hold by estimate, beside what it may have; None where that is not known.
-
-    `would_fit` are changes that need less, each with its estimate: "--batch-size 1 (3.4 GB)".
-    """
-
-    device: Literal["cpu", "cuda"]
-    available_bytes: int | None
-    needed_bytes: int
-    fixed_bytes: int  # of them weights, gradients, masters, moments
-    would_fit: list[str] = []
-
-
-class Model(Event, tag="model", kw_only=True):
-    """What is trained: parameters, precision with its reason, the base's digest."""
-
-    name: str
-    architecture: str
-    parameters: int
-    trainable_parameters: int
-    random_weights: bool
-    toy: bool = False  # the built-in model: for trying the tool only
-    digest: str  # of the base's configuration and weights
-    shape: dict[str, Any] = {}
-    compute_dtype: str  # bfloat16, float16, float32
-    trained_dtype: str  # precision in which the optimizer keeps what it trains
-    precision_reason: str
-    attention: str = ""
-    device: str
-    learning_rate: float
-    notes: list[str] = []
-    flops_per_token: float | None = None  # forward and backward, from shapes alone
-
-
-class Speedup(Event, tag="speedup", kw_only=True):
-    """What became of one speedup; `claims` is against the same run without it.
-
-    `note` says what it did or, where it did not run, why not. `part` is what of the run it makes shorter.
-    """
-
-    name: str
-    claims: Literal["bitwise", "rounding", "different"]
-    ran: bool
-    note: str
-    part: Literal["step", "load", "save"] = "step"
-    reused: int = 0  # records whose work an earlier run had left, so that this run's time lacks it
-
-
-class Data(Event, tag="data", kw_only=True):
-    """What it is trained on; tokens are those of one epoch."""
-
-    name: str
-    digest: str
-    template: str
-    num_records: int
-    num_held_out: int
-    num_tokens: int
-    num_trained_tokens: int
-    num_cut: int
-    num_steps: int
-    loss_on: str = "answers"
-
-
-class Load(Event, tag="load", kw_only=True):
-    """The state of the machine when the measured part begins or ends (`when`)."""
-
-    when: Literal["before", "after"]
-    load_average: float | None = None  # runnable tasks over the last minute
-    cores: int = 0
-    swapped_pages: int | None = None  # in and out since boot
-    throttle_count: int | None = None  # thermal throttle events since boot, all cores
-    clock_mhz: float | None = None
-
-
-class Phase(Event, tag="phase", kw_only=True):
-    """A part of the run that is over; `peak_bytes` holds the counters at its end."""
-
-    name: Literal[
-        "import", "encode", "load", "prepare", "warm_up", "train", "checkpoint", "save", "evaluate",
-        "answer", "check",
-    ]  # fmt: skip
-    seconds: float
-    peak_bytes: dict[str, int] = {}
-
-
-class Step(Event, tag="step", kw_only=True):
-    """One optimizer step; `loss` is the mean over its trained tokens, before the update.
-
-    `digest` proves the work: it covers token ids and trained positions of every record of the step.
-    `tokens` counts without padding, `padded_tokens` with it.
-    """
-
-    step: int
-    epoch: int
-    loss: float | None
-    learning_rate: float
-    grad_norm: float | None = None
-    seconds: float
-    trained_tokens: int
-    tokens: int
-    padded_tokens: int
-    digest: str
-    parts: dict[str, float] = {}  # seconds: data, forward, backward, optimizer
-    skipped: bool = False  # fp16: the scaler found an overflow and left the weights alone
-
-
-class Checkpoint(Event, tag="checkpoint", kw_only=True):
-    """A checkpoint was written after `step`, or could not be (`error`, "" where it was).
-
-    `path` is relative to the run's folder. `seconds` count neither as training nor as a step.
-    """
-
-    step: int
-    seconds: float
-    num_bytes: int = 0
-    path: str = ""
-    error: str = ""
-
-
-class Resumed(Event, tag="resumed", kw_only=True):
-    """The run goes on after `step`; what an earlier attempt did beyond it is done again and counts no more.
-
-    `unusable` says of every newer checkpoint what is wrong with it; `changed` what differs from the
-    machine and the versions that wrote the checkpoint: with none, the run goes on bit by bit.
-    """
-
-    step: int
-    from_checkpoint: str
-    seconds_before: float  # of training, up to the checkpoint
-    unusable: list[str] = []
-    changed: list[str] = []
-
-
-class Evaluation(Event, tag="evaluation", kw_only=True):
-    """Mean loss over the trained tokens of the held-out set, before or after training."""
-
-    when: Literal["before", "after"]
-    loss: float
-    num_tokens: int
-
-
-class Answer(Event, tag="answer", kw_only=True):
-    """One greedy answer. `stopped` says whether it ended itself or was cut at the token limit."""
-
-    question: str
-    text: str
-    reference: str | None = None
-    source: Literal["asked", "held_out", "trained"]
-    num_tokens: int
-    stopped: Literal["end_of_sequence", "length"]
-
-
-class Saved(Event, tag="saved", kw_only=True):
-    """What the user keeps; `path` is relative to the run's folder."""
-
-    kind: Literal["adapter", "model"]
-    path: str
-    num_bytes: int
-    files: dict[str, int]
-
-
-class Energy(Event, tag="energy", kw_only=True):
-    """Energy over the training phase, or why there is no figure."""
-
-    joules: float | None = None
-    source: str = "not measured"
-
-
-class Check(Event, tag="check", kw_only=True):
-    """What a self-check of the trained result found; `passed` is None where it could not be made.
-
-    `parameters`: the trained tensors changed and no others did. `loss`: that of training records fell.
-    `reload`: the saved result, loaded again, is the trained model. `note` says it with figures.
-    """
-
-    name: CheckName
-    passed: bool | None
-    note: str
-    values: dict[str, float] = {}
-
-
-class Finished(Event, tag="finished", kw_only=True):
-    """The last line of a run that did all it should.
-
-    `total_seconds` = import + load + prepare + warm_up + train + checkpoint + save: what a user waits for
-    the result. `wall_seconds` is the whole process, evaluation and answers included.
-    """
-
-    train_seconds: float | None
-    total_seconds: float
-    wall_seconds: float
-    peak_bytes: dict[str, int]
-
-
-class Failed(Event, tag="failed", kw_only=True):
-    """The last line of a run that did not; written by the run itself or by whoever found it dead."""
-
-    reason: FailureReason
-    message: str
-    step: int | None = None
-    signal: int | None = None  # that the run was stopped by, and that it obeyed
-    peak_bytes: dict[str, int] = {}
-
-
-AnyEvent = (
-    Started
-    | Machine
-    | Memory
-    | Model
-    | Speedup
-    | Data
-    | Load
-    | Phase
-    | Step
-    | Checkpoint
-    | Resumed
-    | Evaluation
-    | Answer
-    | Saved
-    | Energy
-    | Check
-    | Finished
-    | Failed
-)
 _decoder = msgspec.json.Decoder(AnyEvent)
 
 

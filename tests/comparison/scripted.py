@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
-from laptime.record import (
+from laptime.events import (
     Answer,
     Data,
     Energy,
@@ -25,12 +25,12 @@ from laptime.record import (
     Machine,
     Model,
     Phase,
-    RecordWriter,
     Saved,
     Speedup,
     Started,
     Step,
 )
+from laptime.record import RecordWriter
 from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
 
 CREATED = 1_700_000_000.0

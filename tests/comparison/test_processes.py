@@ -18,8 +18,9 @@ from laptime.comparison.processes import (
     measured_environment,
     write_first_line,
 )
+from laptime.events import Phase, Started
 from laptime.job import RunJob
-from laptime.record import FILE_NAME, Phase, RecordWriter, Started, read_record
+from laptime.record import FILE_NAME, RecordWriter, read_record
 from laptime.spec import RunSpec
 
 

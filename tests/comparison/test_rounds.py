@@ -14,10 +14,11 @@ from laptime.comparison.result import read_result
 from laptime.comparison.rounds import check_spec, compare, plan_runs, train_once
 from laptime.config_file import read_config
 from laptime.errors import UserError
+from laptime.events import AnyEvent, Failed
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob
 from laptime.inputs.shape import Shape
 from laptime.job import RunJob
-from laptime.record import FILE_NAME, AnyEvent, Failed, RecordWriter, decode_events
+from laptime.record import FILE_NAME, RecordWriter, decode_events
 from laptime.spec import CompareSpec, DataSpec, ModelSpec, TrainingSpec, build, flatten
 from tests.comparison.scripted import write_scripted_run
 

@@ -19,9 +19,10 @@ from laptime.comparison.processes import ProcessRunner, kill_group, tell_prepara
 from laptime.comparison.rounds import compare
 from laptime.comparison.watch import End, HungError, Life, follow
 from laptime.errors import UserError
+from laptime.events import Started, Step
 from laptime.inputs.facts import InputFacts, InputJob
 from laptime.job import RunJob
-from laptime.record import FILE_NAME, RecordWriter, Started, Step, read_record
+from laptime.record import FILE_NAME, RecordWriter, read_record
 from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
 from tests.comparison.scripted import write_scripted_run
 from tests.comparison.test_rounds import Listener, ScriptedRunner

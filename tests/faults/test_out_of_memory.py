@@ -17,9 +17,10 @@ from msgspec.structs import replace
 from laptime import system_memory
 from laptime.comparison.deaths import find_silent_death, means_shortage
 from laptime.errors import UserError
+from laptime.events import Memory, Phase, Started
 from laptime.inputs.shape import Shape
 from laptime.methods.method import make_method
-from laptime.record import Memory, Phase, RecordWriter, Started, read_record
+from laptime.record import RecordWriter, read_record
 from laptime.training import memory as training_memory
 from laptime.training.checkpoint import find_newest
 from laptime.training.demand import Demand, find_remedies

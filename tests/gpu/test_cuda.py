@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from laptime.events import Memory
 from laptime.inputs.batches import make_steps
 from laptime.inputs.encoding import EncodedRecord
 from laptime.methods.method import find_methods, make_method
-from laptime.record import FILE_NAME, Memory, RecordWriter
+from laptime.record import FILE_NAME, RecordWriter
 from laptime.spec import TrainingSpec
 from laptime.speedups.forward import Forward
 from laptime.training.failure import DoesNotFitError, classify, refuse_what_cannot_fit

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from laptime import __version__
+from laptime.events import Speedup, Started
 from laptime.inputs.facts import InputJob
 from laptime.job import RunJob
-from laptime.record import RecordWriter, RunRecord, Speedup, Started, read_record
+from laptime.record import RecordWriter, RunRecord, read_record
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, RunSpec, TrainingSpec
 from laptime.training.preparation import prepare
 from laptime.training.run import run

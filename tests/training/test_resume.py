@@ -26,10 +26,11 @@ from laptime.comparison.disk import check_disk
 from laptime.comparison.plan import PlannedRun
 from laptime.comparison.resumption import read_begun
 from laptime.errors import UserError
+from laptime.events import Event, Started, Step
 from laptime.inputs.facts import read_facts
 from laptime.job import RunJob
 from laptime.methods.full import Full
-from laptime.record import Event, RecordWriter, RunRecord, Started, Step, read_record, wait_for_writer
+from laptime.record import RecordWriter, RunRecord, read_record, wait_for_writer
 from laptime.spec import AnswerSpec, CompareSpec, ModelSpec, RunSpec, TrainingSpec, read_interval
 from laptime.training import resumption
 from laptime.training.checkpoint import (

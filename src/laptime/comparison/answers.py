@@ -7,7 +7,8 @@ from itertools import combinations
 
 from laptime.comparison import scores
 from laptime.comparison.result import MethodAnswer, QuestionAnswers
-from laptime.record import Answer, RunRecord
+from laptime.events import Answer
+from laptime.record import RunRecord
 
 BASE = "base"
 

@@ -6,7 +6,8 @@ import signal
 from pathlib import Path
 
 from laptime.credentials import hide
-from laptime.record import Failed, FailureReason, Memory, RecordWriter, RunRecord, read_record
+from laptime.events import Failed, FailureReason, Memory
+from laptime.record import RecordWriter, RunRecord, read_record
 from laptime.system_memory import count_oom_kills
 
 LOG_FILE = "log.txt"

@@ -10,7 +10,8 @@ from typing import Any
 from laptime.comparison.plan import Plan
 from laptime.comparison.result import Finding
 from laptime.comparison.statistics import NOTABLE_CHANGE, drift, spread
-from laptime.record import Load, RunRecord
+from laptime.events import Load
+from laptime.record import RunRecord
 
 # A run keeps all cores busy, so the load average over the last minute that the next run finds still holds
 # up to one task a core of it. Only what goes well beyond is the load of others: half as much again.

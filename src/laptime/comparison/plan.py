@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from laptime.comparison.json_file import write_json
 from laptime.errors import UserError
-from laptime.record import MOST_ROUNDS, Role
+from laptime.events import Role
+from laptime.record import MOST_ROUNDS
 from laptime.untrusted import check_name, parse, read_whole
 
 VERSION = 1

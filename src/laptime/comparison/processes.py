@@ -24,9 +24,10 @@ from laptime.comparison.json_file import write_json
 from laptime.comparison.watch import End, HungError, Life, OnEvent, follow
 from laptime.credentials import without_secrets
 from laptime.errors import UserError
+from laptime.events import Failed, Started
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
 from laptime.job import RunJob
-from laptime.record import FILE_NAME, Failed, RecordWriter, Started, count_whole_bytes
+from laptime.record import FILE_NAME, RecordWriter, count_whole_bytes
 from laptime.system_memory import count_oom_kills
 
 JOB_FILE = "job.json"

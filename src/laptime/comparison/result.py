@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from laptime.comparison.json_file import write_json
 from laptime.errors import UserError
-from laptime.record import CheckName
+from laptime.events import CheckName
 from laptime.untrusted import parse, read_whole
 
 VERSION = 1

@@ -30,12 +30,13 @@ from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, write_result
 from laptime.comparison.resumption import read_begun
 from laptime.errors import UserError, suggest
+from laptime.events import AnyEvent
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
 from laptime.inputs.formats import read_records
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
 from laptime.methods.method import find_method, find_methods, make_method
-from laptime.record import AnyEvent, read_record, wait_for_writer
+from laptime.record import read_record, wait_for_writer
 from laptime.spec import CompareSpec, RunSpec, flatten, read_interval
 from laptime.speedups.speedup import check_names
 from laptime.version import full_version

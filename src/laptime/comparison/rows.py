@@ -12,7 +12,8 @@ from msgspec import Struct, field
 from laptime.comparison import scores
 from laptime.comparison.result import CheckResult, Failure, MethodResult, Score, SpeedupResult
 from laptime.comparison.statistics import median_by_key, median_of
-from laptime.record import RunRecord, Step
+from laptime.events import Step
+from laptime.record import RunRecord
 
 CPU_COUNTER = "vm_hwm"
 CUDA_COUNTER = "cuda_allocated"

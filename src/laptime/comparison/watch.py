@@ -16,7 +16,8 @@ from statistics import median
 from typing import NamedTuple
 
 from laptime.errors import UserError
-from laptime.record import AnyEvent, Step, decode_events
+from laptime.events import AnyEvent, Step
+from laptime.record import decode_events
 from laptime.system_memory import PROC, read_kilobytes, read_lines
 
 LOOK_SECONDS = 0.25

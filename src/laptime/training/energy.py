@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from laptime.record import Energy
+from laptime.events import Energy
 
 SHORTEST_WINDOW_SECONDS = 10.0  # counters tick every 20 to 100 ms and lag behind
 RAPL_FOLDER = Path("/sys/class/powercap")

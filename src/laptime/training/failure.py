@@ -11,10 +11,11 @@ import torch
 from laptime.comparison.deaths import gigabytes, means_shortage, tell_remedies, tell_shortage
 from laptime.credentials import hide
 from laptime.errors import UserError
+from laptime.events import Failed, FailureReason, Memory
 from laptime.inputs.encoded import EncodedRecord
 from laptime.inputs.facts import InputFacts
 from laptime.methods.method import Method
-from laptime.record import Failed, FailureReason, Memory, RecordWriter, read_record
+from laptime.record import RecordWriter, read_record
 from laptime.spec import RunSpec
 from laptime.training.demand import Demand, find_remedies
 from laptime.training.machine import describe_processor

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from laptime.errors import UserError
-from laptime.record import Load
+from laptime.events import Load
 from laptime.training.precision import Processor
 
 PACKAGES = ["laptime", "torch", "transformers", "peft", "tokenizers", "safetensors", "numpy"]

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from laptime.record import Phase, RecordWriter, Step
+from laptime.events import Phase, Step
+from laptime.record import RecordWriter
 
 if TYPE_CHECKING:
     import torch

@@ -12,13 +12,14 @@ import torch
 
 from laptime.comparison.folder import differing_keys
 from laptime.errors import UserError
+from laptime.events import Checkpoint as CheckpointEvent
+from laptime.events import Resumed
 from laptime.inputs.encoded import EncodedData
 from laptime.inputs.facts import InputFacts
 from laptime.inputs.model_digest import digest_model
 from laptime.inputs.model_source import ModelSource
 from laptime.job import CHECKPOINTS_FOLDER, PREFIX_FOLDER, RunJob
-from laptime.record import Checkpoint as CheckpointEvent
-from laptime.record import RecordWriter, Resumed, read_record
+from laptime.record import RecordWriter, read_record
 from laptime.training.checkpoint import (
     Checkpoint,
     State,

@@ -8,7 +8,6 @@ What fails ends as a `failed` line in the record, with its reason; the traceback
 from __future__ import annotations
 
 import gc
-import hashlib
 import math
 import sys
 from collections.abc import Iterator
@@ -20,11 +19,11 @@ from typing import Any
 
 import msgspec
 import torch
-import transformers
 from transformers import PreTrainedModel
 
 from laptime.answers import answer_questions
 from laptime.credentials import print_traceback
+from laptime.events import Energy, Evaluation, Failed, Finished, Machine, Speedup
 from laptime.inputs.batches import TrainStep, make_batch, make_steps
 from laptime.inputs.encoded import digest_tokens
 from laptime.inputs.encoding import EncodedData, read_encoded
@@ -33,21 +32,12 @@ from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
 from laptime.inputs.model_source import ModelSource
 from laptime.job import PREFIX_FOLDER, RunJob
 from laptime.methods.method import Method, make_method
-from laptime.record import (
-    Data,
-    Energy,
-    Evaluation,
-    Failed,
-    Finished,
-    Machine,
-    Model,
-    RecordWriter,
-    Speedup,
-)
+from laptime.record import RecordWriter
 from laptime.spec import learning_rate_of, read_interval
 from laptime.speedups.forward import Forward
 from laptime.speedups.speedup import Setup, apply_all
 from laptime.startup.start import end_with_parent
+from laptime.training.description import describe_data, describe_model
 from laptime.training.energy import EnergyCounter
 from laptime.training.failure import describe_failure, foresee_memory, refuse_what_cannot_fit
 from laptime.training.loop import evaluate, train
@@ -58,10 +48,10 @@ from laptime.training.optimizer import Optimizer
 from laptime.training.precision import Precision, choose_precision, expands_heads, native_formats
 from laptime.training.random_state import seed_random
 from laptime.training.resumption import Checkpoints
+from laptime.training.reuse import find_cache_folder
 from laptime.training.save_points import SavePoints, StoppedError
 from laptime.training.saving import describe_result, write_result
 from laptime.training.self_checks import Subject, check_result
-from laptime.user_cache import user_cache
 
 SAVED_FOLDER = "saved"
 # What total_seconds adds up.
@@ -173,6 +163,8 @@ class Run:
         processor = describe_processor(self.device)
         lengths = [len(record.token_ids) for record in self.encoded.records]
         longest = max(lengths + [len(record.token_ids) for record in self.encoded.held_out])
+        compute = self.precision.compute
+        shared = find_cache_folder(self.spec, self.method, self.facts, compute, processor.name, longest)
         return Setup(
             model=self.model,
             method=self.method,
@@ -184,68 +176,27 @@ class Run:
             is_ragged=training.batch_size > 1 and len(set(lengths)) > 1,
             recomputes=self.recomputes,
             record_keys={digest_tokens(record.token_ids) for record in self.encoded.records},
-            cache_folder=self.cache_folder(longest),
+            cache_folder=shared or self.folder / PREFIX_FOLDER,
             evaluates=bool(self.encoded.held_out),
             forward=Forward(self.model),
         )
 
-    def cache_folder(self, longest: int) -> Path:
-        """Return where hidden states go: beside the run, or where later runs find them again."""
-        if not getattr(getattr(self.method, "options", None), "reuse_cache", False):
-            return self.folder / PREFIX_FOLDER
-        training = self.spec.training
-        same_bits = [  # what the hidden states depend on, to the last bit
-            self.facts.model_digest, self.spec.method_options.get("top_layers"), self.precision.compute,
-            describe_processor(self.device).name, torch.get_num_threads(),
-            str(torch.__version__), transformers.__version__,
-            training.plain, training.without, training.speedups,
-            longest,  # it decides about the attention
-        ]  # fmt: skip
-        key = hashlib.sha256(msgspec.json.encode(same_bits)).hexdigest()[:32]
-        return user_cache() / "prefix" / key
-
     def describe(self) -> None:
         """Record what is trained, and on what."""
-        shape, data = self.facts.shape, self.facts.data
-        cost = (
-            self.method.cost(shape, self.facts.weight_bytes, self.spec.training.epochs)
-            if self.method
-            else None
-        )
+        shape, epochs = self.facts.shape, self.spec.training.epochs
+        cost = self.method.cost(shape, self.facts.weight_bytes, epochs) if self.method else None
         self.record.write(
-            Model(
-                name=self.facts.model_name,
-                architecture=shape.architecture,
-                parameters=shape.num_parameters,
-                trainable_parameters=sum(p.numel() for p in self.model.parameters() if p.requires_grad),
-                random_weights=self.facts.random_weights,
-                toy=self.facts.toy,
-                digest=self.facts.model_digest,
-                shape={k: v for k, v in msgspec.to_builtins(shape).items() if k != "linears"},
-                compute_dtype=self.precision.compute,
-                trained_dtype=self.precision.trained,
-                precision_reason=self.precision.reason,
-                attention=str(getattr(self.model.config, "_attn_implementation", "")),
+            describe_model(
+                self.model,
+                self.facts,
+                self.precision,
                 device=str(self.device),
                 learning_rate=self.learning_rate,
                 notes=self.notes,
-                flops_per_token=cost.flops_per_token if cost else None,
+                cost=cost,
             )
         )
-        self.record.write(
-            Data(
-                name=data["name"],
-                digest=data["digest"],
-                template=data["template"],
-                num_records=data["num_records"],
-                num_held_out=data["num_held_out"],
-                num_tokens=data["num_tokens"],
-                num_trained_tokens=data["num_trained_tokens"],
-                num_cut=data["num_cut"],
-                num_steps=len(self.steps),
-                loss_on=self.spec.data.train_on,
-            )
-        )
+        self.record.write(describe_data(self.facts, len(self.steps), self.spec.data.train_on))
 
     def train(self) -> None:
         """Train, timed from device idle to device idle; what the method prepares counts."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from safetensors import SafetensorError
 
+from laptime.events import Saved
 from laptime.methods.method import Method
-from laptime.record import Saved
 from laptime.whole_file import whole_folder
 
 if TYPE_CHECKING:

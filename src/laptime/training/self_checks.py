@@ -20,10 +20,10 @@ import torch
 from msgspec import Struct
 
 from laptime.credentials import hide, print_traceback
+from laptime.events import Check, CheckName
 from laptime.inputs.batches import make_batch, plan_steps
 from laptime.inputs.encoded import EncodedRecord
 from laptime.methods.method import Method
-from laptime.record import Check, CheckName
 from laptime.spec import TrainingSpec
 from laptime.speedups.forward import Forward
 from laptime.system_memory import free_bytes

@@ -1,0 +1,60 @@
+"""What a run trains and on what, as events of its record."""
+
+from __future__ import annotations
+
+import msgspec
+from transformers import PreTrainedModel
+
+from laptime.events import Data, Model
+from laptime.inputs.facts import InputFacts
+from laptime.methods.method import Cost
+from laptime.training.precision import Precision
+
+
+def describe_model(
+    model: PreTrainedModel,
+    facts: InputFacts,
+    precision: Precision,
+    *,
+    device: str,
+    learning_rate: float,
+    notes: list[str],
+    cost: Cost | None,
+) -> Model:
+    """Return what is trained: parameters, precision with its reason, attention, arithmetic."""
+    shape = facts.shape
+    return Model(
+        name=facts.model_name,
+        architecture=shape.architecture,
+        parameters=shape.num_parameters,
+        trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        random_weights=facts.random_weights,
+        toy=facts.toy,
+        digest=facts.model_digest,
+        shape={k: v for k, v in msgspec.to_builtins(shape).items() if k != "linears"},
+        compute_dtype=precision.compute,
+        trained_dtype=precision.trained,
+        precision_reason=precision.reason,
+        attention=str(getattr(model.config, "_attn_implementation", "")),
+        device=device,
+        learning_rate=learning_rate,
+        notes=notes,
+        flops_per_token=cost.flops_per_token if cost else None,
+    )
+
+
+def describe_data(facts: InputFacts, num_steps: int, loss_on: str) -> Data:
+    """Return what it is trained on; tokens are those of one epoch."""
+    data = facts.data
+    return Data(
+        name=data["name"],
+        digest=data["digest"],
+        template=data["template"],
+        num_records=data["num_records"],
+        num_held_out=data["num_held_out"],
+        num_tokens=data["num_tokens"],
+        num_trained_tokens=data["num_trained_tokens"],
+        num_cut=data["num_cut"],
+        num_steps=num_steps,
+        loss_on=loss_on,
+    )
