@@ -4,10 +4,11 @@
 
 `laptime train --save-every` runs on the toy model with full fine-tuning, LoRA and LoRA on the top layers,
 the last two with dropout. Its process is killed (SIGKILL) at one file operation of a checkpoint or of the
-result, a write after half of its bytes, or it and the command that started it at a random moment. What is
-left goes on with `laptime train --resume`, which may be killed again. In the end the saved weights and the
-log of the steps must be those of an uninterrupted run, to the last bit. --kills random moments [200];
---operations: so many of them for each method [all]. Counts: benchmarks/results/kills_<processor>.json.
+result, a write after half of its bytes, or it and the command that started it at a random moment between
+the first step and the end. What is left goes on with `laptime train --resume`, which may be killed again.
+In the end the saved weights and the log of the steps must be those of an uninterrupted run, to the last bit.
+--kills random moments [200]; --operations: so many of them for each method [all]. The counts are written to
+benchmarks/results/kills_<processor>.json.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ METHODS: dict[str, list[str]] = {
     "lora": ["--lora-dropout", "0.1"],
     "lora_top": ["--lora-dropout", "0.1", "--top-layers", "2"],
 }
-JOB = ["--epochs", "6", "--save-every", "5", "--max-questions", "0", "--skip-self-checks"]
+JOB = ["--epochs", "3", "--save-every", "3", "--max-questions", "0", "--skip-self-checks"]
 AGAIN = 0.3  # the chance that the process which goes on is killed too
 TIMED = ("time", "seconds", "parts")
 # Loaded by every Python process of a training: counts the file operations of saves, and dies at one of them.
@@ -78,6 +79,7 @@ class Reference(Struct, kw_only=True):
 
     weights: dict[str, str]
     steps: list[dict[str, Any]]
+    seconds_to_first_step: float
     seconds: float
     operations: list[str]
 
@@ -93,7 +95,7 @@ class Reference(Struct, kw_only=True):
 
 
 class Case(Struct, kw_only=True):
-    """One training and its first kill: at a file operation, or at a share of the time of a whole run."""
+    """One training and its first kill: at a file operation, or at a moment between first step and end."""
 
     name: str
     method: str
@@ -149,15 +151,17 @@ def log_steps(record: RunRecord) -> list[dict[str, Any]]:
 def make_reference(home: Path, method: str) -> Reference:
     """Train without interruption."""
     folder = home / f"reference-{method}"
-    begun = time.monotonic()
+    begun = time.time()
     log = folder / "operations.txt"
     process = start(folder, first_words(method), KILL_LOG=str(log))
     if process.wait():
         raise SystemExit((folder / "output.txt").read_text())
+    ended, record = time.time(), read_record(folder / "run")
     return Reference(
         weights=digest_weights(folder),
-        steps=log_steps(read_record(folder / "run")),
-        seconds=time.monotonic() - begun,
+        steps=log_steps(record),
+        seconds_to_first_step=record.steps[0].time - begun,
+        seconds=ended - begun,
         operations=log.read_text().splitlines(),
     )
 
@@ -196,7 +200,8 @@ def play(home: Path, references: dict[str, Reference], seed: int, case: Case) ->
     if case.operation:
         outcome.kills += process.wait() != 0
     else:
-        outcome.kills += kill_at_moment(process, case.moment * reference.seconds)
+        first = reference.seconds_to_first_step
+        outcome.kills += kill_at_moment(process, first + case.moment * (reference.seconds - first))
     for _ in range(20):
         wait_until_dead(folder)
         if not (folder / "run" / FILE_NAME).exists() or is_over(folder, outcome, reference):

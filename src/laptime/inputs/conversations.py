@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from laptime.errors import readable, suggest
@@ -28,10 +29,8 @@ ROLES = {
 }
 ROLE_KEYS = ("role", "from", "speaker")
 CONTENT_KEYS = ("content", "value", "text")
-TRAINS: dict[str, Any] = {
-    "weight": 1,
-    "train": True,
-}  # what other tools read; anything else means: no loss here
+# What other tools read; anything else means: no loss here.
+TRAINS: dict[str, Any] = {"weight": 1, "train": True}
 INVISIBLE = " \t\n\r\u00a0\u00ad\u200b\u200c\u200d\u2060\u3164\ufeff"
 
 
@@ -92,12 +91,9 @@ def _read_turn(turn: Any) -> Message:
     """Turn one object into a message; the text of a RowError goes on where the turn was named."""
     if not isinstance(turn, dict):
         raise RowError(f" is {describe(turn)}, expected an object with role and content")
-    if turn.get("tool_calls"):
-        raise RowError(" calls tools, which is not supported; write the call out as text")
-    for key, trains in TRAINS.items():
-        if turn.get(key) not in (None, trains):
-            raise RowError(f": '{key}' keeps it out of training, which is not supported; leave the turn out")
-    role_key, content_key = _find_key(turn, ROLE_KEYS), _find_key(turn, CONTENT_KEYS)
+    role_key, content_key, needs_check = _find_keys(tuple(turn))
+    if needs_check:
+        _refuse_untrained(turn)
     if role_key is None or content_key is None:
         keys = ", ".join(map(readable, list(turn)[:12]))
         raise RowError(f" has the keys {keys}; expected role and content")
@@ -111,12 +107,21 @@ def _read_turn(turn: Any) -> Message:
     return Message(role, content)
 
 
-def _find_key(turn: dict[str, Any], names: tuple[str, ...]) -> str | None:
-    """Return the first of `names` that the turn has."""
-    for name in names:
-        if name in turn:
-            return name
-    return None
+@lru_cache(256)  # turns by the hundred thousand have the same few keys
+def _find_keys(keys: tuple[str, ...]) -> tuple[str | None, str | None, bool]:
+    """Return the keys of role and content, and whether others say something of training."""
+    role = next((name for name in ROLE_KEYS if name in keys), None)
+    content = next((name for name in CONTENT_KEYS if name in keys), None)
+    return role, content, "tool_calls" in keys or any(name in keys for name in TRAINS)
+
+
+def _refuse_untrained(turn: dict[str, Any]) -> None:
+    """Refuse a turn that is more than its text, or that other tools would not train on."""
+    if turn.get("tool_calls"):
+        raise RowError(" calls tools, which is not supported; write the call out as text")
+    for key, trains in TRAINS.items():
+        if turn.get(key) not in (None, trains):
+            raise RowError(f": '{key}' keeps it out of training, which is not supported; leave the turn out")
 
 
 def _read_role(role: Any) -> str:
