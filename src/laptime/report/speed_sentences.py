@@ -161,11 +161,11 @@ def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -
     arithmetic = pair.arithmetic_ratio if reading.slower == pair.slower else 1 / pair.arithmetic_ratio
     factor = reading.ratio / arithmetic
     shown = {"arithmetic": language.ratio(arithmetic), "ratio": language.ratio(reading.ratio)}
+    if reading.verdict == "no_measurable_difference":  # a ratio that may be noise agrees with nothing
+        return []
     if factor >= FAR_BEYOND:
         text = language.say("arithmetic.warning", factor=quantities.ratio(factor, unit=False), **shown)
         return [Remark("arithmetic", text, warning=True)]
-    if reading.verdict == "no_measurable_difference":  # a ratio that may be noise agrees with nothing
-        return []
     if abs(factor - 1) <= _NEAR:
         rest = language.say("arithmetic.near", percent=language.percent(_NEAR))
     elif factor < 1:
