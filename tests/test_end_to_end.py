@@ -151,7 +151,7 @@ def test_the_same_command_again_runs_nothing_and_another_is_refused(
 ) -> None:
     assert "3 already done" in laptime(workplace, *RACE)
     refused = laptime(workplace, *RACE, "--epochs", "3", code=2)
-    assert "begun with other options (epochs)" in refused
+    assert "begun with other options (--epochs)" in refused
 
 
 def test_no_secret_is_written_anywhere(race: tuple[Path, str, ComparisonResult]) -> None:

@@ -124,8 +124,12 @@ def train_command(**_: Any) -> None:
 
 
 def single_spec(values: dict[str, Any]) -> CompareSpec:
-    """Return the spec of one run from its options."""
+    """Return the spec of one run from its options; raises UserError."""
+    from laptime.methods.method import find_methods
+
     method = values.get("method", "lora")
+    if method not in (known := find_methods()):
+        raise UserError(f"--method: no method '{method}'{suggest(method, known)}")
     return CompareSpec(
         methods=(method,), rounds=1, **sections(values), method_options=options_by_method(values, (method,))
     )
@@ -133,13 +137,14 @@ def single_spec(values: dict[str, Any]) -> CompareSpec:
 
 def resumed_spec(folder: Path, values: dict[str, Any]) -> CompareSpec:
     """Return the spec of the run in `folder`; raises UserError for an option that is given otherwise now."""
-    from laptime.comparison.resumption import read_begun, refuse_changes
+    from laptime.comparison.resumption import check_place, read_begun, refuse_changes
 
     if Path(values.get("out", folder)) != folder:
         raise UserError(f"--out {values['out']}: --resume goes on in {folder}; leave one of the two out")
     begun = read_begun(folder)
     spec = single_spec(flatten(begun) | {"method": begun.methods[0]} | values)
     refuse_changes(folder, begun, spec)
+    check_place(folder, begun)
     return spec
 
 

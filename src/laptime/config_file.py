@@ -31,8 +31,8 @@ def read_config(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path}: a config file ends in .toml, .yaml, .yml or .json")
     if not path.exists():
         raise UserError(f"{path}: no such config file")
-    check_regular(path)
-    text = read_text(path)
+    check_regular(path, path.name)
+    text = read_text(path, path.name)
     try:
         content = parse(text)
     except yaml.YAMLError as error:

@@ -59,6 +59,10 @@ class Watcher:
         self.num_before = 0  # steps that an earlier attempt made
         self.precision = ""
 
+    def preparing(self) -> None:
+        """Say what is done before the first run."""
+        self.console.print("reading the data and the tokenizer ...", style="dim")
+
     def prepared(self, facts: InputFacts) -> None:
         """Say what will be trained, with which template and why, and what was cut."""
         data = facts.data

@@ -15,7 +15,8 @@ from laptime.comparison.collection import collect, collect_single
 from laptime.comparison.folder import choose_folder, has_checkpoint, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.processes import ProcessRunner
-from laptime.comparison.result import ComparisonResult, write_result
+from laptime.comparison.result import FILE_NAME as RESULT_FILE
+from laptime.comparison.result import ComparisonResult, read_result, write_result
 from laptime.comparison.rounds import SPEC_FILE, compare, go_on_training, train_once
 from laptime.errors import UserError
 from laptime.inputs.records import RecordSet
@@ -81,7 +82,6 @@ def say_what_it_is(screen: Console, spec: CompareSpec, folder: Path) -> None:
         screen.print("  laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl")
     if spec.model.random_weights:
         screen.print("Random weights: for speed alone; losses and answers mean nothing.")
-    screen.print("reading the data and the tokenizer ...", style="dim")
 
 
 def finish_comparison(folder: Path, result: ComparisonResult, lang: Lang, trackers: tuple[str, ...]) -> int:
@@ -137,7 +137,8 @@ def gather_result(folder: Path) -> ComparisonResult:
     if (folder / RECORD_FILE).exists():
         return collect_single(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder")
+        what = "a file; give the folder that it lies in" if folder.is_file() else "no such folder"
+        raise UserError(f"{folder}: {what}")
     raise UserError(f"{folder}: neither a comparison nor a run of laptime")
 
 
@@ -151,12 +152,29 @@ def told_in_one_line(folder: Path) -> Iterator[None]:
         raise UserError(f"{folder}: its records hold what cannot be shown ({why})") from error
 
 
+def refuse_loss(folder: Path, result: ComparisonResult) -> None:
+    """Raise UserError where comparison.json holds runs whose records are gone: its figures would go too."""
+    if not (folder / RESULT_FILE).exists():
+        return
+    before = read_result(folder)
+    rounds = {method.name: set(method.rounds) for method in result.methods}
+    gone = sorted(set(before.order) - set(result.order))
+    gone += [method.name for method in before.methods if set(method.rounds) - rounds.get(method.name, set())]
+    if gone:
+        raise UserError(
+            f"{folder}: {RESULT_FILE} was made from records that are gone or cut short "
+            f"({', '.join(gone[:5])}); put them back, or move {RESULT_FILE} away to report on what is left"
+        )
+
+
 def render_again(folder: Path, lang: Lang) -> None:
     """Write comparison.json and the report anew from the records."""
     from laptime.report.page import render_report
 
     with told_in_one_line(folder):
-        write_result(folder, gather_result(folder))
+        result = gather_result(folder)
+        refuse_loss(folder, result)
+        write_result(folder, result)
         paths = render_report(folder, lang)
     for path in paths:
         print(path)

@@ -135,7 +135,8 @@ class TrainingSpec(Options, frozen=True):
         ),
     ] = 10.0
     plain: Annotated[
-        bool, Meta(description="No speedup at all: transformers, PEFT and torch as they come.")
+        bool,
+        Meta(description="No speedup but those of --speedups: transformers, PEFT and torch as they come."),
     ] = False
     without: Annotated[tuple[str, ...], Meta(description="Speedups to switch off, comma-separated.")] = ()
     speedups: Annotated[
@@ -251,8 +252,10 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `$.")
         option = where.rstrip("`").split("[")[0].split(".")[0]
-        shown = f" (got {_short(values[option])})" if option in values else ""
-        raise UserError(f"{source}{flag(option)}: {in_plain_words(message)}{shown}") from None
+        expected = in_plain_words(message)
+        if option in values:  # the value itself says more than its type
+            expected = f"{expected.partition(', got ')[0]} (got {_short(values[option])})"
+        raise UserError(f"{source}{flag(option)}: {expected}") from None
 
 
 def _holds_half_letters(value: Any) -> bool:

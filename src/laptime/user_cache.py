@@ -8,5 +8,5 @@ from pathlib import Path
 
 def user_cache() -> Path:
     """Return the folder for it, which need not exist yet."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "laptime"
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))  # a relative one counts as not set, says its standard
+    return (given if given.is_absolute() else Path.home() / ".cache") / "laptime"

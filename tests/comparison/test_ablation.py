@@ -190,3 +190,13 @@ def test_with_nothing_to_switch_off_that_is_said(tmp_path: Path, monkeypatch: py
     assert [finding.code for finding in result.findings if "switch" in finding.code] == [
         "nothing_to_switch_off"
     ]
+
+
+def test_an_unfinished_round_counts_in_neither_figure(tmp_path: Path) -> None:
+    """The seconds and the ratio of a variant come from the same rounds."""
+    result = ablate(tmp_path / "out", AblatedRunner(FACTORS))
+    (tmp_path / "out" / "runs" / "lora-r2" / "record.jsonl").unlink()
+    before, after = find(result, "lora", "head"), find(collect(tmp_path / "out"), "lora", "head")
+    assert len(before.step_seconds_by_round) == 2
+    assert after.step_seconds_by_round == before.step_seconds_by_round[:1]
+    assert after.ratio == pytest.approx(2.0)

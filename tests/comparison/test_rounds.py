@@ -86,6 +86,9 @@ class Listener:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
+    def preparing(self) -> None:
+        self.heard.append("preparing")
+
     def prepared(self, facts: InputFacts) -> None:
         self.heard.append(f"prepared {facts.data['name']}")
 
@@ -181,7 +184,7 @@ def test_other_options_in_the_same_folder_are_refused_by_name(tmp_path: Path) ->
     with pytest.raises(UserError) as error:
         race(tmp_path / "out", ScriptedRunner(), other)
     assert str(error.value) == (
-        f"--out {tmp_path}/out: begun with other options (epochs, rounds); "
+        f"--out {tmp_path}/out: begun with other options (--epochs, --rounds); "
         f"give another folder, or the options it was begun with"
     )
 
@@ -234,7 +237,10 @@ def test_too_little_disk_is_seen_before_the_first_run(
     runner = ScriptedRunner()
     with pytest.raises(UserError) as error:
         race(tmp_path / "out", runner)
-    assert "the runs save 0.2 GB, 0.0 GB are free" in str(error.value)
+    assert str(error.value).endswith(
+        "of results, with 200.0 MB to spare for records and the report; 1.0 MB are free; "
+        "use fewer --rounds or another disk"
+    )
     assert runner.ran == []
 
 
@@ -296,6 +302,12 @@ def test_a_speedup_that_applies_is_rehearsed_and_then_run(tmp_path: Path) -> Non
     assert sorted(runner.ran) == ["base", "full-r1", "lora-r1"], "a rehearsal is no run of the comparison"
 
 
+REUSING: dict[str, Any] = {
+    "methods": ("lora_top",),
+    "method_options": {"lora_top": {"reuse_cache": True}},
+}
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
@@ -319,12 +331,38 @@ def test_a_speedup_that_applies_is_rehearsed_and_then_run(tmp_path: Path) -> Non
             CompareSpec(training=TrainingSpec(learning_rate={"lora": 1e-4, "ful": 1.0})),
             "--learning-rate: no method 'ful'; did you mean 'full'?",
         ),
+        (
+            CompareSpec(training=TrainingSpec(learning_rate={"lora_top": 1e-4})),
+            "--learning-rate lora_top: not among the methods full, lora",
+        ),
+        (
+            CompareSpec(training=TrainingSpec(plain=True), **REUSING),
+            "--reuse-cache: --plain leaves nothing to keep; leave one of the two out",
+        ),
+        (
+            CompareSpec(training=TrainingSpec(without=("fused_blocks",)), **REUSING),
+            "--reuse-cache: --without fused_blocks leaves nothing to keep; leave one of the two out",
+        ),
     ],
 )
 def test_mistakes_are_seen_before_anything_runs(spec: CompareSpec, message: str) -> None:
     with pytest.raises(UserError) as error:
         check_spec(spec)
     assert str(error.value).startswith(message)
+
+
+def test_a_cache_that_cannot_be_kept_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(UserError) as error:
+        check_spec(CompareSpec(**REUSING))
+    assert str(error.value) == (
+        f"--reuse-cache: {tmp_path}/file/laptime/prefix cannot be written to (Not a directory); "
+        f"set XDG_CACHE_HOME to a folder"
+    )
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert check_spec(CompareSpec(**REUSING))
+    assert list((tmp_path / "cache" / "laptime" / "prefix").iterdir()) == []
 
 
 def test_records_are_only_appended_to(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -290,3 +291,27 @@ def test_reading_imports_nothing_heavy(tmp_path: Path) -> None:
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
     )
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for name in ("x", "y"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, "a.jsonl", PAIR)
+    assert [record.source for record in read(tmp_path).records] == ["x/a.jsonl:1", "y/a.jsonl:1"]
+    write(tmp_path / "y", "a.jsonl", b"{")
+    with pytest.raises(UserError, match=r"^y/a\.jsonl:1: "):
+        read(tmp_path)
+
+
+def test_nothing_called_data_in_a_folder_is_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, "a.jsonl", PAIR)
+    write(tmp_path, "notes.txt.gz", b"no data")
+    write(tmp_path, "test.jsonl.gz", b"of another split")
+    assert len(read(tmp_path).records) == 1
+    write(tmp_path, "b.jsonl.gz", b"packed")
+    with pytest.raises(UserError, match=r"b\.jsonl\.gz is packed; unpack it, or take it out of the folder$"):
+        read(tmp_path)
+    (tmp_path / "b.jsonl.gz").unlink()
+    os.mkfifo(tmp_path / "b.jsonl")
+    with pytest.raises(UserError, match=r"^b\.jsonl: a pipe"):
+        read(tmp_path)

@@ -287,6 +287,14 @@ def test_without_a_whole_checkpoint_there_is_none_and_every_one_is_named(home: P
     assert find_newest(home / "nowhere") == (None, [])
 
 
+def test_a_link_to_a_checkpoint_elsewhere_is_none(home: Path, tmp_path: Path) -> None:
+    (home / "step-00000002").rename(tmp_path / "elsewhere")
+    (home / "step-00000002").symlink_to(tmp_path / "elsewhere")
+    found, unusable = find_newest(home)
+    assert_whole(found, 1)
+    assert unusable == ["step-00000002: is a link"]
+
+
 def test_a_damaged_newer_one_neither_counts_nor_stays(home: Path) -> None:
     save(home, 7)
     (home / "step-00000007" / STATE_FILE).unlink()

@@ -351,7 +351,10 @@ def test_the_disk_must_hold_checkpoints_and_results_before_anything_runs(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
     check_disk(spec, facts, tmp_path, planned)
     free -= 1
-    with pytest.raises(UserError, match=r"GB of it checkpoints\).* use a lower --keep-checkpoints, fewer"):
+    with pytest.raises(
+        UserError,
+        match=r"and 1\.9 MB of checkpoints.* use a lower --keep-checkpoints, fewer --rounds or another disk$",
+    ):
         check_disk(spec, facts, tmp_path, planned)
     check_disk(CompareSpec(methods=("full",)), facts, tmp_path, planned)
 
@@ -413,6 +416,10 @@ def test_a_stopped_training_prints_the_command_that_goes_on(base: Path, tmp_path
     out, errors = process.communicate(timeout=60)
     assert process.returncode == 130, out + errors
     assert errors == "interrupted; go on from the newest checkpoint with:\n  laptime train --resume run\n"
+    (tmp_path / "elsewhere").mkdir()
+    away = laptime(tmp_path / "elsewhere", "train", "--resume", "../run")
+    assert (away.returncode, away.stderr.count("\n")) == (2, 1)
+    assert f"its --data train.jsonl is not here but in {tmp_path}, where the run was begun" in away.stderr
     records = (tmp_path / "train.jsonl").read_text()
     (tmp_path / "train.jsonl").write_text(records.replace("bc", "bd"))
     changed = laptime(tmp_path, "train", "--resume", "run")
@@ -478,7 +485,7 @@ def test_options_may_be_given_again_but_not_otherwise(
     with pytest.raises(UserError) as error:
         resumed_spec(Path("run"), {"learning_rate": 0.001, "lora_rank": 4})
     assert str(error.value) == (
-        "--resume run: learning_rate differs (0.001, run has 0.01); lora_rank differs (4, run has 16); "
+        "--resume run: --learning-rate differs (0.001, run has 0.01); --lora-rank differs (4, run has 16); "
         "leave it out or start a new --out"
     )
     with pytest.raises(UserError, match="--out other: --resume goes on in run; leave one of the two out"):

@@ -98,7 +98,9 @@ def _summarise_variant(
     by_round = {record.started.round: record for record in normal.finished}
     pairs = [(one, by_round[number]) for one in runs.finished if (number := one.started.round) in by_round]
     ratio = _compare_steps(pairs)
-    seconds = [value for one in runs.finished if (value := steady_step_seconds(one)) is not None]
+    # Of an unfinished comparison only the rounds that the ratio is made of: the two are read together.
+    compared = [one for one, _ in pairs] or runs.finished
+    seconds = [value for one in compared if (value := steady_step_seconds(one)) is not None]
     return Variant(
         without=without,
         also_off=_also_off(without, pairs),

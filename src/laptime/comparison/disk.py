@@ -1,9 +1,12 @@
-"""Whether the disk holds what the runs will leave, asked before the first of them starts."""
+"""Whether the disk holds what the runs will leave and keep, asked before the first of them starts."""
 
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
+
+import msgspec
 
 from laptime.comparison.plan import RUNS_FOLDER, PlannedRun
 from laptime.errors import UserError
@@ -11,6 +14,8 @@ from laptime.inputs.facts import InputFacts
 from laptime.job import CHECKPOINTS_FOLDER
 from laptime.methods.method import make_method
 from laptime.spec import CompareSpec
+from laptime.startup.wanted import is_wanted
+from laptime.user_cache import user_cache
 
 SPARE_DISK_BYTES = 200_000_000  # records, logs, the report
 CHECKPOINT_BYTES = 14  # for each trained number at the most: half a weight, its master, two moments
@@ -30,12 +35,38 @@ def check_disk(spec: CompareSpec, facts: InputFacts, folder: Path, waiting: list
     needed = saved + kept + SPARE_DISK_BYTES if waiting else 0
     free = shutil.disk_usage(folder).free + sum(bytes_below(place) for place in checkpoint_folders(folder))
     if needed > free:
-        of_it = f" ({kept / 1e9:.1f} GB of it checkpoints)" if kept else ""
-        advice = "a lower --keep-checkpoints, " if kept else ""
+        of_it = f" and {show_size(kept)} of checkpoints" if kept else ""
+        advice = ["a lower --keep-checkpoints"] if kept > saved else []
+        advice += ["fewer --rounds"] if spec.rounds > 1 else []
         raise UserError(
-            f"--out {folder}: the runs save {needed / 1e9:.1f} GB{of_it}, {free / 1e9:.1f} GB are free; "
-            f"use {advice}fewer --rounds or another disk"
+            f"--out {folder}: the runs leave {show_size(saved)} of results{of_it}, with "
+            f"{show_size(SPARE_DISK_BYTES)} to spare for records and the report; {show_size(free)} are free; "
+            f"use {', '.join(advice)}{' or ' if advice else ''}another disk"
         )
+
+
+def show_size(num_bytes: float) -> str:
+    """Return a size with the digits that matter: 4.2 MB, 12.3 GB."""
+    return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"
+
+
+def check_cache(spec: CompareSpec) -> None:
+    """Refuse --reuse-cache where nothing would be kept; raises UserError."""
+    if not any(options.get("reuse_cache") for options in spec.method_options.values()):
+        return
+    training = msgspec.structs.asdict(spec.training)
+    for name in ("fused_blocks", "prefix_cache"):  # the second works inside the first
+        if not is_wanted(name, training):
+            option = f"--without {name}" if name in spec.training.without else "--plain"
+            raise UserError(f"--reuse-cache: {option} leaves nothing to keep; leave one of the two out")
+    folder = user_cache() / "prefix"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(
+            f"--reuse-cache: {folder} cannot be written to ({error.strerror}); set XDG_CACHE_HOME to a folder"
+        ) from None
 
 
 def checkpoint_folders(folder: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.plan import INTERRUPTED, Plan, read_plan
 from laptime.errors import UserError
 from laptime.job import CHECKPOINTS_FOLDER
-from laptime.spec import WITHOUT_EFFECT
+from laptime.spec import WITHOUT_EFFECT, flag
 from laptime.whole_file import write_new
 
 LOCK_FILE = ".lock"
@@ -46,7 +46,7 @@ def claim(folder: Path, spec: dict[str, Any]) -> Plan | None:
             raise UserError(f"--out {folder}: holds something else ({name}); give a new or empty folder")
         return None
     plan = read_plan(folder)
-    changed = sorted(differing_keys(plan.spec, spec))
+    changed = [flag(name) for name in sorted(differing_keys(plan.spec, spec))]
     if changed:
         raise UserError(
             f"--out {folder}: begun with other options ({', '.join(changed)}); "
@@ -70,6 +70,8 @@ def differing_keys(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
     keys: set[str] = set()
     for key in (old.keys() | new.keys()) - WITHOUT_EFFECT:
         before, after = old.get(key), new.get(key)
+        if key == "method_options" and old.get("methods") != new.get("methods"):
+            continue  # other methods have other options: the methods say it
         if isinstance(before, dict) and isinstance(after, dict):
             keys |= differing_keys(before, after)
         elif before != after:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from laptime.comparison.folder import has_checkpoint, shell_command
+from laptime.comparison.folder import INPUTS_FOLDER, has_checkpoint, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.errors import UserError
+from laptime.inputs.facts import read_facts
 from laptime.methods.method import make_method
 from laptime.record import read_record
-from laptime.spec import WITHOUT_EFFECT, CompareSpec, RunSpec, flatten
+from laptime.spec import WITHOUT_EFFECT, CompareSpec, RunSpec, flag, flatten
 
 
 def read_begun(folder: Path) -> CompareSpec:
@@ -46,12 +48,35 @@ def read_begun(folder: Path) -> CompareSpec:
     )
 
 
+def check_place(folder: Path, begun: CompareSpec) -> None:
+    """Raise UserError where a relative path of the run in `folder` leads nowhere from here, but did there."""
+    try:
+        there = Path(read_facts(folder / INPUTS_FOLDER).begun_in)
+    except (UserError, OSError):  # what is wrong with it is said where it is needed
+        return
+    for option, name in (
+        ("--data", begun.data.data), ("--held-out", begun.data.held_out), ("--model", begun.model.model)
+    ):  # fmt: skip
+        if name and there != Path.cwd() and not Path(name).exists() and (there / name).exists():
+            raise UserError(
+                f"--resume {folder}: its {option} {name} is not here but in {there}, "
+                f"where the run was begun; resume it from there"
+            )
+
+
+def show(value: Any) -> str:
+    """Return the value of an option as a user would write it."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return "the default" if value is None else str(value)
+
+
 def refuse_changes(folder: Path, begun: CompareSpec, given: CompareSpec) -> None:
     """Raise UserError, naming the options, where `given` is not what the run in `folder` was begun with."""
     # Through JSON, which knows no tuples: a list that was read equals one that was given.
     before, now = (msgspec.json.decode(msgspec.json.encode(flatten(spec))) for spec in (begun, given))
     changed = [
-        f"{name} differs ({now.get(name)}, {folder} has {before.get(name)})"
+        f"{flag(name)} differs ({show(now.get(name))}, {folder} has {show(before.get(name))})"
         for name in sorted((before.keys() | now.keys()) - WITHOUT_EFFECT)
         if before.get(name) != now.get(name)
     ]

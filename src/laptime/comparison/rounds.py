@@ -14,7 +14,7 @@ import msgspec
 from laptime.comparison.ablation import add_ablation, switch_off
 from laptime.comparison.answers import BASE
 from laptime.comparison.collection import collect, collect_single, read_runs
-from laptime.comparison.disk import check_disk
+from laptime.comparison.disk import check_cache, check_disk
 from laptime.comparison.folder import (
     INPUTS_FOLDER,
     claim,
@@ -57,6 +57,9 @@ class Runner(Protocol):
 class Listener(Protocol):
     """Who is told how far the comparison has come."""
 
+    def preparing(self) -> None:
+        """Say that nothing speaks against beginning."""
+
     def prepared(self, facts: InputFacts) -> None:
         """Say what the data and the model turned out to be."""
 
@@ -86,6 +89,8 @@ def check_spec(spec: CompareSpec) -> str:
     for name, rate in (rates if isinstance(rates, dict) else {BASE: rates}).items():
         if isinstance(rates, dict) and name not in (known := find_methods()):
             raise UserError(f"--learning-rate: no method '{name}'{suggest(name, known)}")
+        if isinstance(rates, dict) and name not in spec.methods:
+            raise UserError(f"--learning-rate {name}: not among the methods {', '.join(spec.methods)}")
         if rate is not None and not 0 < rate < float("inf"):
             raise UserError(f"--learning-rate: must be above 0 (got {rate})")
     check_names("--without", spec.training.without)
@@ -93,6 +98,7 @@ def check_spec(spec: CompareSpec) -> str:
     if both := set(spec.training.without) & set(spec.training.speedups):
         raise UserError(f"--without {min(both)}: --speedups asks for it; leave one of the two out")
     read_interval(spec.training.save_every)
+    check_cache(spec)
     if spec.ablate and spec.training.plain:
         raise UserError("--ablate: --plain leaves nothing to switch off; leave one of the two out")
     threads, cores = spec.training.threads, os.cpu_count() or 1
@@ -126,6 +132,7 @@ def compare(
     with locked(folder):
         old_plan = claim(folder, wanted)
         inputs = folder / INPUTS_FOLDER
+        listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, records_digest, fresh=old_plan is None)
         listener.prepared(facts)
         plan = old_plan or make_plan(spec, folder, facts)
@@ -189,6 +196,7 @@ def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listen
         raise UserError(f"--out {folder}: not empty; give a new folder, so that nothing is overwritten")
     with locked(folder):
         inputs = folder / INPUTS_FOLDER
+        listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, "", fresh=True)
         listener.prepared(facts)
         return run_alone(spec, facts, folder, runner, listener)
@@ -204,6 +212,7 @@ def go_on_training(
     with locked(folder):
         wait_for_writer(folder)
         read_begun(folder)
+        listener.preparing()
         facts = prepare_inputs(spec, folder / INPUTS_FOLDER, runner, records_digest, fresh=False)
         listener.prepared(facts)
         return run_alone(spec, facts, folder, runner, listener, resumes=True)

@@ -8,20 +8,25 @@ Shapes: T tokens of all records of a batch, t of one record, D width.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from laptime.decoder.decoder import Decoder
 
 if TYPE_CHECKING:
     from laptime.inputs.batches import Batch
+
+
+PROOF = "proof"  # in the metadata of a file
 
 
 class Prefix:
@@ -63,6 +68,16 @@ def split_records(batch: Batch) -> Iterator[tuple[str, torch.Tensor]]:
         begin += room
 
 
+class DamagedError(Exception):
+    """A file does not hold what was kept under its name."""
+
+
+def prove(key: str, hidden_tD: torch.Tensor) -> str:
+    """Return what binds hidden states (CPU, contiguous) to their record: its key, a digest of their bytes."""
+    content = hidden_tD.reshape(-1).view(torch.uint8).numpy()
+    return f"{key} {hashlib.blake2b(content, digest_size=16).hexdigest()}"
+
+
 class Store:
     """Keeps hidden states in memory up to a limit, beyond it as files; with `keeps_all`, all as files too."""
 
@@ -70,15 +85,17 @@ class Store:
         self.folder = folder
         self.left_bytes = memory_bytes
         self.keeps_all = keeps_all
+        self.unkept: list[str] = []  # why records could not be kept as files
         self._memory: dict[str, torch.Tensor] = {}
+        self._proven: set[str] = set()  # keys whose file is known to be whole
 
     def get(self, key: str, device: torch.device) -> torch.Tensor | None:
         """Return what was kept for `key`, or None; a file that is not whole is as good as none."""
         if key in self._memory:
             return self._memory[key]
         try:
-            hidden_tD = load_file(self._file(key))["hidden"].to(device)
-        except (OSError, SafetensorError, KeyError):
+            hidden_tD = self._read(key).to(device)
+        except (OSError, SafetensorError, DamagedError):
             return None
         self._remember(key, hidden_tD)
         return hidden_tD
@@ -90,23 +107,59 @@ class Store:
             return
         file = self._file(key)
         part = file.with_suffix(".part")
+        hidden_tD = hidden_tD.contiguous().cpu()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            save_file({"hidden": hidden_tD.contiguous()}, part)
+            save_file({"hidden": hidden_tD}, part, {PROOF: prove(key, hidden_tD)})
             part.replace(file)
-        except (OSError, SafetensorError):
+            self._proven.add(key)
+        except (OSError, SafetensorError) as error:
+            self.unkept.append(str(error))
             with suppress(OSError):
                 part.unlink()
+
+    def _read(self, key: str) -> torch.Tensor:
+        """Read the file of a record; the first time, prove that it is whole and that record's."""
+        with safe_open(self._file(key), "pt") as file:
+            if "hidden" not in file.keys():  # noqa: SIM118 - no mapping
+                raise DamagedError
+            proof, hidden_tD = (file.metadata() or {}).get(PROOF), file.get_tensor("hidden")
+        if key not in self._proven and proof != prove(key, hidden_tD):
+            raise DamagedError
+        self._proven.add(key)
+        return hidden_tD
 
     def close(self) -> None:
         """Let go of the memory, and of files that no later run is to find."""
         self._memory.clear()
+        if self.keeps_all and self.unkept:
+            why = (
+                f"{len(self.unkept)} records could not be kept for later in {self.folder} ({self.unkept[0]})"
+            )
+            print(why, file=sys.stderr)
         if not self.keeps_all:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def count(self, keys: set[str]) -> int:
-        """Return how many of `keys` have a file."""
-        return sum(self._file(key).exists() for key in keys)
+    def count(self, keys: set[str]) -> tuple[int, int]:
+        """Return how many of `keys` have a whole file, and how many a damaged one, which is taken away."""
+        damaged = 0
+        for key in keys:
+            try:
+                self._read(key)
+            except FileNotFoundError:
+                continue
+            except (OSError, SafetensorError, DamagedError):
+                damaged += 1
+                self._discard(self._file(key))
+        return len(self._proven & keys), damaged
+
+    def _discard(self, file: Path) -> None:
+        """Make room for a new file, whatever stands in its place."""
+        if file.is_dir() and not file.is_symlink():
+            shutil.rmtree(file, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                file.unlink()
 
     def _remember(self, key: str, hidden_tD: torch.Tensor) -> bool:
         """Keep in memory what fits there; tells whether it did."""

@@ -72,7 +72,14 @@ def describe(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "a boolean"
-    names = {str: "text", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    names = {
+        str: "text",
+        bytes: "binary data",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+        dict: "an object",
+    }
     return names.get(type(value), f"a {type(value).__name__}")
 
 

@@ -38,6 +38,7 @@ class InputFacts(Struct, kw_only=True):
     weight_bytes: int  # bytes of one weight as stored in the base's files
     shape: Shape
     data: dict[str, Any]  # name, digest, template, template_reason, counts, encode_seconds
+    begun_in: str = ""  # the folder that relative paths are relative to
 
 
 def read_facts(inputs: Path) -> InputFacts:

@@ -40,26 +40,32 @@ def choose_files(names: Sequence[str], split: str) -> list[str]:
     return named or [name for name in data if not any(_names_split(name, other) for other in SPLITS)]
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of one file in order; a file that cannot be read at all raises UserError."""
+def read_rows(path: Path, name: str) -> Iterator[Row]:
+    """Yield the rows of one file in order, by its `name`; one that cannot be read at all raises UserError."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         what = f"cannot read '{suffix}' files" if suffix else "no suffix tells what it holds"
         unpack = "; unpack it first" if suffix in PACKED else ""
-        raise UserError(f"{path.name}: {what}; expected {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}{unpack}")
-    check_regular(path)
+        raise UserError(f"{name}: {what}; expected {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}{unpack}")
+    check_regular(path, name)
     if suffix == ".parquet":
-        yield from _read_parquet(path)
+        yield from _read_parquet(path, name)
         return
-    text = read_text(path)
+    text = read_text(path, name)
     if not text.strip():
-        raise UserError(f"{path.name}: the file is empty")
+        raise UserError(f"{name}: the file is empty")
     if suffix in (".csv", ".tsv"):
-        yield from _read_csv(path.name, text, "\t" if suffix == ".tsv" else None)
+        yield from _read_csv(name, text, "\t" if suffix == ".tsv" else None)
     elif suffix == ".json" and not _is_lines(text):
-        yield from _read_json(path.name, text)
+        yield from _read_json(name, text)
     else:
-        yield from _read_lines(path.name, text)
+        yield from _read_lines(name, text)
+
+
+def find_unreadable(names: Sequence[str], split: str) -> list[str]:
+    """Return those of `names` that would be read for the split if they were not packed."""
+    packed = {name[: -len(Path(name).suffix)]: name for name in names if name.lower().endswith(PACKED)}
+    return [packed[name] for name in choose_files([*names, *packed], split) if name in packed]
 
 
 def _holds_records(name: str) -> bool:
@@ -110,7 +116,12 @@ def _checked(source: str, value: Any) -> Row:
     """Make a row of an object; anything else is a fault."""
     if isinstance(value, dict):
         return Row(source, value) if value else Row(source, None, "an empty object")
-    article = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    article = {
+        list: "an array",
+        str: "a string",
+        bool: "a boolean",
+        type(None): "null",
+    }
     return Row(source, None, f"expected a JSON object, found {article.get(type(value), 'a number')}")
 
 
@@ -223,26 +234,26 @@ def _make_csv_row(source: str, header: list[str], cells: list[str]) -> Row:
     return Row(source, dict(zip(header, cells, strict=True)))
 
 
-def _read_parquet(path: Path) -> Iterator[Row]:
+def _read_parquet(path: Path, name: str) -> Iterator[Row]:
     """Yield the rows of a Parquet file, counted from 1."""
-    _check_parquet(path)
+    _check_parquet(path, name)
     import pyarrow
     from pyarrow import parquet
 
     try:
         file = parquet.ParquetFile(path, page_checksum_verification=True)
-        _checked_header(path.name, file.schema_arrow.names)
+        _checked_header(name, file.schema_arrow.names)
         number = 0
         for batch in file.iter_batches():
             for values in batch.to_pylist():
                 number += 1
-                yield Row(f"{path.name} row {number}", values)
+                yield Row(f"{name} row {number}", values)
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         lines = str(error).splitlines() or [type(error).__name__]
-        raise UserError(f"{path.name}: a damaged Parquet file ({readable(lines[0], 120)})") from None
+        raise UserError(f"{name}: a damaged Parquet file ({readable(lines[0], 120)})") from None
 
 
-def _check_parquet(path: Path) -> None:
+def _check_parquet(path: Path, name: str) -> None:
     """Refuse a file that does not begin and end as Parquet does; raises UserError."""
     try:
         with path.open("rb") as stream:
@@ -250,10 +261,10 @@ def _check_parquet(path: Path) -> None:
             stream.seek(max(0, path.stat().st_size - 4))
             ends = stream.read()
     except OSError as error:
-        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
+        raise UserError(f"{name}: cannot be read ({error.strerror})") from None
     if not begins:
-        raise UserError(f"{path.name}: the file is empty")
+        raise UserError(f"{name}: the file is empty")
     if begins != b"PAR1":
-        raise UserError(f"{path.name}: not a Parquet file (Parquet begins with PAR1)")
+        raise UserError(f"{name}: not a Parquet file (Parquet begins with PAR1)")
     if ends != b"PAR1":
-        raise UserError(f"{path.name}: a truncated Parquet file (its end is missing); copy it again")
+        raise UserError(f"{name}: a truncated Parquet file (its end is missing); copy it again")

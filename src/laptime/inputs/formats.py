@@ -12,10 +12,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from laptime.errors import UserError, suggest
+from laptime.errors import UserError, readable, suggest
 from laptime.inputs.columns import Layout, read_record, recognise, with_context
 from laptime.inputs.conversations import RowError
-from laptime.inputs.files import SUFFIXES, Row, choose_files, read_rows
+from laptime.inputs.files import SUFFIXES, Row, choose_files, find_unreadable, read_rows
 from laptime.inputs.hub import fetch_dataset, is_hub_id
 from laptime.inputs.records import (
     Message,
@@ -69,7 +69,7 @@ def _locate(name: str, split: str, option: str) -> list[Path]:
             _refuse_split(split, f"the file {path.name}")
         return [path]
     if path.is_symlink():
-        raise UserError(f"{option} {name}: a link to a file that is not there")
+        raise UserError(f"{option} {name}: a link that leads to no file")
     if is_hub_id(name):
         return fetch_dataset(name, split)
     raise UserError(f"{option} {name}: no such file or folder{_suggest_file(path)}")
@@ -81,7 +81,10 @@ def _choose_inside(folder: Path, split: str, option: str) -> list[Path]:
         any(folder.iterdir())  # rglob leaves out without a word what may not be read
     except OSError as error:
         raise UserError(f"{option}: cannot be read ({error.strerror})") from None
-    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+    # What is called like data and is none (a pipe, a link to nothing) is refused when it is read.
+    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()]
+    for name in find_unreadable(names, split):
+        raise UserError(f"{option}: {readable(name)} is packed; unpack it, or take it out of the folder")
     if chosen := choose_files(names, split):
         return [folder / file for file in chosen]
     data = sorted(file for file in names if file.lower().endswith(SUFFIXES))
@@ -105,14 +108,14 @@ def _suggest_file(path: Path) -> str:
 def _read_files(files: list[Path], spec: DataSpec, name: str) -> RecordSet:
     """Read all rows of `files` as one data set; the first bad row is named, the others are counted."""
     collected = _Collected(spec)
-    for file in files:
-        collected.add(file.name, read_rows(file))
+    names = name_apart(files)
+    for file, shown in zip(files, names, strict=True):
+        collected.add(shown, read_rows(file, shown))
     collected.refuse_bad()
     if not collected.records or collected.layout is None:
-        raise UserError(f"{files[0].name}: no record in it")
+        raise UserError(f"{names[0]}: no record in it")
     used = collected.layout.used
-    names = name_sources([file.name for file in files])
-    notes = [f"read from {len(files)} files: {names}"] if len(files) > 1 else []
+    notes = [f"read from {len(files)} files: {name_sources(names)}"] if len(files) > 1 else []
     remarks = [Remark(record.source, record.remark) for record in collected.records if record.remark]
     return RecordSet(
         name=name,
@@ -122,6 +125,15 @@ def _read_files(files: list[Path], spec: DataSpec, name: str) -> RecordSet:
         notes=[*notes, *_sum_up(remarks)],
         remarks=remarks,
     )
+
+
+def name_apart(files: list[Path]) -> list[str]:
+    """Return the names of files, with their folders where two files are called the same."""
+    names = [file.name for file in files]
+    if len(set(names)) == len(names):
+        return names
+    root = os.path.commonpath([file.parent for file in files])
+    return [file.relative_to(root).as_posix() for file in files]
 
 
 def _sum_up(remarks: list[Remark]) -> Iterator[str]:

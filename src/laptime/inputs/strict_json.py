@@ -99,7 +99,8 @@ def _refuse_surrogates(value: Any) -> None:
 def tell_syntax(error: json.JSONDecodeError, place: str) -> str:
     """Say in one line what is wrong with the JSON."""
     message = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
-    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string"):
+    ends_early = error.pos >= len(error.doc.rstrip()) and error.msg != "Extra data"
+    if ends_early or error.msg.startswith("Unterminated string"):
         return f"truncated JSON: {message} at {place}"
     return f"malformed JSON at {place}: {message}"
 

@@ -23,34 +23,34 @@ BEGINNINGS: dict[bytes, str] = {
 KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
 
 
-def check_regular(path: Path) -> None:
+def check_regular(path: Path, name: str) -> None:
     """Refuse what is no regular file (reading a pipe could wait for ever); raises UserError."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
+        raise UserError(f"{name}: cannot be read ({error.strerror})") from None
     if not stat.S_ISREG(mode):
-        raise UserError(f"{path.name}: {KINDS.get(stat.S_IFMT(mode), 'a device')}; save the data in a file")
+        raise UserError(f"{name}: {KINDS.get(stat.S_IFMT(mode), 'a device')}; save the data in a file")
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, name: str) -> str:
     """Read a file as UTF-8 without its byte order mark; anything else raises UserError with its place."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
-    _refuse_others(path.name, data)
+        raise UserError(f"{name}: cannot be read ({error.strerror})") from None
+    _refuse_others(name, data)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{_place(path.name, data, error.start)}: invalid UTF-8 at byte {_column(data, error.start)} of "
+            f"{_place(name, data, error.start)}: invalid UTF-8 at byte {_column(data, error.start)} of "
             f"the line (0x{data[error.start]:02x}){_tell_encoding(data, error)}"
         ) from None
     if "\0" in text:
         at = data.index(b"\0")
         raise UserError(
-            f"{_place(path.name, data, at)}: a NUL byte at byte {_column(data, at)} of the line; "
+            f"{_place(name, data, at)}: a NUL byte at byte {_column(data, at)} of the line; "
             f"the file is damaged, or no text"
         )
     return text

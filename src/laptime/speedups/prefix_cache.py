@@ -26,7 +26,9 @@ class PrefixCache(Speedup):
         keeps_all = bool(setup.method and getattr(setup.method.options, "reuse_cache", False))
         prefix.store = Store(setup.cache_folder, MEMORY_BYTES, keeps_all)
         note = f"the {prefix.num_layers} lowest of {len(prefix.decoder.layers)} layers"
-        self.reused = prefix.store.count(setup.record_keys)
+        self.reused, num_damaged = prefix.store.count(setup.record_keys)
         if self.reused:
             note += f"; {self.reused} of {len(setup.record_keys)} records were cached by an earlier run"
+        if num_damaged:
+            note += f"; {num_damaged} cached files were damaged and are made again"
         return note

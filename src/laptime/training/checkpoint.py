@@ -123,6 +123,8 @@ def find_newest(home: Path) -> tuple[Checkpoint | None, list[str]]:
 
 def open_checkpoint(folder: Path) -> Checkpoint:
     """Prove every file of a checkpoint; raises DamagedError, or UserError for another version."""
+    if folder.is_symlink():
+        raise DamagedError("is a link")
     manifest = read_manifest(folder)
     for name, facts in manifest.files.items():
         try:

@@ -32,6 +32,7 @@ from laptime.inputs.model import (
 )
 from laptime.inputs.model_digest import begin_digest
 from laptime.inputs.model_source import ModelSource, locate_model
+from laptime.inputs.records import name_sources
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.startup.read_ahead import begin_reading
 from laptime.startup.start import end_with_parent
@@ -88,12 +89,19 @@ def prepare(job: InputJob) -> InputFacts:
             "num_tokens": encoded.counts.num_tokens,
             "num_trained_tokens": encoded.counts.num_trained_tokens,
             "num_cut": sum(1 for record in encoded.records if record.cut),
-            "notes": encoded.notes,
+            "notes": [*tell_ignored(encoded.ignored_columns), *encoded.notes],
             "encode_seconds": time.perf_counter() - begun,
         },
+        begun_in=str(Path.cwd()),
     )
     write_whole(folder / FACTS_FILE, msgspec.json.format(msgspec.json.encode(facts)))
     return facts
+
+
+def tell_ignored(columns: list[str]) -> list[str]:
+    """Return the sentence on columns that nothing is trained on, where there are any."""
+    plural = "s"[: len(columns) > 1]
+    return [f"left out of the training: column{plural} {name_sources(columns, 12)}"] if columns else []
 
 
 def encode_records(

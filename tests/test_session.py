@@ -1,0 +1,45 @@
+"""What the commands refuse to do to what lies there already."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from laptime.errors import UserError
+from laptime.session import gather_result, render_again
+from tests.comparison.scripted import write_scripted_comparison
+
+
+@pytest.mark.parametrize("cut_short", [True, False])
+def test_a_report_never_loses_figures_whose_records_are_gone(tmp_path: Path, cut_short: bool) -> None:
+    write_scripted_comparison(tmp_path, {"full": [2.0, 2.1], "lora": [1.0, 1.1]})
+    render_again(tmp_path, "en")
+    files = [tmp_path / "comparison.json", tmp_path / "report.html"]
+    before = [file.read_bytes() for file in files]
+    run = tmp_path / "runs" / "lora-r2"
+    if cut_short:
+        record = run / "record.jsonl"
+        record.write_bytes(b"".join(record.read_bytes().splitlines(keepends=True)[:-1]))
+    else:
+        shutil.rmtree(run)
+    with pytest.raises(UserError) as error:
+        render_again(tmp_path, "en")
+    named = "lora" if cut_short else "lora-r2, lora"
+    assert str(error.value) == (
+        f"{tmp_path}: comparison.json was made from records that are gone or cut short ({named}); "
+        f"put them back, or move comparison.json away to report on what is left"
+    )
+    assert [file.read_bytes() for file in files] == before
+    files[0].unlink()
+    render_again(tmp_path, "en")
+    assert files[0].read_bytes() != before[0]
+
+
+def test_a_file_is_not_called_absent(tmp_path: Path) -> None:
+    (tmp_path / "record.jsonl").write_text("{}")
+    with pytest.raises(UserError, match=r"record\.jsonl: a file; give the folder that it lies in$"):
+        gather_result(tmp_path / "record.jsonl")
+    with pytest.raises(UserError, match=r"no such folder$"):
+        gather_result(tmp_path / "nowhere")
