@@ -11,6 +11,7 @@ from laptime.comparison.result import Finding
 from laptime.report import language_en, language_ko
 from laptime.report.language import Language, Word
 from laptime.report.notices import say_finding
+from laptime.speedups.speedup import speedup_names
 
 
 def _placeholders(text: str) -> set[str]:
@@ -21,6 +22,11 @@ def test_both_languages_have_the_same_keys_and_placeholders() -> None:
     assert list(language_en.STRINGS) == list(language_ko.STRINGS)
     for key, text in language_en.STRINGS.items():
         assert _placeholders(text) == _placeholders(language_ko.STRINGS[key]), key
+
+
+def test_every_speedup_is_described() -> None:
+    described = {key.removeprefix("speedup.") for key in language_en.STRINGS if key.startswith("speedup.")}
+    assert described == set(speedup_names())
 
 
 def test_particles_name_the_form_after_a_final_consonant_first() -> None:
