@@ -68,7 +68,7 @@ class Watcher:
         data = facts.data
         held_out = f", {data['num_held_out']} more held out" if data.get("num_held_out") else ""
         self.say(
-            f"{data['num_records']} records to train on{held_out}; "
+            f"{data['num_records']} record{'s'[: data['num_records'] != 1]} to train on{held_out}; "
             f"{data['num_trained_tokens']:,} of {data['num_tokens']:,} tokens trained; "
             f"template {data['template']!r} ({data['template_reason']})"
         )

@@ -16,10 +16,14 @@ ASIDE, OLD, GONE = ".aside", ".old", ".gone"
 def write_whole(path: Path, content: bytes) -> Path:
     """Write `content` aside and then in one move; it is on the disk when `path` is returned."""
     aside = path.with_name(path.name + ".tmp")
-    write_new(aside, content)
-    sync(aside)
-    aside.replace(path)
-    sync(path.parent)
+    try:
+        write_new(aside, content)
+        sync(aside)
+        aside.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        error.filename = str(path)  # the name that a user knows
+        raise
     return path
 
 

@@ -43,7 +43,11 @@ class AblatedRunner(ScriptedRunner):
         without = job.run.partition("-without-")[2] or ("plain" if job.run.endswith("-plain") else "")
         factor = self.factors.get(without, [1.0] * 9)[max(job.spec.round, 1) - 1]
         ran = [name for name in RUN_BY.get(method, []) if name not in off]
-        speedups = [*make_speedups(ran, sorted(off)), *make_speedups(["save"], part="save")]
+        # A speedup of no step may run or not for reasons of its own.
+        speedups = [
+            *make_speedups(ran, sorted(off)),
+            *make_speedups([] if without else ["save"], part="save"),
+        ]
         write_scripted_run(
             Path(job.folder), method, job.spec.round, 10.0 * factor, started=1e9 + len(self.ran),
             without=without, speedups=speedups if method != "base" else (), **self.changes.get(job.run, {}),

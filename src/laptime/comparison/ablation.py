@@ -128,5 +128,7 @@ def _also_off(without: str, pairs: Iterable[tuple[RunRecord, RunRecord]]) -> lis
         return []
     for one, other in pairs:
         running = {speedup.name for speedup in one.speedups if speedup.ran}
-        return [s.name for s in other.speedups if s.ran and s.name not in running and s.name != without]
+        gone = [s for s in other.speedups if s.ran and s.name not in running and s.name != without]
+        # Whether weights had to be read ahead is up to the system's memory, not to what was switched off.
+        return [one.name for one in gone if one.part == "step"]
     return []
