@@ -186,6 +186,11 @@ def test_a_killed_comparison_loses_no_finished_run(workplace: Path) -> None:
     assert read_result(workplace / "killed").complete
 
 
+def hear_ctrl_c() -> None:
+    """Undo what a shell does for what it runs in the background: there Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_names_the_command_that_goes_on(workplace: Path) -> None:
     words = ["compare", *OPTIONS, "--methods", "lora", "--rounds", "1", "--out", "stopped"]
     process = subprocess.Popen(
@@ -195,6 +200,7 @@ def test_ctrl_c_names_the_command_that_goes_on(workplace: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_ctrl_c,
     )
     deadline = time.monotonic() + 120
     while not (workplace / "stopped" / "runs" / "base").exists() and time.monotonic() < deadline:
