@@ -12,15 +12,12 @@ from laptime.inputs import model_source
 from laptime.inputs.model_digest import digest_model
 from laptime.inputs.model_source import locate_model
 from laptime.spec import ModelSpec
+from tests.tiny import write_model_files
 
 
 @pytest.fixture
 def model_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "config.json").write_text('{"model_type": "llama"}')
-    (folder / "model.safetensors").write_bytes(b"weights")
-    return folder
+    return write_model_files(tmp_path / "model")
 
 
 def message(folder: str | Path, **options: object) -> str:

@@ -115,23 +115,30 @@ def test_other_attention_is_another_cache(
     assert adapter(tmp_path / "longer") == adapter(tmp_path / "alone")
 
 
+REUSING = {"top_layers": 2, "reuse_cache": True}
+
+
+def fill_cache(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Path], list[bytes]]:
+    """Train once with a cache of its own; return its files and what they hold."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    train(base, tmp_path / "first", REUSING)
+    files = sorted((tmp_path / "cache").rglob("*.safetensors"))
+    return files, [file.read_bytes() for file in files]
+
+
 @pytest.mark.parametrize("memory_bytes", [1 << 30, 0])
 def test_a_cache_file_that_is_not_whole_is_made_anew(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory_bytes: int
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(prefix_cache, "MEMORY_BYTES", memory_bytes)
-    options = {"top_layers": 2, "reuse_cache": True}
-    train(base, tmp_path / "first", options)
-    files = sorted((tmp_path / "cache").rglob("*.safetensors"))
-    whole = [file.read_bytes() for file in files]
+    files, whole = fill_cache(base, tmp_path, monkeypatch)
     files[0].write_bytes(whole[0][:-10])
     files[1].write_bytes(b"")
     files[2].write_bytes(b"no tensors at all" * 10)
     files[3].write_bytes(whole[3][:-1] + bytes([whole[3][-1] ^ 1]))
     files[4].unlink()
     files[4].mkdir()
-    second = train(base, tmp_path / "second", options)
+    second = train(base, tmp_path / "second", REUSING)
     assert note(second).endswith("; 5 cached files were damaged and are made again")
     assert speedup(second, "prefix_cache").reused == 0
     assert adapter(tmp_path / "second") == adapter(tmp_path / "first")
@@ -141,14 +148,10 @@ def test_a_cache_file_that_is_not_whole_is_made_anew(
 def test_a_cache_file_of_another_record_is_not_used(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    options = {"top_layers": 2, "reuse_cache": True}
-    train(base, tmp_path / "first", options)
-    files = sorted((tmp_path / "cache").rglob("*.safetensors"))
-    whole = [file.read_bytes() for file in files]
+    files, whole = fill_cache(base, tmp_path, monkeypatch)
     files[0].write_bytes(whole[1])
     files[1].write_bytes(whole[0])
-    second = train(base, tmp_path / "second", options)
+    second = train(base, tmp_path / "second", REUSING)
     assert speedup(second, "prefix_cache").reused == 3
     assert "3 of 5 records were cached by an earlier run; 2 cached files were damaged" in note(second)
     assert adapter(tmp_path / "second") == adapter(tmp_path / "first")

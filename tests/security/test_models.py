@@ -18,16 +18,12 @@ from laptime.inputs.records import Message
 from laptime.inputs.tokens import Tokens
 from laptime.spec import ModelSpec
 from tests.security.refusal import one_line
-from tests.tiny import make_byte_tokenizer
+from tests.tiny import make_byte_tokenizer, write_model_files
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "config.json").write_text('{"model_type": "llama"}')
-    (folder / "model.safetensors").write_bytes(b"weights")
-    return folder
+    return write_model_files(tmp_path / "model")
 
 
 def refused(folder: Path, **options: Any) -> str:

@@ -15,7 +15,7 @@ from laptime.job import CHECKPOINTS_FOLDER
 from laptime.methods.method import make_method
 from laptime.spec import CompareSpec
 from laptime.startup.wanted import is_wanted
-from laptime.user_cache import user_cache
+from laptime.user_cache import shared_prefixes
 
 SPARE_DISK_BYTES = 200_000_000  # records, logs, the report
 CHECKPOINT_BYTES = 14  # for each trained number at the most: half a weight, its master, two moments
@@ -59,7 +59,7 @@ def check_cache(spec: CompareSpec) -> None:
         if not is_wanted(name, training):
             option = f"--without {name}" if name in spec.training.without else "--plain"
             raise UserError(f"--reuse-cache: {option} leaves nothing to keep; leave one of the two out")
-    folder = user_cache() / "prefix"
+    folder = shared_prefixes()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()

@@ -116,12 +116,7 @@ def _checked(source: str, value: Any) -> Row:
     """Make a row of an object; anything else is a fault."""
     if isinstance(value, dict):
         return Row(source, value) if value else Row(source, None, "an empty object")
-    article = {
-        list: "an array",
-        str: "a string",
-        bool: "a boolean",
-        type(None): "null",
-    }
+    article = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
     return Row(source, None, f"expected a JSON object, found {article.get(type(value), 'a number')}")
 
 

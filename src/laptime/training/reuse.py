@@ -12,7 +12,7 @@ import transformers
 from laptime.inputs.facts import InputFacts
 from laptime.methods.method import Method
 from laptime.spec import RunSpec
-from laptime.user_cache import user_cache
+from laptime.user_cache import shared_prefixes
 
 
 def find_cache_folder(
@@ -32,4 +32,4 @@ def find_cache_folder(
         training.plain, training.without, training.speedups, longest,
     ]  # fmt: skip
     key = hashlib.sha256(msgspec.json.encode(same_bits)).hexdigest()[:32]
-    return user_cache() / "prefix" / key
+    return shared_prefixes() / key
