@@ -212,6 +212,24 @@ def test_ctrl_c_names_the_command_that_goes_on(workplace: Path) -> None:
     assert "Traceback" not in errors
 
 
+def test_a_reader_who_leaves_ends_no_training(workplace: Path) -> None:
+    """As with `laptime train | head -1`."""
+    process = subprocess.Popen(
+        [*COMMAND, "train", *OPTIONS, "--epochs", "1", "--out", "unread"],
+        cwd=workplace,
+        env=environment(workplace),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout and process.stderr
+    process.stdout.readline()
+    process.stdout.close()
+    errors = process.stderr.read()
+    assert process.wait(120) == 0, errors
+    assert (workplace / "unread" / "saved" / "adapter_config.json").exists()
+    assert errors == b""
+
+
 def test_a_config_file_says_everything_that_flags_say(workplace: Path) -> None:
     (workplace / "job.toml").write_text(
         'model = "model"\ndata = "train.jsonl"\nmethods = ["lora"]\nrounds = 1\nepochs = 1\n'

@@ -79,8 +79,8 @@ class Reference(Struct, kw_only=True):
 
     weights: dict[str, str]
     steps: list[dict[str, Any]]
-    seconds_to_first_step: float
     seconds: float
+    seconds_of_steps: float  # from the first step to the end of the command
     operations: list[str]
 
     def of_interest(self) -> list[int]:
@@ -100,7 +100,7 @@ class Case(Struct, kw_only=True):
     name: str
     method: str
     operation: int = 0
-    moment: float = 0.0
+    moment: float = 0.0  # the share of the time from the first step to the end
 
 
 class Outcome(Struct, kw_only=True):
@@ -160,8 +160,8 @@ def make_reference(home: Path, method: str) -> Reference:
     return Reference(
         weights=digest_weights(folder),
         steps=log_steps(record),
-        seconds_to_first_step=record.steps[0].time - begun,
         seconds=ended - begun,
+        seconds_of_steps=ended - record.steps[0].time,
         operations=log.read_text().splitlines(),
     )
 
@@ -174,6 +174,16 @@ def kill_all(process: subprocess.Popen[bytes]) -> None:
             os.kill(int(child), signal.SIGKILL)
     process.kill()
     process.wait()
+
+
+def wait_for_first_step(process: subprocess.Popen[bytes], folder: Path) -> bool:
+    """Wait until the record tells of a step; tells whether the process is still there."""
+    file = folder / "run" / FILE_NAME
+    while process.poll() is None:
+        if file.exists() and b'"event":"step"' in file.read_bytes():
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def wait_until_dead(folder: Path) -> None:
@@ -199,9 +209,8 @@ def play(home: Path, references: dict[str, Reference], seed: int, case: Case) ->
     process = start(folder, first_words(case.method), KILL_AT=str(case.operation))
     if case.operation:
         outcome.kills += process.wait() != 0
-    else:
-        first = reference.seconds_to_first_step
-        outcome.kills += kill_at_moment(process, first + case.moment * (reference.seconds - first))
+    elif wait_for_first_step(process, folder):
+        outcome.kills += kill_at_moment(process, case.moment * reference.seconds_of_steps)
     for _ in range(20):
         wait_until_dead(folder)
         if not (folder / "run" / FILE_NAME).exists() or is_over(folder, outcome, reference):
@@ -287,10 +296,11 @@ def main() -> None:
         home = Path(name)
         (home / "hook").mkdir()
         (home / "hook" / "sitecustomize.py").write_text(HOOK)
-        references = {method: make_reference(home, method) for method in METHODS}
-        cases = make_cases(references, arguments.kills, arguments.operations, arguments.seed)
         outcomes = []
         with ThreadPoolExecutor(arguments.jobs) as pool:
+            made = pool.map(partial(make_reference, home), METHODS)  # side by side, as the cases run
+            references = dict(zip(METHODS, made, strict=True))
+            cases = make_cases(references, arguments.kills, arguments.operations, arguments.seed)
             for outcome in pool.map(partial(play, home, references, arguments.seed), cases):
                 outcomes.append(outcome)
                 print(f"{len(outcomes)}/{len(cases)} {outcome.case.name}: {outcome.verdict}", file=sys.stderr)

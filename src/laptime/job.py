@@ -9,8 +9,9 @@ from msgspec import Struct
 from laptime.events import Role
 from laptime.spec import RunSpec
 
-# In a run's folder: step-00000042/, step-00000043/, ... and the output of frozen layers.
+# In a run's folder: step-00000042/, step-00000043/, ...; the result; the output of frozen layers.
 CHECKPOINTS_FOLDER = "checkpoints"
+SAVED_FOLDER = "saved"
 PREFIX_FOLDER = "prefix-cache"
 
 

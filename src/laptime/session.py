@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from laptime.comparison.result import ComparisonResult, read_result, write_resul
 from laptime.comparison.rounds import SPEC_FILE, compare, go_on_training, train_once
 from laptime.errors import UserError
 from laptime.inputs.records import RecordSet
+from laptime.job import SAVED_FOLDER
 from laptime.progress import Watcher
 from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.report.plain_text import clean
@@ -29,9 +31,18 @@ from laptime.spec import CompareSpec
 Kind = Literal["compare", "train", "resumed"]
 
 
-def console() -> Console:
+class LastingConsole(Console):
+    """A console whose reader may leave (`laptime train | head`) without ending the work."""
+
+    def on_broken_pipe(self) -> None:
+        """Print into nothing from here on."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def console(lasting: bool = False) -> Console:
     """Return a console for standard output."""
-    return Console(highlight=False)
+    return LastingConsole(highlight=False) if lasting else Console(highlight=False)
 
 
 def run_session(
@@ -39,7 +50,7 @@ def run_session(
 ) -> tuple[Path, ComparisonResult]:
     """Run a comparison or a single training with progress; an interruption says how to go on."""
     folder = choose_folder(out, stem)
-    listener = Watcher(console())
+    listener = Watcher(console(lasting=True))
     say_what_it_is(listener.console, spec, folder)
     runner = ProcessRunner(single=kind == "train")
     try:
@@ -67,6 +78,8 @@ def tell_interruption(kind: Kind, folder: Path) -> str:
     if kind != "compare" and has_checkpoint(folder):
         again = shell_command("laptime", "train", "--resume", folder)
         return f"interrupted; go on from the newest checkpoint with:\n  {again}"
+    if kind != "compare" and (folder / SAVED_FOLDER).exists():
+        return f"interrupted after the training; its result is in {folder / SAVED_FOLDER}"
     if kind != "compare" and folder.exists():
         return f"interrupted; what was measured so far is in {folder}"
     return "interrupted before the first run; nothing is left behind"
@@ -90,7 +103,7 @@ def finish_comparison(folder: Path, result: ComparisonResult, lang: Lang, tracke
     from laptime.report.terminal import print_table
 
     paths = render_report(folder, lang)
-    screen = console()
+    screen = console(lasting=True)
     print_table(result, screen)
     publish(folder, trackers)
     report = next((path for path in paths if path.suffix == ".html"), paths[0])
@@ -104,7 +117,7 @@ def finish_training(folder: Path, result: ComparisonResult, trackers: tuple[str,
     """Print the row of the one run and where its result lies; returns 1 when it failed."""
     from laptime.report.terminal import print_table
 
-    screen = console()
+    screen = console(lasting=True)
     print_table(result, screen)
     publish(folder, trackers)
     method = result.methods[0]

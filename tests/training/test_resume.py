@@ -26,11 +26,12 @@ from laptime.comparison.disk import check_disk
 from laptime.comparison.plan import PlannedRun
 from laptime.comparison.resumption import read_begun
 from laptime.errors import UserError
-from laptime.events import Event, Started, Step
+from laptime.events import Energy, Evaluation, Event, Saved, Started, Step
 from laptime.inputs.facts import read_facts
 from laptime.job import RunJob
 from laptime.methods.full import Full
 from laptime.record import RecordWriter, RunRecord, read_record, wait_for_writer
+from laptime.session import tell_interruption
 from laptime.spec import AnswerSpec, CompareSpec, ModelSpec, RunSpec, TrainingSpec, read_interval
 from laptime.training import resumption
 from laptime.training.checkpoint import (
@@ -267,6 +268,40 @@ def test_a_result_that_cannot_be_saved_leaves_the_checkpoint(
     assert find_newest(tmp_path / "b" / "checkpoints")[0]
     attempt(parts)
     assert saved(tmp_path / "a") == saved(tmp_path / "b")
+
+
+class InterruptedRecord(RecordWriter):
+    """Sends a signal to this process when something of a kind is recorded, and once more after it."""
+
+    def __init__(self, folder: Path, kind: type[Event], number: int) -> None:
+        super().__init__(folder, alone=True)
+        self.kind, self.number = kind, number
+
+    def write(self, event: Event) -> None:
+        super().write(event)
+        if isinstance(event, self.kind):
+            signal.raise_signal(self.number)
+        if isinstance(event, Saved):
+            signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("kind", [Energy, Evaluation])
+@pytest.mark.parametrize("without", [(), ("background_save",)])
+def test_a_signal_after_the_last_step_costs_no_result(
+    base: Path, tmp_path: Path, number: int, kind: type[Event], without: tuple[str, ...]
+) -> None:
+    """It comes before the result is written, or while it is evaluated, and again when it has been heard."""
+    whole, parts = (make_job(base, tmp_path / name, "lora", {}, without=without) for name in ("a", "b"))
+    attempt(whole)
+    record = InterruptedRecord(tmp_path / "b", kind, number)
+    name = signal.Signals(number).name
+    with pytest.raises(StoppedError, match=f"stopped by {name} after step 10; the result is saved"):
+        run(parts, record)
+    record.close()
+    assert saved(tmp_path / "a") == saved(tmp_path / "b")
+    assert b'"event":"saved"' in (tmp_path / "b" / "record.jsonl").read_bytes()
+    assert "interrupted after the training; its result is in" in tell_interruption("train", tmp_path / "b")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from laptime.inputs.encoding import EncodedData, read_encoded
 from laptime.inputs.facts import ENCODED_FILE, InputFacts, read_facts
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
 from laptime.inputs.model_source import ModelSource
-from laptime.job import PREFIX_FOLDER, RunJob
+from laptime.job import PREFIX_FOLDER, SAVED_FOLDER, RunJob
 from laptime.methods.method import Method, make_method
 from laptime.record import RecordWriter
 from laptime.spec import learning_rate_of, read_interval
@@ -53,7 +53,6 @@ from laptime.training.save_points import SavePoints, StoppedError
 from laptime.training.saving import describe_result, write_result
 from laptime.training.self_checks import Subject, check_result
 
-SAVED_FOLDER = "saved"
 # What total_seconds adds up.
 WAITED_FOR = ("import", "load", "prepare", "warm_up", "train", "checkpoint", "save")
 
@@ -198,19 +197,21 @@ class Run:
         )
         self.record.write(describe_data(self.facts, len(self.steps), self.spec.data.train_on))
 
+    @cached_property
+    def save_points(self) -> SavePoints:
+        """The moments to save at; signals are heard inside."""
+        interval = read_interval(self.spec.training.save_every)
+        return SavePoints(interval, len(self.steps), self.checkpoints.save)
+
     def train(self) -> None:
         """Train, timed from device idle to device idle; what the method prepares counts."""
         assert self.method is not None
         checkpoints = self.checkpoints
         timer = StepTimer(self.record, self.device, self.precision.loss_scaling, checkpoints.num_skipped)
         checkpoints.begin(self.model, self.optimizer, timer, self.facts, self.recomputes)
-        interval = read_interval(self.spec.training.save_every)
         self.record.write(read_load("before"))
         energy = EnergyCounter((self.device.index or 0) if self.device.type == "cuda" else None)
-        with (
-            self.meter.phase("train", checkpoints.seconds_before),
-            SavePoints(interval, len(self.steps), checkpoints.save) as save_points,
-        ):
+        with self.meter.phase("train", checkpoints.seconds_before):
             steps = self.method.prepare(self.model, self.steps)
             checkpoints.restore_random()
             train(
@@ -221,7 +222,7 @@ class Run:
                 self.learning_rate,
                 self.spec.training,
                 timer,
-                save_points,
+                self.save_points,
                 checkpoints.num_done,
             )
         if checkpoints.seconds:
@@ -235,18 +236,25 @@ class Run:
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Save before the block or beside it; either way the phase lasts as long as the writing."""
+        """Save before the block or beside it; either way the phase lasts as long as the writing.
+
+        However the block ends, the result is written to its end.
+        """
         assert self.method is not None
         with ThreadPoolExecutor(1) as thread:
             writing = thread.submit(self.write_result, self.method, self.folder / SAVED_FOLDER)
-            if not self.setup.saves_in_background:
-                self.note_saved(self.method, writing.result())
-            yield
-            if self.setup.saves_in_background:
+            try:
+                self.save_points.begin_result()
+                if not self.setup.saves_in_background:
+                    self.note_saved(self.method, writing.result())
+                yield
+            finally:
                 self.note_saved(self.method, writing.result())
 
     def note_saved(self, method: Method, seconds: float) -> None:
-        """Record what was written, and how long it took."""
+        """Record, once, what was written and how long it took."""
+        if "save" in self.meter.seconds:
+            return
         self.meter.add_phase("save", seconds)
         self.record.write(describe_result(method.saved_kind, self.folder / SAVED_FOLDER))
 
@@ -341,24 +349,31 @@ def run(job: RunJob, record: RecordWriter) -> None:
     if job.until == "preparation":
         this.finish(this.meter.peak_bytes())
         return
-    if not this.measured:
+    if this.measured:
+        with this.save_points:
+            peak_bytes = train_and_check(this)
+    else:
         peak_bytes = this.meter.peak_bytes()
         this.evaluate()
-    else:
-        this.train()
-        if job.until == "training":
-            this.finish(this.meter.peak_bytes())
-            return
-        with this.saving():
-            # Evaluation and answers come after the peak is read: they never count as training's memory.
-            peak_bytes = this.meter.peak_bytes()
-            del this.optimizer
-            this.checkpoints.end()
-            gc.collect()
-            this.evaluate()
+        this.answer()
+    this.finish(peak_bytes)
+
+
+def train_and_check(this: Run) -> dict[str, int]:
+    """Do what follows the preparation; returns the peaks of the training and of what was saved in its way."""
+    this.train()
+    if this.job.until == "training":
+        return this.meter.peak_bytes()
+    with this.saving():
+        # Evaluation and answers come after the peak is read: they never count as training's memory.
+        peak_bytes = this.meter.peak_bytes()
+        del this.optimizer
+        this.checkpoints.end()
+        gc.collect()
+        this.evaluate()
     this.answer()
     this.check()
-    this.finish(peak_bytes)
+    return peak_bytes
 
 
 def main(file: Path | None = None, spawned: float | None = None) -> None:

@@ -1,7 +1,8 @@
 """When a run saves: every so many steps or minutes, and when it is asked to stop.
 
 SIGTERM and SIGINT take effect at the border of a step, where weights, moments and random numbers belong
-together. The first one is enough: who cannot wait for the save sends SIGKILL.
+together; after the last step they take effect at once, except that the result is written to its end. The
+first one is enough: who cannot wait for the save sends SIGKILL.
 """
 
 from __future__ import annotations
@@ -11,31 +12,34 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from laptime.spec import Interval
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
-class StoppedError(Exception):
-    """The run was asked to stop and has saved where it stands, unless `lost` says why it could not."""
+class StoppedError(BaseException):
+    """The run was asked to stop; `kept` says what is on the disk. No handler of errors may swallow it."""
 
-    def __init__(self, number: int, step: int, lost: str = "") -> None:
-        saved = f"no checkpoint was written: {lost}" if lost else "a checkpoint holds all that was done"
-        super().__init__(f"stopped by {signal.Signals(number).name} after step {step}; {saved}")
+    def __init__(self, number: int, step: int, kept: str) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name} after step {step}; {kept}")
         self.number = number
         self.step = step
 
 
 class SavePoints:
-    """Calls `save(step)` after the steps where it is due; `save` returns why it could not, or ""."""
+    """Calls `save(step)` after the steps where it is due; `save` returns why it could not, or "".
+
+    Signals are heard from entry to exit.
+    """
 
     def __init__(self, interval: Interval | None, num_steps: int, save: Callable[[int], str]) -> None:
         self.interval = interval
         self.num_steps = num_steps
         self.save = save
         self.stopped_by = 0  # the signal that asked for it
+        self.writes_result = False
         self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> SavePoints:
@@ -49,8 +53,20 @@ class SavePoints:
             signal.signal(number, handler)
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
-        """Remember the signal for the border of the step."""
-        self.stopped_by = self.stopped_by or number
+        """Remember the first signal for the border of the step; where there are no more steps, stop."""
+        if not self.stopped_by:
+            self.stopped_by = number
+            if self.writes_result:
+                self._stop_now()
+
+    def begin_result(self) -> None:
+        """Learn that the result is being written, to be finished whatever comes; raises StoppedError."""
+        self.writes_result = True
+        if self.stopped_by:
+            self._stop_now()
+
+    def _stop_now(self) -> NoReturn:
+        raise StoppedError(self.stopped_by, self.num_steps, "the result is saved, what follows was not done")
 
     def after_step(self, step: int) -> None:
         """Save where it is due; raises StoppedError when a signal has come."""
@@ -59,7 +75,8 @@ class SavePoints:
         lost = self.save(step)
         self._saved_at = time.monotonic()
         if self.stopped_by:
-            raise StoppedError(self.stopped_by, step, lost)
+            kept = f"no checkpoint was written: {lost}" if lost else "a checkpoint holds all that was done"
+            raise StoppedError(self.stopped_by, step, kept)
 
     def _is_due(self, step: int) -> bool:
         """Tell whether the interval ends here; after the last step the result itself is saved."""
