@@ -13,8 +13,8 @@ from typing import Any
 from msgspec import Struct
 
 from laptime.errors import UserError, readable
-from laptime.inputs.strict_json import parse_json, parse_json_at, tell_syntax, tell_value
-from laptime.inputs.text_files import check_regular, read_text
+from laptime.inputs.strict_json import parse_json, parse_json_at, parse_plain, tell_syntax, tell_value
+from laptime.inputs.text_files import check_regular, decode, read_bytes
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".tar")
@@ -51,15 +51,15 @@ def read_rows(path: Path, name: str) -> Iterator[Row]:
     if suffix == ".parquet":
         yield from _read_parquet(path, name)
         return
-    text = read_text(path, name)
-    if not text.strip():
+    data = read_bytes(path, name)
+    if not data or data.isspace():
         raise UserError(f"{name}: the file is empty")
     if suffix in (".csv", ".tsv"):
-        yield from _read_csv(name, text, "\t" if suffix == ".tsv" else None)
-    elif suffix == ".json" and not _is_lines(text):
-        yield from _read_json(name, text)
+        yield from _read_csv(name, decode(data, name), "\t" if suffix == ".tsv" else None)
+    elif suffix == ".json" and not _is_lines(data):
+        yield from _read_json(name, decode(data, name))
     else:
-        yield from _read_lines(name, text)
+        yield from _read_lines(name, data)
 
 
 def find_unreadable(names: Sequence[str], split: str) -> list[str]:
@@ -80,10 +80,10 @@ def _names_split(name: str, split: str) -> bool:
     return re.search(rf"(?<![a-z]){re.escape(split.lower())}(?![a-z])", name.lower()) is not None
 
 
-def _is_lines(text: str) -> bool:
+def _is_lines(data: bytes) -> bool:
     """Tell JSON lines in a .json file: the first line is a whole object."""
-    first = text.lstrip().partition("\n")[0].strip()
-    if not (first.startswith("{") and first.endswith("}")):
+    first = next(line for line in io.BytesIO(data) if not line.isspace()).strip()
+    if not (first.startswith(b"{") and first.endswith(b"}")):
         return False
     try:
         return isinstance(json.loads(first), dict)
@@ -91,15 +91,20 @@ def _is_lines(text: str) -> bool:
         return False
 
 
-def _read_lines(name: str, text: str) -> Iterator[Row]:
+def _read_lines(name: str, data: bytes) -> Iterator[Row]:
     """Yield a row a line; only a line feed ends a line, for JSON strings may hold other separators.
 
     Files of old Macs have carriage returns instead; a JSON string can hold neither.
     """
-    for number, line in enumerate(text.split("\n" if "\n" in text else "\r"), start=1):
-        line = line.strip(WHITE_SPACE)
-        if line:
-            yield _make_row(f"{name}:{number}", line)
+    is_text = False  # a line that can be parsed shows it of itself
+    for number, line in enumerate(data.split(b"\n" if b"\n" in data else b"\r"), start=1):
+        value = parse_plain(line)
+        if value is not None:
+            yield _checked(f"{name}:{number}", value)
+            continue
+        is_text = is_text or bool(decode(data, name))
+        if text := line.decode().strip(WHITE_SPACE):
+            yield _make_row(f"{name}:{number}", text)
 
 
 def _make_row(source: str, line: str) -> Row:

@@ -13,13 +13,13 @@ from laptime.errors import readable
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FAST = msgspec.json.Decoder()
-_SPACED_KEY = re.compile(r'"[ \t\n\r]+:')
+_SPACED_KEY = re.compile(rb'"[ \t\n\r]+:')
 _UNCOUNTED = 1 << 60  # more members than a text can have
 
 
 def parse_json(text: str) -> Any:
     """Parse strict JSON; raises ValueError with one line for NaN, duplicate keys, lone surrogates, syntax."""
-    value = _parse_plain(text)
+    value = parse_plain(text.encode(errors="surrogatepass"))
     if value is not None:
         return value
     try:
@@ -43,19 +43,19 @@ def parse_json_at(text: str, position: int) -> tuple[Any, int]:
     return value, end
 
 
-def _parse_plain(text: str) -> Any | None:
+def parse_plain(data: bytes) -> Any | None:
     """Parse with a decoder that is faster but keeps the last of equal keys; None where that could matter.
 
     Every key ends in a quote and a colon, so objects with as many members as there are such pairs hold no
-    key twice. What this decoder refuses, the strict one puts into words.
+    key twice. What this decoder refuses, `parse_json` puts into words.
     """
-    if _SPACED_KEY.search(text):
+    if _SPACED_KEY.search(data):
         return None
     try:
-        value = _FAST.decode(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        value = _FAST.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         return None
-    return value if _count_members(value) == text.count('":') else None
+    return value if _count_members(value) == data.count(b'":') else None
 
 
 def _count_members(value: Any) -> int:

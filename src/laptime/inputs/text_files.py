@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from laptime.errors import UserError
@@ -33,27 +34,36 @@ def check_regular(path: Path, name: str) -> None:
         raise UserError(f"{name}: {KINDS.get(stat.S_IFMT(mode), 'a device')}; save the data in a file")
 
 
-def read_text(path: Path, name: str) -> str:
-    """Read a file as UTF-8 without its byte order mark; anything else raises UserError with its place."""
+def read_bytes(path: Path, name: str) -> bytes:
+    """Read a file that should be text, without its byte order mark; raises UserError for what surely is none.
+
+    Only `decode` finds a wrong byte among right ones.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{name}: cannot be read ({error.strerror})") from None
     _refuse_others(name, data)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{_place(name, data, error.start)}: invalid UTF-8 at byte {_column(data, error.start)} of "
-            f"the line (0x{data[error.start]:02x}){_tell_encoding(data, error)}"
-        ) from None
-    if "\0" in text:
+    data = data.removeprefix(BOM_UTF8)
+    if b"\0" in data:
+        decode(data, name)
         at = data.index(b"\0")
         raise UserError(
             f"{_place(name, data, at)}: a NUL byte at byte {_column(data, at)} of the line; "
             f"the file is damaged, or no text"
         )
-    return text
+    return data
+
+
+def decode(data: bytes, name: str) -> str:
+    """Return the text of a file; raises UserError with the place of the first byte that is not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{_place(name, data, error.start)}: invalid UTF-8 at byte {_column(data, error.start)} of "
+            f"the line (0x{data[error.start]:02x}){_tell_encoding(data, error)}"
+        ) from None
 
 
 def _refuse_others(name: str, data: bytes) -> None:
