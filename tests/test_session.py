@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -35,6 +36,18 @@ def test_a_report_never_loses_figures_whose_records_are_gone(tmp_path: Path, cut
     files[0].unlink()
     render_again(tmp_path, "en")
     assert files[0].read_bytes() != before[0]
+
+
+def test_a_report_of_another_version_is_made_anew(tmp_path: Path) -> None:
+    write_scripted_comparison(tmp_path, {"full": [2.0, 2.1], "lora": [1.0, 1.1]})
+    render_again(tmp_path, "en")
+    file = tmp_path / "comparison.json"
+    present = file.read_bytes()
+    older = json.loads(present)
+    del older["quality_claim"]
+    file.write_text(json.dumps(older | {"version": 0}))
+    render_again(tmp_path, "en")
+    assert file.read_bytes() == present
 
 
 def test_a_file_is_not_called_absent(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from laptime.comparison.folder import choose_folder, has_checkpoint, shell_comma
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.processes import ProcessRunner
 from laptime.comparison.result import FILE_NAME as RESULT_FILE
-from laptime.comparison.result import ComparisonResult, read_result, write_result
+from laptime.comparison.result import ComparisonResult, read_outline, write_result
 from laptime.comparison.rounds import SPEC_FILE, compare, go_on_training, train_once
 from laptime.errors import UserError
 from laptime.inputs.records import RecordSet
@@ -169,7 +169,7 @@ def refuse_loss(folder: Path, result: ComparisonResult) -> None:
     """Raise UserError where comparison.json holds runs whose records are gone: its figures would go too."""
     if not (folder / RESULT_FILE).exists():
         return
-    before = read_result(folder)
+    before = read_outline(folder)
     rounds = {method.name: set(method.rounds) for method in result.methods}
     gone = sorted(set(before.order) - set(result.order))
     gone += [method.name for method in before.methods if set(method.rounds) - rounds.get(method.name, set())]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -13,6 +13,7 @@ from laptime.errors import UserError
 from laptime.events import CheckName
 from laptime.untrusted import parse, read_whole
 
+T = TypeVar("T")
 VERSION = 1
 FILE_NAME = "comparison.json"
 
@@ -217,9 +218,32 @@ def write_result(folder: Path, result: ComparisonResult) -> Path:
 
 def read_result(folder: Path) -> ComparisonResult:
     """Read `comparison.json` from `folder`; raises UserError when it is absent or of another version."""
+    return _read(folder, ComparisonResult)
+
+
+class MethodOutline(Struct):
+    """The finished rounds of a method."""
+
+    name: str
+    rounds: list[int]
+
+
+class Outline(Struct):
+    """What `comparison.json` of any version tells of the runs that it was made from."""
+
+    order: list[str]
+    methods: list[MethodOutline]
+
+
+def read_outline(folder: Path) -> Outline:
+    """Read the runs that `comparison.json` in `folder` was made from; raises UserError when it is none."""
+    return _read(folder, Outline)
+
+
+def _read(folder: Path, kind: type[T]) -> T:
     path = folder / FILE_NAME
     try:
         content = read_whole(path)
     except FileNotFoundError:
         raise UserError(f"{folder}: no {FILE_NAME} here; give the folder of a comparison") from None
-    return parse(path, "a comparison", lambda: msgspec.json.decode(content, type=ComparisonResult))
+    return parse(path, "a comparison", lambda: msgspec.json.decode(content, type=kind))
