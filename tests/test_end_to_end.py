@@ -22,11 +22,11 @@ QUESTION = "사과는 무슨 색인가요?"
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny model, five records and a held-out one."""
+    """A folder with a tiny model, five records with a column too many, and a held-out one."""
     folder = tmp_path_factory.mktemp("work")
     make_tiny_model(folder / "model")
     records = [{"question": f"{n} 더하기 {n}은?", "answer": f"{2 * n}입니다."} for n in range(4)]
-    records.append({"question": QUESTION, "answer": "빨간색입니다."})
+    records.append({"question": QUESTION, "answer": "빨간색입니다.", "topic": "색"})
     lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
     (folder / "train.jsonl").write_text("".join(lines), encoding="utf-8")
     (folder / "held_out.jsonl").write_text(
@@ -247,6 +247,8 @@ def test_train_saves_where_it_says(workplace: Path) -> None:
     assert (workplace / "one" / "saved" / "adapter_config.json").exists()
     assert "lora" in laptime(workplace, "show", "one")
     assert "not empty" in laptime(workplace, "train", *OPTIONS, "--out", "one", code=2)
+    laptime(workplace, "report", "one")
+    assert "left out of the training: column topic" in (workplace / "one" / "report.md").read_text()
 
 
 def test_a_run_that_cannot_train_stays_as_a_row_with_its_reason(workplace: Path) -> None:

@@ -99,6 +99,7 @@ class Data(Event, tag="data", kw_only=True):
     num_cut: int
     num_steps: int
     loss_on: str = "answers"
+    notes: list[str] = []  # what was left out, cut or counted
 
 
 class Load(Event, tag="load", kw_only=True):

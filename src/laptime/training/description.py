@@ -57,4 +57,5 @@ def describe_data(facts: InputFacts, num_steps: int, loss_on: str) -> Data:
         num_cut=data["num_cut"],
         num_steps=num_steps,
         loss_on=loss_on,
+        notes=data.get("notes", []),
     )
