@@ -292,9 +292,10 @@ def _tell_answer(code: int) -> str:
 def _sync(runs: Sequence[Path], network_seconds: float) -> str:
     """Run `wandb sync`, ended when no run arrives for `network_seconds`; returns "" or what went wrong."""
     command = [sys.executable, "-P", "-m", "wandb", "sync", *(str(run) for run in runs)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    # The command's own logs go beside the runs, not into the folder that the user happens to stand in.
+    environment = os.environ | {"WANDB_DIR": str(runs[0].parent.parent)}
+    silent: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment, **silent)
     begun = progressed = time.monotonic()
     arrived = 0
     while process.poll() is None:
