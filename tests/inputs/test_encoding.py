@@ -259,6 +259,36 @@ def test_a_template_that_hides_the_answer_is_refused(template: str) -> None:
     )
 
 
+TURNS = "{{% for m in messages %}}{{{{ m['role'] + ': ' }}}}{}{{{{ '<|im_end|>' }}}}{{% endfor %}}"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        TURNS.format("{% if m['role'] == 'user' %}{{ m['content'] }}{% endif %}"),
+        TURNS.format("{{ m['content'][:9] }}"),
+        TURNS.format("{{ m['content'] | upper }}"),
+        GENERATION.replace("{{ m['content'] }}", "{{ m['content'] | replace('a', 'b') }}"),
+    ],
+)
+def test_a_template_that_writes_another_answer_is_refused(template: str) -> None:
+    with pytest.raises(UserError) as caught:
+        run(made(chat("q1", "an answer of some length")), make_tokenizer(template))
+    assert str(caught.value) == (
+        "d:1: the chat template does not write the answer as it stands in the data; "
+        "use --template (qa-en, or a string)"
+    )
+
+
+def test_a_template_may_set_white_space() -> None:
+    """As those of reasoning models do."""
+    tokenizer = make_tokenizer(
+        TURNS.format("{{ m['content'].replace('</think>', '\n</think>\n\n').strip() }}")
+    )
+    data = run(made(chat("q1", " <think>why</think> a1 ")), tokenizer)
+    assert trained_text(data.records[0], tokenizer).endswith("<think>why\n</think>\n\n a1<|im_end|>")
+
+
 def test_a_template_that_refuses_a_conversation_says_why() -> None:
     tokenizer = make_tokenizer("{{ raise_exception('System role not supported') }}")
     with pytest.raises(

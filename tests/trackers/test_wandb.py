@@ -18,8 +18,10 @@ from typing import Any
 import pytest
 
 from laptime.comparison.collection import collect
+from laptime.errors import UserError
 from laptime.trackers import wandb as tracker
 from laptime.trackers.publication import publish
+from laptime.trackers.tracker import check_trackers
 from tests.comparison.scripted import QUESTION, REFERENCE, write_scripted_comparison, write_scripted_run
 
 pytest.importorskip("wandb")
@@ -260,6 +262,14 @@ def test_the_key_goes_to_its_server_alone(monkeypatch: pytest.MonkeyPatch) -> No
     with serving(note) as elsewhere, serving(send_away) as server:
         assert tracker.probe(server, 3.0) == ""
     assert seen == ["Basic " + base64.b64encode(f"api:{FAKE_KEY}".encode()).decode()]
+
+
+def test_an_address_with_a_password_is_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", "https://someone:password@wandb.example.com/")
+    with pytest.raises(UserError, match=r"^--track wandb: WANDB_BASE_URL holds a name or a password"):
+        check_trackers(("wandb",))
+    monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.com/@someone")
+    check_trackers(("wandb",))
 
 
 def test_server_that_hangs_after_its_first_answer(

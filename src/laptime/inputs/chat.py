@@ -78,6 +78,7 @@ class ChatTemplate:
             else:  # the template writes a last turn in another way than an earlier one
                 end = self._find_end(full, len(before), messages[index].content, source)
             spans.append((len(before), end))
+            _check_written(full[len(before) : end], messages[index].content, source)
         return spans
 
     def _answer_length(self, turn: str) -> int:
@@ -119,8 +120,10 @@ class ChatTemplate:
         answers, all_answers = _answers(messages, num_prompt_messages), _answers(messages, 0)
         if len(marks[0]) != len(all_answers):
             raise _hidden(source)
-        full = rendered[0]
-        return full, [(start, self._through_special(full, end)) for start, end in marks[0][-len(answers) :]]
+        full, spans = rendered[0], marks[0][-len(answers) :]
+        for index, (start, end) in zip(answers, spans, strict=True):
+            _check_written(full[start:end], messages[index].content, source)
+        return full, [(start, self._through_special(full, end)) for start, end in spans]
 
     def _through_special(self, full: str, end: int) -> int:
         """Return the end of the special token that begins at `end`, or `end`."""
@@ -146,6 +149,15 @@ def no_end_of_sequence(source: str) -> UserError:
         f"{source}: the tokenizer has no end-of-sequence token, so no answer would ever end; "
         f"set eos_token in the model's tokenizer_config.json"
     )
+
+
+def _check_written(written: str, content: str, source: str) -> None:
+    """Refuse a template that writes something else for an answer; white space is its own affair."""
+    if "".join(content.split()) not in "".join(written.split()):
+        raise UserError(
+            f"{source}: the chat template does not write the answer as it stands in the data; "
+            f"use --template (qa-en, or a string)"
+        )
 
 
 def _answers(messages: Sequence[Message], num_prompt_messages: int) -> list[int]:
