@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +35,40 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_every_line_is_on_disk_before_the_next_is_measured(tmp_path: Path) -> None:
     begin(tmp_path)  # neither closed nor flushed
     assert read_record(tmp_path).started.run == "lora-r1"
+
+
+class SmallDisk:
+    """Stands for the record's file on a disk with room for so many bytes."""
+
+    def __init__(self, file: Any, room: int, code: int = errno.ENOSPC) -> None:
+        self.file, self.room, self.code = file, room, code
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+    def write(self, data: bytes) -> int:
+        if not self.room:
+            raise OSError(self.code, os.strerror(self.code))
+        written: int = self.file.write(data[: self.room])
+        self.room -= written
+        return written
+
+
+def test_lines_wait_for_room_on_a_full_disk(tmp_path: Path) -> None:
+    writer = begin(tmp_path)
+    disk = writer._file = SmallDisk(writer._file, room=20)  # type: ignore[assignment]
+    for number in range(3):
+        writer.write(Phase(name="load", seconds=number))
+    assert not read_record(tmp_path).phases
+    with pytest.raises(OSError, match="No space left"):
+        writer.sync()
+    disk.room = 10_000
+    writer.write(Phase(name="train", seconds=3.0))
+    writer.sync()
+    assert [phase.seconds for phase in read_record(tmp_path).phases] == [0.0, 1.0, 2.0, 3.0]
+    disk.room, disk.code = 0, errno.EIO
+    with pytest.raises(OSError, match="Input/output"):
+        writer.write(Phase(name="save", seconds=1.0))
 
 
 def test_a_half_written_last_line_is_ignored(tmp_path: Path) -> None:

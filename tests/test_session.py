@@ -7,10 +7,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from laptime.errors import UserError
-from laptime.session import gather_result, render_again
-from tests.comparison.scripted import write_scripted_comparison
+from laptime.session import (
+    LastingOutput,
+    clear_beginning,
+    gather_result,
+    has_done_nothing,
+    render_again,
+    tell_interruption,
+)
+from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 
 
 @pytest.mark.parametrize("cut_short", [True, False])
@@ -48,6 +56,35 @@ def test_a_report_of_another_version_is_made_anew(tmp_path: Path) -> None:
     file.write_text(json.dumps(older | {"version": 0}))
     render_again(tmp_path, "en")
     assert file.read_bytes() == present
+
+
+def test_what_cannot_be_printed_ends_no_work(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        screen = Console(file=LastingOutput(full))  # type: ignore[arg-type]
+        screen.print("one")
+        screen.print("two")
+
+
+def test_an_interruption_tells_what_it_left(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    assert has_done_nothing(folder)
+    write_scripted_run(folder, "lora", losses=(), unfinished=True)
+    assert has_done_nothing(folder)
+    assert tell_interruption("train", folder).endswith("; the same command begins anew")
+    (folder / "record.jsonl").write_text("not a record")
+    assert not has_done_nothing(folder)
+    (folder / "mine.txt").touch()
+    clear_beginning(folder)
+    assert [file.name for file in folder.iterdir()] == ["mine.txt"]
+    write_scripted_run(folder, "lora", unfinished=True)
+    assert not has_done_nothing(folder)
+    assert tell_interruption("train", folder) == f"interrupted; what was measured so far is in {folder}"
+    (folder / "saved").mkdir()
+    assert tell_interruption("train", folder).endswith(f"its result is in {folder}/saved")
+    (folder / "checkpoints" / "step-00000002").mkdir(parents=True)
+    assert tell_interruption("train", folder).endswith(f"laptime train --resume {folder}")
+    write_scripted_run(folder, "lora")
+    assert tell_interruption("train", folder).endswith(f"laptime show {folder}")
 
 
 def test_a_file_is_not_called_absent(tmp_path: Path) -> None:

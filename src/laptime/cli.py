@@ -274,6 +274,14 @@ def fail(message: str, code: int = 2) -> NoReturn:
     sys.exit(code)
 
 
+def check_place() -> None:
+    """Raise UserError where the present folder was removed: libraries fail there in odd ways."""
+    try:
+        Path.cwd()
+    except OSError:
+        raise UserError("the present folder is gone; change to another one") from None
+
+
 def stop(number: int, frame: Any) -> NoReturn:
     """Turn SIGTERM into the same orderly end as Ctrl-C."""
     raise SystemExit(128 + number)
@@ -285,6 +293,7 @@ def main() -> None:
     build_commands()
     try:
         check_floors()
+        check_place()
         commands.main(standalone_mode=False)
     except UserError as error:
         fail(" ".join(str(error).split()))
@@ -296,7 +305,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(0)
     except OSError as error:
-        fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+        fail(f"{error.filename or 'what is printed'}: {error.strerror or error}")
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
 

@@ -7,6 +7,7 @@ last line is ignored by the reader.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -47,6 +48,7 @@ except ImportError:  # Windows: nobody waits
     fcntl = None  # type: ignore[assignment]
 
 FILE_NAME = "record.jsonl"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 MOST_ROUNDS = 1000  # of a comparison
 
 _decoder = msgspec.json.Decoder(AnyEvent)
@@ -56,12 +58,14 @@ class RecordWriter:
     """Appends events to a run's record; every line is on its way to the disk when `write` returns.
 
     What a killed writer left of its last line is cut off. With `alone` it first waits until no other
-    process that asked for the same is left: one whose parent died may still be saving.
+    process that asked for the same is left: one whose parent died may still be saving. On a full disk lines
+    wait for room, so that a training goes on; `sync` raises where there is still none.
     """
 
     def __init__(self, folder: Path, alone: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / FILE_NAME
+        self._waiting = b""
         self._file = self.path.open("ab", buffering=0)
         if alone and fcntl is not None:
             fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -71,12 +75,20 @@ class RecordWriter:
     def write(self, event: Event) -> None:
         """Append `event`, stamped with the present time unless it has one."""
         event.time = event.time or time.time()
-        left = memoryview(msgspec.json.encode(event) + b"\n")
-        while left:  # a write to a disk that is nearly full may be short
-            left = left[self._file.write(left) :]
+        self._waiting += msgspec.json.encode(event) + b"\n"
+        try:
+            self._write_waiting()
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+
+    def _write_waiting(self) -> None:
+        while self._waiting:  # a write to a disk that is nearly full may be short
+            self._waiting = self._waiting[self._file.write(self._waiting) :]
 
     def sync(self) -> None:
-        """Wait until all that was written is on the disk."""
+        """Wait until all that was written is on the disk; raises OSError."""
+        self._write_waiting()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:

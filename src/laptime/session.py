@@ -5,25 +5,33 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 from msgspec.structs import replace
 from rich.console import Console
 
 from laptime.comparison.collection import collect, collect_single
+from laptime.comparison.deaths import LOG_FILE
 from laptime.comparison.folder import choose_folder, has_checkpoint, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
-from laptime.comparison.processes import ProcessRunner
+from laptime.comparison.processes import JOB_FILE, ProcessRunner
 from laptime.comparison.result import FILE_NAME as RESULT_FILE
 from laptime.comparison.result import ComparisonResult, read_outline, write_result
-from laptime.comparison.rounds import SPEC_FILE, compare, go_on_training, train_once
+from laptime.comparison.rounds import (
+    ENDED_FROM_OUTSIDE,
+    SPEC_FILE,
+    compare,
+    go_on_training,
+    train_once,
+)
 from laptime.errors import UserError
 from laptime.inputs.records import RecordSet
 from laptime.job import SAVED_FOLDER
 from laptime.progress import Watcher
 from laptime.record import FILE_NAME as RECORD_FILE
+from laptime.record import read_record
 from laptime.report.plain_text import clean
 from laptime.report.quantities import Lang
 from laptime.spec import CompareSpec
@@ -31,18 +39,33 @@ from laptime.spec import CompareSpec
 Kind = Literal["compare", "train", "resumed"]
 
 
-class LastingConsole(Console):
-    """A console whose reader may leave (`laptime train | head`) without ending the work."""
+class LastingOutput:
+    """A stream whose reader may leave (`| head`), or whose disk may fill, without ending the work."""
 
-    def on_broken_pipe(self) -> None:
-        """Print into nothing from here on."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with suppress(OSError):
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what was written; where that fails, print into nothing from here on."""
+        try:
+            self.stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
 
 def console(lasting: bool = False) -> Console:
     """Return a console for standard output."""
-    return LastingConsole(highlight=False) if lasting else Console(highlight=False)
+    output: Any = LastingOutput(sys.stdout) if lasting and sys.stdout else None
+    return Console(highlight=False, file=output)
 
 
 def run_session(
@@ -62,27 +85,63 @@ def run_session(
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
         print(tell_interruption(kind, folder), file=sys.stderr)
+        if kind == "train" and has_done_nothing(folder):
+            clear_beginning(folder)
         sys.exit(error.code if isinstance(error, SystemExit) else 130)
     except UserError:
         listener.interrupted()
         raise
+    except OSError as error:  # most often a full disk
+        listener.interrupted()
+        why = f"{error.filename or folder}: {error.strerror or error}"
+        raise UserError(f"{why}; {tell_interruption(kind, folder)}") from None
     finally:
         runner.close()
 
 
 def tell_interruption(kind: Kind, folder: Path) -> str:
     """Say what an interruption left, and the command that goes on."""
-    if kind == "compare" and (folder / PLAN_FILE).exists():
-        again = shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", folder)
-        return f"interrupted; finished runs are kept. Go on with:\n  {again}"
-    if kind != "compare" and has_checkpoint(folder):
+    if kind == "compare":
+        if not (folder / PLAN_FILE).exists():
+            return "interrupted before the first run; nothing is left behind"
+        return f"interrupted; finished runs are kept. Go on with:\n  {compare_again(folder)}"
+    if has_done_nothing(folder):
+        return "interrupted before the first step; the same command begins anew"
+    if is_finished(folder):
+        return f"interrupted when the run was over:\n  {shell_command('laptime', 'show', folder)}"
+    if has_checkpoint(folder):
         again = shell_command("laptime", "train", "--resume", folder)
         return f"interrupted; go on from the newest checkpoint with:\n  {again}"
-    if kind != "compare" and (folder / SAVED_FOLDER).exists():
+    if (folder / SAVED_FOLDER).exists():
         return f"interrupted after the training; its result is in {folder / SAVED_FOLDER}"
-    if kind != "compare" and folder.exists():
-        return f"interrupted; what was measured so far is in {folder}"
-    return "interrupted before the first run; nothing is left behind"
+    return f"interrupted; what was measured so far is in {folder}"
+
+
+def compare_again(folder: Path) -> str:
+    """Return the command that goes on with the comparison in `folder`."""
+    return shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", folder)
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether the run in `folder` is over and well."""
+    with suppress(UserError):
+        return read_record(folder).finished is not None
+    return False
+
+
+def has_done_nothing(folder: Path) -> bool:
+    """Tell whether a run left nothing that took it a step; a record that cannot be read may tell of some."""
+    if (folder / SAVED_FOLDER).exists() or has_checkpoint(folder):
+        return False
+    with suppress(UserError):
+        return not (folder / RECORD_FILE).exists() or not read_record(folder).steps
+    return False
+
+
+def clear_beginning(folder: Path) -> None:
+    """Remove what a run writes before its first step, and nothing else: it would bar the same command."""
+    for name in (RECORD_FILE, JOB_FILE, LOG_FILE):
+        (folder / name).unlink(missing_ok=True)
 
 
 def say_what_it_is(screen: Console, spec: CompareSpec, folder: Path) -> None:
@@ -110,6 +169,8 @@ def finish_comparison(folder: Path, result: ComparisonResult, lang: Lang, tracke
     screen.print(f"\nreport: {report}", soft_wrap=True)
     if any(method.saved_paths for method in result.methods):
         screen.print(f'ask:    {shell_command("laptime", "ask", folder)} "..."', soft_wrap=True)
+    if any(failure.reason in ENDED_FROM_OUTSIDE for m in result.methods for failure in m.failures):
+        screen.print(f"again:  {compare_again(folder)}  (tries once more what was ended)", soft_wrap=True)
     return 0 if all(method.rounds for method in result.methods) else 1
 
 

@@ -72,7 +72,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 @pytest.mark.parametrize(
     ("code", "stop", "said"),
     [
-        (SLEEPS, False, "no event and no processor time for 0.0"),
+        (SLEEPS, False, "no event and no processor time for "),
         (SLEEPS, True, "(stopped by a signal)"),
         (WORKS.replace("2.5", "600"), True, "(stopped by a signal)"),
     ],
@@ -229,6 +229,10 @@ def test_the_rest_of_a_comparison_goes_on(tmp_path: Path, monkeypatch: pytest.Mo
     assert failures["lora-r1"].message.endswith("; its processes were ended")
     assert [method.status for method in result.methods] == ["failed", "partly_failed"]
     assert wait_until(lambda: not is_running(runner.grandchild))
+    again = compare(spec, tmp_path / "out", Doomed({}), Listener(), "d")
+    failures = {failure.run: failure.reason for method in again.methods for failure in method.failures}
+    assert failures == {"full-r2": "error"}, "what was ended from outside was tried once more"
+    assert (tmp_path / "out" / "runs" / "full-r1.interrupted-1").is_dir()
 
 
 def test_a_record_that_disappears_ends_the_run(folder: Path) -> None:

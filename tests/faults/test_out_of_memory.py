@@ -17,10 +17,10 @@ from msgspec.structs import replace
 from laptime import system_memory
 from laptime.comparison.deaths import find_silent_death, means_shortage
 from laptime.errors import UserError
-from laptime.events import Memory, Phase, Started
+from laptime.events import Failed, Memory, Phase, Started
 from laptime.inputs.shape import Shape
 from laptime.methods.method import make_method
-from laptime.record import RecordWriter, read_record
+from laptime.record import FILE_NAME, RecordWriter, read_record
 from laptime.training import memory as training_memory
 from laptime.training.checkpoint import find_newest
 from laptime.training.demand import Demand, find_remedies
@@ -288,6 +288,18 @@ def test_the_systems_count_tells_who_was_killed_for_memory(
         "out_of_memory", f"the system ended it: peak 7.0 GB, {WOULD_FIT}",
     )  # fmt: skip
     assert failure.peak_bytes["vm_hwm"] == 7 * GB
+
+
+def test_a_resumed_run_dies_of_its_own_cause(begun: Path) -> None:
+    """Not of what stopped the attempt before it."""
+    writer = RecordWriter(begun)
+    writer.write(Failed(reason="interrupted", message="stopped by SIGTERM after step 2", signal=15))
+    before = (begun / FILE_NAME).stat().st_size
+    assert find_silent_death(begun, 128 + 15) is None
+    failure = find_silent_death(begun, -signal.SIGKILL, begun_at=before)
+    assert failure and failure.reason in ("killed", "out_of_memory")
+    assert read_record(begun).failed == failure
+    assert find_silent_death(begun, 1, begun_at=before) is None
 
 
 @pytest.mark.parametrize(

@@ -296,6 +296,7 @@ def test_a_signal_after_the_last_step_costs_no_result(
     attempt(whole)
     record = InterruptedRecord(tmp_path / "b", kind, number)
     name = signal.Signals(number).name
+    record.write(Started(laptime="0", run="lora-r1", method="lora", round=1, spec={}))
     with pytest.raises(StoppedError, match=f"stopped by {name} after step 10; the result is saved"):
         run(parts, record)
     record.close()
@@ -307,8 +308,8 @@ def test_a_signal_after_the_last_step_costs_no_result(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"learning_rate": 1e-3}, "learning_rate differ from this run's"),
-        ({"seed": 4, "epochs": 3}, "epochs, seed differ from this run's"),
+        ({"learning_rate": 1e-3}, r"written with other options \(--learning-rate\)"),
+        ({"seed": 4, "epochs": 3}, r"written with other options \(--epochs, --seed\)"),
     ],
 )
 def test_a_checkpoint_of_another_spec_is_refused(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from pathlib import Path
 
 from laptime.credentials import hide
-from laptime.events import Failed, FailureReason, Memory
-from laptime.record import RecordWriter, RunRecord, read_record
+from laptime.events import Failed, FailureReason, Finished, Memory
+from laptime.record import FILE_NAME, RecordWriter, RunRecord, decode_events, read_record
 from laptime.system_memory import count_oom_kills
 
 LOG_FILE = "log.txt"
+LITTLE_BYTES = 1_000_000  # a disk with less room takes neither log nor record
 # What allocators say, in lower case: torch, libc, C++, the kernel, cuBLAS, oneDNN.
 SHORTAGE = (
     "can't allocate memory", "cannot allocate memory", "out of memory", "bad_alloc", "alloc_failed",
@@ -19,16 +21,17 @@ SHORTAGE = (
 
 
 def find_silent_death(
-    folder: Path, code: int, peak_bytes: int = 0, oom_kills_before: int | None = None
+    folder: Path, code: int, peak_bytes: int = 0, oom_kills_before: int | None = None, begun_at: int = 0
 ) -> Failed | None:
     """Append and return a failure for a run that ended without a last line of its own.
 
     `peak_bytes` is the most memory that it was seen to hold, `oom_kills_before` the system's count of kills
-    for want of memory when it began.
+    for want of memory when it began, `begun_at` the byte of the record where this attempt began.
     """
-    record = read_record(folder)
-    if record.status != "unfinished" or record.failed:
+    own = decode_events((folder / FILE_NAME).read_bytes()[begun_at:])
+    if any(isinstance(event, (Failed, Finished)) for event in own):
         return None
+    record = read_record(folder)
     peaks = last_peaks(record)
     peaks["vm_hwm"] = max(peaks.get("vm_hwm", 0), peak_bytes)
     reason, message = explain(folder, code, record.memory, peaks, oom_kills_before)
@@ -60,7 +63,8 @@ def explain(
     """Return why a process ended with `code` (negative: by a signal), and the line that says so."""
     said = last_line(folder / LOG_FILE)
     if code >= 0:
-        return "error", f"ended with code {code}: {said}"
+        is_full = shutil.disk_usage(folder).free < LITTLE_BYTES
+        return "error", f"ended with code {code}: {'the disk is full' if is_full else said}"
     if means_shortage(said):
         return "out_of_memory", tell_shortage(memory, peaks)
     if -code != signal.SIGKILL:

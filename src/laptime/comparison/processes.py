@@ -97,7 +97,7 @@ class ProcessRunner:
             failure: Failed | None = note_hung(folder, str(error))
         else:
             kill_group(process)  # what it may have left behind
-            failure = find_silent_death(folder, process.returncode, life.peak_bytes, kills)
+            failure = find_silent_death(folder, process.returncode, life.peak_bytes, kills, position)
         if failure:
             on_event(failure)
 
@@ -172,7 +172,8 @@ def tell_preparation(folder: Path, code: int) -> str:
     if code == 2:
         return said
     how = f"ended by {signal_name(-code)}" if code < 0 else said
-    hint = "; often the system is out of memory" if -code == signal.SIGKILL else ""
+    short = -code == signal.SIGKILL or "MemoryError" in said
+    hint = "; often the system is out of memory" if short else ""
     return f"the inputs could not be prepared: {how}{hint}"
 
 

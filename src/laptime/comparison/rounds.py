@@ -42,6 +42,7 @@ from laptime.speedups.speedup import check_names
 from laptime.version import full_version
 
 SPEC_FILE = "spec.json"
+ENDED_FROM_OUTSIDE = ("killed", "hung")
 
 
 class Runner(Protocol):
@@ -291,16 +292,16 @@ def run_spec(spec: CompareSpec, planned: PlannedRun) -> RunSpec:
 
 
 def is_over(home: Path) -> bool:
-    """Tell whether a run has ended, well or badly; a failed run stays as it is, with its reason.
+    """Tell whether a run has ended, well or badly; one that fails by itself would do so again.
 
-    One that was killed is not over where it left a checkpoint.
+    One that was killed or hung gets another attempt, from its newest checkpoint where it has one.
     """
     try:
         record = read_record(home)
     except UserError:
         return False
-    if record.failed and record.failed.reason in ("killed", "hung"):
-        return not has_checkpoint(home)
+    if record.failed and record.failed.reason in ENDED_FROM_OUTSIDE:
+        return False
     return record.status != "unfinished"
 
 

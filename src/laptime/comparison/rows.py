@@ -76,7 +76,7 @@ def summarise(runs: MethodRuns) -> MethodResult:
         **_losses(finished),
         **_energy(finished),
         method_options=_method_options(runs),
-        speedups=_speedups(finished or runs.records),
+        speedups=_speedups(finished),
         checks=_checks(finished),
         memorisation=_score(finished, "trained"),
         generalisation=_score(finished, "held_out"),
@@ -199,7 +199,7 @@ def _method_options(runs: MethodRuns) -> dict[str, Any]:
 
 
 def _speedups(records: Sequence[RunRecord]) -> list[SpeedupResult]:
-    """Return what became of each speedup in the first run that got so far, and in how many it ran."""
+    """Return what became of each speedup in the first finished run, and in how many it ran."""
     told = [record for record in records if record.speedups]
     return [
         SpeedupResult(

@@ -146,9 +146,10 @@ class Life:
     def describe(self) -> str:
         """Say since when there was no sign of life, and what the system says of the process."""
         state = STATES.get(process_state(self.pid), "")
-        minutes = f"{self.silent_seconds / 60:.3g} min"
+        seconds = self.silent_seconds
+        silence = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
         after = f" after step {self.last_step}" if self.last_step else " before its first step"
-        return f"no event and no processor time for {minutes}{after}{f' ({state})' if state else ''}"
+        return f"no event and no processor time for {silence}{after}{f' ({state})' if state else ''}"
 
 
 def read_stat(pid: int) -> list[str]:

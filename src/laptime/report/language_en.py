@@ -325,6 +325,7 @@ STRINGS: dict[str, str] = {
     "finding.one_round": "One round only: no interval and no claim that the ratio would come out again.",
     "finding.unfinished": "Not every planned run has ended.",
     "finding.answer_cut": "{number} answers of {method} were cut at the token limit.",
+    "finding.answer_cut.one": "1 answer of {method} was cut at the token limit.",
     "finding.not_learned": "The training loss of {method} did not fall.",
     "finding.skipped_steps": "{number} steps of {method} were skipped because a gradient overflowed in fp16.",
     "finding.resumed": "{run} was resumed after step {steps}: its training time adds up several processes.",

@@ -334,6 +334,7 @@ STRINGS: dict[str, str] = {
     "finding.one_round": "1라운드뿐이므로 신뢰 구간이 없으며, 같은 배율이 다시 나온다고 주장하지 않습니다.",
     "finding.unfinished": "계획한 실행이 모두 끝나지 않았습니다.",
     "finding.answer_cut": "{method}의 답변 {number}개가 토큰 수 제한에서 잘렸습니다.",
+    "finding.answer_cut.one": "{method}의 답변 1개가 토큰 수 제한에서 잘렸습니다.",
     "finding.not_learned": "{method}의 학습 손실이 줄지 않았습니다.",
     "finding.skipped_steps": "fp16에서 그래디언트가 오버플로되어 {method}의 스텝 {number}개를 "
     "건너뛰었습니다.",

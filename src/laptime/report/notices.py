@@ -18,7 +18,9 @@ def say_finding(finding: Finding, language: Language) -> str:
     if not language.knows(key):
         return finding.text
     try:
-        return language.sentence(language.say(key, **_words(finding.values, language)))
+        words = _words(finding.values, language)
+        number = words.pop("number", 0)
+        return language.sentence(language.plural(key, number, **words))
     except (KeyError, IndexError, ValueError):  # values of another version
         return finding.text
 

@@ -38,7 +38,8 @@ class TensorBoard:
             events = [*_step_scalars(record), *_run_scalars(record)]
             _write_events(folder / FOLDER / record.started.run, events)
         _write_events(folder / FOLDER / SUMMARY, list(_summary_texts(result)))
-        return [f"tensorboard: {len(records)} runs written; tensorboard --logdir {folder / FOLDER}"]
+        written = f"{len(records)} run{'s'[: len(records) != 1]} written"
+        return [f"tensorboard: {written}; tensorboard --logdir {folder / FOLDER}"]
 
 
 TRACKER = TensorBoard()

@@ -20,6 +20,7 @@ from laptime.inputs.model_digest import digest_model
 from laptime.inputs.model_source import ModelSource
 from laptime.job import CHECKPOINTS_FOLDER, PREFIX_FOLDER, RunJob
 from laptime.record import RecordWriter, read_record
+from laptime.spec import flag
 from laptime.training.checkpoint import (
     Checkpoint,
     State,
@@ -218,7 +219,8 @@ def refuse_other_work(found: Checkpoint, job: RunJob, facts: InputFacts, encoded
     now = msgspec.json.decode(msgspec.json.encode(job.spec))  # as it stands in a file: no tuples
     now.pop("answers")
     if keys := sorted(differing_keys(before, now)):
-        raise UserError(f"{found.folder}: {', '.join(keys)} differ from this run's; start a new --out")
+        options = ", ".join(flag(key) for key in keys)
+        raise UserError(f"{found.folder}: written with other options ({options}); start a new --out")
     if state.world_size != 1:
         raise UserError(f"{found.folder}: written by {state.world_size} processes; this run is one")
     if state.data_digest != encoded.digest:

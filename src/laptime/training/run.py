@@ -332,6 +332,7 @@ class Run:
                 peak_bytes=peak_bytes,
             )
         )
+        self.record.sync()
         self.checkpoints.remove_all()
 
 
@@ -350,13 +351,15 @@ def run(job: RunJob, record: RecordWriter) -> None:
         this.finish(this.meter.peak_bytes())
         return
     if this.measured:
-        with this.save_points:
+        with this.save_points as signals:
             peak_bytes = train_and_check(this)
+            signals.ignore()
+            this.finish(peak_bytes)
     else:
         peak_bytes = this.meter.peak_bytes()
         this.evaluate()
         this.answer()
-    this.finish(peak_bytes)
+        this.finish(peak_bytes)
 
 
 def train_and_check(this: Run) -> dict[str, int]:
@@ -393,8 +396,9 @@ def main(file: Path | None = None, spawned: float | None = None) -> None:
             record.write(Failed(reason="interrupted", message=str(stopped), step=step, signal=number))
         sys.exit(128 + number)
     except Exception as error:
-        print_traceback(type(error), error, error.__traceback__)
-        record.write(describe_failure(error, record))
+        with suppress(OSError):  # a full disk takes neither log nor record
+            record.write(describe_failure(error, record))
+            print_traceback(type(error), error, error.__traceback__)
         sys.exit(1)
 
 

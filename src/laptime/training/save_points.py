@@ -65,6 +65,10 @@ class SavePoints:
         if self.stopped_by:
             self._stop_now()
 
+    def ignore(self) -> None:
+        """Let what little is left be done: the run is complete."""
+        self.writes_result = False
+
     def _stop_now(self) -> NoReturn:
         raise StoppedError(self.stopped_by, self.num_steps, "the result is saved, what follows was not done")
 
