@@ -85,7 +85,7 @@ def run_session(
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
         print(tell_interruption(kind, folder), file=sys.stderr)
-        if kind == "train" and has_done_nothing(folder):
+        if kind == "train" and listener.num_runs and has_done_nothing(folder):
             clear_beginning(folder)
         sys.exit(error.code if isinstance(error, SystemExit) else 130)
     except UserError:
