@@ -209,9 +209,11 @@ def _read_conversation(values: dict[str, Any], layout: Layout, source: str) -> R
     if isinstance(system, str) and system.strip() and messages[0].role != "system":
         messages.insert(0, Message("system", system))
     check_conversation(messages, layout.messages)
-    last = max(index for index, message in enumerate(messages) if message.role == "assistant")
-    remark = AFTER_ANSWER if last + 1 < len(messages) else ""
-    return Record(source=source, messages=messages[: last + 1], remark=remark)
+    remark = ""
+    while messages[-1].role != "assistant":
+        remark = AFTER_ANSWER
+        messages.pop()
+    return Record(source=source, messages=messages, remark=remark)
 
 
 def _read_conversational_pair(values: dict[str, Any], layout: Layout, source: str) -> Record:

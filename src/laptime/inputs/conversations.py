@@ -60,7 +60,7 @@ def read_turns(value: Any, column: str) -> list[Message]:
 
 def check_conversation(messages: list[Message], column: str) -> None:
     """Refuse what trains nothing or has no beginning."""
-    if not any(message.role == "assistant" for message in messages):
+    if "assistant" not in [message.role for message in messages]:
         raise RowError(f"'{column}' has no assistant turn: nothing to train on")
     if messages[0].role in ("assistant", "tool"):
         raise RowError(f"turn 1 of '{column}' is the {messages[0].role}'s; expected a user or system turn")

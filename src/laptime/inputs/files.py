@@ -98,6 +98,8 @@ def _read_lines(name: str, data: bytes) -> Iterator[Row]:
     """
     is_text = False  # a line that can be parsed shows it of itself
     for number, line in enumerate(data.split(b"\n" if b"\n" in data else b"\r"), start=1):
+        if not line or line.isspace():
+            continue
         value = parse_plain(line)
         if value is not None:
             yield _checked(f"{name}:{number}", value)
