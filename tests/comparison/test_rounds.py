@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from laptime.config_file import read_config
 from laptime.errors import UserError
 from laptime.events import AnyEvent, Failed
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob
+from laptime.inputs.model_digest import describe_base
 from laptime.inputs.shape import Shape
 from laptime.job import RunJob
 from laptime.record import FILE_NAME, RecordWriter, decode_events
@@ -43,18 +45,20 @@ class ScriptedRunner:
         self.fails = fails
         self.prepared = 0
         self.refuses: dict[str, tuple[str, ...]] = {}  # speedups that cannot apply, by method
+        self.base = Path("tiny")
 
     def prepare(self, job: InputJob) -> InputFacts:
         self.prepared += 1
         facts = InputFacts(
             model_name="tiny",
-            model_folder="tiny",
+            model_folder=str(self.base),
             model_digest="m",
             toy=False,
             random_weights=False,
             weight_bytes=4,
             shape=SHAPE,
             data={"name": "ten", "records_digest": "d", "num_records": 2},
+            base_files=describe_base(self.base, False),
         )
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -371,3 +375,40 @@ def test_records_are_only_appended_to(tmp_path: Path) -> None:
     RecordWriter(tmp_path).write(Failed(reason="killed", message="two"))
     lines = (tmp_path / FILE_NAME).read_text().splitlines()
     assert [json.loads(line)["message"] for line in lines] == ["one", "two"]
+
+
+@pytest.mark.parametrize("during", ["", "full-r2"])
+def test_another_base_in_the_middle_is_refused_and_costs_no_run(tmp_path: Path, during: str) -> None:
+    """Overwritten between two starts of the command, or while a run goes on."""
+    runner, weights = ScriptedRunner(dies_at="" if during else "lora-r2"), tmp_path / "base/model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"weights")
+    runner.base = weights.parent
+    overwriting = Overwriting(weights, during)
+    begin = partial(compare, SPEC, tmp_path / "out", runner, overwriting, "d")
+    with pytest.raises(UserError if during else KeyboardInterrupt):
+        begin()
+    weights.write_bytes(b"WEIGHTS")
+    ran, runner.dies_at = list(runner.ran), ""
+    with pytest.raises(UserError) as error:
+        begin()
+    assert str(error.value) == (
+        f"--model tiny: {weights.parent}: model.safetensors has changed since {tmp_path / 'out'} was begun; "
+        f"put it back as it was, or begin anew with another --out"
+    )
+    assert runner.ran == ran
+    weights.write_bytes(b"weights")
+    assert begin().complete
+
+
+class Overwriting(Listener):
+    """Overwrites a file when a run begins."""
+
+    def __init__(self, file: Path, during: str) -> None:
+        super().__init__()
+        self.file, self.during = file, during
+
+    def began(self, planned: PlannedRun) -> None:
+        if planned.run == self.during:
+            self.file.write_bytes(b"WEIGHTS")
+            self.during = ""

@@ -31,7 +31,7 @@ from laptime.comparison.result import ComparisonResult, write_result
 from laptime.comparison.resumption import read_begun
 from laptime.errors import UserError, suggest
 from laptime.events import AnyEvent
-from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
+from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts, refuse_other_base
 from laptime.inputs.formats import read_records
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
@@ -250,6 +250,7 @@ def run_alone(
 
 def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner, listener: Listener) -> None:
     """Run one method once, in its own folder; an attempt that left a checkpoint goes on from there."""
+    refuse_other_base(read_facts(folder / INPUTS_FOLDER), folder)
     home = run_folder(folder, planned.run)
     job = make_job(spec, planned, home, folder / INPUTS_FOLDER)
     wait_for_writer(home)
@@ -315,6 +316,7 @@ def prepare_inputs(
             raise UserError(
                 f"--data {spec.data.data}: changed since {inputs.parent} was begun; give a new --out"
             )
+        refuse_other_base(facts, inputs.parent)
         return facts
     return runner.prepare(
         InputJob(
