@@ -22,7 +22,7 @@ from laptime.inputs.shape import Shape
 from laptime.job import RunJob
 from laptime.record import FILE_NAME, RecordWriter, decode_events
 from laptime.spec import CompareSpec, DataSpec, ModelSpec, TrainingSpec, build, flatten
-from tests.comparison.scripted import write_scripted_run
+from tests.comparison.scripted import switched_off, write_scripted_run
 
 SECONDS = {"full": [20.0, 22.0, 21.0], "lora": [10.0, 10.5, 10.2], "base": [0.0] * 3}
 SHAPE = Shape(
@@ -71,14 +71,17 @@ class ScriptedRunner:
             write_scripted_run(folder, method, round_, failed="refused")
             return
         seconds = SECONDS[method][max(round_, 1) - 1]
+        of_job: Any = {"comparison": job.comparison, "spec": job.spec, "without": switched_off(job.run)}
         if job.until == "preparation":
             write_scripted_run(folder, method, round_)
             return
         if job.run == self.dies_at:
-            write_scripted_run(folder, method, round_, seconds, unfinished=True)
+            write_scripted_run(folder, method, round_, seconds, unfinished=True, **of_job)
             raise KeyboardInterrupt
         failed = "out_of_memory" if job.run in self.fails else None
-        write_scripted_run(folder, method, round_, seconds, failed=failed, started=1e9 + len(self.ran))
+        write_scripted_run(
+            folder, method, round_, seconds, failed=failed, started=1e9 + len(self.ran), **of_job
+        )
         for event in decode_events((folder / FILE_NAME).read_bytes()):
             on_event(event)
         self.ran.append(job.run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ from laptime.comparison.folder import (
     shell_command,
 )
 from laptime.comparison.json_file import write_json
-from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
+from laptime.comparison.plan import Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, write_result
 from laptime.comparison.resumption import read_begun
 from laptime.errors import UserError, suggest
@@ -137,6 +138,7 @@ def compare(
         facts = prepare_inputs(spec, inputs, runner, records_digest, fresh=old_plan is None)
         listener.prepared(facts)
         plan = old_plan or make_plan(spec, folder, facts)
+        read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
         check_disk(spec, facts, folder, find_waiting(plan, folder))
         if old_plan is None:
             rehearse(spec, inputs, runner)
@@ -253,6 +255,7 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
     refuse_other_base(read_facts(folder / INPUTS_FOLDER), folder)
     home = run_folder(folder, planned.run)
     job = make_job(spec, planned, home, folder / INPUTS_FOLDER)
+    job.comparison = read_plan(folder).id
     wait_for_writer(home)
     job.resumes = has_checkpoint(home)
     if home.exists() and not job.resumes:
@@ -332,6 +335,7 @@ def prepare_inputs(
 def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts) -> Plan:
     """Write down what is going to run, before it does."""
     return Plan(
+        id=secrets.token_hex(8),
         laptime=full_version(),
         created=time.time(),
         spec=msgspec.to_builtins(spec),
