@@ -147,6 +147,8 @@ class Watcher:
         """Say where a run goes on, which newer checkpoints could not be used, and what is not as it was."""
         for reason in resumed.unusable:
             self.say(f"not whole, so not used: {reason}")
+        for line in resumed.left_out:
+            self.say(f"{self.name}: damaged, so left out of its record: {line}")
         self.say(f"{self.name} goes on after step {resumed.step} ({resumed.from_checkpoint})")
         if resumed.changed:
             self.say(f"note: bits may differ from an uninterrupted run: {', '.join(resumed.changed)}")

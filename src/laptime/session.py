@@ -16,7 +16,7 @@ from laptime.comparison.collection import collect, collect_single
 from laptime.comparison.deaths import LOG_FILE
 from laptime.comparison.folder import choose_folder, has_checkpoint, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
-from laptime.comparison.processes import JOB_FILE, ProcessRunner
+from laptime.comparison.processes import ProcessRunner
 from laptime.comparison.result import FILE_NAME as RESULT_FILE
 from laptime.comparison.result import ComparisonResult, read_outline, write_result
 from laptime.comparison.rounds import (
@@ -28,7 +28,7 @@ from laptime.comparison.rounds import (
 )
 from laptime.errors import UserError
 from laptime.inputs.records import RecordSet
-from laptime.job import SAVED_FOLDER
+from laptime.job import JOB_FILE, SAVED_FOLDER
 from laptime.progress import Watcher
 from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.record import read_record

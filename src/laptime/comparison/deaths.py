@@ -8,7 +8,8 @@ from pathlib import Path
 
 from laptime.credentials import hide
 from laptime.events import Failed, FailureReason, Finished, Memory
-from laptime.record import FILE_NAME, RecordWriter, RunRecord, decode_events, read_record
+from laptime.record import FILE_NAME, RecordWriter, RunRecord, read_record
+from laptime.record_lines import decode_events
 from laptime.system_memory import count_oom_kills
 
 LOG_FILE = "log.txt"
