@@ -132,7 +132,7 @@ class Watcher:
         loss = "not finite" if step.loss is None else f"{step.loss:.3f}"
         text = f"step {step.step}/{self.num_steps}  loss {loss}  {speed:,.0f} tokens/s"
         if self.num_steps:
-            step_seconds = (now - self.training_since) / (step.step - self.num_before)
+            step_seconds = (now - self.training_since) / max(1, step.step - self.num_before)
             left = self.left.estimate(
                 step_seconds * (self.num_steps - step.step), step_seconds * self.num_steps
             )
@@ -147,6 +147,9 @@ class Watcher:
         """Say where a run goes on, which newer checkpoints could not be used, and what is not as it was."""
         for reason in resumed.unusable:
             self.say(f"not whole, so not used: {reason}")
+        if not resumed.step:
+            self.say(f"{self.name} begins anew: an earlier attempt ended before its first checkpoint")
+            return
         self.say(f"{self.name} goes on after step {resumed.step} ({resumed.from_checkpoint})")
         if resumed.changed:
             self.say(f"note: bits may differ from an uninterrupted run: {', '.join(resumed.changed)}")

@@ -13,10 +13,9 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from laptime.comparison.collection import collect, collect_single
-from laptime.comparison.deaths import LOG_FILE
-from laptime.comparison.folder import choose_folder, has_checkpoint, shell_command
+from laptime.comparison.folder import choose_folder, has_checkpoint, has_done_nothing, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
-from laptime.comparison.processes import JOB_FILE, ProcessRunner
+from laptime.comparison.processes import ProcessRunner
 from laptime.comparison.result import FILE_NAME as RESULT_FILE
 from laptime.comparison.result import ComparisonResult, read_outline, write_result
 from laptime.comparison.rounds import (
@@ -85,8 +84,6 @@ def run_session(
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
         print(tell_interruption(kind, folder), file=sys.stderr)
-        if kind == "train" and listener.num_runs and has_done_nothing(folder):
-            clear_beginning(folder)
         sys.exit(error.code if isinstance(error, SystemExit) else 130)
     except UserError:
         listener.interrupted()
@@ -114,7 +111,8 @@ def tell_interruption(kind: Kind, folder: Path) -> str:
         return f"interrupted; go on from the newest checkpoint with:\n  {again}"
     if (folder / SAVED_FOLDER).exists():
         return f"interrupted after the training; its result is in {folder / SAVED_FOLDER}"
-    return f"interrupted; what was measured so far is in {folder}"
+    again = shell_command("laptime", "train", "--resume", folder)
+    return f"interrupted before a checkpoint was written; begin anew with:\n  {again}"
 
 
 def compare_again(folder: Path) -> str:
@@ -127,21 +125,6 @@ def is_finished(folder: Path) -> bool:
     with suppress(UserError):
         return read_record(folder).finished is not None
     return False
-
-
-def has_done_nothing(folder: Path) -> bool:
-    """Tell whether a run left nothing that took it a step; a record that cannot be read may tell of some."""
-    if (folder / SAVED_FOLDER).exists() or has_checkpoint(folder):
-        return False
-    with suppress(UserError):
-        return not (folder / RECORD_FILE).exists() or not read_record(folder).steps
-    return False
-
-
-def clear_beginning(folder: Path) -> None:
-    """Remove what a run writes before its first step, and nothing else: it would bar the same command."""
-    for name in (RECORD_FILE, JOB_FILE, LOG_FILE):
-        (folder / name).unlink(missing_ok=True)
 
 
 def say_what_it_is(screen: Console, spec: CompareSpec, folder: Path) -> None:

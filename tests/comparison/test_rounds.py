@@ -64,7 +64,7 @@ class ScriptedRunner:
     def run(self, job: RunJob, on_event: Any) -> None:
         folder, method, round_ = Path(job.folder), job.spec.method, job.spec.round
         if any(name in self.refuses.get(method, ()) for name in job.spec.training.speedups):
-            write_scripted_run(folder, method, round_, failed="refused")
+            write_scripted_run(folder, method, round_, losses=(), failed="refused")
             return
         seconds = SECONDS[method][max(round_, 1) - 1]
         if job.until == "preparation":
@@ -106,12 +106,6 @@ class Listener:
 
 
 SPEC = CompareSpec(rounds=3, model=ModelSpec(model="tiny"), training=TrainingSpec(seed=1))
-
-
-@pytest.fixture(autouse=True)
-def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the machine's lock out of these tests: they may run beside a real comparison."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
 def race(folder: Path, runner: ScriptedRunner, spec: CompareSpec = SPEC, digest: str = "d") -> Any:
@@ -275,7 +269,7 @@ def test_a_single_training_keeps_its_record_in_its_folder(tmp_path: Path) -> Non
     assert (tmp_path / "run" / FILE_NAME).exists()
     assert [method.name for method in result.methods] == ["lora"]
     assert result.methods[0].train_seconds == 10.0
-    with pytest.raises(UserError, match="not empty"):
+    with pytest.raises(UserError, match=r"holds a finished training; give a new folder$"):
         train_once(spec, tmp_path / "run", ScriptedRunner(), Listener())
 
 

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +29,7 @@ from laptime.events import Energy, Evaluation, Event, Saved, Started, Step
 from laptime.inputs.facts import read_facts
 from laptime.job import RunJob
 from laptime.methods.full import Full
-from laptime.record import RecordWriter, RunRecord, read_record, wait_for_writer
+from laptime.record import RecordWriter, RunRecord, read_record
 from laptime.session import tell_interruption
 from laptime.spec import AnswerSpec, CompareSpec, ModelSpec, RunSpec, TrainingSpec, read_interval
 from laptime.training import resumption
@@ -93,7 +92,7 @@ def attempt(job: RunJob, stop_at: int = 0) -> RunRecord:
     """Begin the run of `job`, or go on with it where it was begun; it is stopped after step `stop_at`."""
     folder = Path(job.folder)
     job.resumes = folder.exists()
-    record = StoppingRecord(folder, alone=True)
+    record = StoppingRecord(folder)
     record.stop_at = stop_at
     if not job.resumes:
         record.write(
@@ -274,7 +273,7 @@ class InterruptedRecord(RecordWriter):
     """Sends a signal to this process when something of a kind is recorded, and once more after it."""
 
     def __init__(self, folder: Path, kind: type[Event], number: int) -> None:
-        super().__init__(folder, alone=True)
+        super().__init__(folder)
         self.kind, self.number = kind, number
 
     def write(self, event: Event) -> None:
@@ -393,18 +392,6 @@ def test_the_disk_must_hold_checkpoints_and_results_before_anything_runs(
     ):
         check_disk(spec, facts, tmp_path, planned)
     check_disk(CompareSpec(methods=("full",)), facts, tmp_path, planned)
-
-
-def test_who_goes_on_waits_for_a_process_that_still_saves(tmp_path: Path) -> None:
-    writer = RecordWriter(tmp_path, alone=True)
-    writer.write(Started(laptime="0", run="r", method="lora", round=1, spec={}))
-    waiting = threading.Thread(target=wait_for_writer, args=(tmp_path,))
-    waiting.start()
-    waiting.join(0.2)
-    assert waiting.is_alive()
-    writer.close()
-    waiting.join(10)
-    assert not waiting.is_alive()
 
 
 def environment(folder: Path) -> dict[str, str]:

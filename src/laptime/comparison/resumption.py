@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from laptime.comparison.folder import INPUTS_FOLDER, has_checkpoint, shell_command
+from laptime.comparison.folder import INPUTS_FOLDER, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.errors import UserError
 from laptime.inputs.facts import read_facts
@@ -24,11 +24,6 @@ def read_begun(folder: Path) -> CompareSpec:
     record = read_record(folder)
     if record.finished:
         raise UserError(f"--resume {folder}: finished already; nothing is left to do")
-    if not has_checkpoint(folder):
-        raise UserError(
-            f"--resume {folder}: no checkpoint to go on from; start a new --out "
-            f"(--save-every writes checkpoints on the way)"
-        )
     try:
         begun = msgspec.convert(record.started.spec, RunSpec)
         options = msgspec.to_builtins(make_method(begun.method, begun.method_options).options)

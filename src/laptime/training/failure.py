@@ -15,7 +15,7 @@ from laptime.events import Failed, FailureReason, Memory
 from laptime.inputs.encoded import EncodedRecord
 from laptime.inputs.facts import InputFacts
 from laptime.methods.method import Method
-from laptime.record import RecordWriter, read_record
+from laptime.record import FULL, RecordWriter, read_record
 from laptime.spec import RunSpec
 from laptime.training.demand import Demand, find_remedies
 from laptime.training.machine import describe_processor
@@ -121,6 +121,8 @@ def classify(
         return "out_of_memory", tell_shortage(memory, peaks or {}, counter)
     if isinstance(error, NotFiniteError):
         return "not_finite", line
+    if any(isinstance(one, OSError) and one.errno in FULL for one in causes(error)):
+        return "disk_full", line
     if isinstance(error, UnsavedError):
         return "error", line
     if isinstance(error, UserError):

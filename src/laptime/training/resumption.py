@@ -11,6 +11,7 @@ import msgspec
 import torch
 
 from laptime.comparison.folder import differing_keys
+from laptime.decoder.prefix import CACHE_FILES
 from laptime.errors import UserError
 from laptime.events import Checkpoint as CheckpointEvent
 from laptime.events import Resumed
@@ -18,7 +19,7 @@ from laptime.inputs.encoded import EncodedData
 from laptime.inputs.facts import InputFacts
 from laptime.inputs.model_digest import digest_model
 from laptime.inputs.model_source import ModelSource
-from laptime.job import CHECKPOINTS_FOLDER, PREFIX_FOLDER, RunJob
+from laptime.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, PREFIX_FOLDER, SAVED_FOLDER, RunJob
 from laptime.record import RecordWriter, read_record
 from laptime.spec import flag
 from laptime.training.checkpoint import (
@@ -26,6 +27,7 @@ from laptime.training.checkpoint import (
     State,
     count_bytes,
     find_newest,
+    list_checkpoints,
     prune,
     write_checkpoint,
 )
@@ -33,7 +35,7 @@ from laptime.training.machine import describe_machine
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.random_state import capture_random, restore_random
-from laptime.whole_file import remove_folder, remove_leftovers
+from laptime.whole_file import discard_folder, remove_files, remove_leftovers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -55,11 +57,13 @@ class Checkpoints:
 
         Raises UserError when there is none, or it is of other work.
         """
-        remove_leftovers(self.home)
-        remove_leftovers(self.home.parent)
+        remove_leftovers(self.home, CHECKPOINT_NAMES)
+        remove_leftovers(self.home.parent, SAVED_FOLDER)
         if not self.job.resumes:
             return
-        remove_folder(self.home.parent / PREFIX_FOLDER)  # made anew: nobody knows how whole it is
+        remove_files(self.home.parent / PREFIX_FOLDER, CACHE_FILES)  # nobody knows how whole they are
+        if not list_checkpoints(self.home):
+            return  # none was written before the first attempt ended: it begins anew
         self.found, self.unusable = find_newest(self.home)
         if self.found is None:
             reasons = "; ".join(self.unusable) or "there is none"
@@ -97,6 +101,8 @@ class Checkpoints:
         """Say what a resumed run goes on from; raises UserError where this machine computes otherwise."""
         self.compute_dtype, self.environment = compute_dtype, name_environment(device)
         if self.found is None:
+            if self.job.resumes:
+                self.record.write(Resumed(step=0, from_checkpoint="", seconds_before=0.0))
             return
         state = self.found.state
         if state.compute_dtype != compute_dtype:
@@ -204,7 +210,10 @@ class Checkpoints:
 
     def remove_all(self) -> None:
         """Remove every checkpoint: the result is on the disk."""
-        remove_folder(self.home)
+        for folder in list_checkpoints(self.home):
+            discard_folder(folder)
+        with suppress(OSError):  # what somebody else has put there stays
+            self.home.rmdir()
 
 
 def trained_names(model: PreTrainedModel) -> dict[torch.nn.Parameter, str]:
