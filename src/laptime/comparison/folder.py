@@ -102,9 +102,9 @@ def locked(folder: Path) -> Iterator[None]:
         made = make_folder(folder)
         try:
             with file_lock(folder / MARKER_FILE, f"--out {folder}", hands_on=True) as is_new:
+                if is_new:
+                    refuse_marking(folder)
                 try:
-                    if is_new:
-                        refuse_marking(folder)
                     yield
                 except BaseException:
                     if is_new and not is_begun(folder):
@@ -132,9 +132,10 @@ def is_begun(folder: Path) -> bool:
 
 
 def refuse_marking(folder: Path) -> None:
-    """Raise UserError where a marker that was just made would take a user's files for ours."""
+    """Take back a marker that would make ours what is a user's; raises UserError."""
     names = sorted(path.name for path in folder.iterdir() if path.name != MARKER_FILE)
     if names and not is_begun(folder):
+        (folder / MARKER_FILE).unlink()
         raise UserError(f"--out {folder}: holds something else ({names[0]}); give a new or empty folder")
 
 

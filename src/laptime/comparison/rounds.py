@@ -31,7 +31,7 @@ from laptime.comparison.folder import (
 from laptime.comparison.json_file import write_json
 from laptime.comparison.lock import MARKER_FILE, is_marker
 from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
-from laptime.comparison.result import ComparisonResult, write_result
+from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import read_begun
 from laptime.errors import UserError, suggest
 from laptime.events import AnyEvent
@@ -137,6 +137,7 @@ def compare(
     claim(folder, wanted)  # before the lock: a refused folder stays untouched
     with locked(folder):
         old_plan = claim(folder, wanted)
+        refuse_foreign_result(folder)
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, records_digest, fresh=old_plan is None)
@@ -230,8 +231,10 @@ def go_on_training(
 
     Raises UserError before the run starts, as `compare` does.
     """
+    read_begun(folder)  # before the lock: a refused folder stays untouched
     with locked(folder):
         read_begun(folder)  # an earlier command may have come to its end meanwhile
+        refuse_foreign_result(folder)
         listener.preparing()
         facts = prepare_inputs(spec, folder / INPUTS_FOLDER, runner, records_digest, fresh=False)
         listener.prepared(facts)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import torch
 
-from laptime.comparison.folder import differing_keys
+from laptime.comparison.folder import differing_keys, set_aside
 from laptime.decoder.prefix import CACHE_FILES
 from laptime.errors import UserError
 from laptime.events import Checkpoint as CheckpointEvent
@@ -62,6 +62,7 @@ class Checkpoints:
         if not self.job.resumes:
             return
         remove_files(self.home.parent / PREFIX_FOLDER, CACHE_FILES)  # nobody knows how whole they are
+        keep_additions(self.home.parent)
         if not list_checkpoints(self.home):
             return  # none was written before the first attempt ended: it begins anew
         self.found, self.unusable = find_newest(self.home)
@@ -214,6 +215,14 @@ class Checkpoints:
             discard_folder(folder)
         with suppress(OSError):  # what somebody else has put there stays
             self.home.rmdir()
+
+
+def keep_additions(run_folder: Path) -> None:
+    """Keep an earlier attempt's result under another name where a user has put something to it."""
+    saved, record = run_folder / SAVED_FOLDER, read_record(run_folder)
+    ours = set(record.saved.files) if record.saved else set()
+    if any(str(file.relative_to(saved)) not in ours for file in saved.rglob("*") if not file.is_dir()):
+        set_aside(saved)
 
 
 def trained_names(model: PreTrainedModel) -> dict[torch.nn.Parameter, str]:
