@@ -42,6 +42,7 @@ class ScriptedRunner:
         self.dies_at = dies_at
         self.fails = fails
         self.prepared = 0
+        self.reason: Any = "out_of_memory"  # of those that fail
         self.refuses: dict[str, tuple[str, ...]] = {}  # speedups that cannot apply, by method
 
     def prepare(self, job: InputJob) -> InputFacts:
@@ -73,7 +74,7 @@ class ScriptedRunner:
         if job.run == self.dies_at:
             write_scripted_run(folder, method, round_, seconds, unfinished=True)
             raise KeyboardInterrupt
-        failed = "out_of_memory" if job.run in self.fails else None
+        failed = self.reason if job.run in self.fails else None
         write_scripted_run(folder, method, round_, seconds, failed=failed, started=1e9 + len(self.ran))
         for event in decode_events((folder / FILE_NAME).read_bytes()):
             on_event(event)
@@ -170,6 +171,16 @@ def test_a_failed_run_stays_as_a_row_and_the_rest_goes_on(tmp_path: Path) -> Non
     assert full.status == "failed"
     assert [failure.reason for failure in full.failures] == ["out_of_memory"] * 3
     assert result.pairs[0].train_ratio is None
+
+
+@pytest.mark.parametrize("reason", ["disk_full", "killed", "hung"])
+def test_a_run_that_something_else_ended_is_tried_again(tmp_path: Path, reason: str) -> None:
+    runner = ScriptedRunner(fails=("full-r1",))
+    runner.reason = reason
+    race(tmp_path / "out", runner)
+    again = ScriptedRunner()
+    assert race(tmp_path / "out", again).complete
+    assert again.ran == ["full-r1"]
 
 
 def test_other_options_in_the_same_folder_are_refused_by_name(tmp_path: Path) -> None:

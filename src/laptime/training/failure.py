@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 
 import torch
+from safetensors import SafetensorError
 
 from laptime.comparison.deaths import gigabytes, means_shortage, tell_remedies, tell_shortage
 from laptime.credentials import hide
@@ -121,13 +122,20 @@ def classify(
         return "out_of_memory", tell_shortage(memory, peaks or {}, counter)
     if isinstance(error, NotFiniteError):
         return "not_finite", line
-    if any(isinstance(one, OSError) and one.errno in FULL for one in causes(error)):
+    if any(means_full_disk(one) for one in causes(error)):
         return "disk_full", line
     if isinstance(error, UnsavedError):
         return "error", line
     if isinstance(error, UserError):
         return "refused", " ".join(str(error).split())
     return "error", f"{type(error).__name__}: {line[:300]}"
+
+
+def means_full_disk(error: BaseException) -> bool:
+    """Tell whether an error means that a disk is full; safetensors tells it in words alone."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno in FULL
+    return isinstance(error, (OSError, SafetensorError)) and "No space left on device" in str(error)
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
