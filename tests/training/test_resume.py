@@ -21,6 +21,7 @@ import torch
 
 from laptime import __version__
 from laptime.cli import resumed_spec
+from laptime.comparison.collection import collect_single
 from laptime.comparison.disk import check_disk
 from laptime.comparison.plan import PlannedRun
 from laptime.comparison.resumption import read_begun
@@ -192,6 +193,54 @@ def test_the_result_is_the_same_to_the_bit_and_the_checkpoints_go(
     assert [one.step for one in resumed.resumptions] == [5, 6]
     assert resumed.evaluations[0].loss == uninterrupted.evaluations[0].loss
     assert resumed.energy and "more than one process" in resumed.energy.source
+
+
+class DyingRecord(RecordWriter):
+    """Dies when a step is recorded, as a process that is killed."""
+
+    def write(self, event: Event) -> None:
+        super().write(event)
+        if isinstance(event, Step) and event.step == 3:
+            raise DiedError
+
+
+class DiedError(BaseException):
+    """Nobody catches it."""
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(base: Path, tmp_path: Path) -> None:
+    whole, parts = (make_job(base, tmp_path / name, "lora", DROPOUT) for name in ("a", "b"))
+    uninterrupted = attempt(whole)
+    record = DyingRecord(tmp_path / "b")
+    record.write(Started(laptime="0", run="lora-r1", method="lora", round=1, spec={}))
+    with pytest.raises(DiedError):
+        run(parts, record)
+    record.close()
+    resumed = attempt(parts)
+    assert [event.step for event in resumed.resumptions] == [0]
+    assert step_log(resumed) == step_log(uninterrupted)
+    assert saved(tmp_path / "a") == saved(tmp_path / "b")
+    findings = [finding.code for finding in collect_single(tmp_path / "b").findings]
+    assert "resumed" not in findings, "its times are those of one process"
+
+
+def test_what_a_user_puts_beside_a_run_stays(base: Path, tmp_path: Path) -> None:
+    """In the folders that a resumed run writes, reads and clears, under names much like its own."""
+    job = make_job(base, tmp_path / "run", "lora_top", {"top_layers": 2})
+    attempt(job, stop_at=3)
+    names = [
+        ".notes.old", ".mine.aside/a", ".step-mine.gone/a", "saved/notes.txt", "prefix-cache/notes.txt",
+        "checkpoints/notes.txt", "checkpoints/step-00000001-mine/weights.safetensors",
+        "checkpoints/.step-mine.aside/a",
+    ]  # fmt: skip
+    for name in names:
+        (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "run" / name).write_text(name)
+    assert attempt(job).finished
+    moved = {"saved/notes.txt": "saved.interrupted-1/notes.txt"}
+    for name in names:
+        assert (tmp_path / "run" / moved.get(name, name)).read_text() == name
+    assert not list((tmp_path / "run" / "checkpoints").glob("step-*/state.json"))
 
 
 def test_what_a_kill_leaves_in_the_record_counts_once(base: Path, tmp_path: Path) -> None:
@@ -489,9 +538,6 @@ def test_a_comparison_goes_on_within_the_run_that_was_killed(base: Path, tmp_pat
 
 def test_there_must_be_something_to_go_on_with(tmp_path: Path) -> None:
     RecordWriter(tmp_path).write(Started(laptime="0", run="r", method="lora", round=1, spec={}))
-    with pytest.raises(UserError, match="no checkpoint to go on from; start a new --out"):
-        read_begun(tmp_path)
-    (tmp_path / "checkpoints" / "step-00000001").mkdir(parents=True)
     with pytest.raises(UserError, match="begun by laptime 0, whose options differ; resume with that version"):
         read_begun(tmp_path)
     with pytest.raises(UserError, match=r"nowhere: no record\.jsonl here; give the folder of a run"):
