@@ -47,7 +47,9 @@ from laptime.training.saving import UnsavedError
 from tests.speedups.runs import make_base
 
 COMMAND = [sys.executable, "-m", "laptime.cli"]
-TRAINING: dict[str, Any] = {"epochs": 2, "learning_rate": 1e-2, "device": "cpu", "warmup_ratio": 0.3}
+TRAINING: dict[str, Any] = {
+    "epochs": 2, "learning_rate": 1e-2, "device": "cpu", "precision": "fp32", "warmup_ratio": 0.3,
+}  # fmt: skip
 DROPOUT = {"lora_dropout": 0.25}
 
 
