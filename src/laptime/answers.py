@@ -16,7 +16,7 @@ from laptime.comparison.folder import INPUTS_FOLDER
 from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers
 from laptime.events import Answer
 from laptime.inputs.encoding import Question, encode_question, has_chat_template, read_encoded
-from laptime.inputs.facts import ENCODED_FILE, read_facts
+from laptime.inputs.facts import ENCODED_FILE, read_facts, refuse_other_base
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
 from laptime.inputs.model_folder import check_folder, check_saved
 from laptime.inputs.model_source import ModelSource, locate_model
@@ -149,12 +149,18 @@ class Interviewer:
 
 
 def find_base(folder: Path, spec: ModelSpec) -> ModelSource:
-    """Return the base where the comparison found it, else where its name leads from here."""
+    """Return the base where the comparison found it, else where its name leads from here.
+
+    Raises UserError where it is another by now.
+    """
     facts = read_facts(folder / INPUTS_FOLDER)
     if Path(facts.model_folder).is_dir():
         check_folder(Path(facts.model_folder), f"--model {spec.model}", spec.trust_remote_code)
-        return ModelSource(name=spec.model, folder=facts.model_folder, config={}, toy=facts.toy)
-    return locate_model(spec)
+        source = ModelSource(name=spec.model, folder=facts.model_folder, config={}, toy=facts.toy)
+    else:
+        source = locate_model(spec)
+    refuse_other_base(facts, folder, Path(source.folder))
+    return source
 
 
 def ask_results(

@@ -22,7 +22,7 @@ class Event(Struct, kw_only=True, tag_field="event"):
 
 
 class Started(Event, tag="started", kw_only=True):
-    """The first line: which run this is. `spec` is the resolved RunSpec."""
+    """The first line: which run this is, of which comparison ("" for none). `spec` is the resolved RunSpec."""
 
     version: int = VERSION
     laptime: str
@@ -32,6 +32,7 @@ class Started(Event, tag="started", kw_only=True):
     role: Role = "measured"
     spec: dict[str, Any]
     command: list[str] = []
+    comparison: str = ""
 
 
 class Machine(Event, tag="machine", kw_only=True):

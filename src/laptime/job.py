@@ -22,6 +22,7 @@ class RunJob(Struct, kw_only=True):
     """One run: what to do, where its inputs lie and where its record and result go."""
 
     run: str
+    comparison: str = ""  # the id of the comparison that it is a run of
     spec: RunSpec
     folder: str
     inputs: str  # the folder that the preparation filled

@@ -37,6 +37,7 @@ CREATED = 1_700_000_000.0
 TRAINABLE = {"base": 0, "full": 1_000, "lora": 50}
 FLOPS_PER_TOKEN = {"base": None, "full": 6_000.0, "lora": 4_000.0}
 RATES = {"full": 2e-5, "lora": 2e-4}
+TRAINING: dict[str, Any] = {"epochs": 2, "threads": 2}
 QUESTION, REFERENCE = "RAG가 무엇인가요?", "검색 증강 생성입니다."
 HELD_OUT_QUESTION, HELD_OUT_REFERENCE = "RAG를 설명해 주세요.", "검색한 글로 답을 만드는 방법입니다."
 
@@ -45,6 +46,11 @@ def run_name(method: str, round_: int, without: str = "") -> str:
     """Return the name of a run, as the plan gives it."""
     off = {"": "", "plain": "-plain"}.get(without, f"-without-{without}")
     return method if method == "base" else f"{method}-r{round_}{off}"
+
+
+def switched_off(run: str) -> str:
+    """Return what the run of that name does without, as `run_name` takes it."""
+    return run.partition("-without-")[2] or ("plain" if run.endswith("-plain") else "")
 
 
 def make_speedups(ran: Sequence[str], off: Sequence[str] = (), **changes: Any) -> list[Speedup]:
@@ -79,27 +85,36 @@ def write_scripted_run(
     started: float | None = None,
     without: str = "",
     speedups: Sequence[Speedup] = (),
+    comparison: str = "",
+    spec: RunSpec | None = None,
 ) -> Path:
     """Write the record of one run into `folder` and return the folder.
 
     The steps share `train_seconds`: the first takes twice as long as each later one. A step trains 8 of
     20 tokens. `other_work_at` gives the step that trains other tokens; `load`, `load_after`, `model`,
     `training` and `facts` replace fields of the events; `without` makes it a run of the ablation.
+    `spec` is its spec where it is not that of `write_scripted_plan`.
     """
     writer = RecordWriter(folder)
     clock = started if started is not None else CREATED + 100 * round + TRAINABLE.get(method, 500) / 100
-    spec = RunSpec(
+    spec = spec or RunSpec(
         method=method,
         round=round,
         model=ModelSpec(model="tiny"),
-        training=msgspec.convert({"epochs": epochs, "threads": 2} | (training or {}), TrainingSpec),
+        training=msgspec.convert(TRAINING | {"epochs": epochs} | (training or {}), TrainingSpec),
         method_options=method_options or {},
     )
     role: Any = "ablation" if without else "base" if method == "base" else "measured"
     run = run_name(method, round, without)
     events: list[Any] = [
         Started(
-            laptime="0.1.0", run=run, method=method, round=round, role=role, spec=msgspec.to_builtins(spec)
+            laptime="0.1.0",
+            run=run,
+            method=method,
+            round=round,
+            role=role,
+            spec=msgspec.to_builtins(spec),
+            comparison=comparison,
         ),
         Machine(facts=facts or {"cpu": "Test CPU", "cores": 2, "threads": 2, "versions": {"torch": "2"}}),
         _model(method, model or {}),
@@ -240,7 +255,10 @@ def write_scripted_plan(folder: Path, methods: Sequence[str] = ("full", "lora"),
     for number in range(1, rounds + 1):
         runs += [PlannedRun(run=run_name(method, number), method=method, round=number) for method in methods]
     spec = CompareSpec(
-        methods=tuple(methods), rounds=rounds, model=ModelSpec(model="tiny"), training=TrainingSpec(epochs=2)
+        methods=tuple(methods),
+        rounds=rounds,
+        model=ModelSpec(model="tiny"),
+        training=TrainingSpec(**TRAINING),
     )
     plan = Plan(
         laptime="0.1.0",

@@ -16,7 +16,7 @@ from laptime.comparison.rounds import compare
 from laptime.job import RunJob
 from laptime.record import FILE_NAME, decode_events
 from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
-from tests.comparison.scripted import make_speedups, write_scripted_run
+from tests.comparison.scripted import make_speedups, switched_off, write_scripted_run
 from tests.comparison.test_rounds import Listener, ScriptedRunner
 
 NEEDS = {"projections": "blocks", "rows": "blocks"}
@@ -40,7 +40,7 @@ class AblatedRunner(ScriptedRunner):
             super().run(job, on_event)
         off = set(RUN_BY.get(method, [])) if training.plain else set(training.without)
         off |= {name for name, needed in NEEDS.items() if needed in off}
-        without = job.run.partition("-without-")[2] or ("plain" if job.run.endswith("-plain") else "")
+        without = switched_off(job.run)
         factor = self.factors.get(without, [1.0] * 9)[max(job.spec.round, 1) - 1]
         ran = [name for name in RUN_BY.get(method, []) if name not in off]
         # A speedup of no step may run or not for reasons of its own.
@@ -50,7 +50,8 @@ class AblatedRunner(ScriptedRunner):
         ]
         write_scripted_run(
             Path(job.folder), method, job.spec.round, 10.0 * factor, started=1e9 + len(self.ran),
-            without=without, speedups=speedups if method != "base" else (), **self.changes.get(job.run, {}),
+            without=without, speedups=speedups if method != "base" else (),
+            comparison=job.comparison, spec=job.spec, **self.changes.get(job.run, {}),
         )  # fmt: skip
         for event in decode_events((Path(job.folder) / FILE_NAME).read_bytes()):
             on_event(event)

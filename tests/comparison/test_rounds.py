@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from laptime.config_file import read_config
 from laptime.errors import UserError
 from laptime.events import AnyEvent, Failed
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob
+from laptime.inputs.model_digest import describe_base
 from laptime.inputs.shape import Shape
 from laptime.job import RunJob
 from laptime.record import FILE_NAME, RecordWriter, decode_events
 from laptime.spec import CompareSpec, DataSpec, ModelSpec, TrainingSpec, build, flatten
-from tests.comparison.scripted import write_scripted_run
+from tests.comparison.scripted import switched_off, write_scripted_run
 
 SECONDS = {"full": [20.0, 22.0, 21.0], "lora": [10.0, 10.5, 10.2], "base": [0.0] * 3}
 SHAPE = Shape(
@@ -44,18 +46,20 @@ class ScriptedRunner:
         self.prepared = 0
         self.reason: Any = "out_of_memory"  # of those that fail
         self.refuses: dict[str, tuple[str, ...]] = {}  # speedups that cannot apply, by method
+        self.base = Path("tiny")
 
     def prepare(self, job: InputJob) -> InputFacts:
         self.prepared += 1
         facts = InputFacts(
             model_name="tiny",
-            model_folder="tiny",
+            model_folder=str(self.base),
             model_digest="m",
             toy=False,
             random_weights=False,
             weight_bytes=4,
             shape=SHAPE,
             data={"name": "ten", "records_digest": "d", "num_records": 2},
+            base_files=describe_base(self.base, False),
         )
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,14 +72,17 @@ class ScriptedRunner:
             write_scripted_run(folder, method, round_, losses=(), failed="refused")
             return
         seconds = SECONDS[method][max(round_, 1) - 1]
+        of_job: Any = {"comparison": job.comparison, "spec": job.spec, "without": switched_off(job.run)}
         if job.until == "preparation":
             write_scripted_run(folder, method, round_)
             return
         if job.run == self.dies_at:
-            write_scripted_run(folder, method, round_, seconds, unfinished=True)
+            write_scripted_run(folder, method, round_, seconds, unfinished=True, **of_job)
             raise KeyboardInterrupt
         failed = self.reason if job.run in self.fails else None
-        write_scripted_run(folder, method, round_, seconds, failed=failed, started=1e9 + len(self.ran))
+        write_scripted_run(
+            folder, method, round_, seconds, failed=failed, started=1e9 + len(self.ran), **of_job
+        )
         for event in decode_events((folder / FILE_NAME).read_bytes()):
             on_event(event)
         self.ran.append(job.run)
@@ -376,3 +383,40 @@ def test_records_are_only_appended_to(tmp_path: Path) -> None:
     RecordWriter(tmp_path).write(Failed(reason="killed", message="two"))
     lines = (tmp_path / FILE_NAME).read_text().splitlines()
     assert [json.loads(line)["message"] for line in lines] == ["one", "two"]
+
+
+@pytest.mark.parametrize("during", ["", "full-r2"])
+def test_another_base_in_the_middle_is_refused_and_costs_no_run(tmp_path: Path, during: str) -> None:
+    """Overwritten between two starts of the command, or while a run goes on."""
+    runner, weights = ScriptedRunner(dies_at="" if during else "lora-r2"), tmp_path / "base/model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"weights")
+    runner.base = weights.parent
+    overwriting = Overwriting(weights, during)
+    begin = partial(compare, SPEC, tmp_path / "out", runner, overwriting, "d")
+    with pytest.raises(UserError if during else KeyboardInterrupt):
+        begin()
+    weights.write_bytes(b"WEIGHTS")
+    ran, runner.dies_at = list(runner.ran), ""
+    with pytest.raises(UserError) as error:
+        begin()
+    assert str(error.value) == (
+        f"--model tiny: {weights.parent}: model.safetensors has changed since {tmp_path / 'out'} was begun; "
+        f"put it back as it was, or begin anew with another --out"
+    )
+    assert runner.ran == ran
+    weights.write_bytes(b"weights")
+    assert begin().complete
+
+
+class Overwriting(Listener):
+    """Overwrites a file when a run begins."""
+
+    def __init__(self, file: Path, during: str) -> None:
+        super().__init__()
+        self.file, self.during = file, during
+
+    def began(self, planned: PlannedRun) -> None:
+        if planned.run == self.during:
+            self.file.write_bytes(b"WEIGHTS")
+            self.during = ""

@@ -208,7 +208,9 @@ class Doomed(ProcessRunner):
                 self.grandchild = int(process.stdout.readline())
             return process
         (Path(job.folder) / FILE_NAME).unlink()
-        write_scripted_run(Path(job.folder), job.spec.method, job.spec.round)
+        write_scripted_run(
+            Path(job.folder), job.spec.method, job.spec.round, comparison=job.comparison, spec=job.spec
+        )
         return begin("")
 
 

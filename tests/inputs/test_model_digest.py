@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from laptime.inputs import model_digest
-from laptime.inputs.model_digest import begin_digest, digest_model, hash_once
+from laptime.inputs.model_digest import begin_digest, describe_base, find_change, hash_once
 from laptime.inputs.model_source import ModelSource
 from laptime.user_cache import user_cache
 
@@ -22,13 +22,14 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     file = folder / "model.safetensors"
     file.write_bytes(b"weights")
-    settle(file)
+    wait(monkeypatch)
     return file
 
 
-def settle(file: Path) -> None:
-    """Date a file back, past the time in which it may change unseen."""
-    os.utime(file, (time.time() - 60, time.time() - 60))
+def wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the time pass in which a file that was just written may change unseen."""
+    now = time.time() + 60
+    monkeypatch.setattr(model_digest.time, "time", lambda: now)
 
 
 def source_of(file: Path) -> ModelSource:
@@ -55,7 +56,10 @@ def test_a_file_that_changed_is_read_again_even_where_its_date_was_set_back(weig
 
 
 def test_a_file_written_just_now_is_not_remembered(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(weights.parent / "cache"))
     weights.write_bytes(b"fresh")
+    os.utime(weights, (0, 0))  # an old date says nothing: the next change may be dated back too
     hash_once(weights)
     monkeypatch.setattr(model_digest.hashlib, "file_digest", refuse)
     with pytest.raises(AssertionError, match="read again"):
@@ -78,15 +82,63 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(
 
 
 def test_the_thread_gives_the_same_digest_or_the_same_error(weights: Path) -> None:
-    assert begin_digest(source_of(weights), False).result() == digest_model(source_of(weights), False)
+    expected = describe_base(weights.parent, False)
+    assert begin_digest(source_of(weights), False).result() == expected
     weights.unlink()
     weights.symlink_to("nowhere")
     with pytest.raises(OSError, match=r"nowhere|safetensors"):
         begin_digest(source_of(weights), False).result()
 
 
-def test_a_hub_blob_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ("a" * 64)).write_bytes(b"weights")
-    (tmp_path / "model.safetensors").symlink_to(tmp_path / ("a" * 64))
+def link_to(weights: Path, name: str) -> Path:
+    """Put a link to a blob, as the hub's cache does, in the place of the weights."""
+    blob = weights.parents[1] / "blobs" / name
+    blob.parent.mkdir()
+    weights.rename(blob)
+    weights.symlink_to(blob)
+    return blob
+
+
+def test_a_hub_blob_is_not_read_until_it_changes(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blob = link_to(weights, "a" * 64)
+    with monkeypatch.context() as patch:
+        patch.setattr(model_digest.hashlib, "file_digest", refuse)
+        assert hash_once(weights) == "a" * 64
+    blob.write_bytes(b"Weights")
+    assert hash_once(weights) != "a" * 64
+
+
+def test_a_long_name_is_no_digest(weights: Path) -> None:
+    first = hash_once(weights)
+    blob = link_to(weights, f"{'a' * 52}.safetensors")
+    assert len(blob.name) == 64 and hash_once(weights) == first
+
+
+def test_a_file_that_is_as_it_was_is_not_read_to_see_that(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = describe_base(weights.parent, False)
+    (weights.parents[1] / "cache").rename(weights.parents[1] / "gone")
     monkeypatch.setattr(model_digest.hashlib, "file_digest", refuse)
-    assert len(digest_model(source_of(tmp_path / "model.safetensors"), False)) == 64
+    assert find_change(weights.parent, files, False) == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"]
+)
+def test_a_change_of_any_file_of_the_base_is_named(weights: Path, name: str) -> None:
+    folder, file = weights.parent, weights.parent / name
+    if not file.exists():
+        before = describe_base(folder, False)
+        file.write_bytes(b"{}")
+        assert find_change(folder, before, False) == f"{name} is new"
+    files = describe_base(folder, False)
+    assert find_change(folder, files, False) == ""
+    content = file.read_bytes()
+    file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    assert find_change(folder, files, False) == f"{name} has changed"
+    file.write_bytes(content)
+    assert find_change(folder, files, False) == ""
+    (folder / "notes.txt").write_bytes(b"of no base")
+    file.unlink()
+    assert find_change(folder, files, False) == f"{name} is gone"

@@ -9,7 +9,7 @@ import pytest
 
 from laptime.errors import UserError
 from laptime.inputs import model_source
-from laptime.inputs.model_digest import digest_model
+from laptime.inputs.model_digest import describe_base, digest_model
 from laptime.inputs.model_source import locate_model
 from laptime.spec import ModelSpec
 from tests.tiny import write_model_files
@@ -123,7 +123,8 @@ def test_hub_errors_say_what_to_do(monkeypatch: pytest.MonkeyPatch, error_name: 
 
 def test_the_digest_covers_config_and_weights(model_folder: Path) -> None:
     def digest(random_weights: bool = False) -> str:
-        return digest_model(locate_model(ModelSpec(model=str(model_folder))), random_weights)
+        source = locate_model(ModelSpec(model=str(model_folder)))
+        return digest_model(source, describe_base(model_folder, random_weights))
 
     first, first_random = digest(), digest(random_weights=True)
     (model_folder / "model.safetensors").write_bytes(b"other weights")
@@ -141,10 +142,10 @@ def test_pickled_weights_load_when_asked_for_in_words(tmp_path: Path) -> None:
     spec = ModelSpec(model=str(folder), allow_pickled_weights=True)
     expected = load_model(spec, folder, torch.float32).state_dict()
     torch.save({name: tensor.clone() for name, tensor in expected.items()}, folder / "pytorch_model.bin")
-    with_both = digest_model(locate_model(spec), random_weights=False)
+    with_both = digest_model(locate_model(spec), describe_base(folder, False))
     (folder / "model.safetensors").unlink()
     assert "add --allow-pickled-weights" in message(folder)
-    assert digest_model(locate_model(spec), random_weights=False) != with_both
+    assert digest_model(locate_model(spec), describe_base(folder, False)) != with_both
     check_weights(spec, folder, build_empty_model(spec, folder))
     for name, tensor in load_model(spec, folder, torch.float32).state_dict().items():
         assert torch.equal(tensor, expected[name])

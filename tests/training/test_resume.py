@@ -373,7 +373,7 @@ def test_a_checkpoint_of_another_spec_is_refused(
 def test_other_data_another_base_and_more_ranks_are_refused(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = make_job(base, tmp_path / "run", "lora", {})
+    job = make_job(base, tmp_path / "run", "lora", {}, precision="fp32")
     attempt(job, stop_at=2)
     home = tmp_path / "run" / "checkpoints"
     found = open_checkpoint(list_checkpoints(home)[0])
@@ -388,9 +388,20 @@ def test_other_data_another_base_and_more_ranks_are_refused(
         with pytest.raises(UserError, match=message):
             attempt(job)
     write_checkpoint(home, found.state, tensors)
-    monkeypatch.setattr(resumption, "digest_base", lambda facts: "other weights lie there now")
-    with pytest.raises(UserError, match="the base model has changed since"):
+    monkeypatch.setattr("laptime.inputs.facts.find_change", lambda *_: "tokenizer.json has changed")
+    with pytest.raises(UserError, match=r"model: tokenizer\.json has changed since .*run was begun; put it"):
         attempt(job)
+
+
+def test_facts_without_a_list_of_files_still_know_another_base(base: Path, tmp_path: Path) -> None:
+    facts = msgspec.structs.replace(read_facts(base / "inputs"), base_files={})
+    assert resumption.is_same_base(facts)
+    shutil.copytree(base / "model", tmp_path / "model")
+    facts = msgspec.structs.replace(facts, model_folder=str(tmp_path / "model"))
+    assert resumption.is_same_base(facts)
+    with (tmp_path / "model" / "model.safetensors").open("ab") as file:
+        file.write(b"more")
+    assert not resumption.is_same_base(facts)
 
 
 def test_decisions_that_the_bits_depend_on_are_those_of_the_first_attempt(base: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from laptime.comparison.ablation import summarise_ablation
 from laptime.comparison.answers import BASE, gather_questions
+from laptime.comparison.belonging import refuse_other_run
 from laptime.comparison.fairness import find_stated_differences, find_unequal_work
 from laptime.comparison.flags import find_flags, find_wrong, flag_ablation, flag_progress, flag_speedups
 from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder
@@ -88,7 +89,7 @@ def read_measured(folder: Path, result: ComparisonResult) -> list[RunRecord]:
 
 
 def read_runs(folder: Path, plan: Plan) -> Collected:
-    """Read the records of all planned runs in `folder`."""
+    """Read the records of all planned runs in `folder`; raises UserError where one is of another run."""
     collected = Collected(folder=folder, plan=plan)
     for planned in plan.runs:
         where = run_folder(folder, planned.run)
@@ -98,11 +99,13 @@ def read_runs(folder: Path, plan: Plan) -> Collected:
             collected.missing.append(planned.run)
             continue
         try:
-            collected.records[planned.run] = record = read_record(where)
+            record = read_record(where)
         except UserError as error:
             failure = Failure(run=planned.run, round=planned.round, reason="error", message=str(error))
             collected.unreadable[planned.run] = failure
         else:
+            refuse_other_run(plan, planned, record)
+            collected.records[planned.run] = record
             if not has_ended(record):
                 collected.missing.append(planned.run)
     return collected

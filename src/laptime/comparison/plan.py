@@ -41,10 +41,11 @@ class Plan(Struct, kw_only=True):
     `spec` is the resolved CompareSpec; `data` holds the facts of the encoded records (name, digest,
     template, template_reason, counts, encode_seconds); `summaries` one sentence for each method.
     With `awaits_ablation` the runs of the ablation are still to be added: which speedups run at all is
-    known after the first round.
+    known after the first round. Every run's record repeats `id`, which no other comparison has.
     """
 
     version: int = VERSION
+    id: str = ""
     laptime: str
     created: float  # seconds since 1970
     spec: dict[str, Any]

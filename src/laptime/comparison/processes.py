@@ -128,6 +128,7 @@ def write_first_line(job: RunJob) -> None:
             round=job.spec.round,
             role=job.role,
             spec=msgspec.to_builtins(job.spec),
+            comparison=job.comparison,
         )
     )
     writer.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,12 +31,12 @@ from laptime.comparison.folder import (
 )
 from laptime.comparison.json_file import write_json
 from laptime.comparison.lock import MARKER_FILE, is_marker
-from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
+from laptime.comparison.plan import Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import read_begun
 from laptime.errors import UserError, suggest
 from laptime.events import AnyEvent
-from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
+from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts, refuse_other_base
 from laptime.inputs.formats import read_records
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
@@ -143,6 +144,7 @@ def compare(
         facts = prepare_inputs(spec, inputs, runner, records_digest, fresh=old_plan is None)
         listener.prepared(facts)
         plan = old_plan or make_plan(spec, folder, facts)
+        read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
         check_disk(spec, facts, folder, find_waiting(plan, folder))
         if old_plan is None:
             rehearse(spec, inputs, runner)
@@ -282,8 +284,10 @@ def nothing_left_of_nothing(folder: Path, resumes: bool) -> Iterator[None]:
 
 def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner, listener: Listener) -> None:
     """Run one method once, in its own folder; an attempt that left a checkpoint goes on from there."""
+    refuse_other_base(read_facts(folder / INPUTS_FOLDER), folder)
     home = run_folder(folder, planned.run)
     job = make_job(spec, planned, home, folder / INPUTS_FOLDER)
+    job.comparison = read_plan(folder).id
     job.resumes = has_checkpoint(home)
     if home.exists() and not job.resumes:
         set_aside(home)
@@ -347,6 +351,7 @@ def prepare_inputs(
             raise UserError(
                 f"--data {spec.data.data}: changed since {inputs.parent} was begun; give a new --out"
             )
+        refuse_other_base(facts, inputs.parent)
         return facts
     return runner.prepare(
         InputJob(
@@ -362,6 +367,7 @@ def prepare_inputs(
 def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts) -> Plan:
     """Write down what is going to run, before it does."""
     return Plan(
+        id=secrets.token_hex(8),
         laptime=full_version(),
         created=time.time(),
         spec=msgspec.to_builtins(spec),

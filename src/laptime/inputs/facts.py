@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from laptime.errors import UserError
+from laptime.inputs.model_digest import BaseFile, find_change
 from laptime.inputs.shape import Shape
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.untrusted import parse, read_whole
@@ -39,9 +41,23 @@ class InputFacts(Struct, kw_only=True):
     shape: Shape
     data: dict[str, Any]  # name, digest, template, template_reason, counts, encode_seconds
     begun_in: str = ""  # the folder that relative paths are relative to
+    base_files: dict[str, BaseFile] = {}  # of model and tokenizer, by name
 
 
 def read_facts(inputs: Path) -> InputFacts:
     """Read what the preparation found; raises UserError where the file holds anything else."""
     path = inputs / FACTS_FILE
     return parse(path, "facts", lambda: msgspec.json.decode(read_whole(path), type=InputFacts))
+
+
+def refuse_other_base(facts: InputFacts, begun: Path, base: Path | None = None) -> None:
+    """Raise UserError where the base is no longer the one that `begun`, a run or a comparison, began with.
+
+    `base` is its folder where that is another than the one it was found in then.
+    """
+    folder = base or Path(facts.model_folder)
+    if facts.base_files and (change := find_change(folder, facts.base_files, facts.random_weights)):
+        raise UserError(
+            f"--model {facts.model_name}: {folder}: {change} since {begun} was begun; "
+            f"put it back as it was, or begin anew with another --out"
+        )

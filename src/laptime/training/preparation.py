@@ -29,7 +29,7 @@ from laptime.inputs.model import (
     model_max_length,
     quiet_libraries,
 )
-from laptime.inputs.model_digest import begin_digest
+from laptime.inputs.model_digest import begin_digest, digest_model
 from laptime.inputs.model_source import ModelSource, locate_model
 from laptime.inputs.records import name_sources
 from laptime.job import LOG_FILE
@@ -48,7 +48,7 @@ def prepare(job: InputJob) -> InputFacts:
     source = locate_model(job.model)
     if is_wanted("read_ahead", msgspec.structs.asdict(job.training)) and not job.model.random_weights:
         begin_reading(Path(source.folder))
-    digest = begin_digest(source, job.model.random_weights)
+    base_files = begin_digest(source, job.model.random_weights)
     records = read_records(job.data, seed=job.training.seed)
     answers = job.answers
     if job.model.random_weights and not answers.ask:
@@ -70,7 +70,7 @@ def prepare(job: InputJob) -> InputFacts:
     facts = InputFacts(
         model_name=source.name,
         model_folder=str(Path(source.folder).resolve()),
-        model_digest=digest.result(),
+        model_digest=digest_model(source, base_files.result()),
         toy=source.toy,
         random_weights=job.model.random_weights,
         weight_bytes=4 if source.config.get("dtype", source.config.get("torch_dtype")) == "float32" else 2,
@@ -92,6 +92,7 @@ def prepare(job: InputJob) -> InputFacts:
             "encode_seconds": time.perf_counter() - begun,
         },
         begun_in=str(Path.cwd()),
+        base_files=base_files.result(),
     )
     write_whole(folder / FACTS_FILE, msgspec.json.format(msgspec.json.encode(facts)))
     return facts

@@ -17,7 +17,7 @@ from laptime.events import Checkpoint as CheckpointEvent
 from laptime.events import Resumed
 from laptime.inputs.encoded import EncodedData
 from laptime.inputs.facts import InputFacts
-from laptime.inputs.model_digest import digest_model
+from laptime.inputs.model_digest import describe_base, digest_model
 from laptime.inputs.model_source import ModelSource
 from laptime.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, PREFIX_FOLDER, SAVED_FOLDER, RunJob
 from laptime.record import RecordWriter, read_record
@@ -243,19 +243,19 @@ def refuse_other_work(found: Checkpoint, job: RunJob, facts: InputFacts, encoded
         raise UserError(f"{found.folder}: written by {state.world_size} processes; this run is one")
     if state.data_digest != encoded.digest:
         raise UserError(f"{found.folder}: the records have changed since; start a new --out")
-    if state.model_digest != facts.model_digest or state.model_digest != digest_base(facts):
+    if state.model_digest != facts.model_digest or not (facts.base_files or is_same_base(facts)):
         raise UserError(f"{found.folder}: the base model has changed since; start a new --out")
 
 
-def digest_base(facts: InputFacts) -> str:
-    """Return the digest of the base as it is now; "" where it is gone."""
+def is_same_base(facts: InputFacts) -> bool:
+    """Tell whether the base is as it was, by the one digest that older facts have of it."""
     folder = Path(facts.model_folder)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         source = ModelSource(name=facts.model_name, folder=str(folder), config=config, toy=facts.toy)
-        return digest_model(source, facts.random_weights)
+        return digest_model(source, describe_base(folder, facts.random_weights)) == facts.model_digest
     except (OSError, ValueError):
-        return ""
+        return False
 
 
 def name_environment(device: torch.device) -> dict[str, str]:

@@ -27,7 +27,7 @@ from laptime.events import Energy, Evaluation, Failed, Finished, Machine, Speedu
 from laptime.inputs.batches import TrainStep, make_batch, make_steps
 from laptime.inputs.encoded import digest_tokens
 from laptime.inputs.encoding import EncodedData, read_encoded
-from laptime.inputs.facts import ENCODED_FILE, InputFacts, read_facts
+from laptime.inputs.facts import ENCODED_FILE, InputFacts, read_facts, refuse_other_base
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
 from laptime.inputs.model_source import ModelSource
 from laptime.job import PREFIX_FOLDER, SAVED_FOLDER, RunJob
@@ -75,6 +75,7 @@ class Run:
     def open(self) -> None:
         """Find out what there is: inputs, a checkpoint to go on from, device, precision, method."""
         self.facts: InputFacts = read_facts(Path(self.job.inputs))
+        refuse_other_base(self.facts, self.folder)
         self.encoded: EncodedData = read_encoded(Path(self.job.inputs) / ENCODED_FILE)
         self.checkpoints.find(self.facts, self.encoded)
         training = self.spec.training

@@ -1,0 +1,52 @@
+"""Whether a run's folder holds the run that the plan has there: folders can be moved, copied and swapped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from laptime.comparison.folder import differing_keys
+from laptime.comparison.plan import FILE_NAME as PLAN_FILE
+from laptime.comparison.plan import Plan, PlannedRun
+from laptime.errors import UserError
+from laptime.events import Started
+from laptime.record import FILE_NAME, RunRecord
+from laptime.spec import flag
+
+SHARED = ("model", "data", "training", "answers")  # of the specs of a comparison and of its runs
+SWITCHES = {"plain", "without", "speedups", "reuse_cache"}  # what an ablation changes
+
+
+def refuse_other_run(plan: Plan, planned: PlannedRun, record: RunRecord) -> None:
+    """Raise UserError where `record`, read from the folder of `planned`, is not of that run of `plan`."""
+    started, path = record.started, record.folder / FILE_NAME
+    found = (started.run, started.method, started.round, started.role)
+    if found != (planned.run, planned.method, planned.round, planned.role):
+        raise UserError(
+            f"{path}: of {describe(*found)}; {PLAN_FILE} has {planned.run} in this folder: "
+            f"put the folders of the runs back where they were"
+        )
+    if started.comparison != plan.id:
+        raise UserError(
+            f"{path}: of a run of another comparison; put back the folder that was there, "
+            f"or move this one away: the same laptime compare makes the run anew"
+        )
+    if options := ", ".join(flag(key) for key in sorted(differing_options(plan, planned, started))):
+        raise UserError(
+            f"{path}: of a run with other options ({options}) than {PLAN_FILE} has; put back what was there"
+        )
+
+
+def differing_options(plan: Plan, planned: PlannedRun, started: Started) -> set[str]:
+    """Return the options in which a run is not what the plan fixes."""
+    expected: dict[str, Any] = {name: plan.spec[name] for name in SHARED if name in plan.spec}
+    expected["method_options"] = plan.spec.get("method_options", {}).get(planned.method, {})
+    found = {name: started.spec.get(name) for name in expected}
+    expected = msgspec.json.decode(msgspec.json.encode(expected))  # as it stands in a file: no tuples
+    return differing_keys(expected, found) - (SWITCHES if planned.role == "ablation" else set())
+
+
+def describe(run: str, method: str, round_: int, role: str) -> str:
+    """Return what a record says of its run."""
+    return f"run {run} (method {method}, round {round_}, {role})"
