@@ -72,6 +72,10 @@ def run_session(
 ) -> tuple[Path, ComparisonResult]:
     """Run a comparison or a single training with progress; an interruption says how to go on."""
     folder = choose_folder(out, stem)
+    if kind == "compare" and (folder / PLAN_FILE).exists():
+        from laptime.report.page import refuse_foreign_report
+
+        refuse_foreign_report(folder)  # now, and not when all has run
     listener = Watcher(console(lasting=True))
     say_what_it_is(listener.console, spec, folder)
     runner = ProcessRunner(single=kind == "train")
