@@ -51,12 +51,10 @@ def render_report(folder: Path, lang: Lang = "en") -> list[Path]:
     style = _template_text("chart.css")
     files = {folder / HTML_NAME: render_html(context), folder / MARKDOWN_NAME: render_markdown(context)}
     for chart in context["charts"]:
-        files[folder / CHARTS_FOLDER / f"{chart.name}.svg"] = (
-            f"<!-- {MARK} {UNKNOWN} -->\n{chart.render(style)}\n"
-        )
+        svg = f"<!-- {context['mark']} -->\n{chart.render(style)}\n"
+        files[folder / CHARTS_FOLDER / f"{chart.name}.svg"] = svg
     refuse_foreign_report(folder)
-    stale = [folder / CHARTS_FOLDER / f"{name}.svg" for name in CHART_NAMES]
-    stale = [path for path in stale if path not in files and path.exists()]
+    stale = [path for path in list_charts(folder) if path not in files and path.exists()]
     for path, content in files.items():
         _write(path, content)
     for path in stale:
@@ -69,17 +67,18 @@ def refuse_foreign_report(folder: Path) -> None:
     charts = folder / CHARTS_FOLDER
     if charts.is_symlink():
         raise UserError(f"{charts}: a link; take it away, then repeat")
-    for path in (
-        folder / HTML_NAME,
-        folder / MARKDOWN_NAME,
-        *(charts / f"{name}.svg" for name in CHART_NAMES),
-    ):
+    for path in (folder / HTML_NAME, folder / MARKDOWN_NAME, *list_charts(folder)):
         if path.exists() and not _is_ours(path):
             raise UserError(f"{path}: not written by laptime, or changed since; move it away, then repeat")
 
 
+def list_charts(folder: Path) -> list[Path]:
+    """Return the places of all charts that a report may have."""
+    return [folder / CHARTS_FOLDER / f"{name}.svg" for name in CHART_NAMES]
+
+
 def _is_ours(path: Path) -> bool:
-    """Say whether an existing file is as an earlier report wrote it; one of an older version gives no digest."""
+    """Say whether a file is as an earlier report wrote it; one of an older version gives no digest."""
     if not path.is_file():
         return False
     content = path.read_bytes()
