@@ -31,8 +31,11 @@ def single_thread() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache of the tests' own: what they keep there is nobody else's."""
+def own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache and temporary files of the tests' own: another laptime at work does not bar them."""
+    temporary = str(tmp_path_factory.mktemp("tmp"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("TMPDIR", temporary)
+        patch.setattr("tempfile.tempdir", temporary)
         yield

@@ -63,6 +63,8 @@ OPTIONS = [
     "held_out.jsonl",
     "--max-new-tokens",
     "8",
+    "--precision",
+    "fp32",
 ]
 RACE = ["compare", *OPTIONS, "--epochs", "2", "--rounds", "1", "--ask", QUESTION, "--out", "race"]
 

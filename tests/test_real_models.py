@@ -38,6 +38,7 @@ def race(
     (work / "train.jsonl").write_text("\n".join(shortest) + "\n", encoding="utf-8")
     model = shared_data / "models" / request.param
     words = ["compare", "--model", str(model), "--data", "train.jsonl", "--epochs", "3", "--rounds", "1"]
+    words += ["--precision", "fp32"]  # that of the models which the answers are compared with
     words += [
         "--template",
         "{prompt} {completion}",

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from laptime.comparison.folder import forget_beginning, has_done_nothing
 from laptime.errors import UserError
 from laptime.session import (
     LastingOutput,
-    clear_beginning,
     gather_result,
-    has_done_nothing,
     render_again,
     tell_interruption,
 )
@@ -74,11 +73,13 @@ def test_an_interruption_tells_what_it_left(tmp_path: Path) -> None:
     (folder / "record.jsonl").write_text("not a record")
     assert not has_done_nothing(folder)
     (folder / "mine.txt").touch()
-    clear_beginning(folder)
+    forget_beginning(folder)
     assert [file.name for file in folder.iterdir()] == ["mine.txt"]
     write_scripted_run(folder, "lora", unfinished=True)
     assert not has_done_nothing(folder)
-    assert tell_interruption("train", folder) == f"interrupted; what was measured so far is in {folder}"
+    assert tell_interruption("train", folder) == (
+        f"interrupted before a checkpoint was written; begin anew with:\n  laptime train --resume {folder}"
+    )
     (folder / "saved").mkdir()
     assert tell_interruption("train", folder).endswith(f"its result is in {folder}/saved")
     (folder / "checkpoints" / "step-00000002").mkdir(parents=True)

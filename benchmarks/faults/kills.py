@@ -1,14 +1,16 @@
-"""Real trainings killed at every file operation of their saves and at random moments, each then resumed.
+"""Real trainings and comparisons killed from their first millisecond on, then gone on with to their end.
 
-    python benchmarks/faults/kills.py [--kills N] [--operations N] [--jobs N] [--seed N]
+    python benchmarks/faults/kills.py [--kills N] [--comparison-kills N] [--operations N] [--jobs N]
 
-`laptime train --save-every` runs on the toy model with full fine-tuning, LoRA and LoRA on the top layers,
-the last two with dropout. Its process is killed (SIGKILL) at one file operation of a checkpoint or of the
-result, a write after half of its bytes, or it and the command that started it at a random moment between
-the first step and the end. What is left goes on with `laptime train --resume`, which may be killed again.
-In the end the saved weights and the log of the steps must be those of an uninterrupted run, to the last bit.
---kills random moments [200]; --operations: so many of them for each method [all]. The counts are written to
-benchmarks/results/kills_<processor>.json.
+`laptime train --save-every` runs on the toy model with full fine-tuning, LoRA and LoRA on the top layers, the
+last two with dropout; `laptime compare` races full fine-tuning and LoRA. A command is killed (SIGKILL) at any
+moment between its start and its end, alone or with the process of its run, and what goes on with it begins at
+once or after a pause, and is often killed again. Other trainings are killed at one file operation of a
+checkpoint or of the result, a write after half of its bytes. What goes on is the same command, or `laptime
+train --resume` where a record was begun. In the end the saved weights and the log of the steps must be those
+of an uninterrupted run, to the last bit, and every record must hold one beginning, one end, each step once.
+--kills, --comparison-kills: at random moments [300, 200]; --operations: so many for each method [all]. The
+counts are written to benchmarks/results/kills_<processor>.json.
 """
 
 from __future__ import annotations
@@ -35,16 +37,32 @@ from msgspec import Struct
 from result_file import write_result
 
 from laptime.errors import UserError
-from laptime.record import FILE_NAME, RunRecord, read_record, wait_for_writer
+from laptime.events import Finished, Started
+from laptime.record import FILE_NAME, decode_events, read_record
 
-METHODS: dict[str, list[str]] = {
-    "full": ["--gradient-accumulation", "2"],
-    "lora": ["--lora-dropout", "0.1"],
-    "lora_top": ["--lora-dropout", "0.1", "--top-layers", "2"],
+TRAINING = [
+    "--epochs",
+    "3",
+    "--save-every",
+    "3",
+    "--max-questions",
+    "0",
+    "--skip-self-checks",
+    "--out",
+    "run",
+]
+COMPARISON = "compare"
+JOBS: dict[str, list[str]] = {
+    "full": ["train", "--method", "full", "--gradient-accumulation", "2", *TRAINING],
+    "lora": ["train", "--method", "lora", "--lora-dropout", "0.1", *TRAINING],
+    "lora_top": ["train", "--method", "lora_top", "--lora-dropout", "0.1", "--top-layers", "2", *TRAINING],
+    COMPARISON: ["compare", "--rounds", "1", *TRAINING],
 }
-JOB = ["--epochs", "3", "--save-every", "3", "--max-questions", "0", "--skip-self-checks"]
-AGAIN = 0.3  # the chance that the process which goes on is killed too
+AGAIN = 0.75  # the chance that what goes on is killed too
+MOST_ATTEMPTS = 40
+PAUSE_SECONDS = 3.0
 TIMED = ("time", "seconds", "parts")
+OVER = ("finished already", "holds a finished training")
 # Loaded by every Python process of a training: counts the file operations of saves, and dies at one of them.
 HOOK = """
 import os, signal, sys
@@ -75,12 +93,10 @@ if any("laptime.training" in word for word in sys.orig_argv):
 
 
 class Reference(Struct, kw_only=True):
-    """An uninterrupted run: what every other must come to, how long it takes, and what its saves do."""
+    """An uninterrupted job: what every other must come to, how long it takes, and what its saves do."""
 
-    weights: dict[str, str]
-    steps: list[dict[str, Any]]
+    runs: dict[str, dict[str, Any]]  # by the folder of the run: digests of its weights, log of its steps
     seconds: float
-    seconds_of_steps: float  # from the first step to the end of the command
     operations: list[str]
 
     def of_interest(self) -> list[int]:
@@ -95,199 +111,228 @@ class Reference(Struct, kw_only=True):
 
 
 class Case(Struct, kw_only=True):
-    """One training and its first kill: at a file operation, or at a moment between first step and end."""
+    """One job; its first kill is at a file operation, or at a random moment."""
 
     name: str
-    method: str
+    job: str
     operation: int = 0
-    moment: float = 0.0  # the share of the time from the first step to the end
 
 
 class Outcome(Struct, kw_only=True):
-    """What became of a case; `verdict` is same, nothing_saved (killed too early), LOST or DIFFERENT."""
+    """What became of a case; `verdict` is same, damaged, doubled, different or cannot_go_on.
+
+    `kills` names whom each hit, when, and what followed: "command, before a step, at once".
+    """
 
     case: Case
-    verdict: str
-    kills: int = 0
-    resumed_after: list[int] = []
+    verdict: str = ""
+    kills: list[str] = []
     note: str = ""
 
 
 def environment(folder: Path, **extra: str) -> dict[str, str]:
-    """Return what a training of ours sees: one thread, a machine lock of its own, the hook."""
-    return os.environ | {
-        "TMPDIR": str(folder), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder.parent / "hook"),
-    } | extra  # fmt: skip
+    """Return what a command of ours sees: one thread, a machine lock of its own, the hook."""
+    path = os.pathsep.join([str(folder.parent / "hook"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return os.environ | {"TMPDIR": str(folder), "OMP_NUM_THREADS": "1", "PYTHONPATH": path} | extra
 
 
 def start(folder: Path, words: list[str], **extra: str) -> subprocess.Popen[bytes]:
-    """Start `laptime train` in a session of its own."""
+    """Start a command in a session of its own."""
     folder.mkdir(exist_ok=True)
     with (folder / "output.txt").open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "laptime.cli", "train", *words],
+            [sys.executable, "-m", "laptime.cli", *words],
             stdout=output, stderr=output, cwd=folder, start_new_session=True,
             env=environment(folder, **extra),
         )  # fmt: skip
 
 
-def first_words(method: str) -> list[str]:
-    """Return the options that begin a training."""
-    return ["--method", method, *METHODS[method], *JOB, "--out", "run"]
+def run_folders(folder: Path) -> list[Path]:
+    """Return the folders of the runs that were not set aside; a training is one itself."""
+    runs = folder / "run" / "runs"
+    return (
+        sorted(path for path in runs.iterdir() if ".interrupted-" not in path.name)
+        if runs.exists()
+        else [folder / "run"]
+    )
 
 
-def digest_weights(folder: Path) -> dict[str, str]:
-    """Return the digest of each saved file of weights."""
-    files = (folder / "run" / "saved").glob("*.safetensors")
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
+def describe_run(run: Path) -> dict[str, Any]:
+    """Return what must be the same: the digests of the saved weights, the steps without what a clock says."""
+    files = sorted((run / "saved").glob("*.safetensors"))
+    steps = [msgspec.to_builtins(step) for step in read_record(run).steps]
+    return {
+        "weights": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+        "steps": [{key: value for key, value in step.items() if key not in TIMED} for step in steps],
+    }
 
 
-def log_steps(record: RunRecord) -> list[dict[str, Any]]:
-    """Return the steps without what a clock says."""
-    steps = [msgspec.to_builtins(step) for step in record.steps]
-    return [{key: value for key, value in step.items() if key not in TIMED} for step in steps]
-
-
-def make_reference(home: Path, method: str) -> Reference:
-    """Train without interruption."""
-    folder = home / f"reference-{method}"
-    begun = time.time()
+def make_reference(home: Path, job: str) -> Reference:
+    """Run without interruption."""
+    folder = home / f"reference-{job}"
+    begun = time.monotonic()
     log = folder / "operations.txt"
-    process = start(folder, first_words(method), KILL_LOG=str(log))
+    process = start(folder, JOBS[job], KILL_LOG=str(log))
     if process.wait():
         raise SystemExit((folder / "output.txt").read_text())
-    ended, record = time.time(), read_record(folder / "run")
     return Reference(
-        weights=digest_weights(folder),
-        steps=log_steps(record),
-        seconds=ended - begun,
-        seconds_of_steps=ended - record.steps[0].time,
+        runs={run.name: describe_run(run) for run in run_folders(folder)},
+        seconds=time.monotonic() - begun,
         operations=log.read_text().splitlines(),
     )
 
 
-def kill_all(process: subprocess.Popen[bytes]) -> None:
-    """Kill the command and the process of its run, as a machine that goes out does."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+def kill(process: subprocess.Popen[bytes], whom: str) -> None:
+    """Kill the command alone, or it and the process of its run, as a machine that goes out does."""
     with suppress(OSError):
-        for child in children.read_text().split():
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for child in children if whom == "group" else ():
             os.kill(int(child), signal.SIGKILL)
     process.kill()
     process.wait()
 
 
-def wait_for_first_step(process: subprocess.Popen[bytes], folder: Path) -> bool:
-    """Wait until the record tells of a step; tells whether the process is still there."""
-    file = folder / "run" / FILE_NAME
-    while process.poll() is None:
-        if file.exists() and b'"event":"step"' in file.read_bytes():
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def wait_until_dead(folder: Path) -> None:
-    """Wait for a run whose command was killed: it saves before it goes."""
-    wait_for_writer(folder / "run")
-
-
-def kill_at_moment(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Kill after so many seconds; tells whether the process was still there."""
-    try:
+def ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for the end of a command, so many seconds at most; tells whether it has come."""
+    with suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        kill_all(process)
-        return True
-    return False
+    return process.returncode is not None
+
+
+def words_to_go_on(folder: Path, job: str) -> list[str]:
+    """Return the command that goes on with what lies there."""
+    if job == COMPARISON:
+        return JOBS[job]
+    try:
+        read_record(folder / "run")
+    except UserError:  # nothing was begun
+        return JOBS[job]
+    return ["train", "--resume", "run"]
+
+
+def count_steps(folder: Path) -> int:
+    """Return how many steps the records tell of, whatever state they are in."""
+    records = [run / FILE_NAME for run in run_folders(folder)]
+    return sum(file.read_bytes().count(b'"event":"step"') for file in records if file.exists())
 
 
 def play(home: Path, references: dict[str, Reference], seed: int, case: Case) -> Outcome:
-    """Train, kill, go on until the run is over, and compare."""
+    """Begin, kill, go on until the job is over, and judge what is left."""
     rng = random.Random(f"{seed}-{case.name}")
-    reference, folder = references[case.method], home / case.name
-    outcome = Outcome(case=case, verdict="")
-    process = start(folder, first_words(case.method), KILL_AT=str(case.operation))
-    if case.operation:
-        outcome.kills += process.wait() != 0
-    elif wait_for_first_step(process, folder):
-        outcome.kills += kill_at_moment(process, case.moment * reference.seconds_of_steps)
-    for _ in range(20):
-        wait_until_dead(folder)
-        if not (folder / "run" / FILE_NAME).exists() or is_over(folder, outcome, reference):
+    reference, folder, outcome = references[case.job], home / case.name, Outcome(case=case)
+    words, extra = JOBS[case.job], {"KILL_AT": str(case.operation)} if case.operation else {}
+    for _ in range(MOST_ATTEMPTS):
+        process = start(folder, words, **extra)
+        whom, follows = rng.choice(["command", "group"]), rng.choice(["at once", "after a pause"])
+        moment = rng.random() * reference.seconds
+        if extra:
+            how = "file operation" if process.wait() else ""
+        elif (not outcome.kills or rng.random() < AGAIN) and not ends_within(process, moment):
+            kill(process, whom)
+            how = f"{whom}, {'after a step' if count_steps(folder) else 'before a step'}"
+        else:
+            how = ""
+        if not how:
+            if process.wait() and not is_over(folder):
+                outcome.verdict, outcome.note = "cannot_go_on", (folder / "output.txt").read_text()[-2000:]
+                return outcome
             break
-        process = start(folder, ["--resume", "run"])
-        if rng.random() < AGAIN:
-            outcome.kills += kill_at_moment(process, rng.random() * reference.seconds)
-        elif process.wait():
-            outcome.verdict, outcome.note = "LOST", (folder / "output.txt").read_text()[-2000:]
-            break
-    outcome.verdict = outcome.verdict or "nothing_saved"
+        outcome.kills.append(f"{how}, {follows}")
+        time.sleep(PAUSE_SECONDS if follows == "after a pause" else 0.0)
+        words, extra = words_to_go_on(folder, case.job), {}
+    outcome.verdict, outcome.note = judge(folder, reference)
     return outcome
 
 
-def is_over(folder: Path, outcome: Outcome, reference: Reference) -> bool:
-    """Judge what lies there; False where it is to go on."""
-    try:
-        record = read_record(folder / "run")
-    except UserError:  # killed within its first line
-        return True
-    outcome.resumed_after = [event.step for event in record.resumptions]
-    if record.finished:
-        same = digest_weights(folder) == reference.weights and log_steps(record) == reference.steps
-        outcome.verdict = "same" if same else "DIFFERENT"
-        return True
-    if any((folder / "run" / "checkpoints").glob("step-*")):
-        return False
-    saved = [event.step for event in record.checkpoints if not event.error]
-    outcome.verdict = "LOST" if saved else "nothing_saved"
-    outcome.note = f"the record tells of checkpoints {saved}, none is there" if saved else ""
-    return True
+def is_over(folder: Path) -> bool:
+    """Tell whether the last command ended because there was nothing left to do."""
+    lines = (folder / "output.txt").read_text().splitlines() or [""]
+    return any(words in lines[-1] for words in OVER)
 
 
-def make_cases(references: dict[str, Reference], kills: int, most: int | None, seed: int) -> list[Case]:
-    """Return a case for every file operation (at most so many a method, spread evenly) and every moment."""
+def judge(folder: Path, reference: Reference) -> tuple[str, str]:
+    """Return the verdict on what lies there, and what it is for."""
+    found = {run.name: run for run in run_folders(folder)}
+    if found.keys() != reference.runs.keys():
+        return "different", f"runs {sorted(found)}"
+    for name, run in found.items():
+        try:
+            events = decode_events((run / FILE_NAME).read_bytes())
+            steps = [step.step for step in read_record(run).steps]
+        except (UserError, msgspec.MsgspecError) as error:
+            return "damaged", f"{name}: {error}"
+        ends = Counter(type(event) for event in events)
+        if ends[Started] != 1 or ends[Finished] != 1 or steps != list(range(1, len(steps) + 1)):
+            return "doubled", f"{name}: {ends[Started]} beginnings, {ends[Finished]} ends, steps {steps}"
+        if describe_run(run) != reference.runs[name]:
+            return "different", name
+    return "same", ""
+
+
+def operation_cases(references: dict[str, Reference], most: int | None) -> list[Case]:
+    """Return a case for every file operation of the trainings, at most so many a method, spread evenly."""
     cases = []
-    for method, reference in references.items():
-        numbers = reference.of_interest()
+    for job, reference in references.items():
+        numbers = reference.of_interest() if job != COMPARISON else []
         wanted = len(numbers) if most is None else min(most, len(numbers))
-        for index in range(wanted):
-            at = numbers[index * len(numbers) // wanted]
-            cases.append(Case(name=f"{method}-operation-{at}", method=method, operation=at))
-    rng = random.Random(seed)
-    for index in range(kills):
-        method = list(references)[index % len(references)]
-        cases.append(Case(name=f"{method}-moment-{index}", method=method, moment=rng.random()))
+        chosen = [numbers[index * len(numbers) // wanted] for index in range(wanted)]
+        cases += [Case(name=f"{job}-operation-{at}", job=job, operation=at) for at in chosen]
     return cases
+
+
+class Bench:
+    """Plays cases side by side and keeps their outcomes."""
+
+    def __init__(self, home: Path, references: dict[str, Reference], seed: int, num_jobs: int) -> None:
+        self.play = partial(play, home, references, seed)
+        self.num_jobs = num_jobs
+        self.outcomes: list[Outcome] = []
+
+    def play_all(self, cases: list[Case]) -> int:
+        """Play cases; returns the number of kills."""
+        with ThreadPoolExecutor(self.num_jobs) as pool:
+            for outcome in pool.map(self.play, cases):
+                self.outcomes.append(outcome)
+                print(f"{outcome.case.name}: {len(outcome.kills)} kills, {outcome.verdict}", file=sys.stderr)
+        return sum(len(outcome.kills) for outcome in self.outcomes[-len(cases) :]) if cases else 0
+
+    def play_until(self, jobs: list[str], kills: int) -> None:
+        """Play jobs in turn until there were so many kills at random moments."""
+        number = 0
+        while kills > 0:
+            cases = [Case(name=f"{jobs[n % len(jobs)]}-{n}", job=jobs[n % len(jobs)])
+                     for n in range(number, number + self.num_jobs * 2)]  # fmt: skip
+            number += len(cases)
+            kills -= self.play_all(cases)
 
 
 def summarise(references: dict[str, Reference], outcomes: list[Outcome]) -> dict[str, Any]:
     """Return the figures of the result file."""
-    bad = [outcome for outcome in outcomes if outcome.verdict in ("LOST", "DIFFERENT")]
-    at_operations = [outcome for outcome in outcomes if outcome.case.operation]
-    return {
-        "job": {method: " ".join(first_words(method)) for method in references},
-        "file_operations": {
-            method: dict(Counter(reference.operations[at - 1].split()[0] for at in reference.of_interest()))
-            for method, reference in references.items()
-        },
-        "trainings": len(outcomes),
-        "kills": sum(outcome.kills for outcome in outcomes),
-        "first_kill_at_a_file_operation": len(at_operations),
-        "first_kill_at_a_random_moment": len(outcomes) - len(at_operations),
-        "verdicts": dict(Counter(outcome.verdict for outcome in outcomes)),
-        "resumptions": sum(len(outcome.resumed_after) for outcome in outcomes),
-        "lost": sum(outcome.verdict == "LOST" for outcome in outcomes),
-        "different": sum(outcome.verdict == "DIFFERENT" for outcome in outcomes),
-        "bad": [msgspec.to_builtins(outcome) for outcome in bad],
+    figures: dict[str, Any] = {
+        "jobs": {job: " ".join(words) for job, words in JOBS.items()},
+        "uninterrupted_seconds": {job: round(one.seconds, 1) for job, one in references.items()},
     }
+    for kind in ("trainings", "comparisons"):
+        chosen = [one for one in outcomes if (one.case.job == COMPARISON) == (kind == "comparisons")]
+        kills = [words for one in chosen for words in one.kills]
+        figures[kind] = {
+            "number": len(chosen),
+            "first_killed_at_a_file_operation": sum(one.case.operation > 0 for one in chosen),
+            "kills": len(kills),
+            "kills_by_kind": dict(sorted(Counter(kills).items())),
+            "verdicts": dict(Counter(one.verdict for one in chosen)),
+        }
+    figures["bad"] = [msgspec.to_builtins(one) for one in outcomes if one.verdict != "same"]
+    return figures
 
 
 def main() -> None:
-    """Play every case and write the counts; ends with code 1 where a run was lost or is not the same."""
+    """Play every case and write the counts; ends with code 1 where one did not come to the same end."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--comparison-kills", type=int, default=200)
     parser.add_argument("--operations", type=int, default=None)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -296,18 +341,17 @@ def main() -> None:
         home = Path(name)
         (home / "hook").mkdir()
         (home / "hook" / "sitecustomize.py").write_text(HOOK)
-        outcomes = []
         with ThreadPoolExecutor(arguments.jobs) as pool:
-            made = pool.map(partial(make_reference, home), METHODS)  # side by side, as the cases run
-            references = dict(zip(METHODS, made, strict=True))
-            cases = make_cases(references, arguments.kills, arguments.operations, arguments.seed)
-            for outcome in pool.map(partial(play, home, references, arguments.seed), cases):
-                outcomes.append(outcome)
-                print(f"{len(outcomes)}/{len(cases)} {outcome.case.name}: {outcome.verdict}", file=sys.stderr)
-    figures = summarise(references, outcomes)
-    print(json.dumps({key: figures[key] for key in ("trainings", "kills", "verdicts")}))
+            made = pool.map(partial(make_reference, home), JOBS)  # side by side, as the cases run
+            references = dict(zip(JOBS, made, strict=True))
+        bench = Bench(home, references, arguments.seed, arguments.jobs)
+        bench.play_until([job for job in JOBS if job != COMPARISON], arguments.kills)
+        bench.play_until([COMPARISON], arguments.comparison_kills)
+        bench.play_all(operation_cases(references, arguments.operations))
+    figures = summarise(references, bench.outcomes)
+    print(json.dumps({kind: figures[kind] for kind in ("trainings", "comparisons")}, indent=1))
     print(write_result("kills", figures))
-    sys.exit(bool(figures["lost"] or figures["different"]))
+    sys.exit(bool(figures["bad"]))
 
 
 if __name__ == "__main__":

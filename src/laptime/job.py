@@ -14,8 +14,10 @@ from laptime.spec import RunSpec
 from laptime.untrusted import parse, read_whole
 
 JOB_FILE = "job.json"
+LOG_FILE = "log.txt"
 # In a run's folder: step-00000042/, step-00000043/, ...; the result; the output of frozen layers.
 CHECKPOINTS_FOLDER = "checkpoints"
+CHECKPOINT_NAMES = "step-" + 8 * "[0-9]"  # a pattern; what is called otherwise is somebody else's
 SAVED_FOLDER = "saved"
 PREFIX_FOLDER = "prefix-cache"
 

@@ -132,7 +132,7 @@ class Watcher:
         loss = "not finite" if step.loss is None else f"{step.loss:.3f}"
         text = f"step {step.step}/{self.num_steps}  loss {loss}  {speed:,.0f} tokens/s"
         if self.num_steps:
-            step_seconds = (now - self.training_since) / (step.step - self.num_before)
+            step_seconds = (now - self.training_since) / max(1, step.step - self.num_before)
             left = self.left.estimate(
                 step_seconds * (self.num_steps - step.step), step_seconds * self.num_steps
             )
@@ -149,6 +149,9 @@ class Watcher:
             self.say(f"not whole, so not used: {reason}")
         for line in resumed.left_out:
             self.say(f"{self.name}: damaged, so left out of its record: {line}")
+        if not resumed.step:
+            self.say(f"{self.name} begins anew: an earlier attempt ended before its first checkpoint")
+            return
         self.say(f"{self.name} goes on after step {resumed.step} ({resumed.from_checkpoint})")
         if resumed.changed:
             self.say(f"note: bits may differ from an uninterrupted run: {', '.join(resumed.changed)}")

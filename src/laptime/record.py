@@ -43,11 +43,6 @@ from laptime.events import (
 from laptime.record_lines import Line, encode_line, read_lines
 from laptime.untrusted import check_inside, check_name, read_whole
 
-try:
-    import fcntl
-except ImportError:  # Windows: nobody waits
-    fcntl = None  # type: ignore[assignment]
-
 FILE_NAME = "record.jsonl"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 MOST_ROUNDS = 1000  # of a comparison
@@ -56,18 +51,16 @@ MOST_ROUNDS = 1000  # of a comparison
 class RecordWriter:
     """Appends events to a run's record; every line is on its way to the disk when `write` returns.
 
-    What a killed writer left of its last line is cut off. With `alone` it first waits until no other
-    process that asked for the same is left: one whose parent died may still be saving. On a full disk lines
-    wait for room, so that a training goes on; `sync` raises where there is still none.
+    What a killed writer left of its last line is cut off. There is one writer at a time: the lock of the
+    folder that the run belongs to sees to it. On a full disk lines wait for room, so that a training goes on;
+    `sync` raises where there is still none.
     """
 
-    def __init__(self, folder: Path, alone: bool = False) -> None:
+    def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / FILE_NAME
         self._waiting = b""
         self._file = self.path.open("ab", buffering=0)
-        if alone and fcntl is not None:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
         if (whole := count_whole_bytes(self.path)) < self.path.stat().st_size:
             os.truncate(self.path, whole)
 
@@ -98,27 +91,6 @@ class RecordWriter:
 def count_whole_bytes(path: Path) -> int:
     """Return where the last complete line of a record ends."""
     return path.read_bytes().rfind(b"\n") + 1
-
-
-def wait_for_writer(folder: Path, seconds: float = 900.0) -> None:
-    """Wait until no process writes the record in `folder`; raises UserError when one does for too long."""
-    if fcntl is None or not (folder / FILE_NAME).exists():
-        return
-    deadline = time.monotonic() + seconds
-    with (folder / FILE_NAME).open("rb") as file:
-        while not try_lock(file):
-            if time.monotonic() > deadline:
-                raise UserError(f"{folder}: another process still works on this run; end it first")
-            time.sleep(0.05)
-
-
-def try_lock(file: Any) -> bool:
-    """Lock an open file; False where another process has done so."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 class RunRecord(Struct):
@@ -256,4 +228,6 @@ def go_back(record: RunRecord, step: int) -> None:
     ]  # fmt: skip
     for events in done_again:
         events.clear()
+    if step == 0:
+        record.damaged.clear()
     record.saved = record.energy = record.finished = record.failed = None

@@ -13,8 +13,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from laptime.comparison.collection import collect, collect_single
-from laptime.comparison.deaths import LOG_FILE
-from laptime.comparison.folder import choose_folder, has_checkpoint, shell_command
+from laptime.comparison.folder import choose_folder, has_checkpoint, has_done_nothing, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.processes import ProcessRunner
 from laptime.comparison.result import FILE_NAME as RESULT_FILE
@@ -28,7 +27,7 @@ from laptime.comparison.rounds import (
 )
 from laptime.errors import UserError
 from laptime.inputs.records import RecordSet
-from laptime.job import JOB_FILE, SAVED_FOLDER
+from laptime.job import SAVED_FOLDER
 from laptime.progress import Watcher
 from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.record import read_record
@@ -73,6 +72,10 @@ def run_session(
 ) -> tuple[Path, ComparisonResult]:
     """Run a comparison or a single training with progress; an interruption says how to go on."""
     folder = choose_folder(out, stem)
+    if kind == "compare" and (folder / PLAN_FILE).exists():
+        from laptime.report.page import refuse_foreign_report
+
+        refuse_foreign_report(folder)  # now, and not when all has run
     listener = Watcher(console(lasting=True))
     say_what_it_is(listener.console, spec, folder)
     runner = ProcessRunner(single=kind == "train")
@@ -85,8 +88,6 @@ def run_session(
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
         print(tell_interruption(kind, folder), file=sys.stderr)
-        if kind == "train" and listener.num_runs and has_done_nothing(folder):
-            clear_beginning(folder)
         sys.exit(error.code if isinstance(error, SystemExit) else 130)
     except UserError:
         listener.interrupted()
@@ -114,7 +115,8 @@ def tell_interruption(kind: Kind, folder: Path) -> str:
         return f"interrupted; go on from the newest checkpoint with:\n  {again}"
     if (folder / SAVED_FOLDER).exists():
         return f"interrupted after the training; its result is in {folder / SAVED_FOLDER}"
-    return f"interrupted; what was measured so far is in {folder}"
+    again = shell_command("laptime", "train", "--resume", folder)
+    return f"interrupted before a checkpoint was written; begin anew with:\n  {again}"
 
 
 def compare_again(folder: Path) -> str:
@@ -127,21 +129,6 @@ def is_finished(folder: Path) -> bool:
     with suppress(UserError):
         return read_record(folder).finished is not None
     return False
-
-
-def has_done_nothing(folder: Path) -> bool:
-    """Tell whether a run left nothing that took it a step; a record that cannot be read may tell of some."""
-    if (folder / SAVED_FOLDER).exists() or has_checkpoint(folder):
-        return False
-    with suppress(UserError):
-        return not (folder / RECORD_FILE).exists() or not read_record(folder).steps
-    return False
-
-
-def clear_beginning(folder: Path) -> None:
-    """Remove what a run writes before its first step, and nothing else: it would bar the same command."""
-    for name in (RECORD_FILE, JOB_FILE, LOG_FILE):
-        (folder / name).unlink(missing_ok=True)
 
 
 def say_what_it_is(screen: Console, spec: CompareSpec, folder: Path) -> None:

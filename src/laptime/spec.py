@@ -57,7 +57,7 @@ class DataSpec(Options, frozen=True):
         str,
         Meta(
             description="auto, qa-ko, qa-en, alpaca, chat (the tokenizer's own), plain, or a string "
-            "with {prompt} and {completion}."
+            "with {prompt} and {completion}, perhaps {context} and {system}."
         ),
     ] = "auto"
     prompt_column: Annotated[str | None, Meta(description="Column that holds the question.")] = None

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # Endings of hidden folders beside the one that they are about (`.name.aside`): one that is being written, one
 # that gives way to it, one that is being removed.
 ASIDE, OLD, GONE = ".aside", ".old", ".gone"
+UNFINISHED = ".tmp"  # behind the name of a file that is being written
 
 
 def write_whole(path: Path, content: bytes) -> Path:
     """Write `content` aside and then in one move; it is on the disk when `path` is returned."""
-    aside = path.with_name(path.name + ".tmp")
+    aside = find_unused(path.with_name(path.name + UNFINISHED))
     try:
-        write_new(aside, content)
+        with aside.open("xb") as file:  # a planted link is not followed
+            file.write(content)
         sync(aside)
         aside.replace(path)
         sync(path.parent)
@@ -27,11 +29,13 @@ def write_whole(path: Path, content: bytes) -> Path:
     return path
 
 
-def write_new(path: Path, content: bytes) -> None:
-    """Write a file that takes the place of whatever is called so: a planted link is not followed."""
-    path.unlink(missing_ok=True)
-    with path.open("xb") as file:
-        file.write(content)
+def find_unused(path: Path) -> Path:
+    """Return the first of path, path-2, path-3, ... that does not exist, not even as a link to nothing."""
+    number, unused = 1, path
+    while os.path.lexists(unused):
+        number += 1
+        unused = path.with_name(f"{path.name}-{number}")
+    return unused
 
 
 @contextmanager
@@ -79,13 +83,25 @@ def discard_folder(path: Path) -> None:
     remove_folder(gone)
 
 
-def remove_leftovers(parent: Path) -> None:
-    """Remove what a killed process left of folders that it was writing or removing in `parent`."""
-    for path in parent.glob(".*"):
-        if path.name.endswith((ASIDE, GONE)):
+def remove_leftovers(parent: Path, name: str) -> None:
+    """Remove what a killed process left of folders called `name` (a pattern) that it wrote or removed."""
+    for ending in (ASIDE, GONE):
+        for path in parent.glob(f".{name}{ending}"):
             remove_folder(path)
-        elif path.name.endswith(OLD):
-            settle(path, parent / path.name.removesuffix(OLD).removeprefix("."))
+    for path in parent.glob(f".{name}{OLD}"):
+        settle(path, parent / path.name.removesuffix(OLD).removeprefix("."))
+
+
+def remove_files(folder: Path, names: Iterable[str]) -> None:
+    """Remove the files of these names (patterns), written to their end or not, and the folder if it is empty.
+
+    What anybody else has put there stays.
+    """
+    for name in names:
+        for path in (*folder.glob(name), *folder.glob(f"{name}{UNFINISHED}*")):
+            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def remove_folder(path: Path) -> None:

@@ -46,6 +46,7 @@ class ScriptedRunner:
         self.dies_at = dies_at
         self.fails = fails
         self.prepared = 0
+        self.reason: Any = "out_of_memory"  # of those that fail
         self.refuses: dict[str, tuple[str, ...]] = {}  # speedups that cannot apply, by method
         self.base = Path("tiny")
 
@@ -70,7 +71,7 @@ class ScriptedRunner:
     def run(self, job: RunJob, on_event: Any) -> None:
         folder, method, round_ = Path(job.folder), job.spec.method, job.spec.round
         if any(name in self.refuses.get(method, ()) for name in job.spec.training.speedups):
-            write_scripted_run(folder, method, round_, failed="refused")
+            write_scripted_run(folder, method, round_, losses=(), failed="refused")
             return
         seconds = SECONDS[method][max(round_, 1) - 1]
         of_job: Any = {"comparison": job.comparison, "spec": job.spec, "without": switched_off(job.run)}
@@ -80,7 +81,7 @@ class ScriptedRunner:
         if job.run == self.dies_at:
             write_scripted_run(folder, method, round_, seconds, unfinished=True, **of_job)
             raise KeyboardInterrupt
-        failed = "out_of_memory" if job.run in self.fails else None
+        failed = self.reason if job.run in self.fails else None
         write_scripted_run(
             folder, method, round_, seconds, failed=failed, started=1e9 + len(self.ran), **of_job
         )
@@ -118,12 +119,6 @@ class Listener:
 
 
 SPEC = CompareSpec(rounds=3, model=ModelSpec(model="tiny"), training=TrainingSpec(seed=1))
-
-
-@pytest.fixture(autouse=True)
-def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the machine's lock out of these tests: they may run beside a real comparison."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
 def race(folder: Path, runner: ScriptedRunner, spec: CompareSpec = SPEC, digest: str = "d") -> Any:
@@ -188,6 +183,16 @@ def test_a_failed_run_stays_as_a_row_and_the_rest_goes_on(tmp_path: Path) -> Non
     assert full.status == "failed"
     assert [failure.reason for failure in full.failures] == ["out_of_memory"] * 3
     assert result.pairs[0].train_ratio is None
+
+
+@pytest.mark.parametrize("reason", ["disk_full", "killed", "hung"])
+def test_a_run_that_something_else_ended_is_tried_again(tmp_path: Path, reason: str) -> None:
+    runner = ScriptedRunner(fails=("full-r1",))
+    runner.reason = reason
+    race(tmp_path / "out", runner)
+    again = ScriptedRunner()
+    assert race(tmp_path / "out", again).complete
+    assert again.ran == ["full-r1"]
 
 
 def test_other_options_in_the_same_folder_are_refused_by_name(tmp_path: Path) -> None:
@@ -287,7 +292,7 @@ def test_a_single_training_keeps_its_record_in_its_folder(tmp_path: Path) -> Non
     assert (tmp_path / "run" / FILE_NAME).exists()
     assert [method.name for method in result.methods] == ["lora"]
     assert result.methods[0].train_seconds == 10.0
-    with pytest.raises(UserError, match="not empty"):
+    with pytest.raises(UserError, match=r"holds a finished training; give a new folder$"):
         train_once(spec, tmp_path / "run", ScriptedRunner(), Listener())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from laptime.comparison import folder as folders
-from laptime.comparison.folder import LOCK_FILE, locked
+from laptime.comparison import lock
+from laptime.comparison.folder import locked
+from laptime.comparison.lock import MARKER_FILE, read_owner
 from laptime.errors import UserError
 from laptime.job import RunJob
 from tests.comparison.test_rounds import ScriptedRunner, race
@@ -56,8 +58,10 @@ def test_a_second_run_names_the_first(tmp_path: Path, own_temporary_files: Path)
         process = hold(tmp_path / "out", temporary)
         with pytest.raises(UserError) as error, locked(tmp_path / "out"):
             pass
-        assert str(error.value) == (
-            f"{place}: locked by pid {process.pid}; two measurements at once would falsify both"
+        assert re.fullmatch(
+            rf"{place}: locked by pid {process.pid} since \d\d:\d\d:\d\d; "
+            rf"two measurements at once would falsify both",
+            str(error.value),
         )
         process.kill()
         process.wait()
@@ -67,9 +71,11 @@ def test_the_lock_of_a_dead_process_is_none(tmp_path: Path, own_temporary_files:
     process = hold(tmp_path / "out", own_temporary_files)
     process.kill()
     process.wait()
-    assert (tmp_path / "out" / LOCK_FILE).exists(), "its files are still there"
+    owner = read_owner(tmp_path / "out" / MARKER_FILE)
+    assert owner and owner.pid == process.pid, "its file is still there"
     with locked(tmp_path / "out"):
-        assert (tmp_path / "out" / f"{LOCK_FILE}.pid").read_text() == str(os.getpid())
+        owner = read_owner(tmp_path / "out" / MARKER_FILE)
+        assert owner and owner.pid == os.getpid()
 
 
 def test_a_folder_deleted_meanwhile_is_one_line(tmp_path: Path) -> None:
@@ -99,13 +105,12 @@ def test_no_place_for_temporary_files_is_one_line(tmp_path: Path, monkeypatch: p
 
 
 def test_a_disk_without_locks_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Unlockable(folders.FileLock):  # type: ignore[misc]
-        def acquire(self, *_: Any, **__: Any) -> Any:
-            raise OSError(37, "No locks available")
+    def refuse(*_: Any) -> None:
+        raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(folders, "FileLock", Unlockable)
+    monkeypatch.setattr(lock.fcntl, "flock", refuse)
     with (
-        pytest.raises(UserError, match=r"cannot be locked \(.*No locks available\)"),
+        pytest.raises(UserError, match=r"cannot be locked \(No locks available\)"),
         locked(tmp_path / "out"),
     ):
         pass

@@ -48,6 +48,11 @@ def talk(*pairs: tuple[str, object]) -> bytes:
     return line(messages=turns(*pairs))
 
 
+def answer_with(**keys: object) -> bytes:
+    """Return a conversation of two turns, whose second has further keys."""
+    return line(messages=[*turns(("user", "a")), {"role": "assistant", "content": "b", **keys}])
+
+
 def parquet(rows: list[dict[str, Any]]) -> bytes:
     """Return a Parquet file."""
     import pyarrow
@@ -357,6 +362,68 @@ ROWS = [
          ("--prompt-column", "promt")),
 ]  # fmt: skip
 
+UNSEEN = {
+    "a Braille blank": "\u2800",
+    "a filler of Hangul": "\u115f\u1160\uffa0",
+    "a selector alone": "\ufe0f\U000e0100",
+    "tags": "\U000e0041\U000e007f",
+    "marks with no letter": "\u0301\u0e31",
+    "a line separator": "\u2028\u3000\u180e",
+    "controls": "\x07\x00",
+}
+INVISIBLE = [
+    *(
+        Case(f"{name} as an answer", "a.jsonl", line(question="a", answer=text),
+             "a.jsonl:1: 'answer' is blank")
+        for name, text in UNSEEN.items()
+    ),
+    *(
+        Case(f"{name} as a turn", "a.jsonl", talk(("user", "a"), ("assistant", f" {text}")),
+             "a.jsonl:1: turn 2 of 'messages' (assistant) is empty")
+        for name, text in UNSEEN.items()
+    ),
+]  # fmt: skip
+CHOOSE = "or choose what to train on with --prompt-column and --completion-column"
+BESIDE = [
+    *(
+        Case(f"{name} beside a question", "a.jsonl", line(prompt="a", completion="b", **{name: ["x.png"]}),
+             f"a.jsonl:1: '{name}' holds more than text, which is not trained on; take the column out, "
+             f"{CHOOSE}")
+        for name in ("image", "images", "audio", "videos")
+    ),
+    Case("tools beside a question", "a.csv", b'prompt,completion,tools\na,b,[]\nc,d,"[{""name"": 1}]"\n',
+         f"a.csv:3: 'tools' is not supported (no template is given tools or settings); take the column out, "
+         f"{CHOOSE}"),
+    Case("an answer that is not wanted", "a.jsonl",
+         line(prompt="a", completion="b", label=True) + line(prompt="a", completion="c", label=False),
+         f"a.jsonl:2: 'label' is false: an answer that is not wanted (KTO), which is not to be learnt; leave "
+         f"the row out, {CHOOSE}"),
+    Case("an answer that is not wanted in CSV", "a.csv", b"prompt,completion,label\na,b,False\n",
+         f"a.csv:2: 'label' is False: an answer that is not wanted (KTO), which is not to be learnt; leave "
+         f"the row out, {CHOOSE}"),
+    Case("an answer beside a worse one", "a.jsonl", line(prompt="a", completion="b", rejected="c"),
+         f"a.jsonl:1: 'rejected' makes this preference data, which is not supported; take the column out, "
+         f"{CHOOSE}"),
+    Case("a weight of a row", "a.jsonl",
+         line(prompt="a", completion="b", weight=1) + line(prompt="a", completion="b", weight=0.5),
+         f"a.jsonl:2: 'weight' is 0.5: records cannot be weighted; take the column out, {CHOOSE}"),
+    Case("a row without loss", "a.jsonl", PAIR + line(prompt="a", completion="b", loss=False),
+         f"a.jsonl:2: 'loss' is false, which keeps the row out of training; leave the row out, {CHOOSE}"),
+    Case("a system text beside plain text", "a.jsonl", line(system="s", text="a"),
+         "a.jsonl:1: 'system' stands beside plain text, which has no place for it; write it into 'text', or "
+         "choose that alone with --text-column"),
+    Case("two system texts", "a.jsonl", line(system="s", system_prompt="t", prompt="a", completion="b"),
+         "a.jsonl:1: 'system' and 'system_prompt' differ; keep one of them"),
+    Case("a number as a system text", "a.jsonl", line(system=1, prompt="a", completion="b"),
+         "a.jsonl:1: 'system' is a number, expected text"),
+    Case("earlier turns that are none", "a.jsonl", line(history="once", prompt="a", completion="b"),
+         "a.jsonl:1: 'history' is text, expected a list of [question, answer]"),
+    Case("half an earlier turn", "a.jsonl", line(history=[["a", "b"], ["a"]], prompt="a", completion="b"),
+         "a.jsonl:1: item 2 of 'history' is not [question, answer]"),
+    Case("an earlier turn that is blank", "a.jsonl", line(history=[["a", ""]], prompt="a", completion="b"),
+         "a.jsonl:1: item 1 of 'history' is empty"),
+]  # fmt: skip
+
 CONVERSATIONS = [
     Case("text for a conversation", "a.jsonl", line(messages="hello"),
          "a.jsonl:1: 'messages' is text, expected a list of turns"),
@@ -388,8 +455,62 @@ CONVERSATIONS = [
          "a.jsonl:1: turn 1 of 'messages' holds parts that are not text (images, audio): not supported"),
     Case("a turn of weight 0", "a.jsonl",
          line(messages=[*turns(("user", "a")), {"role": "assistant", "content": "b", "weight": 0}]),
-         "a.jsonl:1: turn 2 of 'messages': 'weight' keeps it out of training, which is not supported; "
-         "leave the turn out"),
+         "a.jsonl:1: 'messages' keeps every assistant turn out of training; leave the row out"),
+    Case("a turn of half a weight", "a.jsonl", answer_with(weight=0.5),
+         "a.jsonl:1: turn 2 of 'messages': 'weight' is 0.5; expected 1 (trained) or 0 (context alone)"),
+    Case("a turn that is trained and is not", "a.jsonl", answer_with(weight=1, loss=False),
+         "a.jsonl:1: turn 2 of 'messages': 'weight' and 'loss' differ on whether it is trained"),
+    *(
+        Case(f"{key} beside a turn's text", "a.jsonl", answer_with(**{key: "because"}),
+             f"a.jsonl:1: turn 2 of 'messages' has '{key}' beside its text, which would be left out; write "
+             f"it into the text, or take it out")
+        for key in ("reasoning_content", "reasoning", "thinking", "refusal")
+    ),
+    *(
+        Case(f"{key} beside a turn's text", "a.jsonl", answer_with(**{key: {"name": "f"}}),
+             "a.jsonl:1: turn 2 of 'messages' calls tools, which is not supported; write the call out as "
+             "text")
+        for key in ("function_call", "tool_calls")
+    ),
+    Case("sound beside a turn's text", "a.jsonl", answer_with(audio={"id": "x"}),
+         "a.jsonl:1: turn 2 of 'messages' holds parts that are not text (images, audio): not supported"),
+    Case("an image with a text", "a.jsonl",
+         talk(("user", [{"type": "image_url", "text": "http://host/a.png"}]), ("assistant", "b")),
+         "a.jsonl:1: turn 1 of 'messages' holds parts that are not text (images, audio): not supported"),
+    Case("a text part with an image in it", "a.jsonl",
+         talk(("user", [{"type": "text", "text": "a", "image_url": {"url": "x"}}]), ("assistant", "b")),
+         "a.jsonl:1: turn 1 of 'messages' holds parts that are not text (images, audio): not supported"),
+    Case("a part of thoughts", "a.jsonl",
+         talk(("user", "a"), ("assistant", [{"type": "thinking", "text": "hm"}, {"text": "b"}])),
+         "a.jsonl:1: turn 2 of 'messages' holds parts that are not text (images, audio): not supported"),
+    Case("a part with two texts", "a.jsonl",
+         talk(("user", [{"type": "text", "text": "a", "value": "b"}]), ("assistant", "b")),
+         "a.jsonl:1: turn 1 of 'messages' holds a part with two texts that differ; keep one"),
+    Case("two texts in a turn", "a.jsonl", answer_with(value="c"),
+         "a.jsonl:1: turn 2 of 'messages': 'content' and 'value' differ; keep one of them"),
+    Case("two roles in a turn", "a.jsonl", answer_with(**{"from": "human"}),
+         "a.jsonl:1: turn 2 of 'messages': 'role' and 'from' differ; keep one of them"),
+    Case("a system text beside another", "a.jsonl",
+         line(system="s", messages=turns(("system", "t"), ("user", "a"), ("assistant", "b"))),
+         "a.jsonl:1: turn 1 of 'messages' is another system text than the row's; keep one of them"),
+    Case("earlier turns beside turns", "a.jsonl",
+         line(history=[["a", "b"]], messages=turns(("user", "a"), ("assistant", "b"))),
+         "a.jsonl:1: 'history' stands beside turns; put it into those of 'messages', or take it out"),
+    Case("a context beside turns", "a.jsonl",
+         line(context="c", prompt=turns(("user", "a")), completion=turns(("assistant", "b"))),
+         "a.jsonl:1: 'context' stands beside turns; put it into those of 'prompt', or take it out"),
+    Case("a completion of turns that is not trained", "a.jsonl",
+         line(prompt=turns(("user", "a")),
+              completion=[{"role": "assistant", "content": "b", "train_on_turn": False}]),
+         "a.jsonl:1: 'completion' keeps its last turn out of training; leave the row out"),
+    Case("tools beside a conversation", "a.jsonl",
+         line(tools=[{"name": "f"}], messages=turns(("user", "a"), ("assistant", "b"))),
+         "a.jsonl:1: 'tools' is not supported (no template is given tools or settings); take the column out, "
+         "or choose what to train on with --messages-column"),
+    Case("a conversation that was not preferred", "a.jsonl",
+         line(rejected_response="c", messages=turns(("user", "a"), ("assistant", "b"))),
+         "a.jsonl:1: 'rejected_response' makes this preference data, which is not supported; take the column "
+         "out, or choose what to train on with --messages-column"),
     Case("a broken conversation in a cell", "a.csv", b'messages\n"[{""role"": 1,"\n',
          "a.csv:2: 'messages': truncated JSON: expecting property name enclosed in double quotes "
          "at column 13"),
@@ -451,7 +572,7 @@ PLACES = [
          "null.jsonl: a device; save the data in a file"),
 ]  # fmt: skip
 
-DATA = [*ENCODINGS, *JSON, *ROWS, *CONVERSATIONS, *TABLES, *PLACES]
+DATA = [*ENCODINGS, *JSON, *ROWS, *INVISIBLE, *BESIDE, *CONVERSATIONS, *TABLES, *PLACES]
 
 TEMPLATES = [  # --template, the message
     ("qa-kr", "--template qa-kr: no such template; did you mean 'qa-ko'?"),

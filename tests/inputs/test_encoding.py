@@ -102,6 +102,48 @@ def test_special_text_in_data_is_text_and_in_a_template_a_token() -> None:
         assert sum(i > 255 for i, kept in zip(other.token_ids, other.trained, strict=True) if kept) == 1
 
 
+MARKING = CHATML.replace(
+    "m['content'] | trim + '<|im_end|>\\n' }}",
+    "'' }}{% if m['role'] == 'assistant' %}{% generation %}{{ m['content'] }}{% endgeneration %}{% else %}"
+    "{{ m['content'] }}{% endif %}{{ '<|im_end|>\\n' }}",
+)
+
+
+@pytest.mark.parametrize("template", [CHATML, MARKING], ids=["by its prefix", "by its marks"])
+def test_a_turn_that_is_not_trained_stays_as_context(template: str) -> None:
+    tokenizer = make_tokenizer(template)
+    record = chat("a", "first", "b", "second", "c", "third")
+    whole = run(made(record), tokenizer).records[0]
+    record.messages[3].trained = False
+    partly = run(made(record), tokenizer).records[0]
+    assert partly.token_ids == whole.token_ids
+    assert trained_text(whole, tokenizer) == "first<|im_end|>second<|im_end|>third<|im_end|>"
+    assert trained_text(partly, tokenizer) == "first<|im_end|>third<|im_end|>"
+    with pytest.raises(UserError, match=r"^d:1: a turn of it is to be context alone, which --train-on all"):
+        run(made(record), tokenizer, train_on="all")
+
+
+def test_what_stands_before_a_question_reaches_the_model() -> None:
+    before = [Message("system", "S</s>"), Message("user", "a"), Message("assistant", "b")]
+    record = Record(source="d:1", prompt="c", completion="d", before=before)
+    tokenizer = make_tokenizer(CHATML)
+    data = run(made(record), tokenizer, ask=("c",))
+    same = run(made(chat("a", "b", "c", "d", system="S</s>")), tokenizer, ask=("c",))
+    assert data.records == same.records
+    assert trained_text(data.records[0], tokenizer) == "b<|im_end|>d<|im_end|>"
+    assert data.questions == same.questions and data.questions[0].source == "asked"
+    record.before = before[:1]
+    own = run(made(record), make_tokenizer(), template="{system}|{prompt}|{completion}").records[0]
+    assert tokenizer.decode(own.token_ids) == "<s>S</s>|c|d</s>" and own.token_ids.count(EOS) == 1
+
+
+def test_a_chat_template_that_drops_the_system_text_is_refused() -> None:
+    tokenizer = make_tokenizer(CHATML.replace("for m in messages", "for m in messages if m.role != 'system'"))
+    assert run(made(chat("a", "b")), tokenizer).records
+    with pytest.raises(UserError, match=r"^d:1: the chat template leaves out the system text"):
+        run(made(chat("a", "b", system="Be brief.")), tokenizer)
+
+
 def test_an_answer_too_long_is_cut_counted_and_named() -> None:
     data = run(
         made(pair("a", "b" * 30), pair("a", "b", "d:2")), make_tokenizer(), template="plain", max_length=10

@@ -33,7 +33,6 @@ LOADED = {  # how many records, and how they are understood
     "torchtune/alpaca_tiny.json": (100, WITH_CONTEXT.format("instruction", "output", "input")),
     "torchtune/chat_tiny.json": (1, "conversations (column conversations)"),
     "torchtune/instruct_tiny.json": (2, PAIRS.format("instruction", "response")),
-    "torchtune/vqa_tiny.json": (1, PAIRS.format("input", "output")),
     "unsloth/canary_dataset.jsonl": (6, PAIRS.format("question", "answer")),
     "unsloth/train_canary.jsonl": (16, WITH_CONTEXT.format("instruction", "output", "input")),
 }
@@ -56,6 +55,10 @@ REFUSED = {
     "torchtune/stack_exchange_paired_tiny.json": (
         "stack_exchange_paired_tiny.json: no answer column beside 'question' (columns: question, response_j, "
         "response_k); name it with --completion-column"
+    ),
+    "torchtune/vqa_tiny.json": (
+        "vqa_tiny.json:2: 'image' holds more than text, which is not trained on; take the column out, or "
+        "choose what to train on with --prompt-column and --completion-column"
     ),
 }
 
@@ -102,6 +105,8 @@ def test_what_the_refusals_advise_works(shared_data: Path) -> None:
     )
     paired = read(folder / "stack_exchange_paired_tiny.json", completion_column="response_j")
     assert paired.kind == "pairs" and paired.ignored_columns == ["response_k"]
+    shown = read(folder / "vqa_tiny.json", prompt_column="input", completion_column="output")
+    assert len(shown.records) == 1 and shown.ignored_columns == ["image"]
 
 
 def test_dollys_context_reaches_the_model(shared_data: Path) -> None:

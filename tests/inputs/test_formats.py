@@ -74,6 +74,105 @@ def test_system_column_begins_the_conversation(tmp_path: Path) -> None:
     assert found.ignored_columns == []
 
 
+def test_a_system_text_that_stands_twice_is_used_once(tmp_path: Path) -> None:
+    row = {"system": "s ", "messages": turns(("system", "s"), ("user", "a"), ("assistant", "b"))}
+    (record,) = read(write(tmp_path, "a.jsonl", line(**row))).records
+    assert [message.content for message in record.messages] == ["s", "a", "b"]
+    prompt, completion = turns(("user", "a")), turns(("assistant", "b"))
+    pair = read(write(tmp_path, "b.jsonl", line(system="s", prompt=prompt, completion=completion))).records[0]
+    assert [message.content for message in pair.messages] == ["s", "a", "b"] and pair.num_prompt_messages == 2
+
+
+def test_what_stands_before_a_question_is_kept(tmp_path: Path) -> None:
+    row = {"instruction": "a", "output": "b"}
+    before = {"system": "s", "history": [["c", "d"], ["e", "f"]]}
+    found = read(write(tmp_path, "a.jsonl", line(**row) + line(**row, **before)))
+    assert found.records[0].before == []
+    assert found.records[1].before == [
+        Message("system", "s"),
+        *(Message("assistant" if i % 2 else "user", text) for i, text in enumerate("cdef")),
+    ]
+    assert found.shape == (
+        "questions and answers (question from instruction, answer from output, system text from system, "
+        "earlier turns from history)"
+    )
+    assert found.ignored_columns == []
+    named = read(tmp_path / "a.jsonl", prompt_column="instruction", completion_column="output")
+    assert named.records == found.records, "to name the question leaves out no system text"
+    assert found.digest != read(write(tmp_path, "b.jsonl", line(**row) * 2)).digest
+    cell = json.dumps(before["history"]).replace('"', '""')
+    csv = read(write(tmp_path, "a.csv", f'question,answer,history\na,b,"{cell}"\nc,d,\n'))
+    assert [len(record.before) for record in csv.records] == [4, 0]
+
+
+@pytest.mark.parametrize("nothing", [None, "", " ", [], {}, [None], {"url": None}])
+def test_a_column_that_says_nothing_is_harmless(tmp_path: Path, nothing: object) -> None:
+    names = ("system", "history", "tools", "images", "audio", "rejected", "weight")
+    row = {"prompt": "a", "completion": "b", **dict.fromkeys(names, nothing), "label": True, "loss": None}
+    found = read(write(tmp_path, "a.jsonl", line(**row)))
+    assert found.records == [Record(source="a.jsonl:1", prompt="a", completion="b")]
+    extra = dict.fromkeys(("reasoning_content", "tool_calls", "audio", "value", "from"), nothing)
+    talk = line(
+        messages=[*turns(("user", "a")), {"role": "assistant", "content": "b", **extra, "weight": None}],
+        tools=nothing,
+    )
+    messages = read(write(tmp_path, "b.jsonl", talk)).records[0].messages
+    assert messages == [Message("user", "a"), Message("assistant", "b")]
+
+
+@pytest.mark.parametrize("mark", [{"loss": False}, {"weight": 0}, {"train": False}, {"train_on_turn": False}])
+def test_a_turn_that_is_not_trained_is_context(tmp_path: Path, mark: dict) -> None:
+    untrained = {"role": "assistant", "content": "b", **mark}
+    talk = [*turns(("user", "a")), untrained, *turns(("user", "c"), ("assistant", "d"))]
+    found = read(write(tmp_path, "a.jsonl", line(messages=talk)))
+    assert [message.trained for message in found.records[0].messages] == [True, False, True, True]
+    assert found.digest != read(write(tmp_path, "b.jsonl", line(messages=[
+        {key: value for key, value in turn.items() if key not in mark} for turn in talk
+    ]))).digest  # fmt: skip
+    last = read(write(tmp_path, "c.jsonl", line(messages=[*talk, *turns(("user", "e")), untrained])))
+    assert last.records[0].messages == found.records[0].messages
+    assert last.records[0].remark == "what stands behind the last trained answer is left out"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [{"type": "text", "text": "a"}, {"type": "text", "value": "b"}],
+        ["a", {"text": "b"}],
+        [{"type": "input_text", "text": "a"}, {"type": "text", "text": "b", "image_url": None}],
+        [{"type": "text", "text": "ab", "value": "ab"}],
+    ],
+)
+def test_text_in_parts(tmp_path: Path, parts: list) -> None:
+    row = line(messages=turns(("user", parts), ("assistant", "c")))
+    assert read(write(tmp_path, "a.jsonl", row)).records[0].messages[0].content == "ab"
+
+
+def test_columns_named_by_flag_are_a_choice(tmp_path: Path) -> None:
+    row = line(prompt="a", completion="b", rejected="c", images=["x"], label=False, weight=2)
+    found = read(write(tmp_path, "a.jsonl", row), prompt_column="prompt", completion_column="completion")
+    assert found.records[0].completion == "b"
+    assert found.ignored_columns == ["rejected", "images", "label", "weight"]
+    text = write(tmp_path, "b.jsonl", line(system="s", text="a", label=0))
+    assert read(text, text_column="text").ignored_columns == ["system", "label"]
+
+
+def test_a_label_of_plain_text_is_a_label(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "a.jsonl", line(text="a", label=0))).records[0].text == "a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "네", "ㄱ", "\u1100\u1161\u11a8", "\u115f\u1161", "نعم", "हाँ", "ที่", "❤\ufe0f", "1\ufe0f\u20e3",
+        "👨\u200d👩\u200d👧", "🏴\U000e0067\U000e0062\U000e007f", "e\u0301", "\u200f\u05d0", "\u2801", ".",
+        "\ufeffa", "葛\U000e0100", "\u3164네",
+    ],
+)  # fmt: skip
+def test_what_can_be_seen_is_an_answer(tmp_path: Path, text: str) -> None:
+    assert read(write(tmp_path, "a.jsonl", line(prompt="a", completion=text))).records[0].completion == text
+
+
 def test_conversational_prompt_and_completion(tmp_path: Path) -> None:
     prompt = turns(("user", "a"), ("assistant", "old"), ("user", "b"))
     record = read(

@@ -6,7 +6,7 @@ import pytest
 
 from laptime.errors import UserError
 from laptime.inputs.records import Message, Record, RecordSet
-from laptime.inputs.templates import check_template, choose_template, make_template
+from laptime.inputs.templates import as_pair, check_template, choose_template, make_template
 
 
 def records(*made: Record) -> RecordSet:
@@ -78,3 +78,36 @@ def test_conversations_without_a_chat_template() -> None:
 def test_plain_text_takes_no_template() -> None:
     with pytest.raises(UserError, match="the data is plain text, which takes no template"):
         choose_template("qa-en", records(Record(source="d:1", text="x")), False)
+
+
+def test_a_system_text_goes_where_the_template_has_a_place() -> None:
+    own = "{system}\\n\\nQ: {prompt}\\nA: {completion}"
+    template = make_template(own, False)
+    assert template.fill("q", "", "s{prompt}") == "s{prompt}\n\nQ: q\nA: "
+    assert template.fill("q") == "Q: q\nA: ", "no blank lines for a record without one"
+    told = Record(source="d:3", prompt="q", completion="a", before=[Message("system", "s")])
+    assert choose_template(own, records(told), False).fill("q", "", "s") == "s\n\nQ: q\nA: "
+    assert as_pair(told, template) == ("q", "", "s", "a")
+    talk = Record(
+        source="d:1", messages=[Message("system", "s"), *conversation("user", "assistant").messages]
+    )
+    assert as_pair(talk, template) == ("x", "", "s", "x")
+    assert as_pair(talk, make_template("qa-en", False)) == ("s\n\nx", "", "", "x")
+    assert choose_template("auto", records(told), True).name == "chat"
+    for name, shown in (("auto", "qa-en"), ("alpaca", "alpaca"), ("plain", "plain")):
+        with pytest.raises(UserError) as caught:
+            choose_template(name, records(pair("q"), told), False)
+        assert str(caught.value) == (
+            f"d:3: a system text beside the question, which --template {shown} has no place for; give a "
+            f"string with {{system}}, {{prompt}} and {{completion}}, or use a tokenizer with a chat template"
+        )
+
+
+def test_earlier_turns_need_a_chat_template() -> None:
+    before = [Message("user", "x"), Message("assistant", "y")]
+    record = Record(source="d:3", prompt="q", completion="a", before=before)
+    assert choose_template("auto", records(record), True).name == "chat"
+    with pytest.raises(
+        UserError, match=r"^d:3: earlier turns beside the question; --template qa-en holds one"
+    ):
+        choose_template("auto", records(record), False)

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 import laptime
-from laptime.comparison import folder as folders
+from laptime.comparison import lock
 from laptime.comparison.folder import locked
 from laptime.comparison.plan import Plan, PlannedRun, read_plan, write_plan
 from laptime.errors import UserError
@@ -166,7 +166,7 @@ def test_planted_links_are_not_followed(tmp_path: Path) -> None:
 def test_the_lock_of_the_machine_lies_in_a_folder_of_ones_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folders.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(lock.tempfile, "gettempdir", lambda: str(tmp_path))
     with locked(tmp_path / "out"):
         own = tmp_path / f"laptime-{os.getuid()}"
         assert own.stat().st_mode & 0o777 == 0o700

@@ -57,7 +57,7 @@ def train(
     **training: Any,
 ) -> RunRecord:
     """Train, save and evaluate; returns what was recorded."""
-    settings = {"epochs": 2, "learning_rate": 1e-2, "device": "cpu"} | training
+    settings = {"epochs": 2, "learning_rate": 1e-2, "device": "cpu", "precision": "fp32"} | training
     spec = RunSpec(
         method=method,
         model=ModelSpec(model=str(base / "model")),

@@ -18,6 +18,7 @@ import torch
 from safetensors import safe_open
 
 from laptime.errors import UserError
+from laptime.job import CHECKPOINT_NAMES
 from laptime.training.checkpoint import (
     FILES,
     MANIFEST_FILE,
@@ -208,7 +209,7 @@ def test_a_kill_at_any_file_operation_leaves_a_whole_checkpoint(
         save(folder, 2, keep)
         with breaking(monkeypatch, at, Died()), pytest.raises(Died):
             save(folder, 3, keep)
-        remove_leftovers(folder)  # as the next start does
+        remove_leftovers(folder, CHECKPOINT_NAMES)  # as the next start does
         found, unusable = find_newest(folder)
         assert found is not None and unusable == []
         assert_whole(found, found.state.step)
@@ -343,7 +344,7 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
         write("old")
         with breaking(monkeypatch, at, Died()), pytest.raises(Died):
             write("new")
-        remove_leftovers(tmp_path)
+        remove_leftovers(tmp_path, "saved")
         contents = [file.read_text() for file in (tmp_path / "saved").iterdir()]
         assert contents in (["old"] * 2, ["new"] * 2)
         assert [path.name for path in tmp_path.iterdir()] == ["saved"]

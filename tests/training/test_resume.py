@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ import torch
 
 from laptime import __version__
 from laptime.cli import resumed_spec
+from laptime.comparison.collection import collect_single
 from laptime.comparison.disk import check_disk
 from laptime.comparison.plan import PlannedRun
 from laptime.comparison.resumption import read_begun
@@ -30,7 +30,7 @@ from laptime.events import Energy, Evaluation, Event, Saved, Started, Step
 from laptime.inputs.facts import read_facts
 from laptime.job import RunJob
 from laptime.methods.full import Full
-from laptime.record import RecordWriter, RunRecord, read_record, wait_for_writer
+from laptime.record import RecordWriter, RunRecord, read_record
 from laptime.session import tell_interruption
 from laptime.spec import AnswerSpec, CompareSpec, ModelSpec, RunSpec, TrainingSpec, read_interval
 from laptime.training import resumption
@@ -47,7 +47,9 @@ from laptime.training.saving import UnsavedError
 from tests.speedups.runs import make_base
 
 COMMAND = [sys.executable, "-m", "laptime.cli"]
-TRAINING: dict[str, Any] = {"epochs": 2, "learning_rate": 1e-2, "device": "cpu", "warmup_ratio": 0.3}
+TRAINING: dict[str, Any] = {
+    "epochs": 2, "learning_rate": 1e-2, "device": "cpu", "precision": "fp32", "warmup_ratio": 0.3,
+}  # fmt: skip
 DROPOUT = {"lora_dropout": 0.25}
 
 
@@ -93,7 +95,7 @@ def attempt(job: RunJob, stop_at: int = 0) -> RunRecord:
     """Begin the run of `job`, or go on with it where it was begun; it is stopped after step `stop_at`."""
     folder = Path(job.folder)
     job.resumes = folder.exists()
-    record = StoppingRecord(folder, alone=True)
+    record = StoppingRecord(folder)
     record.stop_at = stop_at
     if not job.resumes:
         record.write(
@@ -195,6 +197,54 @@ def test_the_result_is_the_same_to_the_bit_and_the_checkpoints_go(
     assert resumed.energy and "more than one process" in resumed.energy.source
 
 
+class DyingRecord(RecordWriter):
+    """Dies when a step is recorded, as a process that is killed."""
+
+    def write(self, event: Event) -> None:
+        super().write(event)
+        if isinstance(event, Step) and event.step == 3:
+            raise DiedError
+
+
+class DiedError(BaseException):
+    """Nobody catches it."""
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(base: Path, tmp_path: Path) -> None:
+    whole, parts = (make_job(base, tmp_path / name, "lora", DROPOUT) for name in ("a", "b"))
+    uninterrupted = attempt(whole)
+    record = DyingRecord(tmp_path / "b")
+    record.write(Started(laptime="0", run="lora-r1", method="lora", round=1, spec={}))
+    with pytest.raises(DiedError):
+        run(parts, record)
+    record.close()
+    resumed = attempt(parts)
+    assert [event.step for event in resumed.resumptions] == [0]
+    assert step_log(resumed) == step_log(uninterrupted)
+    assert saved(tmp_path / "a") == saved(tmp_path / "b")
+    findings = [finding.code for finding in collect_single(tmp_path / "b").findings]
+    assert "resumed" not in findings, "its times are those of one process"
+
+
+def test_what_a_user_puts_beside_a_run_stays(base: Path, tmp_path: Path) -> None:
+    """In the folders that a resumed run writes, reads and clears, under names much like its own."""
+    job = make_job(base, tmp_path / "run", "lora_top", {"top_layers": 2})
+    attempt(job, stop_at=3)
+    names = [
+        ".notes.old", ".mine.aside/a", ".step-mine.gone/a", "saved/notes.txt", "prefix-cache/notes.txt",
+        "checkpoints/notes.txt", "checkpoints/step-00000001-mine/weights.safetensors",
+        "checkpoints/.step-mine.aside/a",
+    ]  # fmt: skip
+    for name in names:
+        (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "run" / name).write_text(name)
+    assert attempt(job).finished
+    moved = {"saved/notes.txt": "saved.interrupted-1/notes.txt"}
+    for name in names:
+        assert (tmp_path / "run" / moved.get(name, name)).read_text() == name
+    assert not list((tmp_path / "run" / "checkpoints").glob("step-*/state.json"))
+
+
 def test_what_a_kill_leaves_in_the_record_counts_once(base: Path, tmp_path: Path) -> None:
     """Killed between two checkpoints and in the middle of a line: the steps beyond are done again."""
     whole, parts = (make_job(base, tmp_path / name, "lora", DROPOUT, save_every="4") for name in ("a", "b"))
@@ -274,7 +324,7 @@ class InterruptedRecord(RecordWriter):
     """Sends a signal to this process when something of a kind is recorded, and once more after it."""
 
     def __init__(self, folder: Path, kind: type[Event], number: int) -> None:
-        super().__init__(folder, alone=True)
+        super().__init__(folder)
         self.kind, self.number = kind, number
 
     def write(self, event: Event) -> None:
@@ -406,18 +456,6 @@ def test_the_disk_must_hold_checkpoints_and_results_before_anything_runs(
     check_disk(CompareSpec(methods=("full",)), facts, tmp_path, planned)
 
 
-def test_who_goes_on_waits_for_a_process_that_still_saves(tmp_path: Path) -> None:
-    writer = RecordWriter(tmp_path, alone=True)
-    writer.write(Started(laptime="0", run="r", method="lora", round=1, spec={}))
-    waiting = threading.Thread(target=wait_for_writer, args=(tmp_path,))
-    waiting.start()
-    waiting.join(0.2)
-    assert waiting.is_alive()
-    writer.close()
-    waiting.join(10)
-    assert not waiting.is_alive()
-
-
 def environment(folder: Path) -> dict[str, str]:
     """Keep the machine's lock to this test."""
     return os.environ | {"TMPDIR": str(folder), "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
@@ -513,9 +551,6 @@ def test_a_comparison_goes_on_within_the_run_that_was_killed(base: Path, tmp_pat
 
 def test_there_must_be_something_to_go_on_with(tmp_path: Path) -> None:
     RecordWriter(tmp_path).write(Started(laptime="0", run="r", method="lora", round=1, spec={}))
-    with pytest.raises(UserError, match="no checkpoint to go on from; start a new --out"):
-        read_begun(tmp_path)
-    (tmp_path / "checkpoints" / "step-00000001").mkdir(parents=True)
     with pytest.raises(UserError, match="begun by laptime 0, whose options differ; resume with that version"):
         read_begun(tmp_path)
     with pytest.raises(UserError, match=r"nowhere: no record\.jsonl here; give the folder of a run"):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from laptime.credentials import hide
 from laptime.events import Failed, FailureReason, Finished, Memory
+from laptime.job import LOG_FILE
 from laptime.record import FILE_NAME, RecordWriter, RunRecord, read_record
 from laptime.record_lines import decode_events
 from laptime.system_memory import count_oom_kills
 
-LOG_FILE = "log.txt"
 LITTLE_BYTES = 1_000_000  # a disk with less room takes neither log nor record
 # What allocators say, in lower case: torch, libc, C++, the kernel, cuBLAS, oneDNN.
 SHORTAGE = (
@@ -64,8 +64,9 @@ def explain(
     """Return why a process ended with `code` (negative: by a signal), and the line that says so."""
     said = last_line(folder / LOG_FILE)
     if code >= 0:
-        is_full = shutil.disk_usage(folder).free < LITTLE_BYTES
-        return "error", f"ended with code {code}: {'the disk is full' if is_full else said}"
+        if shutil.disk_usage(folder).free < LITTLE_BYTES:
+            return "disk_full", f"ended with code {code}: the disk is full"
+        return "error", f"ended with code {code}: {said}"
     if means_shortage(said):
         return "out_of_memory", tell_shortage(memory, peaks)
     if -code != signal.SIGKILL:

@@ -128,8 +128,8 @@ def _flag(code: str, text: str, **values: Any) -> Finding:
 def _flag_resumed(record: RunRecord) -> Iterator[Finding]:
     """Yield that a run's times span several processes, or that a checkpoint could not be written."""
     run = record.started.run
-    if record.resumptions:
-        steps = ", ".join(str(one.step) for one in record.resumptions)
+    if went_on := [one for one in record.resumptions if one.step]:  # from step 0 it is one process again
+        steps = ", ".join(str(one.step) for one in went_on)
         text = f"{run} was resumed after step {steps}: its training time adds up several processes."
         yield _flag("resumed", text, run=run, steps=steps)
     if changed := ", ".join(dict.fromkeys(one for event in record.resumptions for one in event.changed)):

@@ -1,39 +1,34 @@
-"""The folder of a comparison or of a training: claimed, locked, never silently overwritten."""
+"""The folder of a comparison or of a training: told from a user's by a marker, never silently overwritten."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shlex
-import shutil
-import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from laptime.comparison.lock import MARKER_FILE, file_lock, is_marker, machine_lock
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.plan import INTERRUPTED, Plan, read_plan
 from laptime.errors import UserError
-from laptime.job import CHECKPOINTS_FOLDER
+from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE
+from laptime.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, JOB_FILE, LOG_FILE, SAVED_FOLDER
+from laptime.record import FILE_NAME as RECORD_FILE
+from laptime.record import read_record
 from laptime.spec import WITHOUT_EFFECT, flag
-from laptime.whole_file import write_new
+from laptime.whole_file import UNFINISHED, find_unused, remove_files
 
-LOCK_FILE = ".lock"
 INPUTS_FOLDER = "inputs"
+REHEARSAL = "rehearsal-"  # inputs/rehearsal-<method> holds a run that ends before it trains
+FIRST_WORDS = b'{"event":"started",'
+BEGINNING = (RECORD_FILE, JOB_FILE, LOG_FILE)  # what a run writes before its first step
+INPUT_FILES = (JOB_FILE, LOG_FILE, ENCODED_FILE, FACTS_FILE)
 
 
 def choose_folder(out: str | None, stem: str) -> Path:
     """Return the folder of --out, or the first of stem, stem-2, ... that does not exist."""
-    if out:
-        return Path(out)
-    number = 1
-    while (folder := Path(stem if number == 1 else f"{stem}-{number}")).exists():
-        number += 1
-    return folder
+    return Path(out) if out else find_unused(Path(stem))
 
 
 def claim(folder: Path, spec: dict[str, Any]) -> Plan | None:
@@ -42,7 +37,7 @@ def claim(folder: Path, spec: dict[str, Any]) -> Plan | None:
     Raises UserError when it holds something else, or a plan of another spec (naming the keys).
     """
     if not (folder / PLAN_FILE).exists():
-        for name in foreign_files(folder):
+        for name in foreign_names(folder):
             raise UserError(f"--out {folder}: holds something else ({name}); give a new or empty folder")
         return None
     plan = read_plan(folder)
@@ -55,14 +50,31 @@ def claim(folder: Path, spec: dict[str, Any]) -> Plan | None:
     return plan
 
 
-def foreign_files(folder: Path) -> list[str]:
-    """Return what lies in `folder` besides the traces of a start that got no further than its inputs."""
+def foreign_names(folder: Path) -> list[str]:
+    """Return what lies in `folder` besides the traces of a start of ours that got no further than its inputs.
+
+    Without our marker all is the user's, whatever it is called. With it, nothing is passed over here that a
+    start would write over.
+    """
     if not folder.exists():
         return []
     if not folder.is_dir():
         raise UserError(f"--out {folder}: a file; give a folder")
     names = sorted(path.name for path in folder.iterdir())
-    return [name for name in names if not name.startswith(LOCK_FILE) and name != INPUTS_FOLDER]
+    if not is_marker(folder / MARKER_FILE):
+        return names
+    ours = {MARKER_FILE, INPUTS_FOLDER}
+    if is_first_line_cut(folder / RECORD_FILE):
+        ours.add(RECORD_FILE)
+    return [name for name in names if name not in ours and not name.startswith(f"{PLAN_FILE}{UNFINISHED}")]
+
+
+def is_first_line_cut(record: Path) -> bool:
+    """Tell whether a record is one of ours that was killed before it said anything."""
+    with suppress(OSError):
+        content = record.read_bytes()
+        return b"\n" not in content and FIRST_WORDS.startswith(content[: len(FIRST_WORDS)])
+    return False
 
 
 def differing_keys(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
@@ -83,92 +95,85 @@ def differing_keys(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
 def locked(folder: Path) -> Iterator[None]:
     """Keep others out of `folder`, and other measurements off this machine.
 
-    When the block is left by an error, a start that got no further than its inputs leaves no trace.
+    When the block is left by an error, a start that got no further than its inputs leaves no trace: what this
+    very command made is removed, file by file. Who does not get the lock touches nothing.
     """
-    with _lock(private_folder() / "machine.lock", "this machine"):
-        is_new = not folder.exists()
+    with machine_lock():
+        made = make_folder(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / LOCK_FILE).touch()
-        except OSError as error:
-            raise UserError(f"--out {folder}: cannot be written to ({error.strerror})") from None
-        try:
-            with _lock(folder / LOCK_FILE, f"--out {folder}"):
-                yield
-        except BaseException:
-            forget_start(folder, is_new)
-            raise
+            with file_lock(folder / MARKER_FILE, f"--out {folder}", hands_on=True) as is_new:
+                if is_new:
+                    refuse_marking(folder)
+                try:
+                    yield
+                except BaseException:
+                    if is_new and not is_begun(folder):
+                        forget_start(folder)
+                    raise
+        finally:
+            with suppress(OSError):  # those that hold something by now stay
+                for path in made:
+                    path.rmdir()
 
 
-def private_folder() -> Path:
-    """Return this user's own folder among the temporary files: nobody else can plant a link in it."""
-    user = os.getuid() if hasattr(os, "getuid") else 0
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder and those above it; returns those that were not there, the innermost first."""
     try:
-        folder = Path(tempfile.gettempdir()) / f"laptime-{user}"
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-        found = folder.lstat()
+        absent = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(
-            f"no temporary file can be written ({error.strerror}); set TMPDIR to a folder"
-        ) from None
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != user or found.st_mode & 0o022:
-        raise UserError(f"{folder}: not a folder of yours alone; remove it, or set TMPDIR to another place")
-    return folder
+        raise UserError(f"--out {folder}: cannot be written to ({error.strerror})") from None
+    return absent
 
 
-def forget_start(folder: Path, is_new: bool) -> None:
+def is_begun(folder: Path) -> bool:
+    """Tell whether a comparison or a training in `folder` got further than its inputs."""
+    return (folder / PLAN_FILE).exists() or (folder / RECORD_FILE).exists()
+
+
+def refuse_marking(folder: Path) -> None:
+    """Take back a marker that would make ours what is a user's; raises UserError."""
+    names = sorted(path.name for path in folder.iterdir() if path.name != MARKER_FILE)
+    if names and not is_begun(folder):
+        (folder / MARKER_FILE).unlink()
+        raise UserError(f"--out {folder}: holds something else ({names[0]}); give a new or empty folder")
+
+
+def forget_start(folder: Path) -> None:
     """Take away the traces of a start that got no further than its inputs."""
-    if foreign_files(folder):
-        return
-    shutil.rmtree(folder / INPUTS_FOLDER, ignore_errors=True)
-    with contextlib.suppress(FileNotFoundError):  # somebody may have deleted it meanwhile
-        (folder / LOCK_FILE).unlink(missing_ok=True)
-        if is_new:
-            folder.rmdir()
+    inputs = folder / INPUTS_FOLDER
+    for rehearsal in inputs.glob(f"{REHEARSAL}*"):
+        remove_files(rehearsal, BEGINNING)
+    remove_files(inputs, INPUT_FILES)
+    (folder / MARKER_FILE).unlink(missing_ok=True)
 
 
-def clear(folder: Path) -> None:
-    """Take away what a run left in a folder that held nothing before it."""
-    for name in foreign_files(folder):
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+def forget_beginning(run_folder: Path) -> None:
+    """Remove what a run writes before its first step, and nothing else: it would bar the same command."""
+    for name in BEGINNING:
+        (run_folder / name).unlink(missing_ok=True)
 
 
-@contextmanager
-def _lock(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock at `path`; raises UserError naming the process that holds it."""
-    lock = FileLock(str(path), timeout=0, mode=0o600)
-    owner = path.with_suffix(".pid")
-    try:
-        lock.acquire()
-    except Timeout:
-        pid = owner.read_text() if owner.exists() else "?"
-        raise UserError(f"{what}: locked by pid {pid}; two measurements at once would falsify both") from None
-    except (OSError, NotImplementedError) as error:  # some network disks know no locks
-        raise UserError(f"{what}: {path} cannot be locked ({error})") from None
-    try:
-        write_new(owner, str(os.getpid()).encode())
-        yield
-    finally:
-        owner.unlink(missing_ok=True)
-        lock.release()
-
-
-def set_aside(run_folder: Path) -> None:
+def set_aside(path: Path) -> None:
     """Keep an unfinished attempt under another name, so that the run can start anew."""
     number = 1
-    while (aside := run_folder.with_name(f"{run_folder.name}{INTERRUPTED}{number}")).exists():
+    while (aside := path.with_name(f"{path.name}{INTERRUPTED}{number}")).exists():
         number += 1
-    run_folder.rename(aside)
+    path.rename(aside)
 
 
 def has_checkpoint(run_folder: Path) -> bool:
     """Tell whether a run left a checkpoint, whole or not."""
-    return any((run_folder / CHECKPOINTS_FOLDER).glob("step-*"))
+    return any((run_folder / CHECKPOINTS_FOLDER).glob(CHECKPOINT_NAMES))
+
+
+def has_done_nothing(folder: Path) -> bool:
+    """Tell whether a run left nothing that took it a step; a record that cannot be read may tell of some."""
+    if (folder / SAVED_FOLDER).exists() or has_checkpoint(folder):
+        return False
+    with suppress(UserError):
+        return not (folder / RECORD_FILE).exists() or not read_record(folder).steps
+    return False
 
 
 def shell_command(*words: str | Path) -> str:

@@ -16,14 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from laptime.comparison.deaths import LOG_FILE, append, find_silent_death, last_line, signal_name
+from laptime.comparison.deaths import append, find_silent_death, last_line, signal_name
 from laptime.comparison.json_file import write_json
+from laptime.comparison.lock import descriptors_to_hand_on
 from laptime.comparison.watch import End, HungError, Life, OnEvent, follow
 from laptime.credentials import without_secrets
 from laptime.errors import UserError
 from laptime.events import Failed
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
-from laptime.job import JOB_FILE, RunJob, start_of
+from laptime.job import JOB_FILE, LOG_FILE, RunJob, start_of
 from laptime.record import FILE_NAME, RecordWriter, count_whole_bytes
 from laptime.system_memory import count_oom_kills
 
@@ -80,9 +81,9 @@ class ProcessRunner:
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
         job.spawned = time.time()
-        write_json(folder / JOB_FILE, job)
         if not job.resumes:
             write_first_line(job)
+        write_json(folder / JOB_FILE, job)
         position = count_whole_bytes(folder / FILE_NAME) if job.resumes else 0
         kills = count_oom_kills()
         process = self._process_for(job)
@@ -123,14 +124,18 @@ def write_first_line(job: RunJob) -> None:
 def start(
     module: str, job: Path, log: BinaryIO, environment: dict[str, str], stdin: int
 ) -> subprocess.Popen[bytes]:
-    """Start `module` with `job` in a session of its own, so that a Ctrl-C is ours to handle."""
+    """Start `module` with `job` in a session of its own, so that a Ctrl-C is ours to handle.
+
+    It holds the locks that this process holds: while it lives, nobody else writes there.
+    """
     return subprocess.Popen(
-        [sys.executable, "-m", "laptime.startup.start", module, str(job)],
+        [sys.executable, "-m", "laptime.startup.start", module, str(job), str(os.getpid())],
         stdin=stdin,
         stdout=log,
         stderr=subprocess.STDOUT,
         env=environment,
         start_new_session=True,
+        pass_fds=descriptors_to_hand_on(),
     )
 
 

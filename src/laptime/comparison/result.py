@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -238,6 +239,16 @@ class Outline(Struct):
 def read_outline(folder: Path) -> Outline:
     """Read the runs that `comparison.json` in `folder` was made from; raises UserError when it is none."""
     return _read(folder, Outline)
+
+
+def refuse_foreign_result(folder: Path) -> None:
+    """Raise UserError where a file of a user's is called as the result will be."""
+    path = folder / FILE_NAME
+    if os.path.lexists(path):
+        try:
+            read_outline(folder)
+        except UserError:
+            raise UserError(f"{path}: not written by laptime; move it away, then repeat") from None
 
 
 def _read(folder: Path, kind: type[T]) -> T:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from laptime.comparison.folder import INPUTS_FOLDER, has_checkpoint, shell_command
+from laptime.comparison.folder import INPUTS_FOLDER, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.errors import UserError
 from laptime.events import AnyEvent, Damaged
@@ -27,17 +27,9 @@ def read_begun(folder: Path) -> CompareSpec:
         again = shell_command("laptime", "compare", "--config", folder / "spec.json", "--out", folder)
         raise UserError(f"--resume {folder}: a comparison; it goes on with: {again}")
     lines = read_record_lines(folder)
-    damaged = next((line for line in lines if line.damage), None)
-    if damaged and not has_checkpoint(folder):
-        raise UserError(f"{tell_damage(folder, damaged)} (it has no checkpoint to go on from)")
     record = make_record(folder, keep_whole(folder, lines))
     if record.finished:
         raise UserError(f"--resume {folder}: finished already; nothing is left to do")
-    if not has_checkpoint(folder):
-        raise UserError(
-            f"--resume {folder}: no checkpoint to go on from; start a new --out "
-            f"(--save-every writes checkpoints on the way)"
-        )
     try:
         begun = msgspec.convert(record.started.spec, RunSpec)
         options = msgspec.to_builtins(make_method(begun.method, begun.method_options).options)

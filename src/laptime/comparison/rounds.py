@@ -6,7 +6,8 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -18,17 +19,20 @@ from laptime.comparison.collection import collect, collect_single, read_runs
 from laptime.comparison.disk import check_cache, check_disk
 from laptime.comparison.folder import (
     INPUTS_FOLDER,
+    REHEARSAL,
     claim,
-    clear,
-    foreign_files,
+    foreign_names,
+    forget_beginning,
     has_checkpoint,
+    has_done_nothing,
     locked,
     set_aside,
     shell_command,
 )
 from laptime.comparison.json_file import write_json
+from laptime.comparison.lock import MARKER_FILE, is_marker
 from laptime.comparison.plan import Plan, PlannedRun, read_plan, run_folder, write_plan
-from laptime.comparison.result import ComparisonResult, write_result
+from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import find_record_damage, mend_record, read_begun
 from laptime.errors import UserError, suggest
 from laptime.events import AnyEvent
@@ -37,13 +41,14 @@ from laptime.inputs.formats import read_records
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
 from laptime.methods.method import find_method, find_methods, make_method
-from laptime.record import read_record, wait_for_writer
+from laptime.record import FILE_NAME as RECORD_FILE
+from laptime.record import read_record
 from laptime.spec import CompareSpec, RunSpec, flatten, read_interval
 from laptime.speedups.speedup import check_names
 from laptime.version import full_version
 
 SPEC_FILE = "spec.json"
-ENDED_FROM_OUTSIDE = ("killed", "hung")
+ENDED_FROM_OUTSIDE = ("killed", "hung", "disk_full")
 
 
 class Runner(Protocol):
@@ -136,6 +141,7 @@ def compare(
     claim(folder, wanted)  # before the lock: a refused folder stays untouched
     with locked(folder):
         old_plan = claim(folder, wanted)
+        refuse_foreign_result(folder)
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, records_digest, fresh=old_plan is None)
@@ -145,8 +151,9 @@ def compare(
         check_disk(spec, facts, folder, find_waiting(plan, folder))
         if old_plan is None:
             rehearse(spec, inputs, runner)
-            write_json(folder / SPEC_FILE, flatten(spec))
             write_plan(folder, plan)
+        if not (folder / SPEC_FILE).exists():  # behind the plan: what lies here without one is a user's
+            write_json(folder / SPEC_FILE, flatten(spec))
         run_waiting(spec, plan, folder, runner, listener)
         result = collect(folder)
         write_result(folder, result)
@@ -179,7 +186,7 @@ def rehearse(spec: CompareSpec, inputs: Path, runner: Runner) -> None:
     Raises UserError.
     """
     for name in spec.methods if spec.training.speedups else ():
-        planned = PlannedRun(run=f"rehearsal-{name}", method=name, round=1)
+        planned = PlannedRun(run=f"{REHEARSAL}{name}", method=name, round=1)
         job = make_job(spec, planned, inputs / planned.run, inputs)
         job.until = "preparation"
         runner.run(job, lambda event: None)
@@ -198,9 +205,9 @@ def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listen
 
     Raises UserError before the run starts, as `compare` does.
     """
-    if foreign_files(folder):
-        raise UserError(f"--out {folder}: not empty; give a new folder, so that nothing is overwritten")
+    refuse_occupied(folder)  # before the lock: a refused folder stays untouched
     with locked(folder):
+        refuse_occupied(folder)
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, "", fresh=True)
@@ -208,16 +215,31 @@ def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listen
         return run_alone(spec, facts, folder, runner, listener)
 
 
+def refuse_occupied(folder: Path) -> None:
+    """Raise UserError where a training in `folder` would meet something else, or an earlier training."""
+    if not (names := foreign_names(folder)):
+        return
+    if (folder / RECORD_FILE).exists() and is_marker(folder / MARKER_FILE):
+        if read_record(folder).finished:
+            raise UserError(f"--out {folder}: holds a finished training; give a new folder")
+        again = shell_command("laptime", "train", "--resume", folder)
+        raise UserError(f"--out {folder}: a training was begun here; give a new folder, or go on: {again}")
+    raise UserError(
+        f"--out {folder}: not empty ({names[0]}); give a new folder, so that nothing is overwritten"
+    )
+
+
 def go_on_training(
     spec: CompareSpec, folder: Path, runner: Runner, listener: Listener, records_digest: str
 ) -> ComparisonResult:
-    """Go on with the run in `folder` from its newest whole checkpoint.
+    """Go on with the run in `folder` from its newest whole checkpoint, or anew where none was written.
 
     Raises UserError before the run starts, as `compare` does.
     """
+    read_begun(folder)  # before the lock: a refused folder stays untouched
     with locked(folder):
-        wait_for_writer(folder)
-        read_begun(folder)
+        read_begun(folder)  # an earlier command may have come to its end meanwhile
+        refuse_foreign_result(folder)
         mend_record(folder)
         listener.preparing()
         facts = prepare_inputs(spec, folder / INPUTS_FOLDER, runner, records_digest, fresh=False)
@@ -240,11 +262,10 @@ def run_alone(
     listener.began(planned)
     job = make_job(spec, planned, folder, folder / INPUTS_FOLDER)
     job.resumes = resumes
-    runner.run(job, listener.happened)
-    if refusal := find_refusal(folder):
-        if not resumes:
-            clear(folder)
-        raise UserError(refusal)
+    with nothing_left_of_nothing(folder, resumes):
+        runner.run(job, listener.happened)
+        if refusal := find_refusal(folder):
+            raise UserError(refusal)
     listener.ended(planned)
     failed = read_record(folder).failed
     if failed and failed.signal:
@@ -254,13 +275,23 @@ def run_alone(
     return result
 
 
+@contextmanager
+def nothing_left_of_nothing(folder: Path, resumes: bool) -> Iterator[None]:
+    """Let a run that is ended before its first step leave nothing that would bar the same command."""
+    try:
+        yield
+    except BaseException:
+        if not resumes and has_done_nothing(folder):
+            forget_beginning(folder)
+        raise
+
+
 def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner, listener: Listener) -> None:
     """Run one method once, in its own folder; an attempt that left a checkpoint goes on from there."""
     refuse_other_base(read_facts(folder / INPUTS_FOLDER), folder)
     home = run_folder(folder, planned.run)
     job = make_job(spec, planned, home, folder / INPUTS_FOLDER)
     job.comparison = read_plan(folder).id
-    wait_for_writer(home)
     if damage := find_record_damage(home):
         listener.say(f"{damage}: it is set aside, and the run done anew")
         set_aside(home)
@@ -305,7 +336,8 @@ def run_spec(spec: CompareSpec, planned: PlannedRun) -> RunSpec:
 def is_over(home: Path) -> bool:
     """Tell whether a run has ended, well or badly; one that fails by itself would do so again.
 
-    One that was killed or hung gets another attempt, from its newest checkpoint where it has one.
+    One that was killed or hung, or met a full disk, gets another attempt, from its newest checkpoint where it
+    has one.
     """
     try:
         record = read_record(home)

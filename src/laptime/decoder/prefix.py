@@ -21,12 +21,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from laptime.decoder.decoder import Decoder
+from laptime.whole_file import remove_files
 
 if TYPE_CHECKING:
     from laptime.inputs.batches import Batch
 
 
 PROOF = "proof"  # in the metadata of a file
+CACHE_FILES = ("*.safetensors", "*.part")
 
 
 class Prefix:
@@ -138,7 +140,7 @@ class Store:
             )
             print(why, file=sys.stderr)
         if not self.keeps_all:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_files(self.folder, CACHE_FILES)
 
     def count(self, keys: set[str]) -> tuple[int, int]:
         """Return how many of `keys` have a whole file, and how many a damaged one, which is taken away."""

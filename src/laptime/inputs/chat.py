@@ -44,6 +44,9 @@ class ChatTemplate:
         else:
             full = self._render(messages, source)
             spans = self._prefix_spans(full, messages, num_prompt_messages, source)
+        for message in messages:
+            if message.role == "system" and not _holds(full, message.content):
+                raise _without_system(source)
         parts: list[Part] = []
         position = 0
         for start, end in spans:
@@ -117,10 +120,12 @@ class ChatTemplate:
             )
         except Exception as error:  # a template is a program: it fails in any way it likes
             raise _refused(source, error) from None
-        answers, all_answers = _answers(messages, num_prompt_messages), _answers(messages, 0)
+        answers = _answers(messages, num_prompt_messages)
+        all_answers = [index for index, message in enumerate(messages) if message.role == "assistant"]
         if len(marks[0]) != len(all_answers):
             raise _hidden(source)
-        full, spans = rendered[0], marks[0][-len(answers) :]
+        full = rendered[0]
+        spans = [span for index, span in zip(all_answers, marks[0], strict=True) if index in answers]
         for index, (start, end) in zip(answers, spans, strict=True):
             _check_written(full[start:end], messages[index].content, source)
         return full, [(start, self._through_special(full, end)) for start, end in spans]
@@ -151,18 +156,33 @@ def no_end_of_sequence(source: str) -> UserError:
     )
 
 
+def refuse_contradiction(messages: Sequence[Message], train_on: str, source: str) -> None:
+    """Refuse a turn that is to be context alone where everything is trained."""
+    if train_on == "all" and not all(message.trained for message in messages):
+        raise UserError(
+            f"{source}: a turn of it is to be context alone, which --train-on all would train; "
+            f"leave the option out, or the mark"
+        )
+
+
 def _check_written(written: str, content: str, source: str) -> None:
     """Refuse a template that writes something else for an answer; white space is its own affair."""
-    if "".join(content.split()) not in "".join(written.split()):
+    if not _holds(written, content):
         raise UserError(
             f"{source}: the chat template does not write the answer as it stands in the data; "
             f"use --template (qa-en, or a string)"
         )
 
 
+def _holds(written: str, content: str) -> bool:
+    """Tell whether a text was written as it is, but for its white space."""
+    return content in written or "".join(content.split()) in "".join(written.split())
+
+
 def _answers(messages: Sequence[Message], num_prompt_messages: int) -> list[int]:
     """Return the indices of the turns that are trained."""
-    return [i for i, m in enumerate(messages) if m.role == "assistant" and i >= num_prompt_messages]
+    later = enumerate(messages[num_prompt_messages:], start=num_prompt_messages)
+    return [index for index, message in later if message.role == "assistant" and message.trained]
 
 
 def _template_text(tokenizer: Any) -> str:
@@ -173,6 +193,13 @@ def _template_text(tokenizer: Any) -> str:
 def _hidden(source: str) -> UserError:
     return UserError(
         f"{source}: the chat template hides which tokens are the answer; use --template (qa-en, or a string)"
+    )
+
+
+def _without_system(source: str) -> UserError:
+    return UserError(
+        f"{source}: the chat template leaves out the system text; take that out, or give a --template with "
+        f"{{system}}, {{prompt}} and {{completion}}"
     )
 
 

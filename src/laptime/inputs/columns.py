@@ -13,11 +13,22 @@ from laptime.inputs.conversations import (
     RowError,
     check_conversation,
     describe,
-    is_blank,
+    is_nothing,
     is_turns,
     read_turns,
 )
+from laptime.inputs.invisible import is_blank
 from laptime.inputs.records import Message, Record
+from laptime.inputs.side_columns import (
+    HISTORIES,
+    PREFERRED,
+    REFUSED,
+    SYSTEMS,
+    begin_with_system,
+    check_beside,
+    read_history,
+    read_system,
+)
 from laptime.spec import DataSpec, flag
 
 PROMPTS = ("prompt", "instruction", "question", "query")
@@ -26,19 +37,25 @@ CONTEXTS = ("context", "input")
 MESSAGES = ("messages", "conversations", "conversation")
 FIRST_ANSWER = "the first of several answers is trained, the others are left out"
 AFTER_ANSWER = "what stands behind the last answer is left out"
-PREFERRED = ("chosen", "rejected")
+AFTER_TRAINED = "what stands behind the last trained answer is left out"
 FLAGS = ("prompt_column", "completion_column", "context_column", "messages_column", "text_column")
 
 
 class Layout(Struct, frozen=True, kw_only=True):
-    """The columns that are read; either `messages`, or `text`, or `prompt` and `completion`."""
+    """The columns that are read; either `messages`, or `text`, or `prompt` and `completion`.
+
+    `chosen`: flags name all of them. `refused`: columns that may hold what would be lost.
+    """
 
     prompt: str | None = None
     completion: str | None = None
     context: str | None = None
     messages: str | None = None
-    system: str | None = None
     text: str | None = None
+    systems: tuple[str, ...] = ()
+    history: str | None = None
+    refused: tuple[str, ...] = ()
+    chosen: bool = False
 
     @property
     def needed(self) -> list[str]:
@@ -48,17 +65,29 @@ class Layout(Struct, frozen=True, kw_only=True):
     @property
     def used(self) -> set[str]:
         """Return all columns that are read."""
-        return {*self.needed, *(name for name in (self.context, self.system) if name)}
+        return {*self.needed, *self.systems, *(name for name in (self.context, self.history) if name)}
+
+    @property
+    def flags(self) -> str:
+        """Return the flags that name such columns."""
+        if self.messages or self.text:
+            return "--messages-column" if self.messages else "--text-column"
+        return "--prompt-column and --completion-column"
 
     @property
     def sentence(self) -> str:
         """Say how the columns are understood."""
-        if self.messages:
-            return f"conversations (column {self.messages})"
         if self.text:
             return f"plain text (column {self.text})"
+        system = f", system text from {' and '.join(self.systems)}" if self.systems else ""
+        if self.messages:
+            return f"conversations (column {self.messages}{system})"
         context = f", further input from {self.context}" if self.context else ""
-        return f"questions and answers (question from {self.prompt}, answer from {self.completion}{context})"
+        history = f", earlier turns from {self.history}" if self.history else ""
+        return (
+            f"questions and answers (question from {self.prompt}, answer from {self.completion}"
+            f"{context}{system}{history})"
+        )
 
 
 def recognise(values: dict[str, Any], spec: DataSpec, file: str) -> Layout:
@@ -73,11 +102,9 @@ def recognise(values: dict[str, Any], spec: DataSpec, file: str) -> Layout:
             raise UserError(f"{flag(option)} {column}: {file} has no such column{suggest(column, columns)}")
     _refuse_contradiction(given)
     if "messages_column" in given or "text_column" in given:
-        return Layout(messages=spec.messages_column, text=spec.text_column)
+        return Layout(messages=spec.messages_column, text=spec.text_column, chosen=True)
     if not given and (messages := _find(columns, MESSAGES)):
-        return Layout(
-            messages=messages[0], system=next(iter(_find(columns, ("system", "system_prompt"))), None)
-        )
+        return Layout(messages=messages[0])
     if layout := _recognise_pair(columns, spec, file):
         return layout
     if not given and (text := _find(columns, ("text",))) and not _find(columns, PROMPTS):
@@ -92,32 +119,35 @@ def read_record(values: dict[str, Any], layout: Layout, source: str) -> Record:
             raise RowError(
                 f"no '{column}' in this row (it has {', '.join(map(readable, list(values)[:12]))})"
             )
+    if layout.refused:
+        check_beside(values, layout.refused, layout.text is not None, layout.flags)
     if layout.text:
-        return Record(source=source, text=_filled(values, layout.text))
+        return _read_text(values, layout, source)
     if layout.messages:
         return _read_conversation(values, layout, source)
     assert layout.prompt and layout.completion
     if is_turns(values[layout.prompt]):
         return _read_conversational_pair(values, layout, source)
-    context = (
-        _text(values, layout.context) if layout.context and values.get(layout.context) is not None else ""
-    )
-    completion, remark = _read_answer(values, layout.completion)
-    return Record(
-        source=source,
-        prompt=_filled(values, layout.prompt),
-        completion=completion,
-        context=context if context.strip() else "",
-        remark=remark,
-    )
+    return _read_pair(values, layout, source)
 
 
 def with_context(layout: Layout, values: dict[str, Any]) -> Layout:
-    """Add a context column that the first row did not have (Alpaca files may leave `input` out)."""
-    if layout.context or not layout.prompt:
-        return layout
-    found = [name for name in _find(list(values), CONTEXTS) if name not in layout.used]
-    return msgspec.structs.replace(layout, context=found[0]) if found else layout
+    """Add the side columns that the rows before did not have (Alpaca files may leave `input` out)."""
+    columns = [name for name in values if name not in layout.used]
+    if layout.prompt and not layout.context:
+        found = _find(columns, CONTEXTS)
+        layout = msgspec.structs.replace(layout, context=found[0] if found else None)
+    systems = [] if layout.text and layout.chosen else _find(columns, SYSTEMS)
+    histories = [] if layout.text else _find(columns, HISTORIES)
+    refused = [] if layout.chosen else [*_find(columns, REFUSED)]
+    if layout.completion in PREFERRED:  # one side of the pairs is named
+        refused = [name for name in refused if name not in PREFERRED]
+    return msgspec.structs.replace(
+        layout,
+        systems=tuple(dict.fromkeys([*layout.systems, *systems])),
+        history=layout.history or next(iter(histories), None),
+        refused=tuple(dict.fromkeys([*layout.refused, *refused])),
+    )
 
 
 def _refuse_contradiction(given: dict[str, str]) -> None:
@@ -148,7 +178,12 @@ def _recognise_pair(columns: list[str], spec: DataSpec, file: str) -> Layout | N
             )
     contexts = [spec.context_column] if spec.context_column else _find(free, CONTEXTS)
     contexts = [name for name in contexts if name not in (prompts[0], completions[0])]
-    return Layout(prompt=prompts[0], completion=completions[0], context=contexts[0] if contexts else None)
+    return Layout(
+        prompt=prompts[0],
+        completion=completions[0],
+        context=contexts[0] if contexts else None,
+        chosen=bool(spec.prompt_column and spec.completion_column),
+    )
 
 
 def _tell_unknown(columns: list[str]) -> str:
@@ -201,17 +236,49 @@ def _read_answer(values: dict[str, Any], column: str) -> tuple[str, str]:
     return _filled({column: answer[0]}, column), FIRST_ANSWER if len(answer) > 1 else ""
 
 
+def _read_text(values: dict[str, Any], layout: Layout, source: str) -> Record:
+    """Turn a row of plain text into a record; it has no place for a system text."""
+    assert layout.text
+    if layout.systems and read_system(values, layout.systems):
+        raise RowError(
+            f"'{layout.systems[0]}' stands beside plain text, which has no place for it; write it into "
+            f"'{layout.text}', or choose that alone with --text-column"
+        )
+    return Record(source=source, text=_filled(values, layout.text))
+
+
+def _read_pair(values: dict[str, Any], layout: Layout, source: str) -> Record:
+    """Turn a question and its answer into a record, with what stands before them."""
+    assert layout.prompt and layout.completion
+    context = (
+        _text(values, layout.context) if layout.context and values.get(layout.context) is not None else ""
+    )
+    completion, remark = _read_answer(values, layout.completion)
+    system = read_system(values, layout.systems) if layout.systems else ""
+    history = read_history(values, layout.history) if layout.history else []
+    return Record(
+        source=source,
+        prompt=_filled(values, layout.prompt),
+        completion=completion,
+        context=context if context.strip() else "",
+        before=[Message("system", system), *history] if system else history,
+        remark=remark,
+    )
+
+
 def _read_conversation(values: dict[str, Any], layout: Layout, source: str) -> Record:
     """Turn a row with a conversation into a record; turns after the last answer are left out."""
     assert layout.messages
+    _refuse_beside_turns(values, layout, layout.messages)
     messages = read_turns(values[layout.messages], layout.messages)
-    system = values.get(layout.system) if layout.system else None
-    if isinstance(system, str) and system.strip() and messages[0].role != "system":
-        messages.insert(0, Message("system", system))
+    begin_with_system(messages, read_system(values, layout.systems), layout.messages)
     check_conversation(messages, layout.messages)
     remark = ""
     while messages[-1].role != "assistant":
         remark = AFTER_ANSWER
+        messages.pop()
+    while messages[-1].role != "assistant" or not messages[-1].trained:
+        remark = AFTER_TRAINED
         messages.pop()
     return Record(source=source, messages=messages, remark=remark)
 
@@ -219,9 +286,20 @@ def _read_conversation(values: dict[str, Any], layout: Layout, source: str) -> R
 def _read_conversational_pair(values: dict[str, Any], layout: Layout, source: str) -> Record:
     """Turn prompt and completion that are turns themselves into one conversation."""
     assert layout.prompt and layout.completion
+    _refuse_beside_turns(values, layout, layout.prompt)
     prompt = read_turns(values[layout.prompt], layout.prompt)
     completion = read_turns(values[layout.completion], layout.completion)
     if completion[-1].role != "assistant":
         raise RowError(f"'{layout.completion}' does not end with an assistant turn")
+    if not completion[-1].trained:
+        raise RowError(f"'{layout.completion}' keeps its last turn out of training; leave the row out")
+    begin_with_system(prompt, read_system(values, layout.systems), layout.prompt)
     check_conversation([*prompt, *completion], layout.prompt)
     return Record(source=source, messages=[*prompt, *completion], num_prompt_messages=len(prompt))
+
+
+def _refuse_beside_turns(values: dict[str, Any], layout: Layout, column: str) -> None:
+    """Refuse what belongs into the turns and stands beside them."""
+    for name in (layout.history, layout.context):
+        if name and not is_nothing(values.get(name)):
+            raise RowError(f"'{name}' stands beside turns; put it into those of '{column}', or take it out")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from laptime.errors import readable, suggest
+from laptime.inputs.invisible import is_blank
 from laptime.inputs.records import Message
 from laptime.inputs.strict_json import parse_json
 
@@ -29,9 +31,18 @@ ROLES = {
 }
 ROLE_KEYS = ("role", "from", "speaker")
 CONTENT_KEYS = ("content", "value", "text")
-# What other tools read; anything else means: no loss here.
-TRAINS: dict[str, Any] = {"weight": 1, "train": True}
-INVISIBLE = " \t\n\r\u00a0\u00ad\u200b\u200c\u200d\u2060\u3164\ufeff"
+# What other tools read as: trained, or context alone.
+TRAIN_KEYS = ("weight", "loss", "train", "training", "train_on_turn")
+TEXT_TYPES = (None, "text", "input_text", "output_text")
+_CALL = " calls tools, which is not supported; write the call out as text"
+_NOT_TEXT = " holds parts that are not text (images, audio): not supported"
+_LEFT_OUT = " has '{key}' beside its text, which would be left out; write it into the text, or take it out"
+# What a turn may hold beside its text that a model would learn from, or that changes what is learnt.
+BESIDE = (
+    dict.fromkeys(("tool_calls", "tool_call", "function_call"), _CALL)
+    | dict.fromkeys(("audio", "audios", "image", "images", "image_url", "video", "videos"), _NOT_TEXT)
+    | dict.fromkeys(("reasoning_content", "reasoning", "thinking", "refusal", "train_detail"), _LEFT_OUT)
+)
 
 
 class RowError(ValueError):
@@ -60,8 +71,11 @@ def read_turns(value: Any, column: str) -> list[Message]:
 
 def check_conversation(messages: list[Message], column: str) -> None:
     """Refuse what trains nothing or has no beginning."""
-    if "assistant" not in [message.role for message in messages]:
+    answers = [message for message in messages if message.role == "assistant"]
+    if not answers:
         raise RowError(f"'{column}' has no assistant turn: nothing to train on")
+    if not any(message.trained for message in answers):
+        raise RowError(f"'{column}' keeps every assistant turn out of training; leave the row out")
     if messages[0].role in ("assistant", "tool"):
         raise RowError(f"turn 1 of '{column}' is the {messages[0].role}'s; expected a user or system turn")
 
@@ -88,66 +102,102 @@ def is_turns(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
-def is_blank(text: str) -> bool:
-    """Tell whether a text holds nothing that can be seen."""
-    text = text.strip()
-    return not text or (text[0] in INVISIBLE and not text.strip(INVISIBLE))
+def is_nothing(value: Any) -> bool:
+    """Tell whether a value says nothing: null, false, blank, or made of such alone."""
+    if isinstance(value, str):
+        return is_blank(value) or value.strip() in ("[]", "{}", "null")
+    if isinstance(value, dict):
+        return all(map(is_nothing, value.values()))
+    return value is None or value is False or (isinstance(value, list) and all(map(is_nothing, value)))
 
 
 def _read_turn(turn: Any) -> Message:
     """Turn one object into a message; the text of a RowError goes on where the turn was named."""
     if not isinstance(turn, dict):
         raise RowError(f" is {describe(turn)}, expected an object with role and content")
-    role_key, content_key, needs_check = _find_keys(tuple(turn))
-    if needs_check:
-        _refuse_untrained(turn)
-    if role_key is None or content_key is None:
-        keys = ", ".join(map(readable, list(turn)[:12]))
-        raise RowError(f" has the keys {keys}; expected role and content")
-    role = ROLES.get(turn[role_key]) if isinstance(turn[role_key], str) else None
-    role = role or _read_role(turn[role_key])
-    content = turn[content_key]
-    if not isinstance(content, str):
-        content = _read_parts(content)
+    roles, contents, beside, train = _sort_keys(tuple(turn))
+    for key in beside:
+        if not is_nothing(turn[key]):
+            raise RowError(BESIDE[key].format(key=key))
+    if not roles or not contents:
+        names = ", ".join(map(readable, list(turn)[:12]))
+        raise RowError(f" has the keys {names}; expected role and content")
+    if len(roles) == len(contents) == 1 and type(turn[roles[0]]) is type(turn[contents[0]]) is str:
+        role, content = ROLES.get(turn[roles[0]]) or _read_role(turn[roles[0]]), turn[contents[0]]
+    else:
+        role = _read_one(turn, roles, _read_role)
+        content = _read_one(turn, contents, _read_content)
     if is_blank(content):
         raise RowError(f" ({role}) is empty")
-    return Message(role, content)
+    return Message(role, content, _is_trained(turn, train)) if train else Message(role, content)
+
+
+class _Keys(NamedTuple):
+    """The keys of a turn by what they hold."""
+
+    role: tuple[str, ...]
+    content: tuple[str, ...]
+    beside: tuple[str, ...]
+    train: tuple[str, ...]
 
 
 @lru_cache(256)  # turns by the hundred thousand have the same few keys
-def _find_keys(keys: tuple[str, ...]) -> tuple[str | None, str | None, bool]:
-    """Return the keys of role and content, and whether others say something of training."""
-    role = next((name for name in ROLE_KEYS if name in keys), None)
-    content = next((name for name in CONTENT_KEYS if name in keys), None)
-    return role, content, "tool_calls" in keys or any(name in keys for name in TRAINS)
+def _sort_keys(keys: tuple[str, ...]) -> _Keys:
+    """Say what the keys of a turn hold, those of one meaning in the order of preference."""
+    kinds: list[Collection[str]] = [ROLE_KEYS, CONTENT_KEYS, BESIDE, TRAIN_KEYS]
+    return _Keys(*(tuple(name for name in kind if name in keys) for kind in kinds))
 
 
-def _refuse_untrained(turn: dict[str, Any]) -> None:
-    """Refuse a turn that is more than its text, or that other tools would not train on."""
-    if turn.get("tool_calls"):
-        raise RowError(" calls tools, which is not supported; write the call out as text")
-    for key, trains in TRAINS.items():
-        if turn.get(key) not in (None, trains):
-            raise RowError(f": '{key}' keeps it out of training, which is not supported; leave the turn out")
+def _read_one(turn: dict[str, Any], keys: tuple[str, ...], read: Callable[[Any], str]) -> str:
+    """Return what `read` makes of the one value under `keys`; two that differ are refused."""
+    filled = [key for key in keys if not is_nothing(turn[key])] or keys[:1]
+    values = [read(turn[key]) for key in filled]
+    if len(set(values)) > 1:
+        raise RowError(f": '{filled[0]}' and '{filled[1]}' differ; keep one of them")
+    return values[0]
+
+
+def _is_trained(turn: dict[str, Any], keys: tuple[str, ...]) -> bool:
+    """Tell whether a turn is trained by what it says itself."""
+    said = {key: turn[key] for key in keys if turn[key] is not None}
+    for key, value in said.items():
+        if value not in (0, 1):  # False and True too
+            shown = readable(value) if isinstance(value, (int, float)) else describe(value)
+            raise RowError(f": '{key}' is {shown}; expected 1 (trained) or 0 (context alone)")
+    if len({bool(value) for value in said.values()}) > 1:
+        raise RowError(f": {' and '.join(map(repr, said))} differ on whether it is trained")
+    return all(said.values())
 
 
 def _read_role(role: Any) -> str:
-    """Return the role that a name in another case stands for."""
-    if isinstance(role, str) and role.strip().lower() in ROLES:
-        return ROLES[role.strip().lower()]
+    """Return the role that a name stands for, in whatever case."""
     if not isinstance(role, str):
         raise RowError(f": its role is {describe(role)}, expected text")
+    if found := ROLES.get(role) or ROLES.get(role.strip().lower()):
+        return found
     raise RowError(
         f": unknown role '{readable(role)}'{suggest(role, ('system', 'user', 'assistant', 'tool'))}"
     )
 
 
-def _read_parts(content: Any) -> str:
-    """Return the text of a turn in text parts."""
+def _read_content(content: Any) -> str:
+    """Return the text of a turn, which may come in parts."""
+    if isinstance(content, str):
+        return content
     if not isinstance(content, list):
         raise RowError(f": its content is {describe(content)}, expected text")
-    parts = [part.get("text") if isinstance(part, dict) else part for part in content]
-    texts = [part for part in parts if isinstance(part, str)]
-    if len(texts) < len(parts):
-        raise RowError(" holds parts that are not text (images, audio): not supported")
-    return "".join(texts)
+    return "".join(map(_read_part, content))
+
+
+def _read_part(part: Any) -> str:
+    """Return the text of a part; whatever holds more than text is refused."""
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, dict) or part.get("type") not in TEXT_TYPES:
+        raise RowError(_NOT_TEXT)
+    if any(not is_nothing(part[key]) for key in BESIDE if key in part):
+        raise RowError(_NOT_TEXT)
+    texts = {part[key] for key in CONTENT_KEYS if isinstance(part.get(key), str)}
+    if len(texts) != 1:
+        raise RowError(_NOT_TEXT if not texts else " holds a part with two texts that differ; keep one")
+    return texts.pop()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from laptime.errors import UserError
-from laptime.inputs.chat import ChatTemplate, Part, no_end_of_sequence
+from laptime.inputs.chat import ChatTemplate, Part, no_end_of_sequence, refuse_contradiction
 from laptime.inputs.encoded import (
     Counts,
     EncodedData,
@@ -160,8 +160,10 @@ class _Encoder:
         if record.messages:
             messages = record.messages
         else:
-            messages = [Message("user", record.question), Message("assistant", record.completion or "")]
-        protected = [Message(m.role, self.tokens.protect(m.content)) for m in messages]
+            pair = [Message("user", record.question), Message("assistant", record.completion or "")]
+            messages = [*record.before, *pair]
+        refuse_contradiction(messages, self.train_on, record.source)
+        protected = [Message(m.role, self.tokens.protect(m.content), m.trained) for m in messages]
         return self.chat.split(protected, record.num_prompt_messages, record.source)
 
     def _split_text(self, record: Record) -> list[Part]:
@@ -171,8 +173,8 @@ class _Encoder:
         protect = self.tokens.protect
         if record.text is not None:
             return [(protect(record.text), True)]
-        prompt, context, completion = as_pair(record)
-        return [(self.template.fill(protect(prompt), protect(context)), False), (protect(completion), True)]
+        prompt, context, system, completion = map(protect, as_pair(record, self.template))
+        return [(self.template.fill(prompt, context, system), False), (completion, True)]
 
     def _assemble(self, record: Record, answers: list[bool], part_ids: list[list[int]]) -> Encoded:
         """Put the parts of a record together, cut at the maximum length."""
@@ -235,7 +237,7 @@ def _look_up(question: str, train: list[Encoded], held_out: list[Encoded], encod
     """Give an asked question the reference and the source of the record that asks the same, if any does."""
     for source, items in (("trained", train), ("held_out", held_out)):
         for item in items:
-            if item.record.text is None and _is_alone(item.record) and _same(item.record.question, question):
+            if item.record.text is None and item.record.is_alone and _same(item.record.question, question):
                 return _make_question(item, source)
     return Question(question, encoder.encode_question(question), None, "asked")
 
@@ -243,11 +245,6 @@ def _look_up(question: str, train: list[Encoded], held_out: list[Encoded], encod
 def _make_question(item: Encoded, source: Any) -> Question:
     """Ask what a record asks; a conversation's last question comes with its history."""
     return Question(item.record.question, item.prompt_ids, item.record.answer, source)
-
-
-def _is_alone(record: Record) -> bool:
-    """Tell whether a record's question has no history before it."""
-    return sum(message.role == "user" for message in record.messages) <= 1
 
 
 def _same(one: str, other: str) -> bool:

@@ -184,7 +184,7 @@ class _Collected:
         if self.layout is None:
             self.layout = recognise(values, self.spec, file)
         layout = self.layouts[columns] = with_context(self.layout, values)
-        self.layout = layout if layout.context else self.layout
+        self.layout = layout
         self.columns.update(dict.fromkeys(columns))
         return layout
 

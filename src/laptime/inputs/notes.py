@@ -70,7 +70,7 @@ def _collect_letters(items: list[Encoded], template: Template) -> list[str]:
         record = item.record
         for text in (record.prompt, record.context, record.completion, record.text):
             letters.update(dict.fromkeys(text or ""))
-        for message in record.messages:
+        for message in (*record.before, *record.messages):
             letters.update(dict.fromkeys(message.content))
     return list(letters)
 

@@ -32,24 +32,26 @@ class RecordsError(UserError):
 
 
 class Message(Struct, gc=False):
-    """One turn; `role` is system, user, assistant or tool."""
+    """One turn; `role` is system, user, assistant or tool. An answer not `trained` is context alone."""
 
     role: str
     content: str
+    trained: bool = True
 
 
 class Record(Struct, kw_only=True, gc=False):
     """One example: a prompt with its completion, or a conversation, or a text.
 
     `source` names where it stands: "train.jsonl:17", "train.parquet row 17". Assistant turns among the
-    first `num_prompt_messages` messages are history and carry no loss. `remark` says what of the row was
-    left out.
+    first `num_prompt_messages` messages are history and carry no loss. `before` holds what stands before the
+    question of a pair: a system text, earlier turns. `remark` says what of the row was left out.
     """
 
     source: str
     prompt: str | None = None
     completion: str | None = None
     context: str = ""
+    before: list[Message] = []
     messages: list[Message] = []
     num_prompt_messages: int = 0
     text: str | None = None
@@ -73,6 +75,12 @@ class Record(Struct, kw_only=True, gc=False):
     def answer(self) -> str | None:
         """Return the last answer (None for plain text)."""
         return self.messages[-1].content if self.messages else self.completion
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether the question has no other turns before it (a system text is none)."""
+        earlier = sum(message.role == "user" for message in self.before)
+        return earlier + max(0, sum(message.role == "user" for message in self.messages) - 1) == 0
 
 
 class RecordSet(Struct, kw_only=True):
@@ -116,12 +124,19 @@ def digest_of(records: list[Record]) -> str:
 
 def _encode_content(record: Record) -> bytes:
     """Return what of a record is trained on, as a line of JSON."""
-    content = (
+    content: tuple[object, ...] = (
         record.prompt,
         record.context,
         record.completion,
         record.text,
         record.num_prompt_messages,
-        [(message.role, message.content) for message in record.messages],
+        [_content_of(message) for message in record.messages],
     )
+    if record.before:
+        content += ([_content_of(message) for message in record.before],)
     return msgspec.json.encode(content) + b"\n"
+
+
+def _content_of(message: Message) -> tuple[object, ...]:
+    """Return what of a turn is trained on."""
+    return (message.role, message.content) if message.trained else (message.role, message.content, False)

@@ -29,10 +29,11 @@ ALPACA_WITH_CONTEXT = (
     "### Instruction:\n{prompt}\n\n### Input:\n{context}\n\n### Response:\n{completion}"
 )
 NAMES = ("auto", "qa-ko", "qa-en", "alpaca", "plain", "chat")
-_FIELDS = ("prompt", "completion", "context")
+_FIELDS = ("prompt", "completion", "context", "system")
 _FIELD = re.compile(r"\{(\w+)\}")
+_NO_SYSTEM = re.compile(r"\{system\}\s*")  # the blank behind it separates it from the rest
 # Jinja's {{ prompt }} and { prompt }, which a person could take for the same.
-_OTHER_BRACES = re.compile(r"\{[{ ]+(prompt|completion|context)[ }]*\}")
+_OTHER_BRACES = re.compile(r"\{[{ ]+(prompt|completion|context|system)[ }]*\}")
 # A prompt that ends like this asks for its answer itself: "### 답변:", "Answer:", "<|assistant|>".
 _CUE = re.compile(
     r"(^|\n)(#{1,6} ?[^\n]{1,40}:?|(Answer|Response|Output|Assistant|A|답변|답|응답|출력) ?[:：]"
@@ -54,13 +55,23 @@ class Template(Struct, frozen=True, kw_only=True):
     pattern: str = ""
     with_context: str = ""  # the pattern for records that have context, where it differs
 
-    def fill(self, prompt: str, context: str = "") -> str:
-        """Return all that stands before the completion; the two texts are put in as they are."""
+    def fill(self, prompt: str, context: str = "", system: str = "") -> str:
+        """Return all that stands before the completion; the texts are put in as they are.
+
+        Where there is no system text, its place goes with the blank behind it.
+        """
         pattern = self.with_context if context and self.with_context else self.pattern
+        if not system:
+            pattern = _NO_SYSTEM.sub("", pattern)
         if context and "{context}" not in pattern:
             prompt, context = f"{prompt}\n\n{context}", ""
-        values = {"prompt": prompt, "context": context, "completion": ""}
+        values = {"prompt": prompt, "context": context, "system": system, "completion": ""}
         return _FIELD.sub(lambda found: values[found[1]], pattern)
+
+    @property
+    def holds_system(self) -> bool:
+        """Tell whether the pattern has a place for a system text."""
+        return "{system}" in self.pattern
 
 
 def check_template(name: str) -> None:
@@ -95,11 +106,15 @@ def choose_template(name: str, records: RecordSet, has_chat_template: bool) -> T
             raise UserError(f"--template {name}: the data is plain text, which takes no template")
         return Template(name="plain", kind="text", reason="plain text is trained as it stands")
     if name == "auto":
-        return _choose_fitting(records, has_chat_template)
+        template = _choose_fitting(records, has_chat_template)
+        _check_before(records, template)
+        return template
     if kind == "conversations" and name != "chat":
         for record in [*records.records, *records.held_out]:
             _check_single_turn(record, name)
-    return make_template(name, has_chat_template)
+    template = make_template(name, has_chat_template)
+    _check_before(records, template)
+    return template
 
 
 def make_template(name: str, has_chat_template: bool, reason: str = "") -> Template:
@@ -122,12 +137,37 @@ def make_template(name: str, has_chat_template: bool, reason: str = "") -> Templ
     )
 
 
-def as_pair(record: Record) -> tuple[str, str, str]:
-    """Return (prompt, context, completion) of a pair or of a single-turn conversation."""
+def as_pair(record: Record, template: Template) -> tuple[str, str, str, str]:
+    """Return (prompt, context, system, completion) of a pair or of a single-turn conversation.
+
+    The system turn of a conversation stands before its question where the template has no place for it.
+    """
     if not record.messages:
-        return record.prompt or "", record.context, record.completion or ""
+        system = "".join(message.content for message in record.before if message.role == "system")
+        return record.prompt or "", record.context, system, record.completion or ""
     *before, answer = record.messages
-    return "\n\n".join(message.content for message in before), "", answer.content
+    system = before[0].content if before[0].role == "system" and template.holds_system else ""
+    question = before[1:] if system else before
+    return "\n\n".join(message.content for message in question), "", system, answer.content
+
+
+def _check_before(records: RecordSet, template: Template) -> None:
+    """Refuse records with a system text or earlier turns that the template has no place for."""
+    if template.kind == "chat":
+        return
+    for record in [*records.records, *records.held_out]:
+        roles = {message.role for message in record.before}
+        if roles - {"system"}:
+            raise UserError(
+                f"{record.source}: earlier turns beside the question; --template {_short(template.name)} "
+                f"holds one question and one answer, more turns need a tokenizer with a chat template"
+            )
+        if roles and not template.holds_system:
+            raise UserError(
+                f"{record.source}: a system text beside the question, which --template "
+                f"{_short(template.name)} has no place for; give a string with {{system}}, {{prompt}} and "
+                f"{{completion}}, or use a tokenizer with a chat template"
+            )
 
 
 def _choose_fitting(records: RecordSet, has_chat_template: bool) -> Template:

@@ -34,28 +34,27 @@ HTML_NAME, MARKDOWN_NAME, CHARTS_FOLDER = "report.html", "report.md", "charts"
 CHART_NAMES = (
     "time_by_phase", "memory", "loss_by_step", "loss_by_second", "time_against_quality", "saved_bytes",
 )  # fmt: skip
-MARK = "laptime report"  # stands near the beginning of every file of a report
+MARK = "laptime report"  # stands near the beginning of every file of a report, before its digest
+UNKNOWN = 16 * "0"  # in the place of the digest while it is made
+_MARKED = re.compile(rb"(laptime report )([0-9a-f]{16})\b")
 REAL_MODEL_COMMAND = "laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl"
 
 
 def render_report(folder: Path, lang: Lang = "en") -> list[Path]:
     """Write the report of the comparison in `folder`, in English or Korean; returns the files written.
 
-    Its own earlier files are overwritten; raises UserError for a file of such a name that is not its own.
+    Its own earlier files are overwritten; raises UserError for a file of such a name that is not its own, or
+    that somebody has changed since.
     """
     result = sanitise(read_result(folder))
     context = make_context(result, Language(lang))
     style = _template_text("chart.css")
     files = {folder / HTML_NAME: render_html(context), folder / MARKDOWN_NAME: render_markdown(context)}
     for chart in context["charts"]:
-        files[folder / CHARTS_FOLDER / f"{chart.name}.svg"] = f"<!-- {MARK} -->\n{chart.render(style)}\n"
-    stale = [folder / CHARTS_FOLDER / f"{name}.svg" for name in CHART_NAMES]
-    stale = [path for path in stale if path not in files and path.exists() and _is_ours(path)]
-    if (folder / CHARTS_FOLDER).is_symlink():
-        raise UserError(f"{folder / CHARTS_FOLDER}: a link; take it away, then repeat")
-    for path in files:
-        if path.exists() and not _is_ours(path):
-            raise UserError(f"{path}: not written by laptime; move it away, then repeat")
+        svg = f"<!-- {context['mark']} -->\n{chart.render(style)}\n"
+        files[folder / CHARTS_FOLDER / f"{chart.name}.svg"] = svg
+    refuse_foreign_report(folder)
+    stale = [path for path in list_charts(folder) if path not in files and path.exists()]
     for path, content in files.items():
         _write(path, content)
     for path in stale:
@@ -63,18 +62,41 @@ def render_report(folder: Path, lang: Lang = "en") -> list[Path]:
     return list(files)
 
 
+def refuse_foreign_report(folder: Path) -> None:
+    """Raise UserError for a file in the place of a report's that is not its own, or was changed since."""
+    charts = folder / CHARTS_FOLDER
+    if charts.is_symlink():
+        raise UserError(f"{charts}: a link; take it away, then repeat")
+    for path in (folder / HTML_NAME, folder / MARKDOWN_NAME, *list_charts(folder)):
+        if path.exists() and not _is_ours(path):
+            raise UserError(f"{path}: not written by laptime, or changed since; move it away, then repeat")
+
+
+def list_charts(folder: Path) -> list[Path]:
+    """Return the places of all charts that a report may have."""
+    return [folder / CHARTS_FOLDER / f"{name}.svg" for name in CHART_NAMES]
+
+
 def _is_ours(path: Path) -> bool:
-    """Say whether an existing file was written by an earlier report."""
+    """Say whether a file is as an earlier report wrote it; one of an older version gives no digest."""
     if not path.is_file():
         return False
-    with path.open("rb") as file:
-        return MARK.encode() in file.read(600)
+    content = path.read_bytes()
+    found = _MARKED.search(content, 0, 600)
+    return content == _mark(content) if found else MARK.encode() in content[:600]
+
+
+def _mark(content: bytes) -> bytes:
+    """Put the digest of the rest of a file behind its mark."""
+    blank = _MARKED.sub(rb"\g<1>" + UNKNOWN.encode(), content, count=1)
+    digest = hashlib.sha256(blank).hexdigest()[: len(UNKNOWN)]
+    return _MARKED.sub(rb"\g<1>" + digest.encode(), blank, count=1)
 
 
 def _write(path: Path, content: str) -> None:
     """Write a file in one move, so that nobody reads half of it."""
     path.parent.mkdir(exist_ok=True)
-    write_whole(path, content.encode())
+    write_whole(path, _mark(content.encode()))
 
 
 def _template_text(name: str) -> str:
@@ -137,7 +159,7 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "lang": language.code,
         "say": language.say,
         "plural": language.plural,
-        "mark": MARK,
+        "mark": f"{MARK} {UNKNOWN}",
         "headline": (headline := write_headline(result, language)),
         "headline_parts": headline.text.partition(" (") if headline.text.endswith(")") else [headline.text],
         "subline": _write_subline(result, language),

@@ -1,6 +1,9 @@
 """Starts the process of a run or of the preparation: first what makes its imports short, then its module.
 
-python -m laptime.startup.start MODULE JOB.json
+python -m laptime.startup.start MODULE JOB.json PARENT
+
+PARENT is the process that started it. When that one dies, this one is told, from its first line on: nobody
+would read its record.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from laptime.startup.wanted import is_wanted
 
 def main() -> None:
     """Import the module that the command line names and call its `main`."""
+    end_with_parent(int(sys.argv.pop()))
     sys.excepthook = print_traceback
     module, job = sys.argv.pop(1), read_job(Path(sys.argv[1]))
     if is_wanted("light_imports", job["training"]):
@@ -52,11 +56,13 @@ def read_job(file: Path) -> dict[str, Any]:
     return {"training": training, "model_folder": folder}
 
 
-def end_with_parent() -> None:
-    """Ask Linux to end this process when the one that started it dies: nobody would read its record."""
+def end_with_parent(parent: int) -> None:
+    """Ask Linux to end this process when the one that started it dies; end at once where it has."""
     if sys.platform == "linux":
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(128 + signal.SIGTERM)
 
 
 def leave(code: int) -> None:

@@ -23,6 +23,7 @@ import torch
 from msgspec import Struct
 
 from laptime.errors import UserError
+from laptime.job import CHECKPOINT_NAMES
 from laptime.training.tensor_file import FileFacts, TensorFile, read_file_facts, write_file, write_tensors
 from laptime.whole_file import discard_folder, sync_way_to, whole_folder
 
@@ -104,7 +105,7 @@ def digest_manifest(version: int, files: dict[str, FileFacts]) -> str:
 
 def list_checkpoints(home: Path) -> list[Path]:
     """Return the folders of all checkpoints, the newest first."""
-    return sorted((path for path in home.glob(f"{PREFIX}*") if path.is_dir()), reverse=True)
+    return sorted((path for path in home.glob(CHECKPOINT_NAMES) if path.is_dir()), reverse=True)
 
 
 def find_newest(home: Path) -> tuple[Checkpoint | None, list[str]]:

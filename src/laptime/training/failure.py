@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 
 import torch
+from safetensors import SafetensorError
 
 from laptime.comparison.deaths import gigabytes, means_shortage, tell_remedies, tell_shortage
 from laptime.credentials import hide
@@ -15,7 +16,7 @@ from laptime.events import Failed, FailureReason, Memory
 from laptime.inputs.encoded import EncodedRecord
 from laptime.inputs.facts import InputFacts
 from laptime.methods.method import Method
-from laptime.record import RecordWriter, read_record
+from laptime.record import FULL, RecordWriter, read_record
 from laptime.spec import RunSpec
 from laptime.training.demand import Demand, find_remedies
 from laptime.training.machine import describe_processor
@@ -121,11 +122,20 @@ def classify(
         return "out_of_memory", tell_shortage(memory, peaks or {}, counter)
     if isinstance(error, NotFiniteError):
         return "not_finite", line
+    if any(means_full_disk(one) for one in causes(error)):
+        return "disk_full", line
     if isinstance(error, UnsavedError):
         return "error", line
     if isinstance(error, UserError):
         return "refused", " ".join(str(error).split())
     return "error", f"{type(error).__name__}: {line[:300]}"
+
+
+def means_full_disk(error: BaseException) -> bool:
+    """Tell whether an error means that a disk is full; safetensors tells it in words alone."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno in FULL
+    return isinstance(error, (OSError, SafetensorError)) and "No space left on device" in str(error)
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -16,7 +16,6 @@ from typing import Any
 
 import msgspec
 
-from laptime.comparison.processes import LOG_FILE
 from laptime.credentials import forget_secrets, hide
 from laptime.errors import UserError
 from laptime.inputs.encoding import EncodedData, encode, write_encoded
@@ -33,9 +32,9 @@ from laptime.inputs.model import (
 from laptime.inputs.model_digest import begin_digest, digest_model
 from laptime.inputs.model_source import ModelSource, locate_model
 from laptime.inputs.records import name_sources
+from laptime.job import LOG_FILE
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.startup.read_ahead import begin_reading
-from laptime.startup.start import end_with_parent
 from laptime.startup.wanted import is_wanted
 from laptime.training.machine import choose_device, describe_processor
 from laptime.training.precision import choose_precision
@@ -116,7 +115,6 @@ def encode_records(
 def main() -> None:
     """Prepare what the job file says, then do the run that standard input names, if it names one."""
     quiet_libraries()
-    end_with_parent()
     job = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=InputJob)
     import_seconds = time.time() - job.spawned
     try:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import torch
 
-from laptime.comparison.folder import differing_keys
+from laptime.comparison.folder import differing_keys, set_aside
+from laptime.decoder.prefix import CACHE_FILES
 from laptime.errors import UserError
 from laptime.events import Checkpoint as CheckpointEvent
 from laptime.events import Resumed
@@ -18,7 +19,7 @@ from laptime.inputs.encoded import EncodedData
 from laptime.inputs.facts import InputFacts
 from laptime.inputs.model_digest import describe_base, digest_model
 from laptime.inputs.model_source import ModelSource
-from laptime.job import CHECKPOINTS_FOLDER, PREFIX_FOLDER, RunJob
+from laptime.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, PREFIX_FOLDER, SAVED_FOLDER, RunJob
 from laptime.record import RecordWriter, read_record
 from laptime.spec import flag
 from laptime.training.checkpoint import (
@@ -26,6 +27,7 @@ from laptime.training.checkpoint import (
     State,
     count_bytes,
     find_newest,
+    list_checkpoints,
     prune,
     write_checkpoint,
 )
@@ -33,7 +35,7 @@ from laptime.training.machine import describe_machine
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.random_state import capture_random, restore_random
-from laptime.whole_file import remove_folder, remove_leftovers
+from laptime.whole_file import discard_folder, remove_files, remove_leftovers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -55,19 +57,22 @@ class Checkpoints:
 
         Raises UserError when there is none, or it is of other work.
         """
-        remove_leftovers(self.home)
-        remove_leftovers(self.home.parent)
+        remove_leftovers(self.home, CHECKPOINT_NAMES)
+        remove_leftovers(self.home.parent, SAVED_FOLDER)
         if not self.job.resumes:
             return
-        remove_folder(self.home.parent / PREFIX_FOLDER)  # made anew: nobody knows how whole it is
+        remove_files(self.home.parent / PREFIX_FOLDER, CACHE_FILES)  # nobody knows how whole they are
+        keep_additions(self.home.parent)
+        record = read_record(self.home.parent)
+        self.left_out = [f"line {one.line} ({one.why}; kept in {one.kept_in})" for one in record.damaged]
+        if not list_checkpoints(self.home):
+            return  # none was written before the first attempt ended: it begins anew
         self.found, self.unusable = find_newest(self.home)
         if self.found is None:
             reasons = "; ".join(self.unusable) or "there is none"
             raise UserError(f"{self.home}: no checkpoint to go on from ({reasons}); start a new --out")
         refuse_other_work(self.found, self.job, facts, encoded)
-        record = read_record(self.home.parent)
         self.seconds = sum(one.seconds for one in record.checkpoints if one.step <= self.num_done)
-        self.left_out = [f"line {one.line} ({one.why}; kept in {one.kept_in})" for one in record.damaged]
 
     @property
     def num_done(self) -> int:
@@ -98,6 +103,10 @@ class Checkpoints:
         """Say what a resumed run goes on from; raises UserError where this machine computes otherwise."""
         self.compute_dtype, self.environment = compute_dtype, name_environment(device)
         if self.found is None:
+            if self.job.resumes:
+                self.record.write(
+                    Resumed(step=0, from_checkpoint="", seconds_before=0.0, left_out=self.left_out)
+                )
             return
         state = self.found.state
         if state.compute_dtype != compute_dtype:
@@ -206,7 +215,18 @@ class Checkpoints:
 
     def remove_all(self) -> None:
         """Remove every checkpoint: the result is on the disk."""
-        remove_folder(self.home)
+        for folder in list_checkpoints(self.home):
+            discard_folder(folder)
+        with suppress(OSError):  # what somebody else has put there stays
+            self.home.rmdir()
+
+
+def keep_additions(run_folder: Path) -> None:
+    """Keep an earlier attempt's result under another name where a user has put something to it."""
+    saved, record = run_folder / SAVED_FOLDER, read_record(run_folder)
+    ours = set(record.saved.files) if record.saved else set()
+    if any(str(file.relative_to(saved)) not in ours for file in saved.rglob("*") if not file.is_dir()):
+        set_aside(saved)
 
 
 def trained_names(model: PreTrainedModel) -> dict[torch.nn.Parameter, str]:

@@ -36,7 +36,6 @@ from laptime.record import RecordWriter
 from laptime.spec import learning_rate_of, read_interval
 from laptime.speedups.forward import Forward
 from laptime.speedups.speedup import Setup, apply_all
-from laptime.startup.start import end_with_parent
 from laptime.training.description import describe_data, describe_model
 from laptime.training.energy import EnergyCounter
 from laptime.training.failure import describe_failure, foresee_memory, refuse_what_cannot_fit
@@ -385,10 +384,9 @@ def main(file: Path | None = None, spawned: float | None = None) -> None:
 
     `spawned` is when the process would have been started, had it done nothing but this run.
     """
-    end_with_parent()
     job = msgspec.json.decode((file or Path(sys.argv[1])).read_bytes(), type=RunJob)
     job.spawned = spawned or job.spawned
-    record = RecordWriter(Path(job.folder), alone=True)
+    record = RecordWriter(Path(job.folder))
     try:
         run(job, record)
     except StoppedError as stopped:
