@@ -17,7 +17,7 @@ from laptime.comparison.rounds import check_spec, compare, plan_runs, train_once
 from laptime.config_file import read_config
 from laptime.errors import UserError
 from laptime.events import AnyEvent, Failed
-from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob
+from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, write_facts
 from laptime.inputs.model_digest import describe_base
 from laptime.inputs.shape import Shape
 from laptime.job import RunJob
@@ -409,6 +409,27 @@ def test_a_run_whose_record_is_damaged_is_set_aside_and_done_anew(tmp_path: Path
     (said,) = [line for line in listener.heard if "set aside" in line]
     assert said.startswith(f"{home}/record.jsonl:3: it does not match its checksum; ")
     assert [f.run for m in result.methods for f in m.failures] == []
+
+
+def test_the_inputs_of_another_comparison_are_refused(tmp_path: Path) -> None:
+    class Other(ScriptedRunner):
+        seconds = 1.0
+
+        def prepare(self, job: InputJob) -> InputFacts:
+            facts = super().prepare(job)
+            facts.data["encode_seconds"] = self.seconds
+            write_facts(Path(job.folder), facts)
+            return facts
+
+    for name in ("one", "other"):
+        with pytest.raises(KeyboardInterrupt):
+            race(tmp_path / name, Other(dies_at="lora-r2"))
+        Other.seconds += 1
+    (tmp_path / "one" / "inputs" / FACTS_FILE).write_bytes(
+        (tmp_path / "other" / "inputs" / FACTS_FILE).read_bytes()
+    )
+    with pytest.raises(UserError, match=r"inputs/facts\.json: of other inputs than plan\.json tells of"):
+        race(tmp_path / "one", Other())
 
 
 @pytest.mark.parametrize("during", ["", "full-r2"])

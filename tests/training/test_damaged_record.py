@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from laptime.comparison.collection import collect_single
-from laptime.comparison.json_file import write_json
 from laptime.comparison.processes import JOB_FILE
 from laptime.comparison.resumption import find_record_damage, mend_record, read_begun
 from laptime.errors import UserError
 from laptime.record import FILE_NAME, read_record
+from laptime.sealed_file import write_sealed
 from tests.records import without_seals
 from tests.speedups.runs import make_base
 from tests.training.test_resume import (
@@ -66,7 +66,7 @@ def test_a_training_goes_on_without_the_damaged_lines(
     uninterrupted, home = attempt(whole), tmp_path / "b"
     attempt(parts, stop_at=7)
     shutil.rmtree(home / "checkpoints" / "step-00000007")
-    write_json(home / JOB_FILE, parts)
+    write_sealed(home / JOB_FILE, parts)
     if version == 1:
         without_seals(home)
     lines = damage(home, *texts)

@@ -15,6 +15,7 @@ import msgspec
 
 from laptime.comparison.ablation import add_ablation, switch_off
 from laptime.comparison.answers import BASE
+from laptime.comparison.belonging import refuse_other_inputs
 from laptime.comparison.collection import collect, collect_single, read_runs
 from laptime.comparison.disk import check_cache, check_disk
 from laptime.comparison.folder import (
@@ -147,6 +148,7 @@ def compare(
         facts = prepare_inputs(spec, inputs, runner, records_digest, fresh=old_plan is None)
         listener.prepared(facts)
         plan = old_plan or make_plan(spec, folder, facts)
+        refuse_other_inputs(plan, facts, folder)
         read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
         check_disk(spec, facts, folder, find_waiting(plan, folder))
         if old_plan is None:
