@@ -11,7 +11,9 @@ import pytest
 
 from laptime.errors import UserError
 from laptime.events import Failed, Finished, Phase, Started
-from laptime.record import FILE_NAME, RecordWriter, decode_events, read_record
+from laptime.record import FILE_NAME, RecordWriter, read_record
+from laptime.record_lines import decode_events, read_lines
+from tests.records import make_line, without_seals
 
 
 def begin(folder: Path) -> RecordWriter:
@@ -93,10 +95,58 @@ def test_what_is_no_record_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no first line"):
         read_record(tmp_path)
     path.write_text('{"event": "lunch"}\n')
-    with pytest.raises(UserError, match="not a record of this version"):
+    with pytest.raises(UserError, match=r"record\.jsonl:1: not a record of this version"):
         read_record(tmp_path)
-    path.write_text(
-        '{"event":"started","version":99,"laptime":"9","run":"a","method":"lora","round":1,"spec":{}}\n'
-    )
-    with pytest.raises(UserError, match="record version 99; this laptime reads 1"):
+    started = {"event": "started", "laptime": "9", "run": "a", "method": "lora", "round": 1, "spec": {}}
+    for version in (0, 99):
+        path.write_bytes(make_line(started | {"version": version}))
+        with pytest.raises(UserError, match=f"record version {version}; this laptime reads 1 to 2"):
+            read_record(tmp_path)
+
+
+def write_steps(folder: Path, number: int) -> Path:
+    """Write a record of so many steps and return its path."""
+    writer = begin(folder)
+    for step in range(1, number + 1):
+        writer.write(Phase(name="train", seconds=step))
+    writer.close()
+    return folder / FILE_NAME
+
+
+def test_every_flipped_bit_is_named_with_its_line(tmp_path: Path) -> None:
+    """The last line's end included: without it the line would be taken for one that a kill cut short."""
+    path = write_steps(tmp_path, 3)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        line = whole[:place].count(b"\n") + 1
+        for bit in range(8):
+            flipped = whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :]
+            damaged = [one.number for one in read_lines(flipped) if one.damage]
+            assert damaged[:1] == [line], (place, bit)
+    path.write_bytes(whole[:-1] + b"\x0b")
+    with pytest.raises(UserError, match=r"record\.jsonl:4: its end is not as it was written; put back"):
         read_record(tmp_path)
+
+
+def test_a_record_of_version_1_has_no_checksums_and_is_read(tmp_path: Path) -> None:
+    path = write_steps(tmp_path, 2)
+    expected = read_record(tmp_path).phases
+    without_seals(tmp_path)
+    assert b"crc" not in path.read_bytes()
+    record = read_record(tmp_path)
+    assert (record.started.version, record.phases) == (1, expected)
+    RecordWriter(tmp_path).write(Phase(name="save", seconds=3.0))  # goes on with one
+    content = path.read_bytes()
+    assert content.count(b"crc") == 1 and len(read_record(tmp_path).phases) == 3
+    path.write_bytes(content.replace(b'"seconds":3', b'"seconds":4'))
+    with pytest.raises(UserError, match=r"record\.jsonl:4: it does not match its checksum"):
+        read_record(tmp_path)
+
+
+def test_a_line_without_a_checksum_is_no_line_of_version_2(tmp_path: Path) -> None:
+    path = write_steps(tmp_path, 1)
+    with path.open("ab") as file:
+        file.write(b'{"event":"phase","name":"load","seconds":1.0}\n')
+    with pytest.raises(UserError, match=r"record\.jsonl:3: it has no checksum"):
+        read_record(tmp_path)
+    assert len(decode_events(path.read_bytes())) == 2

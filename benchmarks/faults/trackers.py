@@ -32,8 +32,8 @@ from typing import Any
 from msgspec import Struct
 from result_file import write_result
 
-from laptime.comparison.processes import JOB_FILE
 from laptime.comparison.statistics import compare_paired
+from laptime.job import JOB_FILE
 from laptime.record import FILE_NAME, read_record
 
 KEY = "f" * 39 + "7"

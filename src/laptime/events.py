@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-VERSION = 1
+VERSION = 2
 
 Role = Literal["measured", "base", "ablation"]  # ablation: a speedup is switched off to see what it gives
 CheckName = Literal["parameters", "loss", "reload"]
@@ -22,7 +22,10 @@ class Event(Struct, kw_only=True, tag_field="event"):
 
 
 class Started(Event, tag="started", kw_only=True):
-    """The first line: which run this is, of which comparison ("" for none). `spec` is the resolved RunSpec."""
+    """The first line: which run this is, of which comparison ("" for none).
+
+    `spec` is the resolved RunSpec.
+    """
 
     version: int = VERSION
     laptime: str
@@ -166,6 +169,7 @@ class Resumed(Event, tag="resumed", kw_only=True):
 
     `unusable` says of every newer checkpoint what is wrong with it; `changed` what differs from the
     machine and the versions that wrote the checkpoint: with none, the run goes on bit by bit.
+    `left_out` names the lines of the record that were damaged, and where they are kept.
     """
 
     step: int
@@ -173,6 +177,15 @@ class Resumed(Event, tag="resumed", kw_only=True):
     seconds_before: float  # of training, up to the checkpoint
     unusable: list[str] = []
     changed: list[str] = []
+    left_out: list[str] = []
+
+
+class Damaged(Event, tag="damaged", kw_only=True):
+    """Stands in the place of a line that was not as it was written; the file as it was is in `kept_in`."""
+
+    line: int
+    why: str
+    kept_in: str
 
 
 class Evaluation(Event, tag="evaluation", kw_only=True):
@@ -258,6 +271,7 @@ AnyEvent = (
     | Step
     | Checkpoint
     | Resumed
+    | Damaged
     | Evaluation
     | Answer
     | Saved

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
-from laptime.events import Role
+from laptime import __version__
+from laptime.events import Role, Started
 from laptime.spec import RunSpec
+from laptime.untrusted import parse, read_whole
 
 JOB_FILE = "job.json"
 LOG_FILE = "log.txt"
@@ -31,3 +35,22 @@ class RunJob(Struct, kw_only=True):
     until: Literal["preparation", "training", "end"] = "end"
     resumes: bool = False  # go on from the newest whole checkpoint in the folder
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it
+
+
+def read_job(folder: Path) -> RunJob:
+    """Read what the process of the run in `folder` was told last; raises UserError, or FileNotFoundError."""
+    path = folder / JOB_FILE
+    return parse(path, "a job", lambda: msgspec.json.decode(read_whole(path), type=RunJob))
+
+
+def start_of(job: RunJob) -> Started:
+    """Return the first line of the record of a run."""
+    return Started(
+        laptime=__version__,
+        run=job.run,
+        method=job.spec.method,
+        round=job.spec.round,
+        role=job.role,
+        spec=msgspec.to_builtins(job.spec),
+        comparison=job.comparison,
+    )

@@ -147,6 +147,8 @@ class Watcher:
         """Say where a run goes on, which newer checkpoints could not be used, and what is not as it was."""
         for reason in resumed.unusable:
             self.say(f"not whole, so not used: {reason}")
+        for line in resumed.left_out:
+            self.say(f"{self.name}: damaged, so left out of its record: {line}")
         if not resumed.step:
             self.say(f"{self.name} begins anew: an earlier attempt ended before its first checkpoint")
             return

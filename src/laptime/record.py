@@ -2,7 +2,7 @@
 
 The record is the border of the project: what measures writes it, what reads it imports no torch.
 A line is flushed as soon as it is written, so a killed run keeps all that it had measured; a half-written
-last line is ignored by the reader.
+last line is ignored by the reader. Every line carries a checksum: one that was changed since is named.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct, field
 
 from laptime.errors import UserError
@@ -23,6 +22,7 @@ from laptime.events import (
     AnyEvent,
     Check,
     Checkpoint,
+    Damaged,
     Data,
     Energy,
     Evaluation,
@@ -40,13 +40,12 @@ from laptime.events import (
     Started,
     Step,
 )
-from laptime.untrusted import check_inside, check_name, parse, read_whole
+from laptime.record_lines import Line, encode_line, read_lines
+from laptime.untrusted import check_inside, check_name, read_whole
 
 FILE_NAME = "record.jsonl"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 MOST_ROUNDS = 1000  # of a comparison
-
-_decoder = msgspec.json.Decoder(AnyEvent)
 
 
 class RecordWriter:
@@ -68,7 +67,7 @@ class RecordWriter:
     def write(self, event: Event) -> None:
         """Append `event`, stamped with the present time unless it has one."""
         event.time = event.time or time.time()
-        self._waiting += msgspec.json.encode(event) + b"\n"
+        self._waiting += encode_line(event)
         try:
             self._write_waiting()
         except OSError as error:
@@ -116,6 +115,7 @@ class RunRecord(Struct):
     evaluations: list[Evaluation] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
+    damaged: list[Damaged] = field(default_factory=list)  # lines that were left out
 
     @property
     def status(self) -> Literal["finished", "failed", "unfinished"]:
@@ -125,6 +125,21 @@ class RunRecord(Struct):
         if self.failed:
             return "failed"
         return "finished" if self.finished else "unfinished"
+
+    @property
+    def train_seconds(self) -> float | None:
+        """The seconds of training of a finished run, over all its processes."""
+        return self.finished.train_seconds if self.finished else None
+
+    @property
+    def total_seconds(self) -> float | None:
+        """What a finished run took in all; a line that was left out may have told of a part of it."""
+        return self.finished.total_seconds if self.finished and not self.damaged else None
+
+    @property
+    def lacks_steps(self) -> bool:
+        """Say whether the record holds some steps and not those before them: their lines were damaged."""
+        return any(step.step != number for number, step in enumerate(self.steps, 1))
 
     def phase_seconds(self) -> dict[str, float]:
         """Return the seconds of each phase, summed by name."""
@@ -144,27 +159,42 @@ _LISTS = {
     Evaluation: "evaluations",
     Answer: "answers",
     Check: "checks",
+    Damaged: "damaged",
 }
 
 
-def decode_events(content: bytes) -> list[AnyEvent]:
-    """Decode the complete lines of a record; a half-written last line is left out."""
-    complete = content[: content.rfind(b"\n") + 1]
-    return [_decoder.decode(line) for line in complete.splitlines() if line.strip()]
-
-
 def read_record(folder: Path) -> RunRecord:
-    """Read the record in `folder`; raises UserError when there is none or it is of another version."""
+    """Read the record in `folder`; raises UserError when there is none, or one that is not whole.
+
+    One of another version is refused too; version 1 can be read.
+    """
+    lines = read_record_lines(folder)
+    if damaged := next((line for line in lines if line.damage), None):
+        raise UserError(tell_damage(folder, damaged))
+    return make_record(folder, [line.event for line in lines if line.event])
+
+
+def read_record_lines(folder: Path) -> list[Line]:
+    """Return the lines of the record in `folder`; raises UserError where there is none."""
     path = folder / FILE_NAME
     try:
-        content = read_whole(path)
+        return list(read_lines(read_whole(path)))
     except FileNotFoundError:
         raise UserError(f"{folder}: no {FILE_NAME} here; give the folder of a run") from None
-    events = parse(path, "a record", lambda: decode_events(content))
+
+
+def tell_damage(folder: Path, line: Line) -> str:
+    """Return which line of the record in `folder` is damaged, and how."""
+    return f"{folder / FILE_NAME}:{line.number}: {line.damage}; put back a whole copy, or do the run anew"
+
+
+def make_record(folder: Path, events: list[AnyEvent]) -> RunRecord:
+    """Sort the events of the record in `folder`; raises UserError for what no run of ours has written."""
+    path = folder / FILE_NAME
     if not events or not isinstance(events[0], Started):
         raise UserError(f"{path}: the record has no first line; the run ended before it began")
-    if events[0].version != VERSION:
-        raise UserError(f"{path}: record version {events[0].version}; this laptime reads {VERSION}")
+    if not 1 <= events[0].version <= VERSION:
+        raise UserError(f"{path}: record version {events[0].version}; this laptime reads 1 to {VERSION}")
     check_name(events[0].run, path)
     if not 0 <= events[0].round <= MOST_ROUNDS:
         raise UserError(f"{path}: round {events[0].round} of a run that has at most {MOST_ROUNDS}")
@@ -180,6 +210,9 @@ def _file_event(record: RunRecord, event: AnyEvent) -> None:
     """Put `event` in its place in `record`."""
     if isinstance(event, Resumed):
         go_back(record, event.step)
+    if isinstance(event, Step) and record.steps and event.step <= record.steps[-1].step:
+        # Done again, after a line on its resumption that was damaged.
+        record.steps = [one for one in record.steps if one.step < event.step]
     if name := _LISTS.get(type(event)):
         getattr(record, name).append(event)
     else:

@@ -14,7 +14,8 @@ from laptime.comparison.plan import read_plan
 from laptime.comparison.result import Variant, read_result
 from laptime.comparison.rounds import compare
 from laptime.job import RunJob
-from laptime.record import FILE_NAME, decode_events
+from laptime.record import FILE_NAME
+from laptime.record_lines import decode_events
 from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
 from tests.comparison.scripted import make_speedups, switched_off, write_scripted_run
 from tests.comparison.test_rounds import Listener, ScriptedRunner

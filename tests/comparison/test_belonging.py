@@ -42,7 +42,7 @@ def test_swapped_runs_are_not_reported(tmp_path: Path, other: str) -> None:
 
 def test_a_run_of_another_comparison_is_not_reported(tmp_path: Path) -> None:
     for name in ("one", "other"):
-        ours = dict.fromkeys(["base", "full-r1", "full-r2", "lora-r1", "lora-r2"], {"comparison": name})
+        ours = {run: {"comparison": name} for run in ("base", "full-r1", "full-r2", "lora-r1", "lora-r2")}
         folder = write_scripted_comparison(tmp_path / name, SECONDS, ours)
         write_plan(folder, replace(read_plan(folder), id=name))
         gather_result(folder)

@@ -34,6 +34,7 @@ from tests.comparison.scripted import (
     write_scripted_comparison,
     write_scripted_run,
 )
+from tests.records import edit_record
 
 PERFECT = Score(chrf=100.0, exact_match=100.0, num_questions=1)
 UNKNOWN = "모릅니다."
@@ -299,7 +300,9 @@ def test_a_damaged_record_is_a_failure(tmp_path: Path) -> None:
         file.write(b"not json\n")
     full = collect(tmp_path).methods[0]
     assert (full.status, full.rounds, full.failures[0].reason) == ("partly_failed", [2], "error")
-    assert "not a record" in full.failures[0].message
+    assert full.failures[0].message.endswith(
+        "record.jsonl:23: it has no checksum; put back a whole copy, or do the run anew"
+    )
 
 
 def test_no_answers_and_no_held_out_loss(tmp_path: Path) -> None:
@@ -327,9 +330,8 @@ def test_three_seeds_show_quality(tmp_path: Path) -> None:
 def test_gpu_memory_is_what_torch_allocated(tmp_path: Path) -> None:
     """On a GPU the process's own memory is not the figure."""
     folder = write_scripted_run(tmp_path, "lora", model={"device": "cuda"})
-    text = (folder / FILE_NAME).read_text().replace('"peak_bytes":{"vm_hwm":5200}',
-        '"peak_bytes":{"vm_hwm":5200,"cuda_allocated":77,"cuda_reserved":99}')  # fmt: skip
-    (folder / FILE_NAME).write_text(text)
+    counters = b'"peak_bytes":{"vm_hwm":5200,"cuda_allocated":77,"cuda_reserved":99}'
+    edit_record(folder, lambda content: content.replace(b'"peak_bytes":{"vm_hwm":5200}', counters))
     row = collect_single(folder).methods[0]
     assert (row.peak_bytes, row.peak_bytes_kind) == (77, "cuda_allocated")
     assert row.peak_bytes_all == {"vm_hwm": 5200, "cuda_allocated": 77, "cuda_reserved": 99}

@@ -116,3 +116,13 @@ def test_what_cannot_be_equal_is_stated(tmp_path: Path) -> None:
     assert (dtype.level, dtype.code, dtype.values["values"]) == (
         "stated", "trained_dtype", "full float32, lora bfloat16",
     )  # fmt: skip
+
+
+def test_without_the_lines_of_some_steps_equal_work_is_not_shown(tmp_path: Path) -> None:
+    full, lora = record(tmp_path, "full"), record(tmp_path, "lora")
+    del lora.steps[1]
+    unequal = find_unequal_work({"full": [full], "lora": [lora]})
+    (finding,) = unequal["full", "lora"]
+    assert (finding.code, finding.values) == (
+        "unknown_work", {"methods": "full, lora", "round": 1, "lacking": "lora"}
+    )  # fmt: skip

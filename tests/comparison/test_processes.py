@@ -22,6 +22,7 @@ from laptime.events import Phase, Started
 from laptime.job import RunJob
 from laptime.record import FILE_NAME, RecordWriter, read_record
 from laptime.spec import RunSpec
+from tests.records import make_line
 
 
 @pytest.fixture
@@ -59,12 +60,13 @@ def test_a_run_that_ends_without_a_word_shows_its_log(folder: Path) -> None:
 
 
 def test_events_are_followed_line_by_line(folder: Path) -> None:
+    line = make_line({"event": "phase", "name": "load", "seconds": 1.0})
     script = (
         "import sys, time\n"
         "file = open(sys.argv[1], 'ab', buffering=0)\n"
-        'file.write(b\'{"event": "phase", "name": "load", \')\n'
+        f"file.write({line[:20]!r})\n"
         "time.sleep(0.3)\n"
-        "file.write(b'\"seconds\": 1.0}\\n')\n"
+        f"file.write({line[20:]!r})\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(folder / FILE_NAME)])
     heard: list[object] = []

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from laptime.comparison.collection import collect
 from laptime.comparison.plan import PlannedRun, read_plan
 from laptime.comparison.result import read_result
 from laptime.comparison.rounds import check_spec, compare, plan_runs, train_once
@@ -20,7 +21,8 @@ from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob
 from laptime.inputs.model_digest import describe_base
 from laptime.inputs.shape import Shape
 from laptime.job import RunJob
-from laptime.record import FILE_NAME, RecordWriter, decode_events
+from laptime.record import FILE_NAME, RecordWriter
+from laptime.record_lines import decode_events
 from laptime.spec import CompareSpec, DataSpec, ModelSpec, TrainingSpec, build, flatten
 from tests.comparison.scripted import switched_off, write_scripted_run
 
@@ -93,6 +95,9 @@ class Listener:
 
     def __init__(self) -> None:
         self.heard: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.heard.append(text)
 
     def preparing(self) -> None:
         self.heard.append("preparing")
@@ -383,6 +388,27 @@ def test_records_are_only_appended_to(tmp_path: Path) -> None:
     RecordWriter(tmp_path).write(Failed(reason="killed", message="two"))
     lines = (tmp_path / FILE_NAME).read_text().splitlines()
     assert [json.loads(line)["message"] for line in lines] == ["one", "two"]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_run_whose_record_is_damaged_is_set_aside_and_done_anew(tmp_path: Path, ended: bool) -> None:
+    """One that had ended, and one that left a checkpoint to go on from."""
+    folder, order = tmp_path / "out", [run.run for run in plan_runs(SPEC)]
+    with pytest.raises(KeyboardInterrupt):
+        race(folder, ScriptedRunner(dies_at=order[3]))
+    home = folder / "runs" / order[2 if ended else 3]
+    if not ended:
+        (home / "checkpoints" / "step-00000001").mkdir(parents=True)
+    content = (home / FILE_NAME).read_bytes().replace(b'"parameters":1000', b'"parameters":1001')
+    (home / FILE_NAME).write_bytes(content)
+    assert [f.run for m in collect(folder).methods for f in m.failures] == [home.name]
+    runner, listener = ScriptedRunner(), Listener()
+    result = compare(SPEC, folder, runner, listener, "d")
+    assert runner.ran == order[2 if ended else 3 :] and result.complete
+    assert (home.with_name(f"{home.name}.interrupted-1") / FILE_NAME).read_bytes() == content
+    (said,) = [line for line in listener.heard if "set aside" in line]
+    assert said.startswith(f"{home}/record.jsonl:3: it does not match its checksum; ")
+    assert [f.run for m in result.methods for f in m.failures] == []
 
 
 @pytest.mark.parametrize("during", ["", "full-r2"])

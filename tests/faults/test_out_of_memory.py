@@ -218,8 +218,8 @@ run.main()
 def test_an_allocator_that_gives_no_more_ends_in_that_row(base: Path, tmp_path: Path) -> None:
     """A real limit of the system, in a process of its own, while it trains."""
     from laptime.comparison.json_file import write_json
-    from laptime.comparison.processes import JOB_FILE, write_first_line
-    from laptime.job import RunJob
+    from laptime.comparison.processes import write_first_line
+    from laptime.job import JOB_FILE, RunJob
     from laptime.spec import ModelSpec, RunSpec, TrainingSpec
 
     spec = RunSpec(

@@ -203,8 +203,7 @@ def _compare(one: MethodRuns, other: MethodRuns, unequal: bool) -> Pair:
 def _ratio(above: MethodRuns, below: MethodRuns, seconds: str) -> Ratio:
     """Return the ratio of the seconds of two methods, paired by the rounds that both finished."""
     pairs = [
-        (getattr(ours.finished, seconds), getattr(theirs.finished, seconds))
-        for ours, theirs in _shared_rounds(above, below)
+        (getattr(ours, seconds), getattr(theirs, seconds)) for ours, theirs in _shared_rounds(above, below)
     ]
     measured = [(ours, theirs) for ours, theirs in pairs if ours is not None and theirs is not None]
     return compare_paired([ours for ours, _ in measured], [theirs for _, theirs in measured])

@@ -9,7 +9,8 @@ from pathlib import Path
 from laptime.credentials import hide
 from laptime.events import Failed, FailureReason, Finished, Memory
 from laptime.job import LOG_FILE
-from laptime.record import FILE_NAME, RecordWriter, RunRecord, decode_events, read_record
+from laptime.record import FILE_NAME, RecordWriter, RunRecord, read_record
+from laptime.record_lines import decode_events
 from laptime.system_memory import count_oom_kills
 
 LITTLE_BYTES = 1_000_000  # a disk with less room takes neither log nor record

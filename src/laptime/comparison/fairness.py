@@ -62,6 +62,12 @@ def compare_records(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
 def _compare_steps(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
     """Yield a difference in the number of steps, and the first step whose trained tokens differ."""
     methods, round_ = _methods(first, second), first.started.round
+    if lacking := [r.started.method for r in (first, second) if r.lacks_steps]:
+        names = ", ".join(lacking)
+        text = f"{methods}: equal work is not shown; the record of {names} lacks steps in round {round_}."
+        values = {"methods": methods, "round": round_, "lacking": names}
+        yield Finding(level="unequal", code="unknown_work", values=values, text=text)
+        return
     counts = (len(first.steps), len(second.steps))
     if counts[0] != counts[1]:
         shown = join_values(_name_both(first, second, counts))

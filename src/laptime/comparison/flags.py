@@ -139,6 +139,13 @@ def _flag_resumed(record: RunRecord) -> Iterator[Finding]:
         reasons = "; ".join(unusable)
         text = f"{run} was resumed from an older checkpoint: {reasons}."
         yield _flag("damaged_checkpoint", text, run=run, reasons=reasons)
+    if record.damaged:
+        lines, kept = ", ".join(str(one.line) for one in record.damaged), record.damaged[-1].kept_in
+        text = (
+            f"{run}: damaged lines were left out of its record ({lines}; as it was: {kept}). "
+            f"What depends on them is not given."
+        )
+        yield _flag("damaged_record", text, run=run, lines=lines, kept=kept)
     if failed := [one for one in record.checkpoints if one.error]:
         error, number = failed[-1].error, len(failed)
         text = f"{run}: {number} checkpoints could not be written ({error})."

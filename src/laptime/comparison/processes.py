@@ -16,18 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
-from laptime import __version__
 from laptime.comparison.deaths import append, find_silent_death, last_line, signal_name
 from laptime.comparison.json_file import write_json
 from laptime.comparison.lock import descriptors_to_hand_on
 from laptime.comparison.watch import End, HungError, Life, OnEvent, follow
 from laptime.credentials import without_secrets
 from laptime.errors import UserError
-from laptime.events import Failed, Started
+from laptime.events import Failed
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
-from laptime.job import JOB_FILE, LOG_FILE, RunJob
+from laptime.job import JOB_FILE, LOG_FILE, RunJob, start_of
 from laptime.record import FILE_NAME, RecordWriter, count_whole_bytes
 from laptime.system_memory import count_oom_kills
 
@@ -120,17 +117,7 @@ class ProcessRunner:
 def write_first_line(job: RunJob) -> None:
     """Say in the record which run this is, so that even one that dies at once is known."""
     writer = RecordWriter(Path(job.folder))
-    writer.write(
-        Started(
-            laptime=__version__,
-            run=job.run,
-            method=job.spec.method,
-            round=job.spec.round,
-            role=job.role,
-            spec=msgspec.to_builtins(job.spec),
-            comparison=job.comparison,
-        )
-    )
+    writer.write(start_of(job))
     writer.close()
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from laptime.comparison.folder import INPUTS_FOLDER, shell_command
+from laptime.comparison.folder import INPUTS_FOLDER, has_checkpoint, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.errors import UserError
+from laptime.events import AnyEvent, Damaged
 from laptime.inputs.facts import read_facts
+from laptime.job import SAVED_FOLDER, read_job, start_of
 from laptime.methods.method import make_method
-from laptime.record import read_record
+from laptime.record import FILE_NAME, make_record, read_record_lines, tell_damage
+from laptime.record_lines import Line, encode_line, is_sealed
 from laptime.spec import WITHOUT_EFFECT, CompareSpec, RunSpec, flag, flatten
+from laptime.whole_file import write_whole
 
 
 def read_begun(folder: Path) -> CompareSpec:
@@ -21,9 +26,18 @@ def read_begun(folder: Path) -> CompareSpec:
     if (folder / PLAN_FILE).exists():
         again = shell_command("laptime", "compare", "--config", folder / "spec.json", "--out", folder)
         raise UserError(f"--resume {folder}: a comparison; it goes on with: {again}")
-    record = read_record(folder)
+    lines = read_record_lines(folder)
+    damaged = next((line for line in lines if line.damage), None)
+    if damaged and not has_checkpoint(folder):
+        raise UserError(f"{tell_damage(folder, damaged)} (it has no checkpoint to go on from)")
+    record = make_record(folder, keep_whole(folder, lines))
     if record.finished:
         raise UserError(f"--resume {folder}: finished already; nothing is left to do")
+    if (folder / SAVED_FOLDER).exists() and not has_checkpoint(folder):
+        raise UserError(
+            f"--resume {folder}: trained to its end, its result is in {folder / SAVED_FOLDER}; "
+            f"there is no checkpoint to go on from"
+        )
     try:
         begun = msgspec.convert(record.started.spec, RunSpec)
         options = msgspec.to_builtins(make_method(begun.method, begun.method_options).options)
@@ -41,6 +55,50 @@ def read_begun(folder: Path) -> CompareSpec:
         answers=begun.answers,
         method_options={begun.method: options},
     )
+
+
+def find_record_damage(folder: Path) -> str:
+    """Return which line of the record in `folder` is damaged, and how; "" for none, or without a record."""
+    if not (folder / FILE_NAME).is_file():
+        return ""
+    return next((tell_damage(folder, line) for line in read_record_lines(folder) if line.damage), "")
+
+
+def mend_record(folder: Path) -> None:
+    """Leave the damaged lines of the record in `folder` out of it, and keep the file as it was beside it.
+
+    Raises UserError where the first line is damaged and nothing else tells which run this is.
+    """
+    path, lines = folder / FILE_NAME, read_record_lines(folder)
+    if not any(line.damage for line in lines):
+        return
+    number = 1
+    while (aside := path.with_name(f"{FILE_NAME}.damaged-{number}")).exists():
+        number += 1
+    begin = keep_whole(folder, lines)[:1] if lines[0].damage else []
+    mended = [encode_line(event) for event in begin]
+    for line in lines:
+        missing = Damaged(line=line.number, why=line.damage, kept_in=aside.name, time=time.time())
+        mended.append(encode_line(missing) if line.damage else line.content + b"\n")
+    write_whole(aside, path.read_bytes())
+    write_whole(path, b"".join(mended))
+
+
+def keep_whole(folder: Path, lines: list[Line]) -> list[AnyEvent]:
+    """Return the events of the whole lines; a first line that is damaged is made anew from the run's job."""
+    whole = [line for line in lines if line.event]
+    events: list[AnyEvent] = [line.event for line in whole if line.event]
+    if not lines or not lines[0].damage:
+        return events
+    try:
+        job = read_job(folder)
+    except (UserError, FileNotFoundError):
+        raise UserError(tell_damage(folder, lines[0])) from None
+    begin = start_of(job)
+    begin.laptime, begin.time = "unknown", job.spawned
+    if not any(is_sealed(line.content) for line in whole):
+        begin.version = 1
+    return [begin, *events]
 
 
 def check_place(folder: Path, begun: CompareSpec) -> None:

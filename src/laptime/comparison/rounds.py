@@ -33,7 +33,7 @@ from laptime.comparison.json_file import write_json
 from laptime.comparison.lock import MARKER_FILE, is_marker
 from laptime.comparison.plan import Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
-from laptime.comparison.resumption import read_begun
+from laptime.comparison.resumption import find_record_damage, mend_record, read_begun
 from laptime.errors import UserError, suggest
 from laptime.events import AnyEvent
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts, refuse_other_base
@@ -63,6 +63,9 @@ class Runner(Protocol):
 
 class Listener(Protocol):
     """Who is told how far the comparison has come."""
+
+    def say(self, text: str) -> None:
+        """Say one line."""
 
     def preparing(self) -> None:
         """Say that nothing speaks against beginning."""
@@ -237,6 +240,7 @@ def go_on_training(
     with locked(folder):
         read_begun(folder)  # an earlier command may have come to its end meanwhile
         refuse_foreign_result(folder)
+        mend_record(folder)
         listener.preparing()
         facts = prepare_inputs(spec, folder / INPUTS_FOLDER, runner, records_digest, fresh=False)
         listener.prepared(facts)
@@ -288,6 +292,9 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
     home = run_folder(folder, planned.run)
     job = make_job(spec, planned, home, folder / INPUTS_FOLDER)
     job.comparison = read_plan(folder).id
+    if damage := find_record_damage(home):
+        listener.say(f"{damage}: it is set aside, and the run done anew")
+        set_aside(home)
     job.resumes = has_checkpoint(home)
     if home.exists() and not job.resumes:
         set_aside(home)

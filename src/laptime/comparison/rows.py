@@ -85,17 +85,16 @@ def summarise(runs: MethodRuns) -> MethodResult:
 
 def _times(finished: Sequence[RunRecord]) -> dict[str, Any]:
     """Return seconds and throughput."""
-    ends = [record.finished for record in finished if record.finished]
-    train = [end.train_seconds for end in ends if end.train_seconds is not None]
-    total = [end.total_seconds for end in ends]
+    train = [record.train_seconds for record in finished if record.train_seconds is not None]
+    total = [record.total_seconds for record in finished if record.total_seconds is not None]
     return {
         "train_seconds": median_of(train),
         "train_seconds_by_round": train,
         "total_seconds": median_of(total),
         "total_seconds_by_round": total,
         "phase_seconds": median_by_key(record.phase_seconds() for record in finished),
-        "step_part_seconds": median_by_key(step.parts for r in finished for step in r.steps[1:]),
-        "first_step_seconds": median_of(r.steps[0].seconds for r in finished if r.steps),
+        "step_part_seconds": median_by_key(step.parts for r in finished for step in r.steps if step.step > 1),
+        "first_step_seconds": median_of(s.seconds for r in finished for s in r.steps[:1] if s.step == 1),
         "steady_step_seconds": median_of(steady_step_seconds(record) for record in finished),
         "tokens_per_second": median_of(tokens_per_second(record) for record in finished),
     }
@@ -103,13 +102,15 @@ def _times(finished: Sequence[RunRecord]) -> dict[str, Any]:
 
 def steady_step_seconds(record: RunRecord) -> float | None:
     """Return the median seconds of all steps but the first."""
-    return median_of(step.seconds for step in record.steps[1:])
+    return median_of(step.seconds for step in record.steps if step.step > 1)
 
 
 def tokens_per_second(record: RunRecord) -> float | None:
     """Return tokens without padding per second of training, data wait included."""
-    seconds = record.finished.train_seconds if record.finished else None
-    return sum(step.tokens for step in record.steps) / seconds if seconds and record.steps else None
+    seconds = record.train_seconds
+    if not seconds or not record.steps or record.lacks_steps:
+        return None
+    return sum(step.tokens for step in record.steps) / seconds
 
 
 def _memory(finished: Sequence[RunRecord]) -> dict[str, Any]:
@@ -161,13 +162,25 @@ def _losses(finished: Sequence[RunRecord]) -> dict[str, Any]:
     trained = [record for record in finished if record.steps]
     held_out = [loss for record in finished if (loss := held_out_loss(record)) is not None]
     return {
-        "train_losses": [step.loss for step in trained[0].steps] if trained else [],
-        "step_seconds": [step.seconds for step in trained[0].steps] if trained else [],
-        "train_losses_by_round": {r.started.round: [step.loss for step in r.steps] for r in trained},
-        "final_train_loss": median_of(_last_epoch_loss(record.steps) for record in trained),
+        "train_losses": _losses_by_step(trained[0].steps) if trained else [],
+        "step_seconds": _step_seconds(trained[0]) if trained else [],
+        "train_losses_by_round": {r.started.round: _losses_by_step(r.steps) for r in trained},
+        "final_train_loss": median_of(_last_epoch_loss(r.steps) for r in trained if not r.lacks_steps),
         "held_out_loss": median_of(held_out),
         "held_out_loss_by_round": held_out,
     }
+
+
+def _losses_by_step(steps: Sequence[Step]) -> list[float | None]:
+    """Return the loss of every step up to the last; None too where the line on a step is lost."""
+    losses = {step.step: step.loss for step in steps}
+    last = min(steps[-1].step, 2 * len(steps) + 1000)  # whoever wrote the record may name any number
+    return [losses.get(number) for number in range(1, last + 1)]
+
+
+def _step_seconds(record: RunRecord) -> list[float]:
+    """Return the seconds of every step, none where those of one are lost."""
+    return [] if record.lacks_steps else [step.seconds for step in record.steps]
 
 
 def _last_epoch_loss(steps: Sequence[Step]) -> float | None:

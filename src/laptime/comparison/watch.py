@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from laptime.errors import UserError
 from laptime.events import AnyEvent, Step
-from laptime.record import decode_events
+from laptime.record_lines import decode_events
 from laptime.system_memory import PROC, read_kilobytes, read_lines
 
 LOOK_SECONDS = 0.25

@@ -310,6 +310,8 @@ STRINGS: dict[str, str] = {
     "findings.flag": "Flags on the measurement",
     "finding.different_work": "The batches differ between {methods}: their digests show other tokens or "
     "another order. There is no ratio between them.",
+    "finding.unknown_work": "The record of {lacking} lacks steps of round {round}, so equal work is not "
+    "shown. There is no ratio between {methods}.",
     "finding.different_steps": "The number of steps differs ({values}). There is no ratio between them.",
     "finding.different_training_option": "The runs trained with different values of {option}: {values}.",
     "finding.learning_rate": "Each method has its own learning rate ({values}): a comparison of time, not "
@@ -332,6 +334,8 @@ STRINGS: dict[str, str] = {
     "finding.resumed": "{run} was resumed after step {steps}: its training time adds up several processes.",
     "finding.resumed_elsewhere": "{run} was resumed on another machine or with other versions: {changed}.",
     "finding.damaged_checkpoint": "{run} was resumed from an older checkpoint: {reasons}.",
+    "finding.damaged_record": "{run}: damaged lines were left out of its record ({lines}; as it was: "
+    "{kept}). What depends on them is not given.",
     "finding.no_checkpoint": "{run}: {number} checkpoints could not be written ({error}).",
     "finding.retried": "{run} was interrupted and started again from its beginning.",
     "finding.check_parameters": "{run}: the trained parameters did not change, or others did ({note}).",

@@ -318,6 +318,8 @@ STRINGS: dict[str, str] = {
     "findings.flag": "측정 관련 주의 사항",
     "finding.different_work": "{methods}의 배치가 서로 다릅니다. 다이제스트를 보면 토큰이나 순서가 같지 "
     "않으므로 배율을 제시하지 않습니다.",
+    "finding.unknown_work": "{lacking}의 기록에 라운드 {round}의 스텝 일부가 없습니다. 같은 작업이었음을 "
+    "보일 수 없으므로 {methods} 사이의 배율을 제시하지 않습니다.",
     "finding.different_steps": "스텝 수가 서로 다르므로({values}) 배율을 제시하지 않습니다.",
     "finding.different_training_option": "{option} 값이 실행마다 다릅니다: {values}.",
     "finding.learning_rate": "방법마다 학습률이 다릅니다({values}). 같은 학습률에서의 품질이 아니라 "
@@ -343,6 +345,8 @@ STRINGS: dict[str, str] = {
     "프로세스의 시간을 더한 값입니다.",
     "finding.resumed_elsewhere": "{run:은/는} 다른 컴퓨터나 다른 버전에서 이어서 실행했습니다: {changed}.",
     "finding.damaged_checkpoint": "{run:은/는} 더 오래된 체크포인트에서 이어서 실행했습니다: {reasons}.",
+    "finding.damaged_record": "{run}: 기록에서 손상된 줄을 뺐습니다({lines}번째 줄, 원래 파일: {kept}). "
+    "그 줄이 필요한 수치는 제시하지 않습니다.",
     "finding.no_checkpoint": "{run}: 체크포인트 {number}개를 쓰지 못했습니다({error}).",
     "finding.retried": "{run:은/는} 중단되어 처음부터 다시 실행했습니다.",
     "finding.check_parameters": "{run}: 학습 대상 파라미터가 바뀌지 않았거나 다른 파라미터가 "

@@ -69,7 +69,7 @@ def _run_scalars(record: RunRecord) -> Iterator[tuple[float, int, str, float]]:
         "run/peak_bytes": record.finished.peak_bytes.get(peak_counter(record)),
         "run/held_out_loss": held_out_loss(record),
     }
-    place = (record.finished.time, len(record.steps))
+    place = (record.finished.time, record.steps[-1].step if record.steps else 0)
     yield from ((*place, tag, value) for tag, value in values.items() if value is not None)
 
 

@@ -70,8 +70,9 @@ class Checkpoints:
             reasons = "; ".join(self.unusable) or "there is none"
             raise UserError(f"{self.home}: no checkpoint to go on from ({reasons}); start a new --out")
         refuse_other_work(self.found, self.job, facts, encoded)
-        events = read_record(self.home.parent).checkpoints
-        self.seconds = sum(one.seconds for one in events if one.step <= self.num_done)
+        record = read_record(self.home.parent)
+        self.seconds = sum(one.seconds for one in record.checkpoints if one.step <= self.num_done)
+        self.left_out = [f"line {one.line} ({one.why}; kept in {one.kept_in})" for one in record.damaged]
 
     @property
     def num_done(self) -> int:
@@ -123,6 +124,7 @@ class Checkpoints:
                     for name in sorted(before.keys() | now.keys())
                     if before.get(name) != now.get(name)
                 ],
+                left_out=self.left_out,
             )
         )
 
