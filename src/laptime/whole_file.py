@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,9 +15,14 @@ ASIDE, OLD, GONE = ".aside", ".old", ".gone"
 
 def write_whole(path: Path, content: bytes) -> Path:
     """Write `content` aside and then in one move; it is on the disk when `path` is returned."""
+    return write_pieces(path, [content])
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> Path:
+    """Write `pieces` one behind another as `write_whole` does, which need not all be in memory."""
     aside = path.with_name(path.name + ".tmp")
     try:
-        write_new(aside, content)
+        _write_new(aside, pieces)
         sync(aside)
         aside.replace(path)
         sync(path.parent)
@@ -29,9 +34,14 @@ def write_whole(path: Path, content: bytes) -> Path:
 
 def write_new(path: Path, content: bytes) -> None:
     """Write a file that takes the place of whatever is called so: a planted link is not followed."""
+    _write_new(path, [content])
+
+
+def _write_new(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     path.unlink(missing_ok=True)
     with path.open("xb") as file:
-        file.write(content)
+        for piece in pieces:
+            file.write(piece)
 
 
 @contextmanager

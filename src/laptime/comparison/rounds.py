@@ -32,7 +32,7 @@ from laptime.comparison.resumption import read_begun
 from laptime.errors import UserError, suggest
 from laptime.events import AnyEvent
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
-from laptime.inputs.formats import read_records
+from laptime.inputs.formats import check_records
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
 from laptime.methods.method import find_method, find_methods, make_method
@@ -105,9 +105,9 @@ def check_spec(spec: CompareSpec) -> str:
     threads, cores = spec.training.threads, os.cpu_count() or 1
     if threads and threads > cores:
         raise UserError(f"--threads {threads}: this machine has {cores} cores")
-    records = read_records(spec.data, seed=spec.training.seed)
+    digest = check_records(spec.data, seed=spec.training.seed)
     locate_model(spec.model, download=False)
-    return records.digest
+    return digest
 
 
 def plan_runs(spec: CompareSpec, with_base: bool = True) -> list[PlannedRun]:
