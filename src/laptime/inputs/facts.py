@@ -14,7 +14,7 @@ from laptime.inputs.shape import Shape
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.untrusted import parse, read_whole
 
-ENCODED_FILE = "encoded.msgpack"
+ENCODED_FILE = "encoded.bin"
 FACTS_FILE = "facts.json"
 
 

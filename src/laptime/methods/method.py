@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -64,9 +64,9 @@ class Method(ABC):
         """Return {"params": [...], "rate_factor": 1.0} groups; a factor scales the learning rate."""
         return [{"params": [p for p in model.parameters() if p.requires_grad], "rate_factor": 1.0}]
 
-    def prepare(self, model: PreTrainedModel, batches: list[Any]) -> list[Any]:
-        """Do data-dependent work, timed as part of the training; may return replacement batches."""
-        return batches
+    def prepare(self, model: PreTrainedModel, steps: Sequence[Any]) -> Sequence[Any]:
+        """Do data-dependent work, timed as part of the training; may return others in place of the steps."""
+        return steps
 
     def after_step(self, model: PreTrainedModel, step: int) -> None:  # noqa: B027 - most have nothing to do
         """Act after an optimizer step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from safetensors import SafetensorError
@@ -13,7 +13,7 @@ from laptime.comparison.deaths import gigabytes, means_shortage, tell_remedies, 
 from laptime.credentials import hide
 from laptime.errors import UserError
 from laptime.events import Failed, FailureReason, Memory
-from laptime.inputs.encoded import EncodedRecord
+from laptime.inputs.encoded import EncodedRecord, lengths_of
 from laptime.inputs.facts import InputFacts
 from laptime.methods.method import Method
 from laptime.record import FULL, RecordWriter, read_record
@@ -34,7 +34,7 @@ def foresee_memory(
     spec: RunSpec,
     method: Method,
     facts: InputFacts,
-    records: list[EncodedRecord],
+    records: Sequence[EncodedRecord],
     element_bytes: int,
     device: torch.device,
 ) -> Memory:
@@ -54,7 +54,7 @@ def make_demand(
     spec: RunSpec,
     method: Method,
     facts: InputFacts,
-    records: list[EncodedRecord],
+    records: Sequence[EncodedRecord],
     element_bytes: int,
     device: torch.device,
 ) -> Demand:
@@ -67,7 +67,7 @@ def make_demand(
         element_bytes=element_bytes,
         batch_size=min(training.batch_size, len(records)),
         accumulation=training.gradient_accumulation,
-        longest=max(len(record.token_ids) for record in records),
+        longest=int(lengths_of(records).max()),
         recomputes=training.gradient_checkpointing,
         packs=can_pack and "prepacked_weights" not in training.without,
         plain=training.plain,

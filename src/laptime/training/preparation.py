@@ -58,7 +58,7 @@ def prepare(job: InputJob) -> InputFacts:
     shape = measure_shape(model)
     if not job.model.random_weights:
         check_weights(job.model, Path(source.folder), model)
-    largest = max(max(record.token_ids) for record in encoded.records)
+    largest = encoded.records.largest_token
     if largest >= shape.vocabulary_size:
         raise UserError(
             f"--model {job.model.model}: its tokenizer gives token {largest}, "
@@ -87,7 +87,7 @@ def prepare(job: InputJob) -> InputFacts:
             "num_questions": len(encoded.questions),
             "num_tokens": encoded.counts.num_tokens,
             "num_trained_tokens": encoded.counts.num_trained_tokens,
-            "num_cut": sum(1 for record in encoded.records if record.cut),
+            "num_cut": encoded.records.num_cut,
             "notes": [*tell_ignored(encoded.ignored_columns), *encoded.notes],
             "encode_seconds": time.perf_counter() - begun,
         },

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -25,7 +25,7 @@ from laptime.answers import answer_questions
 from laptime.credentials import print_traceback
 from laptime.events import Energy, Evaluation, Failed, Finished, Machine, Speedup
 from laptime.inputs.batches import TrainStep, make_batch, make_steps
-from laptime.inputs.encoded import digest_tokens
+from laptime.inputs.encoded import digest_key
 from laptime.inputs.encoding import EncodedData, read_encoded
 from laptime.inputs.facts import ENCODED_FILE, InputFacts, read_facts, refuse_other_base
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
@@ -119,7 +119,7 @@ class Run:
     def plan_memory(self) -> None:
         """Keep the activations where they fit, recompute them where not."""
         training = self.spec.training
-        longest = max(len(record.token_ids) for record in self.encoded.records)
+        longest = int(self.encoded.records.lengths.max())
         plan = plan_memory(
             self.model,
             self.facts.shape,
@@ -136,7 +136,7 @@ class Run:
         """Choose the way of the forward pass, and make the batches and the optimizer."""
         self.setup = self.set_up()
         outcomes = apply_all(self.setup)
-        self.steps: list[TrainStep] = make_steps(
+        self.steps: Sequence[TrainStep] = make_steps(
             self.encoded.records,
             self.spec.training,
             self.seed,
@@ -160,10 +160,11 @@ class Run:
         """Gather what the speedups may look at and change."""
         training = self.spec.training
         processor = describe_processor(self.device)
-        lengths = [len(record.token_ids) for record in self.encoded.records]
-        longest = max(lengths + [len(record.token_ids) for record in self.encoded.held_out])
+        lengths = self.encoded.records.lengths
+        longest = int(max(lengths.max(), self.encoded.held_out.lengths.max(initial=0)))
         compute = self.precision.compute
         shared = find_cache_folder(self.spec, self.method, self.facts, compute, processor.name, longest)
+        cache_folder = shared or self.folder / PREFIX_FOLDER
         return Setup(
             model=self.model,
             method=self.method,
@@ -172,10 +173,11 @@ class Run:
             native_formats=native_formats(processor),
             expands_heads=expands_heads(processor),
             longest=longest,
-            is_ragged=training.batch_size > 1 and len(set(lengths)) > 1,
+            is_ragged=bool(training.batch_size > 1 and lengths.min() < lengths.max()),
             recomputes=self.recomputes,
-            record_keys={digest_tokens(record.token_ids) for record in self.encoded.records},
-            cache_folder=shared or self.folder / PREFIX_FOLDER,
+            # Only what an earlier run has left is looked up by them all.
+            record_keys=set(map(digest_key, self.encoded.records)) if cache_folder.exists() else set(),
+            cache_folder=cache_folder,
             evaluates=bool(self.encoded.held_out),
             forward=Forward(self.model),
         )
@@ -278,10 +280,10 @@ class Run:
         size = self.spec.training.batch_size
         held_out = self.encoded.held_out
         with self.meter.phase("evaluate"):
-            batches = [
+            batches = (
                 make_batch(held_out[i : i + size], packed=self.setup.packs_records)
                 for i in range(0, len(held_out), size)
-            ]
+            )
             loss, num_tokens = evaluate(self.setup.forward, batches)
         if not math.isfinite(loss):
             raise NotFiniteError(len(self.steps), "held-out loss", ["of the held-out set"])
