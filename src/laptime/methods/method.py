@@ -31,6 +31,7 @@ class Cost(Struct, kw_only=True, frozen=True):
     trainable_parameters: int
     saved_bytes: int
     flops_per_token: float  # forward and backward, attention scores left out
+    copied_weights: int = 0  # frozen ones of which each forward pass makes a changed copy
 
 
 class NoOptions(Options, frozen=True):
@@ -55,6 +56,14 @@ class Method(ABC):
     @abstractmethod
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """Return the cost for a model of this shape whose weights take `weight_bytes` each."""
+
+    def lowest_layer(self, shape: Shape) -> int:
+        """Return the number of the lowest layer in which something trains."""
+        return 0
+
+    def notes(self, shape: Shape) -> list[str]:
+        """Return what a user should know of this method on a model of this shape, as phrases."""
+        return []
 
     @abstractmethod
     def attach(self, model: PreTrainedModel) -> PreTrainedModel:

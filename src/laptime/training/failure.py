@@ -18,7 +18,8 @@ from laptime.inputs.facts import InputFacts
 from laptime.methods.method import Method
 from laptime.record import FULL, RecordWriter, read_record
 from laptime.spec import RunSpec
-from laptime.training.demand import Demand, find_remedies
+from laptime.speedups.prepacked_weights import PrepackedWeights, will_pack
+from laptime.training.demand import HALF_BYTES, Demand, find_remedies
 from laptime.training.machine import describe_processor
 from laptime.training.memory import available_bytes
 from laptime.training.meter import Meter, NotFiniteError
@@ -60,7 +61,9 @@ def make_demand(
 ) -> Demand:
     """Gather what memory depends on."""
     training, on_cuda = spec.training, device.type == "cuda"
-    can_pack = not on_cuda and not training.plain and method.saved_kind == "adapter"
+    formats = native_formats(describe_processor(device))
+    packs_half = not on_cuda and "bfloat16" in formats
+    packs = packs_half if element_bytes == HALF_BYTES else not on_cuda
     return Demand(
         shape=facts.shape,
         method=method,
@@ -69,7 +72,9 @@ def make_demand(
         accumulation=training.gradient_accumulation,
         longest=int(lengths_of(records).max()),
         recomputes=training.gradient_checkpointing,
-        packs=can_pack and "prepacked_weights" not in training.without,
+        packs=packs and will_pack(facts.shape, method, training),
+        packs_half=packs_half,
+        asks_to_pack=PrepackedWeights.name in training.speedups,
         plain=training.plain,
         on_cuda=on_cuda,
         half=half_precision_of(device),

@@ -25,11 +25,11 @@ from laptime.inputs.model import (
     build_empty_model,
     check_weights,
     load_tokenizer,
-    measure_shape,
     model_max_length,
     quiet_libraries,
 )
 from laptime.inputs.model_digest import begin_digest, digest_model
+from laptime.inputs.model_shape import measure_shape
 from laptime.inputs.model_source import ModelSource, locate_model
 from laptime.inputs.records import name_sources
 from laptime.job import LOG_FILE

@@ -114,9 +114,10 @@ class Run:
         if self.method:
             self.model = self.method.attach(self.model)
             self.checkpoints.restore_weights(self.model)
-            self.plan_memory()
+            self.notes += self.method.notes(self.facts.shape)
+            self.plan_memory(self.method)
 
-    def plan_memory(self) -> None:
+    def plan_memory(self, method: Method) -> None:
         """Keep the activations where they fit, recompute them where not."""
         training = self.spec.training
         longest = int(self.encoded.records.lengths.max())
@@ -126,6 +127,7 @@ class Run:
             longest * min(training.batch_size, len(self.encoded.records)),
             self.checkpoints.recomputes if self.checkpoints.found else training.gradient_checkpointing,
             available_bytes(self.device),
+            method.cost(self.facts.shape, self.facts.weight_bytes).copied_weights,
         )
         self.recomputes = plan.recomputes
         if plan.recomputes:
