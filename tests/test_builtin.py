@@ -17,7 +17,8 @@ from laptime.events import Answer
 from laptime.inputs.batches import make_steps
 from laptime.inputs.encoding import EncodedData, encode
 from laptime.inputs.formats import read_records
-from laptime.inputs.model import build_empty_model, measure_shape
+from laptime.inputs.model import build_empty_model
+from laptime.inputs.model_shape import measure_shape
 from laptime.inputs.model_source import builtin_folder
 from laptime.methods.method import make_method
 from laptime.record import RecordWriter

@@ -73,7 +73,7 @@ def test_saved_results_answer_in_plain_libraries_as_they_did_in_the_run(
 ) -> None:
     """The answer recorded after training, and the one of what was saved, loaded without Laptime."""
     model_folder, folder, result = race
-    question = read_encoded(folder / "inputs" / "encoded.msgpack").questions[0]
+    question = read_encoded(folder / "inputs" / "encoded.bin").questions[0]
     prompt_BT = torch.tensor([question.prompt_ids])
     for method in result.methods:
         saved = folder / method.saved_paths[0]
@@ -101,7 +101,7 @@ def test_what_is_saved_has_identical_logits_in_plain_libraries(
 ) -> None:
     """The model as it stands after training, against what it saved, loaded without Laptime."""
     model_folder, folder, _ = race
-    records = read_encoded(folder / "inputs" / "encoded.msgpack").records
+    records = read_encoded(folder / "inputs" / "encoded.bin").records
     training, method = TrainingSpec(epochs=2), make_method(name, {})
     model = method.attach(load_base(model_folder).requires_grad_(False))
     optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)

@@ -36,9 +36,11 @@ import msgspec
 from msgspec import Struct
 from result_file import write_result
 
+from laptime.comparison.resumption import find_record_damage
 from laptime.errors import UserError
 from laptime.events import Finished, Started
-from laptime.record import FILE_NAME, decode_events, read_record
+from laptime.record import FILE_NAME, read_record
+from laptime.record_lines import decode_events
 
 TRAINING = [
     "--epochs",
@@ -256,11 +258,10 @@ def judge(folder: Path, reference: Reference) -> tuple[str, str]:
     if found.keys() != reference.runs.keys():
         return "different", f"runs {sorted(found)}"
     for name, run in found.items():
-        try:
-            events = decode_events((run / FILE_NAME).read_bytes())
-            steps = [step.step for step in read_record(run).steps]
-        except (UserError, msgspec.MsgspecError) as error:
-            return "damaged", f"{name}: {error}"
+        if damage := find_record_damage(run):
+            return "damaged", damage
+        events = decode_events((run / FILE_NAME).read_bytes())
+        steps = [step.step for step in read_record(run).steps]
         ends = Counter(type(event) for event in events)
         if ends[Started] != 1 or ends[Finished] != 1 or steps != list(range(1, len(steps) + 1)):
             return "doubled", f"{name}: {ends[Started]} beginnings, {ends[Finished]} ends, steps {steps}"

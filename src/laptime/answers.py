@@ -17,8 +17,9 @@ from laptime.comparison.collection import read_measured
 from laptime.comparison.folder import INPUTS_FOLDER
 from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers
 from laptime.events import Answer
+from laptime.inputs.encoded import read_inputs
 from laptime.inputs.encoding import Question, encode_question, has_chat_template
-from laptime.inputs.facts import read_facts, read_inputs, refuse_other_base
+from laptime.inputs.facts import read_facts, refuse_other_base
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
 from laptime.inputs.model_folder import check_folder, check_saved
 from laptime.inputs.model_source import ModelSource, locate_model

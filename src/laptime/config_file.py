@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from laptime.errors import UserError, readable
-from laptime.inputs.text_files import check_regular, decode, read_bytes
+from laptime.inputs.text_files import check_regular, read_text
 from laptime.spec import SECTIONS
 
 _TOML_PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)")
@@ -32,7 +32,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{path}: no such config file")
     check_regular(path, path.name)
-    text = decode(read_bytes(path, path.name), path.name)
+    text = read_text(path, path.name)
     try:
         content = parse(text)
     except yaml.YAMLError as error:

@@ -22,9 +22,8 @@ from laptime.comparison.rounds import (
     ENDED_FROM_OUTSIDE,
     SPEC_FILE,
     compare,
-    go_on_training,
-    train_once,
 )
+from laptime.comparison.single_run import go_on_training, train_once
 from laptime.errors import UserError
 from laptime.inputs.records import RecordSet
 from laptime.job import SAVED_FOLDER

@@ -16,10 +16,16 @@ UNFINISHED = ".tmp"  # behind the name of a file that is being written
 
 def write_whole(path: Path, content: bytes) -> Path:
     """Write `content` aside and then in one move; it is on the disk when `path` is returned."""
+    return write_pieces(path, [content])
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> Path:
+    """Write `pieces` one behind another as `write_whole` does, which need not all be in memory."""
     aside = find_unused(path.with_name(path.name + UNFINISHED))
     try:
         with aside.open("xb") as file:  # a planted link is not followed
-            file.write(content)
+            for piece in pieces:
+                file.write(piece)
         sync(aside)
         aside.replace(path)
         sync(path.parent)

@@ -30,6 +30,9 @@ from laptime.events import (
     Started,
     Step,
 )
+from laptime.inputs.encoded import Counts, EncodedData, write_encoded
+from laptime.inputs.facts import ENCODED_FILE
+from laptime.inputs.flat_records import FlatRecords
 from laptime.record import RecordWriter
 from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
 
@@ -59,6 +62,22 @@ def make_speedups(ran: Sequence[str], off: Sequence[str] = (), **changes: Any) -
         Speedup(**({"name": name, "claims": "rounding", "ran": name in ran, "note": "as told"} | changes))
         for name in (*ran, *off)
     ]
+
+
+def write_scripted_inputs(folder: Path) -> Path:
+    """Write encoded data that hold no record into `folder` and return the folder."""
+    flat = FlatRecords()
+    flat.begin_set()
+    flat.begin_set()
+    records, held_out = flat.finish()
+    data = EncodedData(
+        name="ten", digest=flat.digest, template="qa-ko", template_reason="as told", shape="pairs",
+        questions=[], stop_ids=[], num_special_text=0, encode_seconds=0.0, counts=Counts(), max_length=64,
+        train_on="answers", records=records, held_out=held_out,
+    )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    write_encoded(folder / ENCODED_FILE, data)
+    return folder
 
 
 def write_scripted_run(

@@ -14,7 +14,8 @@ import pytest
 from laptime.comparison import lock
 from laptime.comparison.folder import locked
 from laptime.errors import UserError
-from laptime.record import FILE_NAME, decode_events, read_record
+from laptime.record import FILE_NAME, read_record
+from laptime.record_lines import decode_events
 from tests.faults.test_children import is_running, wait_until
 
 COMMAND = [sys.executable, "-m", "laptime.cli"]

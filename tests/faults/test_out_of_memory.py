@@ -51,7 +51,7 @@ LLAMA_1B = Shape(
 
 def demand(method: str = "full", **changes: Any) -> Demand:
     """A job on the CPU: eight records of 1024 tokens at a time."""
-    settings: dict[str, Any] = {"element_bytes": 4, "batch_size": 8, "longest": 1024}
+    settings: dict[str, Any] = {"element_bytes": 4, "batch_size": 8, "longest": 1024, "packs": True}
     return Demand(shape=LLAMA_1B, method=make_method(method, {}), **settings | changes)
 
 
@@ -81,7 +81,7 @@ def test_the_estimate_is_near_what_was_measured() -> None:
     for (method, num_tokens), peak in measured.items():
         one = Demand(
             shape=shape, method=make_method(method, {}), element_bytes=4, batch_size=1, longest=num_tokens,
-            packs=method == "lora",
+            packs=True,
         )  # fmt: skip
         assert one.needed_bytes(10**12) / GB == pytest.approx(peak, rel=0.25)
 
@@ -89,7 +89,7 @@ def test_the_estimate_is_near_what_was_measured() -> None:
 @pytest.mark.parametrize("available_gb", [4, 6, 8, 12, 16, 24, 30, 40])
 @pytest.mark.parametrize("method", ["full", "lora", "lora_top"])
 def test_what_would_fit_fits(method: str, available_gb: int) -> None:
-    asked = demand(method, packs=method != "full", recomputes=False)
+    asked = demand(method, recomputes=False)
     for advice in find_remedies(asked, available_gb * GB):
         estimate = float(re.search(r"\(([\d.]+) GB\)$", advice)[1])  # type: ignore[index]
         assert estimate <= SPARE * available_gb + 0.05
@@ -104,7 +104,7 @@ def test_advice_begins_with_what_changes_no_result() -> None:
         "--precision bf16",
         "--max-length 512",
     ]
-    assert find_remedies(demand(), 16 * GB) == ["lora instead of full (11.1 GB)"]
+    assert find_remedies(demand(), 16 * GB) == ["lora instead of full (10.5 GB)"]
     tight = find_remedies(demand(), 5 * GB)
     assert len(tight) == 1 and tight[0].startswith("lora instead of full + --without prepacked_weights")
     assert "--precision bf16" in tight[0]

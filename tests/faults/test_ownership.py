@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from laptime.comparison.folder import has_checkpoint
 from laptime.comparison.lock import MARKER_FILE
-from laptime.comparison.rounds import compare, go_on_training, train_once
+from laptime.comparison.rounds import compare
+from laptime.comparison.single_run import go_on_training, train_once
 from laptime.errors import UserError
 from laptime.inputs.facts import InputFacts, InputJob
 from laptime.job import RunJob
@@ -23,7 +24,7 @@ from laptime.spec import CompareSpec, ModelSpec
 from tests.comparison.test_rounds import SPEC, Listener, ScriptedRunner
 
 OURS = [
-    "inputs", "inputs/job.json", "inputs/log.txt", "inputs/facts.json", "inputs/encoded.msgpack",
+    "inputs", "inputs/job.json", "inputs/log.txt", "inputs/facts.json", "inputs/encoded.bin",
     "inputs/rehearsal-lora/record.jsonl", "plan.json", "plan.json.tmp", "spec.json", "comparison.json",
     "record.jsonl", "job.json", "log.txt", "saved/adapter_config.json", "checkpoints/step-00000001/a.json",
     "runs/base/record.jsonl", "runs/lora-r1/saved/model.safetensors", "prefix-cache/a.safetensors",
@@ -59,7 +60,7 @@ class EndingRunner(ScriptedRunner):
     def prepare(self, job: InputJob) -> InputFacts:
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("job.json", "log.txt", "encoded.msgpack"):
+        for name in ("job.json", "log.txt", "encoded.bin"):
             (folder / name).write_text("ours")
         self._may_end("refused", "interrupted")
         return super().prepare(job)
@@ -108,7 +109,7 @@ def look(path: Path) -> object:
     """Return what a path is."""
     if path.is_symlink():
         return ("link", path.readlink())
-    return path.read_text() if path.is_file() else "folder" if path.is_dir() else None
+    return path.read_bytes() if path.is_file() else "folder" if path.is_dir() else None
 
 
 def everything(folder: Path) -> dict[Path, object]:
@@ -179,8 +180,8 @@ def test_what_a_user_adds_meanwhile_stays(tmp_path: Path, kind: str) -> None:
     with pytest.raises(UserError):
         KINDS[kind](tmp_path / "out", Meanwhile("refused"))
     assert {str(path.relative_to(tmp_path)): look(path) for path in tmp_path.rglob("*.txt")} == {
-        "out/inputs/thesis.txt": "mine 0",
-        "out/thesis.txt": "mine 1",
+        "out/inputs/thesis.txt": b"mine 0",
+        "out/thesis.txt": b"mine 1",
     }
     assert not (tmp_path / "out" / MARKER_FILE).exists(), "it is theirs now"
 

@@ -373,8 +373,8 @@ def test_the_last_question_of_a_conversation_comes_with_its_history() -> None:
 
 def test_encoded_data_survives_its_file(tmp_path: Path) -> None:
     data = run(made(pair(), held_out=(pair("x"),)), make_tokenizer())
-    write_encoded(tmp_path / "encoded.msgpack", data)
-    assert read_encoded(tmp_path / "encoded.msgpack") == data
+    write_encoded(tmp_path / "encoded.bin", data)
+    assert read_encoded(tmp_path / "encoded.bin") == data
     (tmp_path / "broken").write_bytes(b"\xc1")
     for name, reason in (("broken", "not the encoded data"), ("absent", "cannot be read")):
         with pytest.raises(UserError, match=reason):

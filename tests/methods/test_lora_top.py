@@ -15,7 +15,8 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from laptime.errors import UserError
-from laptime.inputs.model import build_empty_model, measure_shape
+from laptime.inputs.model import build_empty_model
+from laptime.inputs.model_shape import measure_shape
 from laptime.inputs.shape import Shape
 from laptime.methods.lora_top import LoraTop, LoraTopOptions
 from laptime.methods.method import make_method

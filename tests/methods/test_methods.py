@@ -16,7 +16,8 @@ from transformers import AutoModelForCausalLM
 from laptime.errors import UserError
 from laptime.inputs.batches import make_steps
 from laptime.inputs.encoding import EncodedRecord
-from laptime.inputs.model import build_empty_model, measure_shape
+from laptime.inputs.model import build_empty_model
+from laptime.inputs.model_shape import measure_shape
 from laptime.inputs.shape import Shape
 from laptime.methods.lora import Lora, LoraOptions
 from laptime.methods.method import find_method, find_methods, make_method

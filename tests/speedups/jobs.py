@@ -48,6 +48,7 @@ class Job(Struct, frozen=True, kw_only=True):
     layers: list[int] | None = None  # the layers with adapters, as PEFT wants them
     lengths: tuple[int, ...] = RAGGED
     single_tokens: bool = False  # one trained token a record
+    lowest_token: int = 3
     batch_size: int = 3
     accumulation: int = 1
     recomputes: bool = False
@@ -68,7 +69,7 @@ class Job(Struct, frozen=True, kw_only=True):
         generator = torch.Generator().manual_seed(1)
         records = []
         for number, length in enumerate(self.lengths):
-            ids = torch.randint(3, NUM_WORDS, (length,), generator=generator).tolist()
+            ids = torch.randint(self.lowest_token, NUM_WORDS, (length,), generator=generator).tolist()
             first_trained = length - 1 if self.single_tokens else max(1, length // 2)
             records.append(EncodedRecord(ids, [i >= first_trained for i in range(length)], f"r{number}"))
         return records
@@ -124,6 +125,8 @@ JOBS = [
     Job(name="full_recompute", recomputes=True, **FULL),
     Job(name="full_one_token", single_tokens=True, batch_size=1, **FULL),
     Job(name="full_qwen2", family="qwen2", **FULL),
+    Job(name="full_padding_inside", shape={"pad_token_id": 96}, lowest_token=90, **FULL),
+    Job(name="full_padding_tied", shape=TIED | {"pad_token_id": 96}, lowest_token=90, **FULL),
     Job(name="full_qwen3", family="qwen3", batch_size=1, **FULL),
     Job(name="narrow_window", family="mistral", shape={"sliding_window": 8}, unknown="window of 8 tokens"),
     Job(name="other_gate", shape={"hidden_act": "gelu"}, unknown="gate is gelu"),

@@ -555,6 +555,9 @@ def test_there_must_be_something_to_go_on_with(tmp_path: Path) -> None:
         read_begun(tmp_path)
     with pytest.raises(UserError, match=r"nowhere: no record\.jsonl here; give the folder of a run"):
         read_begun(tmp_path / "nowhere")
+    (tmp_path / "saved").mkdir()
+    with pytest.raises(UserError, match=r"its result is in .*/saved; there is no checkpoint to go on from$"):
+        read_begun(tmp_path)
 
 
 def test_options_may_be_given_again_but_not_otherwise(

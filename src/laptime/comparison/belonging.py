@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from laptime.comparison.folder import INPUTS_FOLDER, differing_keys
+from laptime.comparison.folder import differing_keys
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.plan import Plan, PlannedRun
 from laptime.errors import UserError
 from laptime.events import Started
-from laptime.inputs.facts import FACTS_FILE, InputFacts
 from laptime.inputs.model_digest import hash_once
 from laptime.record import FILE_NAME, RunRecord
 from laptime.spec import flag
@@ -38,15 +36,6 @@ def refuse_other_run(plan: Plan, planned: PlannedRun, record: RunRecord) -> None
     if options := ", ".join(flag(key) for key in sorted(differing_options(plan, planned, started))):
         raise UserError(
             f"{path}: of a run with other options ({options}) than {PLAN_FILE} has; put back what was there"
-        )
-
-
-def refuse_other_inputs(plan: Plan, facts: InputFacts, folder: Path) -> None:
-    """Raise UserError where the inputs of the comparison in `folder` are not those of its plan."""
-    if plan.data != facts.data:
-        raise UserError(
-            f"{folder / INPUTS_FOLDER / FACTS_FILE}: of other inputs than {PLAN_FILE} tells of; put back the "
-            f"folder that was there, or begin anew with another --out"
         )
 
 

@@ -50,6 +50,7 @@ class Plan(Struct, kw_only=True):
     spec: dict[str, Any]
     runs: list[PlannedRun]
     data: dict[str, Any] = {}
+    model_digest: str = ""
     summaries: dict[str, str] = {}
     repeat_command: str = ""
     awaits_ablation: bool = False

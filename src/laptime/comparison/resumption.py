@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from laptime.comparison.folder import INPUTS_FOLDER, shell_command
+from laptime.comparison.folder import INPUTS_FOLDER, has_checkpoint, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.errors import UserError
 from laptime.events import AnyEvent, Damaged
 from laptime.inputs.facts import read_facts
-from laptime.job import read_job, start_of
+from laptime.job import SAVED_FOLDER, read_job, start_of
 from laptime.methods.method import make_method
 from laptime.record import FILE_NAME, make_record, read_record_lines, tell_damage
 from laptime.record_lines import Line, encode_line, is_sealed
@@ -30,6 +30,11 @@ def read_begun(folder: Path) -> CompareSpec:
     record = make_record(folder, keep_whole(folder, lines))
     if record.finished:
         raise UserError(f"--resume {folder}: finished already; nothing is left to do")
+    if (folder / SAVED_FOLDER).exists() and not has_checkpoint(folder):
+        raise UserError(
+            f"--resume {folder}: trained to its end, its result is in {folder / SAVED_FOLDER}; "
+            f"there is no checkpoint to go on from"
+        )
     try:
         begun = msgspec.convert(record.started.spec, RunSpec)
         options = msgspec.to_builtins(make_method(begun.method, begun.method_options).options)

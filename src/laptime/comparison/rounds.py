@@ -6,8 +6,7 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -15,34 +14,29 @@ import msgspec
 
 from laptime.comparison.ablation import add_ablation, switch_off
 from laptime.comparison.answers import BASE
-from laptime.comparison.belonging import refuse_other_inputs
-from laptime.comparison.collection import collect, collect_single, read_runs
+from laptime.comparison.collection import collect, read_runs
 from laptime.comparison.disk import check_cache, check_disk
 from laptime.comparison.folder import (
     INPUTS_FOLDER,
     REHEARSAL,
     claim,
-    foreign_names,
-    forget_beginning,
     has_checkpoint,
-    has_done_nothing,
     locked,
     set_aside,
     shell_command,
 )
 from laptime.comparison.json_file import write_json
-from laptime.comparison.lock import MARKER_FILE, is_marker
 from laptime.comparison.plan import Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
-from laptime.comparison.resumption import find_record_damage, mend_record, read_begun
+from laptime.comparison.resumption import find_record_damage
 from laptime.errors import UserError, suggest
 from laptime.events import AnyEvent
-from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts, refuse_other_base
-from laptime.inputs.formats import read_records
+from laptime.inputs.encoded import find_damage
+from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob, read_facts, refuse_other_base
+from laptime.inputs.formats import check_records
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
 from laptime.methods.method import find_method, find_methods, make_method
-from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.record import read_record
 from laptime.spec import CompareSpec, RunSpec, flatten, read_interval
 from laptime.speedups.speedup import check_names
@@ -115,9 +109,9 @@ def check_spec(spec: CompareSpec) -> str:
     threads, cores = spec.training.threads, os.cpu_count() or 1
     if threads and threads > cores:
         raise UserError(f"--threads {threads}: this machine has {cores} cores")
-    records = read_records(spec.data, seed=spec.training.seed)
+    digest = check_records(spec.data, seed=spec.training.seed)
     locate_model(spec.model, download=False)
-    return records.digest
+    return digest
 
 
 def plan_runs(spec: CompareSpec, with_base: bool = True) -> list[PlannedRun]:
@@ -145,10 +139,10 @@ def compare(
         refuse_foreign_result(folder)
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
-        facts = prepare_inputs(spec, inputs, runner, records_digest, fresh=old_plan is None)
+        facts = prepare_inputs(spec, inputs, runner, listener, records_digest, fresh=old_plan is None)
         listener.prepared(facts)
         plan = old_plan or make_plan(spec, folder, facts)
-        refuse_other_inputs(plan, facts, folder)
+        refuse_other_inputs(plan, facts, spec)
         read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
         check_disk(spec, facts, folder, find_waiting(plan, folder))
         if old_plan is None:
@@ -200,92 +194,6 @@ def find_refusal(home: Path) -> str:
     """Return why a run would not do what the user asked for, or "" where it did not refuse."""
     failed = read_record(home).failed
     return failed.message if failed and failed.reason == "refused" else ""
-
-
-def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listener) -> ComparisonResult:
-    """Run the one method of `spec` once, with its record in `folder` itself.
-
-    Raises UserError before the run starts, as `compare` does.
-    """
-    refuse_occupied(folder)  # before the lock: a refused folder stays untouched
-    with locked(folder):
-        refuse_occupied(folder)
-        inputs = folder / INPUTS_FOLDER
-        listener.preparing()
-        facts = prepare_inputs(spec, inputs, runner, "", fresh=True)
-        listener.prepared(facts)
-        return run_alone(spec, facts, folder, runner, listener)
-
-
-def refuse_occupied(folder: Path) -> None:
-    """Raise UserError where a training in `folder` would meet something else, or an earlier training."""
-    if not (names := foreign_names(folder)):
-        return
-    if (folder / RECORD_FILE).exists() and is_marker(folder / MARKER_FILE):
-        if read_record(folder).finished:
-            raise UserError(f"--out {folder}: holds a finished training; give a new folder")
-        again = shell_command("laptime", "train", "--resume", folder)
-        raise UserError(f"--out {folder}: a training was begun here; give a new folder, or go on: {again}")
-    raise UserError(
-        f"--out {folder}: not empty ({names[0]}); give a new folder, so that nothing is overwritten"
-    )
-
-
-def go_on_training(
-    spec: CompareSpec, folder: Path, runner: Runner, listener: Listener, records_digest: str
-) -> ComparisonResult:
-    """Go on with the run in `folder` from its newest whole checkpoint, or anew where none was written.
-
-    Raises UserError before the run starts, as `compare` does.
-    """
-    read_begun(folder)  # before the lock: a refused folder stays untouched
-    with locked(folder):
-        read_begun(folder)  # an earlier command may have come to its end meanwhile
-        refuse_foreign_result(folder)
-        mend_record(folder)
-        listener.preparing()
-        facts = prepare_inputs(spec, folder / INPUTS_FOLDER, runner, records_digest, fresh=False)
-        listener.prepared(facts)
-        return run_alone(spec, facts, folder, runner, listener, resumes=True)
-
-
-def run_alone(
-    spec: CompareSpec,
-    facts: InputFacts,
-    folder: Path,
-    runner: Runner,
-    listener: Listener,
-    resumes: bool = False,
-) -> ComparisonResult:
-    """Run the one method of `spec` in `folder`; leaves by SystemExit when the run was stopped by a signal."""
-    planned = plan_runs(spec, with_base=False)[0]
-    check_disk(spec, facts, folder, [planned])
-    listener.planned([planned], 0)
-    listener.began(planned)
-    job = make_job(spec, planned, folder, folder / INPUTS_FOLDER)
-    job.resumes = resumes
-    with nothing_left_of_nothing(folder, resumes):
-        runner.run(job, listener.happened)
-        if refusal := find_refusal(folder):
-            raise UserError(refusal)
-    listener.ended(planned)
-    failed = read_record(folder).failed
-    if failed and failed.signal:
-        raise SystemExit(128 + failed.signal)
-    result = collect_single(folder)
-    write_result(folder, result)
-    return result
-
-
-@contextmanager
-def nothing_left_of_nothing(folder: Path, resumes: bool) -> Iterator[None]:
-    """Let a run that is ended before its first step leave nothing that would bar the same command."""
-    try:
-        yield
-    except BaseException:
-        if not resumes and has_done_nothing(folder):
-            forget_beginning(folder)
-        raise
 
 
 def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner, listener: Listener) -> None:
@@ -351,26 +259,49 @@ def is_over(home: Path) -> bool:
 
 
 def prepare_inputs(
-    spec: CompareSpec, inputs: Path, runner: Runner, records_digest: str, fresh: bool
+    spec: CompareSpec, inputs: Path, runner: Runner, listener: Listener, records_digest: str, fresh: bool
 ) -> InputFacts:
-    """Encode the inputs, or take those of an earlier start when the data are still the same."""
-    if not fresh and (inputs / FACTS_FILE).exists():
-        facts = read_facts(inputs)
-        if facts.data.get("records_digest") != records_digest:
-            raise UserError(
-                f"--data {spec.data.data}: changed since {inputs.parent} was begun; give a new --out"
+    """Encode the inputs, or take those of an earlier start: whole, and of the same data."""
+    facts = None if fresh else read_whole_inputs(inputs, listener)
+    if facts is None:
+        return runner.prepare(
+            InputJob(
+                model=spec.model,
+                data=spec.data,
+                answers=spec.answers,
+                training=spec.training,
+                folder=str(inputs),
             )
-        refuse_other_base(facts, inputs.parent)
-        return facts
-    return runner.prepare(
-        InputJob(
-            model=spec.model,
-            data=spec.data,
-            answers=spec.answers,
-            training=spec.training,
-            folder=str(inputs),
         )
-    )
+    if facts.data.get("records_digest") != records_digest:
+        raise UserError(f"--data {spec.data.data}: changed since {inputs.parent} was begun; give a new --out")
+    refuse_other_base(facts, inputs.parent)
+    return facts
+
+
+def read_whole_inputs(inputs: Path, listener: Listener) -> InputFacts | None:
+    """Return what an earlier preparation found; None where it is to be done again, which is said."""
+    if not (inputs / FACTS_FILE).exists():
+        return None
+    try:
+        facts = read_facts(inputs)
+        if damage := find_damage(inputs):
+            raise UserError(f"{inputs / ENCODED_FILE}: {damage}")
+    except UserError as error:
+        listener.say(f"{error}; the inputs are prepared anew")
+        return None
+    return facts
+
+
+def refuse_other_inputs(plan: Plan, facts: InputFacts, spec: CompareSpec) -> None:
+    """Raise UserError where inputs that were prepared anew are not those that the comparison began with."""
+    for option, before, now in (
+        (f"--data {spec.data.data}", plan.data.get("records_digest"), facts.data.get("records_digest")),
+        (f"--data {spec.data.data}", plan.data.get("digest"), facts.data.get("digest")),
+        (f"--model {spec.model.model}", plan.model_digest, facts.model_digest),
+    ):
+        if before and before != now:
+            raise UserError(f"{option}: changed since the comparison was begun; give a new --out")
 
 
 def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts) -> Plan:
@@ -382,6 +313,7 @@ def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts) -> Plan:
         spec=msgspec.to_builtins(spec),
         runs=plan_runs(spec),
         data=facts.data,
+        model_digest=facts.model_digest,
         summaries={name: find_method(name).summary for name in spec.methods},
         repeat_command=shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", "AGAIN"),
         awaits_ablation=spec.ablate,

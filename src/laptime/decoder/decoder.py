@@ -92,7 +92,8 @@ class Decoder:
 
     def embed(self, token_ids_T: torch.Tensor) -> torch.Tensor:
         """Look up the tokens; returns TxD."""
-        return F.embedding(token_ids_T, self.body.embed_tokens.weight).to(self.dtype)
+        module = self.body.embed_tokens  # its padding token learns nothing, inside a record too
+        return F.embedding(token_ids_T, module.weight, module.padding_idx).to(self.dtype)
 
     def run_layers(
         self,

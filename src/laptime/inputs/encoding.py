@@ -7,22 +7,24 @@ training and in asking. What follows it is the answer; its end of sequence is tr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from laptime.errors import UserError
 from laptime.inputs.chat import ChatTemplate, Part, no_end_of_sequence, refuse_contradiction
 from laptime.inputs.encoded import (
-    Counts,
+    TRAINED,
     EncodedData,
     EncodedRecord,
     Question,
-    digest_encoded,
     read_encoded,
     write_encoded,
 )
-from laptime.inputs.notes import Encoded, make_notes, make_remarks
+from laptime.inputs.flat_records import FlatRecords
+from laptime.inputs.notes import Encoded, Findings, make_notes
 from laptime.inputs.records import Message, Record, RecordsError, RecordSet, Remark
+from laptime.inputs.spool import Spool
 from laptime.inputs.templates import Template, as_pair, choose_template
 from laptime.inputs.tokens import Tokens
 from laptime.spec import AnswerSpec, DataSpec
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 DEFAULT_MAX_LENGTH = 2048
+LETTERS_AT_ONCE = 1_000_000  # a tokenizer takes a hundred bytes and more for each token it makes at once
 
 
 def encode(
@@ -54,34 +57,34 @@ def encode(
     encoder = _Encoder(
         tokenizer, template, spec.train_on, choose_max_length(spec.max_length, model_max_length)
     )
-    train = encoder.encode_records(records.records)
-    held_out = encoder.encode_records(records.held_out)
-    num_special_text = encoder.tokens.num_special_text
-    trained = [item.tokens for item in train]
-    held = [item.tokens for item in held_out]
-    counts = _count(trained, held, num_special_text, encoder.tokens.unknown_id)
+    flat, questions = FlatRecords(), _Questions(answers)
+    findings = Findings(template, encoder.tokens.unknown_id, records.remarks)
+    for chosen, is_held_out in ((records.records, False), (records.held_out, True)):
+        flat.begin_set()
+        for items in encoder.encode_records(chosen):
+            flat.add([item.tokens for item in items])
+            findings.add(items, is_held_out)
+            questions.add(items, "held_out" if is_held_out else "trained")
+    trained, held_out = flat.finish()
     return EncodedData(
         name=records.name,
-        digest=digest_encoded(trained, held),
+        digest=flat.digest,
         template=template.name,
         template_reason=template.reason,
         shape=records.shape,
         records=trained,
-        held_out=held,
-        questions=_make_questions(answers, train, held_out, encoder),
+        held_out=held_out,
+        questions=questions.make(encoder),
         stop_ids=encoder.stop_ids,
-        num_special_text=num_special_text,
+        num_special_text=findings.counts.num_special_text,
         encode_seconds=time.perf_counter() - began,
-        counts=counts,
+        counts=findings.counts,
         max_length=encoder.max_length,
         train_on=spec.train_on,
         held_out_name=records.held_out_name,
         ignored_columns=records.ignored_columns,
-        notes=[
-            *records.notes,
-            *make_notes([*train, *held_out], encoder.tokens, template, counts, encoder.max_length),
-        ],
-        remarks=[*records.remarks, *make_remarks([*train, *held_out], encoder.tokens.unknown_id)],
+        notes=[*records.notes, *make_notes(findings, encoder.tokens, encoder.max_length)],
+        remarks=findings.remarks,
     )
 
 
@@ -125,23 +128,32 @@ class _Encoder:
         ends = [] if self.tokens.eos_id is None else [self.tokens.eos_id]
         return list(dict.fromkeys([*ends, *(self.chat.turn_end_ids if self.chat else ())]))
 
-    def encode_records(self, records: Sequence[Record]) -> list[Encoded]:
-        """Encode records in order."""
-        split: Callable[[Record], list[Part]] = self._split_chat if self.chat else self._split_text
+    def encode_records(self, records: Sequence[Record]) -> Iterator[list[Encoded]]:
+        """Encode records in order, some at a time; raises RecordsError, at the end, for untrained ones."""
+        untrained = Spool(Remark)
+        for some in _take_some(records):
+            items = self._encode_some(some)
+            for item in items:
+                if not item.is_trained:
+                    untrained.append(Remark(item.record.source, self._tell_untrained(item)))
+            yield items
+        if untrained:
+            raise _untrained_error(untrained)
+
+    def _encode_some(self, records: Sequence[Record]) -> list[Encoded]:
+        """Encode records together, which is faster than one by one."""
         parts, num_special_text = [], []
         for record in records:
             before = self.tokens.num_special_text
-            parts.append(split(record))
+            parts.append(self._split_chat(record) if self.chat else self._split_text(record))
             num_special_text.append(self.tokens.num_special_text - before)
         ids = self.tokens.encode_parts([[text for text, _ in record_parts] for record_parts in parts])
-        encoded = [
-            self._assemble(record, [answer for _, answer in record_parts], part_ids)
-            for record, record_parts, part_ids in zip(records, parts, ids, strict=True)
+        return [
+            self._assemble(record, [answer for _, answer in record_parts], part_ids, count)
+            for record, record_parts, part_ids, count in zip(
+                records, parts, ids, num_special_text, strict=True
+            )
         ]
-        for item, count in zip(encoded, num_special_text, strict=True):
-            item.num_special_text = count
-        self._refuse_untrained([item for item in encoded if item.is_lost or not any(item.tokens.trained)])
-        return encoded
 
     def encode_question(self, question: str) -> list[int]:
         """Encode a question without its answer."""
@@ -176,33 +188,26 @@ class _Encoder:
         prompt, context, system, completion = map(protect, as_pair(record, self.template))
         return [(self.template.fill(prompt, context, system), False), (completion, True)]
 
-    def _assemble(self, record: Record, answers: list[bool], part_ids: list[list[int]]) -> Encoded:
+    def _assemble(
+        self, record: Record, answers: list[bool], part_ids: list[list[int]], num_special_text: int
+    ) -> Encoded:
         """Put the parts of a record together, cut at the maximum length."""
         lead = self._with_leading(part_ids[0])[: -len(part_ids[0])] if part_ids[0] else self.leading_ids
-        token_ids, trained = list(lead), [False] * len(lead)
+        token_ids, words = list(lead), list(lead)
         prompt_ids: list[int] = []
         for answer, ids in zip(answers, part_ids, strict=True):
             if answer:
                 prompt_ids = list(token_ids)
             token_ids += ids
-            trained += [answer or self.train_on == "all"] * len(ids)
+            words += [token | TRAINED for token in ids] if answer or self.train_on == "all" else ids
         if not self.chat:
             assert self.tokens.eos_id is not None
-            token_ids, trained = [*token_ids, self.tokens.eos_id], [*trained, True]
-        trained[0] = False
-        cut = max(0, len(token_ids) - self.max_length)
-        tokens = EncodedRecord(token_ids[: self.max_length], trained[: self.max_length], record.source, cut)
+            words.append(self.tokens.eos_id | TRAINED)
+        words[0] &= ~TRAINED
+        cut = max(0, len(words) - self.max_length)
+        tokens = EncodedRecord.of_words(array("I", words[: self.max_length]), record.source, cut)
         is_lost = not any(ids for answer, ids in zip(answers, part_ids, strict=True) if answer)
-        return Encoded(record, tokens, prompt_ids, is_lost)
-
-    def _refuse_untrained(self, untrained: list[Encoded]) -> None:
-        """Refuse records of whose answer nothing is trained."""
-        if not untrained:
-            return
-        remarks = [Remark(item.record.source, self._tell_untrained(item)) for item in untrained]
-        more = len(remarks) - 1
-        others = f" (and {more} more such record{'s'[: more > 1]}; laptime data lists them)" if more else ""
-        raise RecordsError(f"{remarks[0].source}: nothing left to train: {remarks[0].text}{others}", remarks)
+        return Encoded(record, tokens, prompt_ids, is_lost, num_special_text)
 
     def _tell_untrained(self, item: Encoded) -> str:
         """Say why nothing of a record is trained."""
@@ -219,53 +224,64 @@ class _Encoder:
         return ids if not lead or ids[: len(lead)] == lead else [*lead, *ids]
 
 
-def _make_questions(
-    spec: AnswerSpec, train: list[Encoded], held_out: list[Encoded], encoder: _Encoder
-) -> list[Question]:
-    """Return the asked questions, else the first held-out ones, else the first trained ones."""
-    if spec.ask:
-        return [_look_up(question, train, held_out, encoder) for question in spec.ask]
-    chosen = [("held_out", item) for item in held_out] or [("trained", item) for item in train]
-    return [
-        _make_question(item, source)
-        for source, item in chosen[: spec.max_questions]
-        if item.record.text is None
-    ]
+class _Questions:
+    """The questions to ask: those asked for, else the first held-out ones, else the first trained ones."""
+
+    def __init__(self, spec: AnswerSpec) -> None:
+        self.spec = spec
+        self.asked = {question.strip() for question in spec.ask}
+        self.found: dict[str, Question] = {}  # by what is asked
+        self.first: dict[str, list[Question | None]] = {"trained": [], "held_out": []}
+
+    def add(self, items: Sequence[Encoded], source: Literal["trained", "held_out"]) -> None:
+        """Look at some records of a set; None stands for plain text, which asks nothing."""
+        first = self.first[source]
+        if self.asked:
+            for item in items:
+                self._look_up(item, source)
+        else:
+            for item in items[: max(0, self.spec.max_questions - len(first))]:
+                first.append(None if item.record.text is not None else _make_question(item, source))
+
+    def make(self, encoder: _Encoder) -> list[Question]:
+        """Return the questions."""
+        if self.spec.ask:
+            return [
+                self.found.get(question.strip())
+                or Question(question, encoder.encode_question(question), None, "asked")
+                for question in self.spec.ask
+            ]
+        return [question for question in self.first["held_out"] or self.first["trained"] if question]
+
+    def _look_up(self, item: Encoded, source: Literal["trained", "held_out"]) -> None:
+        """Keep the reference and the source of the first record that asks what is asked."""
+        if item.record.text is None and item.record.is_alone:
+            question = item.record.question.strip()
+            if question in self.asked:
+                self.found.setdefault(question, _make_question(item, source))
 
 
-def _look_up(question: str, train: list[Encoded], held_out: list[Encoded], encoder: _Encoder) -> Question:
-    """Give an asked question the reference and the source of the record that asks the same, if any does."""
-    for source, items in (("trained", train), ("held_out", held_out)):
-        for item in items:
-            if item.record.text is None and item.record.is_alone and _same(item.record.question, question):
-                return _make_question(item, source)
-    return Question(question, encoder.encode_question(question), None, "asked")
-
-
-def _make_question(item: Encoded, source: Any) -> Question:
+def _make_question(item: Encoded, source: Literal["trained", "held_out"]) -> Question:
     """Ask what a record asks; a conversation's last question comes with its history."""
     return Question(item.record.question, item.prompt_ids, item.record.answer, source)
 
 
-def _same(one: str, other: str) -> bool:
-    return one.strip() == other.strip()
+def _take_some(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """Yield all records in order, so many at a time as have some number of letters together."""
+    some: list[Record] = []
+    num_letters = 0
+    for record in records:
+        if some and num_letters + record.num_letters > LETTERS_AT_ONCE:
+            yield some
+            some, num_letters = [], 0
+        some.append(record)
+        num_letters += record.num_letters
+    if some:
+        yield some
 
 
-def _count(
-    trained: list[EncodedRecord], held_out: list[EncodedRecord], num_special_text: int, unknown_id: int | None
-) -> Counts:
-    """Count tokens of both sets."""
-    both = [*trained, *held_out]
-    unknown = sum(record.token_ids.count(unknown_id) for record in both) if unknown_id is not None else 0
-    return Counts(
-        num_records=len(trained),
-        num_held_out=len(held_out),
-        num_tokens=sum(len(record.token_ids) for record in trained),
-        num_trained_tokens=sum(sum(record.trained) for record in trained),
-        num_held_out_tokens=sum(len(record.token_ids) for record in held_out),
-        num_held_out_trained_tokens=sum(sum(record.trained) for record in held_out),
-        num_cut=sum(record.cut > 0 for record in both),
-        num_cut_tokens=sum(record.cut for record in both),
-        num_special_text=num_special_text,
-        num_unknown_tokens=unknown,
-    )
+def _untrained_error(untrained: Sequence[Remark]) -> RecordsError:
+    """Make the error for records of whose answer nothing is trained."""
+    first, more = untrained[0], len(untrained) - 1
+    others = f" (and {more} more such record{'s'[: more > 1]}; laptime data lists them)" if more else ""
+    return RecordsError(f"{first.source}: nothing left to train: {first.text}{others}", untrained)

@@ -8,13 +8,12 @@ from typing import Any
 from msgspec import Struct
 
 from laptime.errors import UserError
-from laptime.inputs.encoded import EncodedData, read_encoded
 from laptime.inputs.model_digest import BaseFile, find_change
 from laptime.inputs.shape import Shape
 from laptime.sealed_file import read_sealed, write_sealed
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 
-ENCODED_FILE = "encoded.msgpack"
+ENCODED_FILE = "encoded.bin"
 FACTS_FILE = "facts.json"
 VERSION = 2
 
@@ -69,14 +68,3 @@ def refuse_other_base(facts: InputFacts, begun: Path, base: Path | None = None) 
             f"--model {facts.model_name}: {folder}: {change} since {begun} was begun; "
             f"put it back as it was, or begin anew with another --out"
         )
-
-
-def read_inputs(inputs: Path) -> tuple[InputFacts, EncodedData]:
-    """Read facts and encoded records; raises UserError where they do not belong together, or are damaged."""
-    facts, encoded = read_facts(inputs), read_encoded(inputs / ENCODED_FILE)
-    if encoded.digest != facts.data["digest"]:
-        raise UserError(
-            f"{inputs / ENCODED_FILE}: not the records that {FACTS_FILE} tells of; put back what was there, "
-            f"or begin anew with another --out"
-        )
-    return facts, encoded

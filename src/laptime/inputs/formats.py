@@ -5,8 +5,10 @@ Everything that is wrong with the data is found here, before any tokenizer or mo
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -15,21 +17,27 @@ from typing import Any
 from laptime.errors import UserError, readable, suggest
 from laptime.inputs.columns import Layout, read_record, recognise, with_context
 from laptime.inputs.conversations import RowError
-from laptime.inputs.files import SUFFIXES, Row, choose_files, find_unreadable, read_rows
+from laptime.inputs.files import SUFFIXES, choose_files, find_unreadable, read_rows
 from laptime.inputs.hub import fetch_dataset, is_hub_id
 from laptime.inputs.records import (
+    SHOWN_SOURCES,
     Message,
     Record,
+    RecordsDigest,
     RecordsError,
     RecordSet,
     Remark,
     digest_of,
     name_sources,
 )
+from laptime.inputs.rows import Row
+from laptime.inputs.spool import Chosen, Spool, join_spools
 from laptime.inputs.templates import check_template
 from laptime.spec import BUILTIN, DataSpec
 
-__all__ = ["Message", "Record", "RecordSet", "digest_of", "read_records"]
+__all__ = ["Message", "Record", "RecordSet", "check_records", "digest_of", "read_records"]
+
+MOST_LETTERS = 4_000_000  # of a record: more tokens than any model holds, and a tokenizer takes a while
 
 
 def read_records(spec: DataSpec, seed: int = 0) -> RecordSet:
@@ -37,19 +45,29 @@ def read_records(spec: DataSpec, seed: int = 0) -> RecordSet:
 
     Raises UserError, one line that names file and line or the flag, for whatever cannot be trained on.
     """
+    return _read(spec, seed, keeps=True)
+
+
+def check_records(spec: DataSpec, seed: int = 0) -> str:
+    """Check all that `read_records` reads and return its digest, keeping as little as that takes."""
+    # Which records a fraction holds out is known when all of them are read.
+    return _read(spec, seed, keeps=spec.held_out is not None and _is_number(spec.held_out)).digest
+
+
+def _read(spec: DataSpec, seed: int, keeps: bool) -> RecordSet:
+    """Read the data set and its held-out set; of what it does not keep the first records are there."""
     check_template(spec.template)
     held_out = spec.held_out
     if spec.data == BUILTIN:
         _refuse_split(spec.split, f"--data {BUILTIN}")
         folder = Path(str(resources.files("laptime"))) / "builtin"
-        found = _read_files([folder / "ten_records.jsonl"], spec, BUILTIN)
+        found = _read_files([folder / "ten_records.jsonl"], spec, BUILTIN, keeps)
         own = folder / "held_out.jsonl"
         held_out = str(own) if held_out is None and own.exists() else held_out
     else:
-        found = _read_files(_locate(spec.data, spec.split, "--data"), spec, spec.data)
+        found = _read_files(_locate(spec.data, spec.split, "--data"), spec, spec.data, keeps)
     if held_out is not None:
-        _hold_out(found, held_out, spec, seed)
-    found.digest = digest_of(found.records)
+        _hold_out(found, held_out, spec, seed, keeps)
     return found
 
 
@@ -105,9 +123,9 @@ def _suggest_file(path: Path) -> str:
     return near if "did you mean" in near else ""
 
 
-def _read_files(files: list[Path], spec: DataSpec, name: str) -> RecordSet:
+def _read_files(files: list[Path], spec: DataSpec, name: str, keeps: bool) -> RecordSet:
     """Read all rows of `files` as one data set; the first bad row is named, the others are counted."""
-    collected = _Collected(spec)
+    collected = _Collected(spec, keeps)
     names = name_apart(files)
     for file, shown in zip(files, names, strict=True):
         collected.add(shown, read_rows(file, shown))
@@ -116,14 +134,14 @@ def _read_files(files: list[Path], spec: DataSpec, name: str) -> RecordSet:
         raise UserError(f"{names[0]}: no record in it")
     used = collected.layout.used
     notes = [f"read from {len(files)} files: {name_sources(names)}"] if len(files) > 1 else []
-    remarks = [Remark(record.source, record.remark) for record in collected.records if record.remark]
     return RecordSet(
         name=name,
         shape=collected.layout.sentence,
         records=collected.records,
         ignored_columns=[column for column in collected.columns if column not in used],
-        notes=[*notes, *_sum_up(remarks)],
-        remarks=remarks,
+        notes=[*notes, *_sum_up(collected.remarks)],
+        remarks=collected.remarks,
+        digest=collected.digest.finish(),
     )
 
 
@@ -136,24 +154,33 @@ def name_apart(files: list[Path]) -> list[str]:
     return [file.relative_to(root).as_posix() for file in files]
 
 
-def _sum_up(remarks: list[Remark]) -> Iterator[str]:
+def _sum_up(remarks: Iterable[Remark]) -> Iterator[str]:
     """Yield one sentence for each kind of remark, with the first records that it is about."""
-    for text in dict.fromkeys(remark.text for remark in remarks):
-        sources = [remark.source for remark in remarks if remark.text == text]
-        count = f"{len(sources)} record{'s'[: len(sources) > 1]}"
-        yield f"{text}: {count} ({name_sources(sources)})"
+    first: dict[str, list[str]] = {}
+    counts: Counter[str] = Counter()
+    for remark in remarks:
+        counts[remark.text] += 1
+        if counts[remark.text] <= SHOWN_SOURCES:
+            first.setdefault(remark.text, []).append(remark.source)
+    for text, sources in first.items():
+        count = f"{counts[text]} record{'s'[: counts[text] > 1]}"
+        yield f"{text}: {count} ({name_sources(sources, count=counts[text])})"
 
 
 class _Collected:
-    """Records so far, and the rows that are none."""
+    """Records so far, or with `keeps` False only the first of them, and the rows that are none."""
 
-    def __init__(self, spec: DataSpec) -> None:
+    def __init__(self, spec: DataSpec, keeps: bool) -> None:
         self.spec = spec
-        self.records: list[Record] = []
+        self.keeps = keeps
+        self.records = Spool(Record)
+        self.kind = ""
+        self.digest = RecordsDigest()
         self.layout: Layout | None = None
         self.layouts: dict[tuple[str, ...], Layout] = {}  # by the columns of a row
         self.columns: dict[str, None] = {}
-        self.bad: list[Remark] = []
+        self.remarks = Spool(Remark)
+        self.bad = Spool(Remark)
 
     def add(self, file: str, rows: Iterable[Row]) -> None:
         """Turn `rows` into records; the first good row decides how columns are understood."""
@@ -164,10 +191,7 @@ class _Collected:
             columns = tuple(row.values)
             layout = self.layouts.get(columns) or self._lay_out(columns, row.values, file)
             try:
-                record = read_record(row.values, layout, row.source)
-                if self.records and record.kind != self.records[0].kind:
-                    raise RowError(f"holds {record.kind}, the rows before it {self.records[0].kind}")
-                self.records.append(record)
+                self._keep(read_record(row.values, layout, row.source))
             except RowError as error:
                 self.bad.append(Remark(row.source, str(error)))
 
@@ -179,6 +203,22 @@ class _Collected:
         others = f" (and {more} more bad row{'s'[: more > 1]}; laptime data lists them)" if more else ""
         raise RecordsError(f"{first.source}: {first.text}{others}", self.bad)
 
+    def _keep(self, record: Record) -> None:
+        """Add a record; raises RowError for one of another kind, and for one that no training could hold."""
+        self.kind = self.kind or record.kind
+        if record.kind != self.kind:
+            raise RowError(f"holds {record.kind}, the rows before it {self.kind}")
+        if record.num_letters > MOST_LETTERS:
+            raise RowError(
+                f"{record.num_letters:,} letters in one record, more than the {MOST_LETTERS:,} that are "
+                f"read; split it into several records"
+            )
+        self.digest.add(record)
+        if self.keeps or not self.records:
+            self.records.append(record)
+        if record.remark:
+            self.remarks.append(Remark(record.source, record.remark))
+
     def _lay_out(self, columns: tuple[str, ...], values: dict[str, Any], file: str) -> Layout:
         """Say how rows with these columns are read; the first row's shape holds for all."""
         if self.layout is None:
@@ -189,26 +229,53 @@ class _Collected:
         return layout
 
 
-def _hold_out(found: RecordSet, held_out: str, spec: DataSpec, seed: int) -> None:
+def _hold_out(found: RecordSet, held_out: str, spec: DataSpec, seed: int, keeps: bool) -> None:
     """Fill the held-out set from a file or from a share of the records; marks prompts in both sets."""
     fraction = _as_fraction(held_out)
+    remarks = found.remarks
     if fraction is None:
         files = _locate(held_out, "test", "--held-out")
-        other = _read_files(files, spec, held_out)
+        other = _read_files(files, spec, held_out, keeps)
         if other.kind != found.kind:
             raise UserError(f"--held-out {held_out}: holds {other.kind}, the data to train on {found.kind}")
         found.held_out, found.held_out_name = other.records, Path(held_out).name
         found.notes += [f"held out: {note}" for note in other.notes]
-        found.remarks += other.remarks
+        remarks = join_spools(Remark, remarks, other.remarks)
     else:
         _split(found, fraction, seed)
-    trained = {(record.question, record.text) for record in found.records}
-    both = [r.source for r in found.held_out if (r.question, r.text) in trained]
+    both = _find_in_both(found) if keeps else []
     if both:
         found.notes.append(
             f"{len(both)} of {len(found.held_out)} held-out records have a question that is also trained on"
         )
-        found.remarks += [Remark(source, "held out, its question is also trained on") for source in both]
+    told = (Remark(source, "held out, its question is also trained on") for source in both)
+    found.remarks = join_spools(Remark, remarks, told)
+
+
+def _find_in_both(found: RecordSet) -> Spool[str]:
+    """Return the sources of the held-out records whose question, or text, is trained on too."""
+    held_out = {_digest_question(record) for record in found.held_out}
+    trained = {digest for record in found.records if (digest := _digest_question(record)) in held_out}
+    both = Spool(str)
+    for record in found.held_out:
+        if _digest_question(record) in trained:
+            both.append(record.source)
+    return both
+
+
+def _digest_question(record: Record) -> bytes:
+    """Return what stands for a question or a text, which itself would take more room."""
+    asked = "\0" + record.question if record.text is None else record.text
+    return hashlib.blake2b(asked.encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+def _is_number(held_out: str) -> bool:
+    """Tell what `--held-out` gives as a number from what can only be a file."""
+    try:
+        float(held_out.strip())
+    except ValueError:
+        return False
+    return True
 
 
 def _as_fraction(held_out: str) -> float | None:
@@ -235,6 +302,9 @@ def _split(found: RecordSet, fraction: float, seed: int) -> None:
         raise UserError(f"--held-out {fraction:g}: one record cannot be split; give a file")
     chosen_count = min(max(1, round(fraction * count)), count - 1)
     chosen = set(random.Random(f"held-out-{seed}").sample(range(count), chosen_count))
-    found.held_out = [record for index, record in enumerate(found.records) if index in chosen]
-    found.records = [record for index, record in enumerate(found.records) if index not in chosen]
+    assert isinstance(found.records, Spool)
+    whole: Spool[Record] = found.records
+    found.held_out = Chosen(whole, sorted(chosen))
+    found.records = Chosen(whole, [index for index in range(count) if index not in chosen])
     found.held_out_name = f"{chosen_count} of {count} records (fraction {fraction:g}, seed {seed})"
+    found.digest = digest_of(found.records)

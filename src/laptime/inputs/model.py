@@ -15,7 +15,6 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, mode
 
 from laptime.errors import UserError
 from laptime.inputs.model_source import ModelSource
-from laptime.inputs.shape import Shape
 from laptime.inputs.weight_files import WeightFile
 from laptime.spec import ModelSpec
 
@@ -149,26 +148,6 @@ def build_empty_model(spec: ModelSpec, folder: Path) -> PreTrainedModel:
             return AutoModelForCausalLM.from_config(config, trust_remote_code=spec.trust_remote_code)
     except (ValueError, KeyError) as error:
         raise UserError(f"--model {spec.model}: no causal language model ({_one_line(error)})") from None
-
-
-def measure_shape(model: PreTrainedModel) -> Shape:
-    """Read the sizes of a model, which may be empty."""
-    head = model.get_output_embeddings()
-    linears = {
-        name: (module.in_features, module.out_features)
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear)
-    }
-    text = model.config.get_text_config()
-    return Shape(
-        architecture=type(model).__name__,
-        hidden_size=text.hidden_size,
-        num_layers=text.num_hidden_layers,
-        vocabulary_size=text.vocab_size,
-        num_parameters=sum(p.numel() for p in model.parameters()),
-        linears=linears,
-        head=next((name for name, module in model.named_modules() if module is head), None),
-    )
 
 
 def model_max_length(config: dict[str, Any]) -> int | None:

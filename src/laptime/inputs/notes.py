@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+import numpy
 from msgspec import Struct
 
-from laptime.inputs.encoded import Counts, EncodedRecord
-from laptime.inputs.records import Record, Remark, name_sources
+from laptime.inputs.encoded import TRAINED, Counts, EncodedRecord
+from laptime.inputs.records import SHOWN_SOURCES, Record, Remark, name_sources
+from laptime.inputs.spool import Spool
 from laptime.inputs.templates import Template
 from laptime.inputs.tokens import Tokens
+
+LETTERS = 0x110000  # as many as Unicode has
 
 
 class Encoded(Struct):
@@ -25,25 +29,79 @@ class Encoded(Struct):
     is_lost: bool = False
     num_special_text: int = 0
 
+    @property
+    def is_trained(self) -> bool:
+        """Tell whether a token of the record is trained, of its answer too."""
+        return not self.is_lost and max(self.tokens.words) >= TRAINED
 
-def make_remarks(items: list[Encoded], unknown_id: int | None) -> Iterator[Remark]:
-    """Yield what was cut from each record or counted in it."""
-    for item in items:
-        source, ids = item.record.source, item.tokens.token_ids
+
+class Findings:
+    """What is found in records as they come: counts, remarks on single ones, every different letter."""
+
+    def __init__(self, template: Template, unknown_id: int | None, remarks: Iterable[Remark]) -> None:
+        self.unknown_id = unknown_id
+        self.counts = Counts()
+        self.cut: list[str] = []  # the first ones
+        self.remarks = Spool(Remark)
+        for remark in remarks:
+            self.remarks.append(remark)
+        self._is_known = numpy.zeros(LETTERS, bool)
+        self.letters: list[str] = []  # of the template and of the data, in order of appearance
+        self._collect_letters([template.fill("") if template.pattern else ""])
+
+    def add(self, items: Sequence[Encoded], held_out: bool) -> None:
+        """Look at some records of a set."""
+        self._collect_letters(text for item in items for text in _texts(item.record))
+        for item in items:
+            self._remark(item)
+        num_tokens = sum(len(item.tokens.words) for item in items)
+        num_trained = sum(_count_trained(item.tokens) for item in items)
+        counts = self.counts
+        if held_out:
+            counts.num_held_out += len(items)
+            counts.num_held_out_tokens += num_tokens
+            counts.num_held_out_trained_tokens += num_trained
+        else:
+            counts.num_records += len(items)
+            counts.num_tokens += num_tokens
+            counts.num_trained_tokens += num_trained
+
+    def _remark(self, item: Encoded) -> None:
+        """Keep what was cut from a record or counted in it."""
+        source, words, counts = item.record.source, item.tokens.words, self.counts
         if cut := item.tokens.cut:
-            yield Remark(source, f"{_plural(cut, 'token')} cut off its end, {len(ids)} left")
+            counts.num_cut += 1
+            counts.num_cut_tokens += cut
+            if len(self.cut) < SHOWN_SOURCES:
+                self.cut.append(f"{source} (-{cut})")
+            self.remarks.append(Remark(source, f"{_plural(cut, 'token')} cut off its end, {len(words)} left"))
         if count := item.num_special_text:
-            yield Remark(source, f"special-token text {_times(count)}, encoded as ordinary text")
-        if unknown_id is not None and (unknown := ids.count(unknown_id)):
-            yield Remark(source, f"{_plural(unknown, 'token')} unknown to the tokenizer")
+            counts.num_special_text += count
+            what = f"special-token text {_times(count)}, encoded as ordinary text"
+            self.remarks.append(Remark(source, what))
+        if self.unknown_id is None:
+            return
+        if unknown := words.count(self.unknown_id) + words.count(self.unknown_id | TRAINED):
+            counts.num_unknown_tokens += unknown
+            self.remarks.append(Remark(source, f"{_plural(unknown, 'token')} unknown to the tokenizer"))
+
+    def _collect_letters(self, texts: Iterable[str]) -> None:
+        """Add the letters that were in no text before."""
+        codes = numpy.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), numpy.uint32)
+        for code in dict.fromkeys(codes[~self._is_known[codes]].tolist()):
+            self._is_known[code] = True
+            self.letters.append(chr(code))
 
 
-def make_notes(
-    items: list[Encoded], tokens: Tokens, template: Template, counts: Counts, max_length: int
-) -> Iterator[str]:
+def make_notes(findings: Findings, tokens: Tokens, max_length: int) -> Iterator[str]:
     """Yield what a user should know of the tokens."""
-    letters = _collect_letters(items, template)
-    yield from _note_cuts([item.tokens for item in items], max_length)
+    counts, letters = findings.counts, findings.letters
+    if counts.num_cut:
+        yield (
+            f"{counts.num_cut} of {counts.num_records + counts.num_held_out} records cut to --max-length "
+            f"{max_length} at the end of their answer, whose end of sequence is then not trained: "
+            f"{name_sources(findings.cut, count=counts.num_cut)}"
+        )
     if counts.num_unknown_tokens:
         yield _tell_unknown(letters, tokens, counts)
     if dropped := tokens.find_dropped(letters):
@@ -52,27 +110,16 @@ def make_notes(
         yield f"special-token text stands in the data {_times(count)}: encoded as ordinary text"
 
 
-def _note_cuts(records: list[EncodedRecord], max_length: int) -> Iterator[str]:
-    """Name the records whose answers were cut."""
-    cut = [record for record in records if record.cut]
-    if cut:
-        named = name_sources([f"{record.source} (-{record.cut})" for record in cut])
-        yield (
-            f"{len(cut)} of {len(records)} records cut to --max-length {max_length} at the end of their "
-            f"answer, whose end of sequence is then not trained: {named}"
-        )
+def _texts(record: Record) -> Iterator[str]:
+    """Yield all that stands in a record."""
+    yield from (record.prompt or "", record.context, record.completion or "", record.text or "")
+    for message in (*record.before, *record.messages):
+        yield message.content
 
 
-def _collect_letters(items: list[Encoded], template: Template) -> list[str]:
-    """Return every different letter of the template and of the data, in order of appearance."""
-    letters = dict.fromkeys(template.fill("") if template.pattern else "")
-    for item in items:
-        record = item.record
-        for text in (record.prompt, record.context, record.completion, record.text):
-            letters.update(dict.fromkeys(text or ""))
-        for message in (*record.before, *record.messages):
-            letters.update(dict.fromkeys(message.content))
-    return list(letters)
+def _count_trained(record: EncodedRecord) -> int:
+    """Return how many tokens of a record are trained."""
+    return int(numpy.count_nonzero(numpy.asarray(record.words) >= TRAINED))
 
 
 def _tell_unknown(letters: list[str], tokens: Tokens, counts: Counts) -> str:

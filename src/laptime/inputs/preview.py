@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy
 from msgspec import Struct
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
@@ -66,11 +67,12 @@ def print_preview(
         console.print(Text(f"... and {_plural(len(data.records) - limit, 'more record')}", style="dim"))
 
 
-def print_remarks(remarks: list[Remark], label: str, console: Console, everything: bool) -> None:
+def print_remarks(remarks: Sequence[Remark], label: str, console: Console, everything: bool) -> None:
     """Print what is to be said of single records, each on a line of its own; of many the first ones."""
     if not remarks:
         return
-    count = len({remark.source for remark in remarks})
+    sources = numpy.fromiter((hash(remark.source) for remark in remarks), numpy.int64, len(remarks))
+    count = len(numpy.unique(sources))
     console.print(_labelled(label, "bold yellow", f"{_plural(count, 'record')}:", console))
     shown = remarks if everything else remarks[:SHOWN_REMARKS]
     for remark in shown:
@@ -136,8 +138,7 @@ def _summary(data: EncodedData) -> Iterator[tuple[str, str]]:
 
 def _tell_lengths(data: EncodedData) -> str:
     """Return the one-line summary of lengths."""
-    lengths = [len(record.token_ids) for record in data.records]
-    trained = [sum(record.trained) for record in data.records]
+    lengths, trained = data.records.lengths, data.records.trained_lengths
     cut = f"{data.counts.num_cut} cut" if data.counts.num_cut else "none cut"
     return (
         f"{_spread(lengths)} tokens a record, {_spread(trained)} trained (min/median/max); "
@@ -145,8 +146,10 @@ def _tell_lengths(data: EncodedData) -> str:
     )
 
 
-def _spread(values: list[int]) -> str:
-    return f"{min(values)}/{statistics.median(values):.0f}/{max(values)}" if values else "0/0/0"
+def _spread(values: NDArray[Any]) -> str:
+    if not len(values):
+        return "0/0/0"
+    return f"{values.min()}/{numpy.median(values):.0f}/{values.max()}"
 
 
 def _tell_questions(data: EncodedData) -> str:

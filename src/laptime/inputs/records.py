@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -12,6 +12,7 @@ from msgspec import Struct
 from laptime.errors import UserError
 
 DIGESTED_AT_ONCE = 1000  # records
+SHOWN_SOURCES = 5
 
 Kind = Literal["pairs", "conversations", "text"]
 
@@ -26,7 +27,7 @@ class Remark(Struct, frozen=True):
 class RecordsError(UserError):
     """Records that cannot be trained on: one line for the first of them, and all with their reasons."""
 
-    def __init__(self, message: str, remarks: list[Remark]) -> None:
+    def __init__(self, message: str, remarks: Sequence[Remark]) -> None:
         super().__init__(message)
         self.remarks = remarks
 
@@ -39,7 +40,7 @@ class Message(Struct, gc=False):
     trained: bool = True
 
 
-class Record(Struct, kw_only=True, gc=False):
+class Record(Struct, kw_only=True, gc=False, array_like=True):
     """One example: a prompt with its completion, or a conversation, or a text.
 
     `source` names where it stands: "train.jsonl:17", "train.parquet row 17". Assistant turns among the
@@ -56,6 +57,13 @@ class Record(Struct, kw_only=True, gc=False):
     num_prompt_messages: int = 0
     text: str | None = None
     remark: str = ""
+
+    @property
+    def num_letters(self) -> int:
+        """Return how many letters stand in it."""
+        texts = (self.prompt or "", self.context, self.completion or "", self.text or "")
+        messages = (*self.before, *self.messages)
+        return sum(map(len, texts)) + sum(len(message.content) for message in messages)
 
     @property
     def kind(self) -> Kind:
@@ -92,12 +100,12 @@ class RecordSet(Struct, kw_only=True):
 
     name: str
     shape: str
-    records: list[Record]
-    held_out: list[Record] = []
+    records: Sequence[Record]
+    held_out: Sequence[Record] = []
     held_out_name: str | None = None
     ignored_columns: list[str] = []
     notes: list[str] = []
-    remarks: list[Remark] = []
+    remarks: Sequence[Remark] = []
     digest: str = ""
 
     @property
@@ -106,20 +114,41 @@ class RecordSet(Struct, kw_only=True):
         return self.records[0].kind
 
 
-def name_sources(sources: list[str], shown: int = 5) -> str:
-    """Return the first places and how many more there are."""
-    more = f" and {len(sources) - shown} more" if len(sources) > shown else ""
-    return ", ".join(sources[:shown]) + more
+def name_sources(sources: list[str], shown: int = SHOWN_SOURCES, count: int | None = None) -> str:
+    """Return the first places and how many more there are; `count` where not all of them are given."""
+    more = (len(sources) if count is None else count) - shown
+    return ", ".join(sources[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
-def digest_of(records: list[Record]) -> str:
+def digest_of(records: Iterable[Record]) -> str:
     """Return the SHA-256 over the content of `records`, in order."""
-    digest = hashlib.sha256()
-    with ThreadPoolExecutor(1) as thread:  # beside the encoding of those that follow
-        for begin in range(0, len(records), DIGESTED_AT_ONCE):
-            lines = map(_encode_content, records[begin : begin + DIGESTED_AT_ONCE])
-            thread.submit(digest.update, b"".join(lines))
-    return digest.hexdigest()
+    digest = RecordsDigest()
+    for record in records:
+        digest.add(record)
+    return digest.finish()
+
+
+class RecordsDigest:
+    """The SHA-256 over the content of records that come one by one."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._lines: list[bytes] = []
+
+    def add(self, record: Record) -> None:
+        """Add the next record."""
+        self._lines.append(_encode_content(record))
+        if len(self._lines) == DIGESTED_AT_ONCE:
+            self._add_lines()
+
+    def finish(self) -> str:
+        """Return the digest of all records."""
+        self._add_lines()
+        return self._digest.hexdigest()
+
+    def _add_lines(self) -> None:
+        self._digest.update(b"".join(self._lines))
+        self._lines.clear()
 
 
 def _encode_content(record: Record) -> bytes:

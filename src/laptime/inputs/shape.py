@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 
 
@@ -9,6 +11,9 @@ class Shape(Struct, kw_only=True, frozen=True):
     """Sizes of a causal language model.
 
     `linears` maps the name of every linear layer to (inputs, outputs); `head` names the output layer.
+    `experts` maps the name of every parameter that holds the weights of several experts to (experts, two
+    sizes); a token goes through `experts_per_token` of them. `unwrapped` names the linear layers whose
+    weights are read past the layer, so that nothing can be put around it.
     """
 
     architecture: str
@@ -18,8 +23,37 @@ class Shape(Struct, kw_only=True, frozen=True):
     num_parameters: int  # tied weights counted once
     linears: dict[str, tuple[int, int]]
     head: str | None
+    model_type: str = ""
+    experts: dict[str, tuple[int, int, int]] = {}
+    experts_per_token: int = 0
+    unwrapped: tuple[str, ...] = ()
+
+    @property
+    def weights_per_token(self) -> dict[str, int]:
+        """Count by name the weights that a token is multiplied with; a tied head counts, embeddings not."""
+        counts = {name: inputs * outputs for name, (inputs, outputs) in self.linears.items()}
+        return counts | {
+            name: self.experts_per_token * one * other for name, (_, one, other) in self.experts.items()
+        }
 
     @property
     def num_matmul_weights(self) -> int:
-        """Count the weights that every token is multiplied with (a tied head counts, embeddings do not)."""
-        return sum(inputs * outputs for inputs, outputs in self.linears.values())
+        """Count the weights that every token is multiplied with."""
+        return sum(self.weights_per_token.values())
+
+    @property
+    def values_per_token(self) -> int:
+        """Count what goes into and comes out of every linear layer but the head, for one token."""
+        kept = sum(sum(size) for name, size in self.linears.items() if name != self.head)
+        return kept + self.experts_per_token * sum(one + other for _, one, other in self.experts.values())
+
+
+def layer_of(name: str) -> int:
+    """Return the number of the layer in a module's name, -1 for none: model.layers.12.mlp.up_proj -> 12."""
+    found = re.search(r"\.(\d+)\.", name)
+    return int(found[1]) if found else -1
+
+
+def last_word(name: str) -> str:
+    """Return a module's name within the module that holds it: model.layers.12.mlp.up_proj -> up_proj."""
+    return name.rpartition(".")[2]

@@ -6,6 +6,8 @@ Importing this loads no tokenizer: a bad `--template` is answered at once.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import chain
 from typing import Literal
 
 from msgspec import Struct
@@ -110,7 +112,7 @@ def choose_template(name: str, records: RecordSet, has_chat_template: bool) -> T
         _check_before(records, template)
         return template
     if kind == "conversations" and name != "chat":
-        for record in [*records.records, *records.held_out]:
+        for record in chain(records.records, records.held_out):
             _check_single_turn(record, name)
     template = make_template(name, has_chat_template)
     _check_before(records, template)
@@ -187,7 +189,7 @@ def _choose_fitting(records: RecordSet, has_chat_template: bool) -> Template:
     return make_template("qa-en", False, "no chat template in the tokenizer, and the prompts are not Korean")
 
 
-def _is_korean(records: list[Record]) -> bool:
+def _is_korean(records: Sequence[Record]) -> bool:
     """Tell whether most letters of the prompts are Hangul."""
     letters = [letter for record in records for letter in record.prompt or "" if letter.isalpha()]
     return 2 * sum("가" <= letter <= "힣" for letter in letters) > len(letters)

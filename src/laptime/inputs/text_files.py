@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import stat
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, getincrementaldecoder
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from laptime.errors import UserError
@@ -21,6 +23,8 @@ BEGINNINGS: dict[bytes, str] = {
     b"%PDF-": "a PDF; save its text as JSONL or CSV",
     b"version https://git-lfs": "a Git LFS pointer, not the data; fetch them with git lfs pull",
 }
+PIECE_BYTES = 1 << 20
+MOST_LINE_BYTES = 64_000_000  # no row is longer; a file without line ends is not read into memory
 KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
 
 
@@ -34,36 +38,114 @@ def check_regular(path: Path, name: str) -> None:
         raise UserError(f"{name}: {KINDS.get(stat.S_IFMT(mode), 'a device')}; save the data in a file")
 
 
-def read_bytes(path: Path, name: str) -> bytes:
-    """Read a file that should be text, without its byte order mark; raises UserError for what surely is none.
+def read_text(path: Path, name: str) -> str:
+    """Return the text of a file without its byte order mark; raises UserError for what is no text."""
+    file = TextFile(path, name)
+    file.check()
+    file.check_letters()
+    return b"".join(file.pieces()).decode()
 
-    Only `decode` finds a wrong byte among right ones.
+
+class TextFile:
+    """A file that should be text, read a piece at a time, without its byte order mark.
+
+    Making one raises UserError for what surely holds something else; so do `check` and `check_letters`.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{name}: cannot be read ({error.strerror})") from None
-    _refuse_others(name, data)
-    data = data.removeprefix(BOM_UTF8)
-    if b"\0" in data:
-        decode(data, name)
-        at = data.index(b"\0")
-        raise UserError(
-            f"{_place(name, data, at)}: a NUL byte at byte {_column(data, at)} of the line; "
-            f"the file is damaged, or no text"
-        )
-    return data
 
+    def __init__(self, path: Path, name: str) -> None:
+        self.path = path
+        self.name = name
+        self.is_blank = True  # until it is checked, as the next one
+        self._has_line_feed = False
+        self._begin = 0  # behind the byte order mark
+        self.head = next(self.pieces(), b"")
+        _refuse_others(name, self.head)
+        if self.head.startswith(BOM_UTF8):
+            self._begin, self.head = len(BOM_UTF8), self.head[len(BOM_UTF8) :]
 
-def decode(data: bytes, name: str) -> str:
-    """Return the text of a file; raises UserError with the place of the first byte that is not UTF-8."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{_place(name, data, error.start)}: invalid UTF-8 at byte {_column(data, error.start)} of "
-            f"the line (0x{data[error.start]:02x}){_tell_encoding(data, error)}"
-        ) from None
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of the file; raises UserError where they cannot be read."""
+        try:
+            with self.path.open("rb", buffering=0) as stream:
+                stream.seek(self._begin)
+                while piece := stream.read(PIECE_BYTES):
+                    yield piece
+        except OSError as error:
+            raise UserError(f"{self.name}: cannot be read ({error.strerror})") from None
+
+    def check(self) -> None:
+        """Raise UserError for a NUL byte; only `check_letters` finds a wrong byte among right ones."""
+        begin = 0
+        for piece in self.pieces():
+            self._has_line_feed = self._has_line_feed or b"\n" in piece
+            if b"\0" in piece:
+                self.check_letters()
+                line, column = self._locate(begin + piece.index(b"\0"))
+                raise UserError(
+                    f"{self.name}:{line}: a NUL byte at byte {column} of the line; the file is damaged, "
+                    f"or no text"
+                )
+            self.is_blank = self.is_blank and piece.isspace()
+            begin += len(piece)
+
+    def check_letters(self) -> None:
+        """Raise UserError with the place of the first byte that is not UTF-8."""
+        decoder = getincrementaldecoder("utf-8")()
+        begin = 0  # of the piece; the decoder keeps the beginning of a letter that goes on in the next one
+        kept = 0
+        try:
+            for piece in chain(self.pieces(), [b""]):
+                kept = len(decoder.getstate()[0])
+                decoder.decode(piece, final=not piece)
+                begin += len(piece)
+        except UnicodeDecodeError as error:
+            line, column = self._locate(begin - kept + error.start)
+            raise UserError(
+                f"{self.name}:{line}: invalid UTF-8 at byte {column} of the line "
+                f"(0x{error.object[error.start]:02x}){self._tell_encoding(error)}"
+            ) from None
+
+    def lines(self) -> Iterator[bytes | None]:
+        """Yield every line without its end; None for one of more than MOST_LINE_BYTES.
+
+        Only a line feed ends a line; files of old Macs have carriage returns instead.
+        """
+        mark = b"\n" if self._has_line_feed else b"\r"
+        parts: list[bytes] = []
+        num_bytes = 0
+        for piece in self.pieces():
+            first, *others = piece.split(mark)
+            num_bytes += len(first)
+            parts = [*parts, first] if num_bytes <= MOST_LINE_BYTES else []
+            if not others:
+                continue
+            yield b"".join(parts) if num_bytes <= MOST_LINE_BYTES else None
+            yield from others[:-1]
+            parts, num_bytes = others[-1:], len(others[-1])
+        yield b"".join(parts) if num_bytes <= MOST_LINE_BYTES else None
+
+    def _locate(self, position: int) -> tuple[int, int]:
+        """Return the line of a byte, and which byte of its line it is, both from 1."""
+        line, line_begin, begin = 1, 0, 0
+        for piece in self.pieces():
+            before = piece[: max(0, position - begin)]
+            if found := before.count(b"\n"):
+                line, line_begin = line + found, begin + before.rindex(b"\n") + 1
+            begin += len(piece)
+        return line, position - line_begin + 1
+
+    def _tell_encoding(self, error: UnicodeDecodeError) -> str:
+        """Say what the bytes may be: cut off in a letter, or CP949, the encoding of Korean spreadsheets."""
+        if error.reason == "unexpected end of data":
+            return "; the file ends in the middle of a letter"
+        decoder, is_korean = getincrementaldecoder("cp949")(), False
+        try:
+            for piece in chain(self.pieces(), [b""]):
+                text = decoder.decode(piece, final=not piece)
+                is_korean = is_korean or any("가" <= letter <= "힣" for letter in text)
+        except UnicodeDecodeError:
+            return "; save the file as UTF-8"
+        return "; it reads as CP949: iconv -f CP949 -t UTF-8" if is_korean else "; save the file as UTF-8"
 
 
 def _refuse_others(name: str, data: bytes) -> None:
@@ -86,26 +168,3 @@ def _wide_encoding(data: bytes) -> str:
     zeros = tuple(index for index, byte in enumerate(data[:4]) if not byte)
     without_mark = {(1, 3): "UTF-16LE", (0, 2): "UTF-16BE", (1, 2, 3): "UTF-32LE", (0, 1, 2): "UTF-32BE"}
     return without_mark.get(zeros, "")
-
-
-def _place(name: str, data: bytes, position: int) -> str:
-    """Return the file and the line of a byte."""
-    line = data.count(b"\n", 0, position) + 1
-    return f"{name}:{line}"
-
-
-def _column(data: bytes, position: int) -> int:
-    """Return which byte of its line a byte is, from 1."""
-    return position - data.rfind(b"\n", 0, position)
-
-
-def _tell_encoding(data: bytes, error: UnicodeDecodeError) -> str:
-    """Say what the bytes may be: cut off in a letter, or CP949, the encoding of Korean spreadsheets."""
-    if error.reason == "unexpected end of data":
-        return "; the file ends in the middle of a letter"
-    try:
-        text = data.decode("cp949")
-    except UnicodeDecodeError:
-        return "; save the file as UTF-8"
-    korean = sum("가" <= letter <= "힣" for letter in text)
-    return "; it reads as CP949: iconv -f CP949 -t UTF-8" if korean else "; save the file as UTF-8"

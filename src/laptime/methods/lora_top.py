@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from laptime.errors import UserError
-from laptime.inputs.shape import Shape
-from laptime.methods.lora import ADAPTER_BYTES, Lora, LoraOptions
+from laptime.inputs.shape import Shape, layer_of
+from laptime.methods.lora import Lora, LoraOptions
 from laptime.methods.method import Cost
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 SHARE = 4  # a quarter of the layers
 
@@ -46,40 +42,25 @@ class LoraTop(Lora):
             raise UserError(f"--top-layers {wanted}: this model has {num_layers} layers")
         return wanted
 
-    def targets(self, shape: Shape) -> dict[str, tuple[int, int]]:
-        """Return the (inputs, outputs) of each layer that gets an adapter."""
-        lowest = shape.num_layers - self.num_top_layers(shape.num_layers)
-        return {name: size for name, size in super().targets(shape).items() if layer_of(name) >= lowest}
+    def layers(self, shape: Shape) -> list[int]:
+        """Return the numbers of the layers that get adapters."""
+        return list(range(shape.num_layers - self.num_top_layers(shape.num_layers), shape.num_layers))
+
+    def targets(self, shape: Shape) -> dict[str, tuple[int, int, int]]:
+        """Return the sizes of each weight in the top layers that gets an adapter."""
+        layers = self.layers(shape)
+        found = {name: size for name, size in super().targets(shape).items() if layer_of(name) in layers}
+        if not found:
+            raise UserError(
+                f"{self.name}: no linear layer to adapt in the {len(layers)} top layers of "
+                f"{shape.architecture}, by their names; use lora, or more --top-layers"
+            )
+        return found
 
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """The frozen layers run forward once in all epochs; the rest costs what it costs LoRA."""
         whole = super().cost(shape, weight_bytes, epochs)
-        lowest = shape.num_layers - self.num_top_layers(shape.num_layers)
-        frozen = sum(
-            inputs * outputs
-            for name, (inputs, outputs) in shape.linears.items()
-            if 0 <= layer_of(name) < lowest
-        )
-        adapters = whole.trainable_parameters
-        return Cost(
-            trainable_parameters=adapters,
-            saved_bytes=adapters * ADAPTER_BYTES,
-            flops_per_token=whole.flops_per_token - 4.0 * frozen + 2.0 * frozen / epochs,
-        )
-
-    def peft_settings(self, model: PreTrainedModel) -> dict[str, Any]:
-        """Name the layers; PEFT finds them by their number, and wants the modules' names for it."""
-        from laptime.inputs.model import measure_shape
-
-        shape = measure_shape(model)
-        lowest = shape.num_layers - self.num_top_layers(shape.num_layers)
-        return {
-            "target_modules": sorted({name.rsplit(".", 1)[-1] for name in self.targets(shape)}),
-            "layers_to_transform": list(range(lowest, shape.num_layers)),
-        }
-
-
-def layer_of(name: str) -> int:
-    """Return the number of the layer in a module's name, -1 for none: model.layers.12.mlp.up_proj -> 12."""
-    found = re.search(r"\.(\d+)\.", name)
-    return int(found[1]) if found else -1
+        lowest = self.layers(shape)[0]
+        frozen = sum(n for name, n in shape.weights_per_token.items() if 0 <= layer_of(name) < lowest)
+        flops = whole.flops_per_token - 4.0 * frozen + 2.0 * frozen / epochs
+        return structs.replace(whole, flops_per_token=flops)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -31,6 +31,7 @@ class Cost(Struct, kw_only=True, frozen=True):
     trainable_parameters: int
     saved_bytes: int
     flops_per_token: float  # forward and backward, attention scores left out
+    copied_weights: int = 0  # frozen ones of which each forward pass makes a changed copy
 
 
 class NoOptions(Options, frozen=True):
@@ -56,6 +57,14 @@ class Method(ABC):
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """Return the cost for a model of this shape whose weights take `weight_bytes` each."""
 
+    def lowest_layer(self, shape: Shape) -> int:
+        """Return the number of the lowest layer in which something trains."""
+        return 0
+
+    def notes(self, shape: Shape) -> list[str]:
+        """Return what a user should know of this method on a model of this shape, as phrases."""
+        return []
+
     @abstractmethod
     def attach(self, model: PreTrainedModel) -> PreTrainedModel:
         """Change the model and mark what trains; returns the model to call."""
@@ -64,9 +73,9 @@ class Method(ABC):
         """Return {"params": [...], "rate_factor": 1.0} groups; a factor scales the learning rate."""
         return [{"params": [p for p in model.parameters() if p.requires_grad], "rate_factor": 1.0}]
 
-    def prepare(self, model: PreTrainedModel, batches: list[Any]) -> list[Any]:
-        """Do data-dependent work, timed as part of the training; may return replacement batches."""
-        return batches
+    def prepare(self, model: PreTrainedModel, steps: Sequence[Any]) -> Sequence[Any]:
+        """Do data-dependent work, timed as part of the training; may return others in place of the steps."""
+        return steps
 
     def after_step(self, model: PreTrainedModel, step: int) -> None:  # noqa: B027 - most have nothing to do
         """Act after an optimizer step."""

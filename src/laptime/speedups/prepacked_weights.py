@@ -6,13 +6,20 @@ of the plain path; whoever asks for them by name gives them half of the weights'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
+from msgspec import structs
 
+from laptime.decoder.decoder import FAMILIES
 from laptime.decoder.matmul import PackedWeight, Weight
 from laptime.decoder.projection import Linear
+from laptime.inputs.shape import Shape, layer_of
+from laptime.methods.method import Method
+from laptime.spec import TrainingSpec
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
+from laptime.startup.wanted import is_wanted
 
 SHARE = 0.5  # of the bytes of all frozen linear layers: what the copies may take at most
 LOGIT_BYTES = 8  # of one float32 logit and its gradient, which the plain path keeps
@@ -43,7 +50,12 @@ class PrepackedWeights(Speedup):
         ]
         if not any(frozen):
             raise NoEffect("no weight is both frozen and multiplied as it is stored")
-        room = find_room(setup, sum(one.weight_NK.nbytes for layer in frozen for one in layer))
+        training, num_words = setup.training, setup.model.get_output_embeddings().out_features
+        room = find_room(
+            sum(one.weight_NK.nbytes for layer in frozen for one in layer),
+            training.batch_size * setup.longest * num_words,
+            asked=self.name in training.speedups,
+        )
         # What lies below the lowest trained layer runs once for each record: packing would not pay.
         first = setup.forward.prefix.num_layers if setup.forward.prefix else 0
         used = [one for layer in frozen[first:] for one in layer]
@@ -53,21 +65,43 @@ class PrepackedWeights(Speedup):
         return f"{packed} of {len(used)} layers"
 
 
-def find_room(setup: Setup, frozen_bytes: int) -> float:
-    """Return the bytes that the copies may take."""
+def find_room(frozen_bytes: int, num_logits: int, asked: bool) -> float:
+    """Return the bytes that the copies may take; `asked` for by name they may take more."""
     most = SHARE * frozen_bytes
-    if PrepackedWeights.name in setup.training.speedups:
-        return most
-    num_logits = setup.training.batch_size * setup.longest * setup.model.get_output_embeddings().out_features
-    return min(most, LOGIT_BYTES * num_logits)
+    return most if asked else min(most, LOGIT_BYTES * num_logits)
+
+
+def choose_largest(sizes: Sequence[int], room_bytes: float) -> list[int]:
+    """Return the places of the largest `sizes` that fit `room_bytes` together."""
+    chosen = []
+    for place in sorted(range(len(sizes)), key=lambda place: -sizes[place]):
+        if sizes[place] <= room_bytes:
+            room_bytes -= sizes[place]
+            chosen.append(place)
+    return chosen
 
 
 def pack_largest(linears: list[Linear], room_bytes: float) -> int:
     """Pack the largest weights that fit `room_bytes` together; returns how many."""
-    packed = 0
-    for one in sorted(linears, key=lambda one: -one.weight_NK.numel()):
-        if one.weight_NK.nbytes <= room_bytes:
-            one.weight = PackedWeight(one.weight_NK)
-            room_bytes -= one.weight_NK.nbytes
-            packed += 1
-    return packed
+    chosen = choose_largest([one.weight_NK.nbytes for one in linears], room_bytes)
+    for place in chosen:
+        linears[place].weight = PackedWeight(linears[place].weight_NK)
+    return len(chosen)
+
+
+def will_pack(shape: Shape, method: Method, training: TrainingSpec) -> bool:
+    """Foresee whether frozen weights of a native format get copies on a CPU, from shapes and options."""
+    settings = structs.asdict(training)
+    wanted = (PrepackedWeights.name, *PrepackedWeights.needs, "fused_blocks")
+    dropout = getattr(method.options, "lora_dropout", 0.0)
+    can = shape.model_type in FAMILIES and not dropout
+    return can and all(is_wanted(name, settings) for name in wanted)
+
+
+def foresee_bytes(shape: Shape, method: Method, element_bytes: int, num_tokens: int, asked: bool) -> int:
+    """Foresee the bytes of all copies, for batches of up to `num_tokens` tokens."""
+    sizes = {n: one * other * element_bytes for n, (one, other) in shape.linears.items() if n != shape.head}
+    lowest = method.lowest_layer(shape)
+    used = [size for name, size in sizes.items() if layer_of(name) >= lowest]
+    room = find_room(sum(sizes.values()), num_tokens * shape.vocabulary_size, asked)
+    return sum(used[place] for place in choose_largest(used, room))

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from laptime.errors import UserError
 from laptime.inputs.shape import Shape
 from laptime.methods.method import Method, find_methods, make_method
+from laptime.speedups import prepacked_weights
 from laptime.training.memory import MASTER_BYTES, OPTIMIZER_BYTES, SPARE
 
 FLOAT32_BYTES = 4
 HALF_BYTES = 2
 CPU_BASE_BYTES = 900_000_000  # Python, torch and the libraries, buffers of the kernels
 CUDA_BASE_BYTES = 600_000_000  # workspaces; the context is no longer free when it is asked
-PACKED_SHARE = 0.5  # of the frozen linear layers: copies of the speedup prepacked_weights
 LOGITS_KEPT = 3  # without answer_head: logits, their float32 copy, its gradient
 SHORTEST = 64  # tokens: to cut records to less is no advice
 MOST_REMEDIES = 4
@@ -40,7 +40,9 @@ class Demand(Struct, frozen=True, kw_only=True):
     accumulation: int = 1
     longest: int  # tokens of the longest record
     recomputes: bool | None = None
-    packs: bool = False  # keeps packed copies of frozen weights
+    packs: bool = False  # keeps packed copies of frozen weights, where there are some
+    packs_half: bool = True  # so it would in half precision
+    asks_to_pack: bool = False  # with --speedups prepacked_weights
     plain: bool = False
     on_cuda: bool = False
     half: str | None = "bf16"
@@ -59,16 +61,23 @@ class Demand(Struct, frozen=True, kw_only=True):
     @property
     def packed_bytes(self) -> int:
         """Copies of frozen weights in the order in which the kernels read them."""
-        return int(PACKED_SHARE * self.fixed_bytes) if self.packs else 0
+        if not self.packs or self.method.saved_kind == "model":
+            return 0
+        num_tokens = self.batch_size * self.longest
+        return prepacked_weights.foresee_bytes(
+            self.shape, self.method, self.element_bytes, num_tokens, self.asks_to_pack
+        )
 
     def activation_bytes(self, recomputes: bool) -> int:
         """What the backward pass needs: all layers' values, or their inputs and one layer's values."""
-        kept = sum(sum(size) for name, size in self.shape.linears.items() if name != self.shape.head)
+        kept = self.shape.values_per_token
+        copied = self.method.cost(self.shape, self.element_bytes).copied_weights
         if recomputes:
             layers = max(1, self.shape.num_layers)
-            kept = kept // layers + layers * self.shape.hidden_size
+            kept, copied = kept // layers + layers * self.shape.hidden_size, copied // layers
         logits = LOGITS_KEPT * FLOAT32_BYTES * self.shape.vocabulary_size if self.plain else 0
-        return self.batch_size * self.longest * (kept * self.element_bytes + logits)
+        num_tokens = self.batch_size * self.longest
+        return num_tokens * (kept * self.element_bytes + logits) + copied * self.element_bytes
 
     def needed_bytes(self, available_bytes: int) -> int:
         """All together where so much is there; it decides whether activations are recomputed."""
@@ -125,7 +134,7 @@ def changed(demand: Demand, advice: str, **fields: Any) -> Demand:
 
 def without_packing(demand: Demand) -> list[Demand]:
     """Keep no second copy of frozen weights."""
-    return [changed(demand, "--without prepacked_weights", packs=False)] if demand.packs else []
+    return [changed(demand, "--without prepacked_weights", packs=False)] if demand.packed_bytes else []
 
 
 def recomputing(demand: Demand) -> list[Demand]:
@@ -152,7 +161,8 @@ def half_precision(demand: Demand) -> list[Demand]:
     """Keep the weights in half precision."""
     if demand.element_bytes <= HALF_BYTES or not demand.half:
         return []
-    return [changed(demand, f"--precision {demand.half}", element_bytes=HALF_BYTES)]
+    packs = demand.packs and demand.packs_half
+    return [changed(demand, f"--precision {demand.half}", element_bytes=HALF_BYTES, packs=packs)]
 
 
 def shorter_records(demand: Demand) -> list[Demand]:
@@ -171,9 +181,7 @@ def other_methods(demand: Demand) -> list[Demand]:
         except UserError:  # this model is too small for its default options
             continue
         if name != demand.method.name:
-            packs = not demand.plain and not demand.on_cuda and method.saved_kind == "adapter"
-            advice = f"{name} instead of {demand.method.name}"
-            found.append(changed(demand, advice, method=method, packs=packs))
+            found.append(changed(demand, f"{name} instead of {demand.method.name}", method=method))
     return found
 
 

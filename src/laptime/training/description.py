@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
 from transformers import PreTrainedModel
 
 from laptime.events import Data, Model
 from laptime.inputs.facts import InputFacts
 from laptime.methods.method import Cost
 from laptime.training.precision import Precision
+
+SHAPE_KEYS = ("architecture", "hidden_size", "num_layers", "vocabulary_size", "num_parameters", "head")
 
 
 def describe_model(
@@ -31,7 +32,7 @@ def describe_model(
         random_weights=facts.random_weights,
         toy=facts.toy,
         digest=facts.model_digest,
-        shape={k: v for k, v in msgspec.to_builtins(shape).items() if k != "linears"},
+        shape={key: getattr(shape, key) for key in SHAPE_KEYS},
         compute_dtype=precision.compute,
         trained_dtype=precision.trained,
         precision_reason=precision.reason,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from safetensors import SafetensorError
@@ -13,12 +13,13 @@ from laptime.comparison.deaths import gigabytes, means_shortage, tell_remedies, 
 from laptime.credentials import hide
 from laptime.errors import UserError
 from laptime.events import Failed, FailureReason, Memory
-from laptime.inputs.encoded import EncodedRecord
+from laptime.inputs.encoded import EncodedRecord, lengths_of
 from laptime.inputs.facts import InputFacts
 from laptime.methods.method import Method
 from laptime.record import FULL, RecordWriter, read_record
 from laptime.spec import RunSpec
-from laptime.training.demand import Demand, find_remedies
+from laptime.speedups.prepacked_weights import PrepackedWeights, will_pack
+from laptime.training.demand import HALF_BYTES, Demand, find_remedies
 from laptime.training.machine import describe_processor
 from laptime.training.memory import available_bytes
 from laptime.training.meter import Meter, NotFiniteError
@@ -34,7 +35,7 @@ def foresee_memory(
     spec: RunSpec,
     method: Method,
     facts: InputFacts,
-    records: list[EncodedRecord],
+    records: Sequence[EncodedRecord],
     element_bytes: int,
     device: torch.device,
 ) -> Memory:
@@ -54,22 +55,26 @@ def make_demand(
     spec: RunSpec,
     method: Method,
     facts: InputFacts,
-    records: list[EncodedRecord],
+    records: Sequence[EncodedRecord],
     element_bytes: int,
     device: torch.device,
 ) -> Demand:
     """Gather what memory depends on."""
     training, on_cuda = spec.training, device.type == "cuda"
-    can_pack = not on_cuda and not training.plain and method.saved_kind == "adapter"
+    formats = native_formats(describe_processor(device))
+    packs_half = not on_cuda and "bfloat16" in formats
+    packs = packs_half if element_bytes == HALF_BYTES else not on_cuda
     return Demand(
         shape=facts.shape,
         method=method,
         element_bytes=element_bytes,
         batch_size=min(training.batch_size, len(records)),
         accumulation=training.gradient_accumulation,
-        longest=max(len(record.token_ids) for record in records),
+        longest=int(lengths_of(records).max()),
         recomputes=training.gradient_checkpointing,
-        packs=can_pack and "prepacked_weights" not in training.without,
+        packs=packs and will_pack(facts.shape, method, training),
+        packs_half=packs_half,
+        asks_to_pack=PrepackedWeights.name in training.speedups,
         plain=training.plain,
         on_cuda=on_cuda,
         half=half_precision_of(device),

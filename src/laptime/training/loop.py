@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import torch
 
@@ -32,33 +34,47 @@ def train(
     after a step when a signal has come.
     """
     model = forward.model.train()
-    for step in steps[num_done:]:
-        timer.begin()
-        losses: list[torch.Tensor] = []
-        for cpu_batch in step.batches:
-            batch = cpu_batch.to(model.device)
-            timer.mark("data")
-            batch_loss = forward.sum_loss(batch) / step.num_trained_tokens
-            timer.mark("forward")
-            optimizer.scale(batch_loss).backward()
-            losses.append(batch_loss.detach())
-            timer.mark("backward")
-        rate = scheduled_rate(learning_rate, step.step, len(steps), training)
-        norm, left_out = optimizer.step(rate, torch.stack(losses).sum())
-        method.after_step(model, step.step)
-        timer.mark("optimizer")
-        timer.end(step, rate, losses, norm, left_out)
-        if save_points is not None:
-            save_points.after_step(step.step)
+    with closing(make_ahead(steps, num_done)) as coming:
+        for step in coming:
+            timer.begin()
+            losses: list[torch.Tensor] = []
+            for cpu_batch in step.batches:
+                batch = cpu_batch.to(model.device)
+                timer.mark("data")
+                batch_loss = forward.sum_loss(batch) / step.num_trained_tokens
+                timer.mark("forward")
+                optimizer.scale(batch_loss).backward()
+                losses.append(batch_loss.detach())
+                timer.mark("backward")
+            rate = scheduled_rate(learning_rate, step.step, len(steps), training)
+            norm, left_out = optimizer.step(rate, torch.stack(losses).sum())
+            method.after_step(model, step.step)
+            timer.mark("optimizer")
+            timer.end(step, rate, losses, norm, left_out)
+            if save_points is not None:
+                save_points.after_step(step.step)
     timer.write_arrived(wait=True)
 
 
+def make_ahead(steps: Sequence[TrainStep], num_done: int) -> Generator[TrainStep, None, None]:
+    """Yield the steps after the first `num_done`, each made while the one before it trains."""
+    if num_done >= len(steps):
+        return
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(steps.__getitem__, num_done)
+        for place in range(num_done + 1, len(steps)):
+            step, coming = coming.result(), thread.submit(steps.__getitem__, place)
+            yield step
+        yield coming.result()
+
+
 @torch.no_grad()
-def evaluate(forward: Forward, batches: Sequence[Batch]) -> tuple[float, int]:
+def evaluate(forward: Forward, batches: Iterable[Batch]) -> tuple[float, int]:
     """Return the mean loss over the trained tokens of `batches`, and how many there are."""
     model = forward.model.eval()
     total = torch.zeros((), device=model.device, dtype=torch.float64)
+    num_tokens = 0
     for batch in batches:
         total += forward.sum_loss(batch.to(model.device))
-    num_tokens = sum(len(batch.targets_N) for batch in batches)
+        num_tokens += len(batch.targets_N)
     return float(total) / num_tokens, num_tokens

@@ -26,14 +26,21 @@ class MemoryPlan(Struct, frozen=True, kw_only=True):
 
 
 def plan_memory(
-    model: torch.nn.Module, shape: Shape, num_tokens: int, wanted: bool | None, available_bytes: int | None
+    model: torch.nn.Module,
+    shape: Shape,
+    num_tokens: int,
+    wanted: bool | None,
+    available_bytes: int | None,
+    copied_weights: int = 0,
 ) -> MemoryPlan:
     """Plan for batches of up to `num_tokens` tokens, padding included; `wanted` is the user's choice, if any.
 
     `available_bytes` are those free before the weights are counted; None when nobody knows.
+    `copied_weights` are kept for the backward pass like activations.
     """
     fixed = fixed_bytes(model)
-    activations = activation_bytes(shape, num_tokens, next(model.parameters()).element_size())
+    element_bytes = next(model.parameters()).element_size()
+    activations = activation_bytes(shape, num_tokens, element_bytes) + copied_weights * element_bytes
     if wanted is not None:
         reason = "asked for with --gradient-checkpointing" if wanted else ""
         return MemoryPlan(fixed_bytes=fixed, activation_bytes=activations, recomputes=wanted, reason=reason)
@@ -63,9 +70,7 @@ def activation_bytes(shape: Shape, num_tokens: int, element_bytes: int) -> int:
 
     Attention scores are left out: long records go through kernels that do not keep them.
     """
-    body = [size for name, size in shape.linears.items() if name != shape.head]
-    kept = sum(inputs + outputs for inputs, outputs in body)
-    return num_tokens * kept * element_bytes
+    return num_tokens * shape.values_per_token * element_bytes
 
 
 def available_bytes(device: torch.device, swap: bool = False) -> int | None:

@@ -25,11 +25,11 @@ from laptime.inputs.model import (
     build_empty_model,
     check_weights,
     load_tokenizer,
-    measure_shape,
     model_max_length,
     quiet_libraries,
 )
 from laptime.inputs.model_digest import begin_digest, digest_model
+from laptime.inputs.model_shape import measure_shape
 from laptime.inputs.model_source import ModelSource, locate_model
 from laptime.inputs.records import name_sources
 from laptime.job import LOG_FILE
@@ -57,7 +57,7 @@ def prepare(job: InputJob) -> InputFacts:
     shape = measure_shape(model)
     if not job.model.random_weights:
         check_weights(job.model, Path(source.folder), model)
-    largest = max(max(record.token_ids) for record in encoded.records)
+    largest = encoded.records.largest_token
     if largest >= shape.vocabulary_size:
         raise UserError(
             f"--model {job.model.model}: its tokenizer gives token {largest}, "
@@ -86,7 +86,7 @@ def prepare(job: InputJob) -> InputFacts:
             "num_questions": len(encoded.questions),
             "num_tokens": encoded.counts.num_tokens,
             "num_trained_tokens": encoded.counts.num_trained_tokens,
-            "num_cut": sum(1 for record in encoded.records if record.cut),
+            "num_cut": encoded.records.num_cut,
             "notes": [*tell_ignored(encoded.ignored_columns), *encoded.notes],
             "encode_seconds": time.perf_counter() - begun,
         },

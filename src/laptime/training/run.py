@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -25,8 +25,8 @@ from laptime.answers import answer_questions
 from laptime.credentials import print_traceback
 from laptime.events import Digests, Energy, Evaluation, Failed, Finished, Machine, Speedup
 from laptime.inputs.batches import TrainStep, make_batch, make_steps
-from laptime.inputs.encoded import digest_tokens
-from laptime.inputs.facts import read_inputs, refuse_other_base
+from laptime.inputs.encoded import digest_key, read_inputs
+from laptime.inputs.facts import refuse_other_base
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
 from laptime.inputs.model_source import ModelSource
 from laptime.job import PREFIX_FOLDER, SAVED_FOLDER, RunJob
@@ -113,18 +113,20 @@ class Run:
         if self.method:
             self.model = self.method.attach(self.model)
             self.checkpoints.restore_weights(self.model)
-            self.plan_memory()
+            self.notes += self.method.notes(self.facts.shape)
+            self.plan_memory(self.method)
 
-    def plan_memory(self) -> None:
+    def plan_memory(self, method: Method) -> None:
         """Keep the activations where they fit, recompute them where not."""
         training = self.spec.training
-        longest = max(len(record.token_ids) for record in self.encoded.records)
+        longest = int(self.encoded.records.lengths.max())
         plan = plan_memory(
             self.model,
             self.facts.shape,
             longest * min(training.batch_size, len(self.encoded.records)),
             self.checkpoints.recomputes if self.checkpoints.found else training.gradient_checkpointing,
             available_bytes(self.device),
+            method.cost(self.facts.shape, self.facts.weight_bytes).copied_weights,
         )
         self.recomputes = plan.recomputes
         if plan.recomputes:
@@ -135,7 +137,7 @@ class Run:
         """Choose the way of the forward pass, and make the batches and the optimizer."""
         self.setup = self.set_up()
         outcomes = apply_all(self.setup)
-        self.steps: list[TrainStep] = make_steps(
+        self.steps: Sequence[TrainStep] = make_steps(
             self.encoded.records,
             self.spec.training,
             self.seed,
@@ -159,10 +161,11 @@ class Run:
         """Gather what the speedups may look at and change."""
         training = self.spec.training
         processor = describe_processor(self.device)
-        lengths = [len(record.token_ids) for record in self.encoded.records]
-        longest = max(lengths + [len(record.token_ids) for record in self.encoded.held_out])
+        lengths = self.encoded.records.lengths
+        longest = int(max(lengths.max(), self.encoded.held_out.lengths.max(initial=0)))
         compute = self.precision.compute
         shared = find_cache_folder(self.spec, self.method, self.facts, compute, processor.name, longest)
+        cache_folder = shared or self.folder / PREFIX_FOLDER
         return Setup(
             model=self.model,
             method=self.method,
@@ -171,10 +174,11 @@ class Run:
             native_formats=native_formats(processor),
             expands_heads=expands_heads(processor),
             longest=longest,
-            is_ragged=training.batch_size > 1 and len(set(lengths)) > 1,
+            is_ragged=bool(training.batch_size > 1 and lengths.min() < lengths.max()),
             recomputes=self.recomputes,
-            record_keys={digest_tokens(record.token_ids) for record in self.encoded.records},
-            cache_folder=shared or self.folder / PREFIX_FOLDER,
+            # Only what an earlier run has left is looked up by them all.
+            record_keys=set(map(digest_key, self.encoded.records)) if cache_folder.exists() else set(),
+            cache_folder=cache_folder,
             evaluates=bool(self.encoded.held_out),
             forward=Forward(self.model),
         )
@@ -278,10 +282,10 @@ class Run:
         size = self.spec.training.batch_size
         held_out = self.encoded.held_out
         with self.meter.phase("evaluate"):
-            batches = [
+            batches = (
                 make_batch(held_out[i : i + size], packed=self.setup.packs_records)
                 for i in range(0, len(held_out), size)
-            ]
+            )
             loss, num_tokens = evaluate(self.setup.forward, batches)
         if not math.isfinite(loss):
             raise NotFiniteError(len(self.steps), "held-out loss", ["of the held-out set"])

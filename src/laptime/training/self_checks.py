@@ -22,7 +22,7 @@ from msgspec import Struct
 from laptime.credentials import hide, print_traceback
 from laptime.events import Check, CheckName
 from laptime.inputs.batches import make_batch, plan_steps
-from laptime.inputs.encoded import EncodedRecord
+from laptime.inputs.encoded import EncodedRecord, lengths_of
 from laptime.methods.method import Method
 from laptime.spec import TrainingSpec
 from laptime.speedups.forward import Forward
@@ -119,11 +119,11 @@ def choose_records(
     records: Sequence[EncodedRecord], training: TrainingSpec, seed: int
 ) -> list[EncodedRecord]:
     """Return some of the records that were trained on, evenly spread, and few beside the training."""
-    plans = plan_steps(len(records), training, seed)
-    looks = [index for plan in plans for micro_batch in plan.micro_batches for index in micro_batch]
-    seen = sorted(set(looks))
-    budget = SHARE_OF_TOKENS * sum(len(records[index].token_ids) for index in looks)
-    mean = sum(len(records[index].token_ids) for index in seen) / len(seen)
+    whole_epochs, rest = plan_steps(len(records), training, seed).count_looks()
+    lengths = lengths_of(records)
+    seen = range(len(records)) if whole_epochs else sorted(rest)
+    budget = SHARE_OF_TOKENS * int(whole_epochs * lengths.sum() + lengths[rest].sum())
+    mean = int(lengths[seen].sum()) / len(seen)
     number = max(1, min(MOST_RECORDS, len(seen), int(budget / mean)))
     return [records[seen[place * len(seen) // number]] for place in range(number)]
 

@@ -1,0 +1,121 @@
+"""One run alone, with its record in the folder of --out itself: begun, or gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from laptime.comparison.collection import collect_single
+from laptime.comparison.disk import check_disk
+from laptime.comparison.folder import (
+    INPUTS_FOLDER,
+    foreign_names,
+    forget_beginning,
+    has_done_nothing,
+    locked,
+    shell_command,
+)
+from laptime.comparison.lock import MARKER_FILE, is_marker
+from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
+from laptime.comparison.resumption import mend_record, read_begun
+from laptime.comparison.rounds import (
+    Listener,
+    Runner,
+    find_refusal,
+    make_job,
+    plan_runs,
+    prepare_inputs,
+)
+from laptime.errors import UserError
+from laptime.inputs.facts import InputFacts
+from laptime.record import FILE_NAME as RECORD_FILE
+from laptime.record import read_record
+from laptime.spec import CompareSpec
+
+
+def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listener) -> ComparisonResult:
+    """Run the one method of `spec` once, with its record in `folder` itself.
+
+    Raises UserError before the run starts, as `compare` does.
+    """
+    refuse_occupied(folder)  # before the lock: a refused folder stays untouched
+    with locked(folder):
+        refuse_occupied(folder)
+        inputs = folder / INPUTS_FOLDER
+        listener.preparing()
+        facts = prepare_inputs(spec, inputs, runner, listener, "", fresh=True)
+        listener.prepared(facts)
+        return run_alone(spec, facts, folder, runner, listener)
+
+
+def refuse_occupied(folder: Path) -> None:
+    """Raise UserError where a training in `folder` would meet something else, or an earlier training."""
+    if not (names := foreign_names(folder)):
+        return
+    if (folder / RECORD_FILE).exists() and is_marker(folder / MARKER_FILE):
+        if read_record(folder).finished:
+            raise UserError(f"--out {folder}: holds a finished training; give a new folder")
+        again = shell_command("laptime", "train", "--resume", folder)
+        raise UserError(f"--out {folder}: a training was begun here; give a new folder, or go on: {again}")
+    raise UserError(
+        f"--out {folder}: not empty ({names[0]}); give a new folder, so that nothing is overwritten"
+    )
+
+
+def go_on_training(
+    spec: CompareSpec, folder: Path, runner: Runner, listener: Listener, records_digest: str
+) -> ComparisonResult:
+    """Go on with the run in `folder` from its newest whole checkpoint, or anew where none was written.
+
+    Raises UserError before the run starts, as `compare` does.
+    """
+    read_begun(folder)  # before the lock: a refused folder stays untouched
+    with locked(folder):
+        read_begun(folder)  # an earlier command may have come to its end meanwhile
+        refuse_foreign_result(folder)
+        mend_record(folder)
+        inputs = folder / INPUTS_FOLDER
+        listener.preparing()
+        facts = prepare_inputs(spec, inputs, runner, listener, records_digest, fresh=False)
+        listener.prepared(facts)
+        return run_alone(spec, facts, folder, runner, listener, resumes=True)
+
+
+def run_alone(
+    spec: CompareSpec,
+    facts: InputFacts,
+    folder: Path,
+    runner: Runner,
+    listener: Listener,
+    resumes: bool = False,
+) -> ComparisonResult:
+    """Run the one method of `spec` in `folder`; leaves by SystemExit when the run was stopped by a signal."""
+    planned = plan_runs(spec, with_base=False)[0]
+    check_disk(spec, facts, folder, [planned])
+    listener.planned([planned], 0)
+    listener.began(planned)
+    job = make_job(spec, planned, folder, folder / INPUTS_FOLDER)
+    job.resumes = resumes
+    with nothing_left_of_nothing(folder, resumes):
+        runner.run(job, listener.happened)
+        if refusal := find_refusal(folder):
+            raise UserError(refusal)
+    listener.ended(planned)
+    failed = read_record(folder).failed
+    if failed and failed.signal:
+        raise SystemExit(128 + failed.signal)
+    result = collect_single(folder)
+    write_result(folder, result)
+    return result
+
+
+@contextmanager
+def nothing_left_of_nothing(folder: Path, resumes: bool) -> Iterator[None]:
+    """Let a run that is ended before its first step leave nothing that would bar the same command."""
+    try:
+        yield
+    except BaseException:
+        if not resumes and has_done_nothing(folder):
+            forget_beginning(folder)
+        raise

@@ -1,0 +1,100 @@
+"""The estimate of a job's memory against what the job really holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from laptime.decoder.matmul import PackedWeight
+from laptime.inputs.model_shape import measure_shape
+from laptime.methods.method import make_method
+from laptime.spec import TrainingSpec
+from laptime.speedups.prepacked_weights import will_pack
+from laptime.speedups.speedup import apply_all
+from laptime.training.demand import Demand
+from tests.speedups.jobs import NAMED, SHAPE, Job
+from tests.speedups.ours import set_up
+
+FORMATS = {torch.float32: frozenset({"float32"}), torch.bfloat16: frozenset({"float32", "bfloat16"})}
+
+
+@pytest.fixture(autouse=True)
+def blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job whose weights are whole blocks of the kernels."""
+    sizes = {"hidden_size": 128, "intermediate_size": 256, "head_dim": 64, "num_attention_heads": 2}
+    job = Job(name="whole_blocks", shape=sizes | {"num_key_value_heads": 1}, single_tokens=True)
+    monkeypatch.setitem(NAMED, job.name, job)
+
+
+@pytest.mark.parametrize("dtype", FORMATS, ids=str)
+@pytest.mark.parametrize("speedups", [(), ("prepacked_weights",)], ids=["by_default", "asked_for"])
+@pytest.mark.parametrize("name", ["one_record", "ragged", "some_modules", "top", "whole_blocks"])
+def test_packed_copies_are_foreseen_to_the_byte(
+    name: str, speedups: tuple[str, ...], dtype: torch.dtype, tmp_path: Path
+) -> None:
+    if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("this CPU has no kernels for bfloat16 at all")
+    job = NAMED[name]
+    training = TrainingSpec(batch_size=job.batch_size, speedups=speedups)
+    setup = set_up(job, training, dtype, FORMATS[dtype], tmp_path)
+    apply_all(setup)
+    weights = [one.weight for layer in setup.decoder.layers for one in layer.linears]
+    packed = [weight for weight in weights if isinstance(weight, PackedWeight)]
+    foreseen = make_demand(name, training, dtype).packed_bytes
+    assert foreseen == sum(weight.weight_NK.nbytes for weight in packed) > 0
+    if name == "whole_blocks":  # others are filled up to the blocks that the kernels read
+        assert foreseen == sum(torch.ops.mkldnn._nbytes(weight.packed) for weight in packed)
+
+
+def make_demand(name: str, training: TrainingSpec, dtype: torch.dtype, **changes: Any) -> Demand:
+    """Describe the job by its shapes alone."""
+    job = NAMED[name]
+    shape = measure_shape(job.make_model(dtype))
+    method = make_method(job.method, job.options)
+    return Demand(
+        shape=shape,
+        method=method,
+        element_bytes=dtype.itemsize,
+        batch_size=job.batch_size,
+        longest=max(job.lengths),
+        packs=will_pack(shape, method, training),
+        asks_to_pack=bool(training.speedups),
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("ragged", {"plain": True}),
+        ("ragged", {"without": ("prepacked_weights",)}),
+        ("ragged", {"without": ("answer_head",)}),
+        ("ragged", {"without": ("fused_blocks",)}),
+        ("dropout", {}),
+        ("full", {}),
+        ("gpt_neox", {}),
+    ],
+)
+def test_no_copies_are_foreseen_where_none_are_made(
+    name: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    training = TrainingSpec(batch_size=NAMED[name].batch_size, **settings)
+    setup = set_up(NAMED[name], training, torch.float32, FORMATS[torch.float32], tmp_path)
+    outcomes = {one.name: one for one in apply_all(setup)}
+    assert not outcomes["prepacked_weights"].ran
+    assert make_demand(name, training, torch.float32).packed_bytes == 0
+
+
+def test_half_precision_packs_nothing_where_it_is_emulated() -> None:
+    from laptime.training.demand import half_precision
+
+    training = TrainingSpec(batch_size=3)
+    native, emulated = (
+        half_precision(make_demand("ragged", training, torch.float32, packs_half=half))[0]
+        for half in (True, False)
+    )
+    assert native.packed_bytes > 0 and emulated.packed_bytes == 0
+    assert SHAPE["vocab_size"] * 19 * 3 * 8 >= native.packed_bytes, "no more than full logits would take"
