@@ -138,21 +138,19 @@ class Judge:
             return ("named" if one_line and said else "WRONG"), seen.refusal
         if seen.pictures == self.expected[name].pictures:
             return "harmless", ""
-        if is_named(flip.file, seen.said) and (
-            name.startswith("report") or all(picture in self.known for picture in seen.pictures)
-        ):
-            return "named", next(line for line in seen.said.splitlines() if is_named(flip.file, line))
+        naming = [line for line in seen.said.splitlines() if is_named(flip.file, line)]
+        known = name.startswith("report") or all(picture in self.known for picture in seen.pictures)
+        if naming and known:
+            return "named", naming[0]
         return "WRONG", tell_difference(self.expected[name].pictures, seen.pictures)
 
 
-def is_named(file: str, text: str) -> bool:
-    """Tell whether a text names a file: by its name, and by that of its run or its checkpoint."""
-    parts = Path(file).parts
-    needed = [parts[-1]]
-    needed += [
-        part for part in parts[:-1] if part.startswith("step-") or part.endswith("-r1") or part == "base"
-    ]
-    return all(part in text for part in needed)
+def is_named(file: str, line: str) -> bool:
+    """Tell whether a line names a file: by its name, and by its checkpoint or else its run."""
+    *folders, name = Path(file).parts
+    places = [part for part in folders if part.startswith("step-")]
+    places = places or [part for part in folders if part.endswith("-r1") or part == "base"]
+    return all(part in line for part in (name, *places))
 
 
 def tell_difference(expected: Any, found: Any) -> str:
