@@ -63,8 +63,10 @@ def choose_flips(snapshot: Snapshot, number: int, rng: random.Random) -> list[Fl
         path.relative_to(snapshot.home).as_posix(): len(content) for path, content in snapshot.content.items()
     }
     sizes = {name: size for name, size in sorted(sizes.items()) if size}
-    names = [name for name in sizes for _ in range(LEAST_FLIPS)][:number]
+    least = min(LEAST_FLIPS, number // len(sizes))
+    names = [name for name in sizes for _ in range(least)]
     names += rng.choices(list(sizes), weights=list(sizes.values()), k=number - len(names))
+    rng.shuffle(names)
     return [Flip(name, rng.randrange(sizes[name]), rng.randrange(8)) for name in names]
 
 
