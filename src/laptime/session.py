@@ -34,6 +34,7 @@ from laptime.record import read_record
 from laptime.report.quantities import Lang
 from laptime.report.screen import Screen
 from laptime.spec import CompareSpec
+from laptime.untrusted import refuse_specials
 
 Kind = Literal["compare", "train", "resumed"]
 
@@ -72,6 +73,7 @@ def run_session(
 ) -> tuple[Path, ComparisonResult]:
     """Run a comparison or a single training with progress; an interruption says how to go on."""
     folder = choose_folder(out, stem)
+    refuse_specials(folder)
     screen = console(lasting=True)
     listener = Watcher(screen)
     say_what_it_is(screen, spec, folder)
@@ -209,6 +211,7 @@ def publish(folder: Path, trackers: tuple[str, ...]) -> None:
 
 def gather_result(folder: Path) -> ComparisonResult:
     """Read a comparison or a single run from its records; raises UserError when `folder` is neither."""
+    refuse_specials(folder)
     if (folder / PLAN_FILE).exists():
         return collect(folder)
     if (folder / RECORD_FILE).exists():

@@ -247,12 +247,40 @@ def _read_parquet(path: Path, name: str) -> Iterator[Row]:
         _checked_header(name, file.schema_arrow.names)
         number = 0
         for batch in file.iter_batches():
-            for values in batch.to_pylist():
+            for values in _make_plain(batch):
                 number += 1
                 yield Row(f"{name} row {number}", values)
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         lines = str(error).splitlines() or [type(error).__name__]
         raise UserError(f"{name}: a damaged Parquet file ({readable(lines[0], 120)})") from None
+
+
+def _make_plain(batch: Any) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a batch of Arrow as plain values.
+
+    A value that Python has none for (a date of the year 20000) stays Arrow's: it does no harm in a column
+    that is not read, and is refused by name in one that is.
+    """
+    from pyarrow import types
+
+    def convert(column: Any) -> list[Any]:
+        try:
+            return column.to_pylist()
+        except (ValueError, OverflowError):
+            if not (types.is_temporal(column.type) or types.is_nested(column.type)):
+                raise
+            return [_as_plain(value) for value in column]
+
+    columns = [convert(column) for column in batch.columns]
+    return (dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True))
+
+
+def _as_plain(value: Any) -> Any:
+    """Return Python's value for one of Arrow, or that itself."""
+    try:
+        return value.as_py()
+    except (ValueError, OverflowError):
+        return value
 
 
 def _check_parquet(path: Path, name: str) -> None:

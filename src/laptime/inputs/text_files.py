@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import stat
 from codecs import BOM_UTF8
 from pathlib import Path
 
 from laptime.errors import UserError
+from laptime.untrusted import tell_special
 
 # How files begin that hold something else, whatever they are called.
 BEGINNINGS: dict[bytes, str] = {
@@ -21,17 +21,16 @@ BEGINNINGS: dict[bytes, str] = {
     b"%PDF-": "a PDF; save its text as JSONL or CSV",
     b"version https://git-lfs": "a Git LFS pointer, not the data; fetch them with git lfs pull",
 }
-KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
 
 
 def check_regular(path: Path, name: str) -> None:
     """Refuse what is no regular file (reading a pipe could wait for ever); raises UserError."""
     try:
-        mode = path.stat().st_mode
+        special = tell_special(path)
     except OSError as error:
         raise UserError(f"{name}: cannot be read ({error.strerror})") from None
-    if not stat.S_ISREG(mode):
-        raise UserError(f"{name}: {KINDS.get(stat.S_IFMT(mode), 'a device')}; save the data in a file")
+    if special:
+        raise UserError(f"{name}: {special}; save the data in a file")
 
 
 def read_bytes(path: Path, name: str) -> bytes:
