@@ -14,7 +14,7 @@ from laptime.errors import UserError
 from laptime.inputs.formats import Message, Record, RecordSet, read_records
 from laptime.inputs.records import RecordsError, Remark
 from laptime.spec import DataSpec
-from tests.inputs.malformed import PAIR, line
+from tests.inputs.malformed import PAIR, far_date, line
 
 
 def read(path: Path, **options: str) -> RecordSet:
@@ -414,3 +414,10 @@ def test_nothing_called_data_in_a_folder_is_passed_over(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "b.jsonl")
     with pytest.raises(UserError, match=r"^b\.jsonl: a pipe"):
         read(tmp_path)
+
+
+def test_a_date_that_python_does_not_know_harms_no_other_column(tmp_path: Path) -> None:
+    far_date("seen")(tmp_path / "a.parquet")
+    found = read(tmp_path / "a.parquet")
+    assert [(record.prompt, record.completion) for record in found.records] == [("a", "b"), ("c", "d")]
+    assert found.ignored_columns == ["seen"]
