@@ -16,12 +16,12 @@ _NAME = re.compile(
     r"(^|_)(TOKEN|KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL)S?(_|$)|(TOKEN|SECRET|PASSWORD|APIKEY)$",
     re.IGNORECASE,
 )
-_SCHEME = r"[a-z][a-z0-9+.-]+:/+"  # https:/ is how a path shows https://
+_SCHEME = r"[a-z][a-z0-9+.-]{1,20}:/+"  # https:/ is how a path shows https://
 # In a text: https://name:password@host up to the last @ of the word, whatever stands between; https://token@host;
 # a password with spaces up to its @, unless it begins like a port: "http://host:80/ is down, ask me@home".
 _IN_TEXT = re.compile(
-    rf"({_SCHEME})(?:[^\s/:]*:\S{{0,4000}}@|[^\s/@:]+@"
-    r"|[^\s/:]*:(?!\d{1,5}[/\s])(?:(?!://)[^@\n]){1,200}@(?:\S{0,4000}@)?)",
+    rf"({_SCHEME})(?:[^\s/:]*:\S{{0,1000}}@|[^\s/@:]+@"
+    r"|[^\s/:]*:(?!\d{1,5}[/\s])(?:(?!://)[^@\n]){1,200}@(?:\S{0,1000}@)?)",
     re.IGNORECASE,
 )
 # In a value that is an address and nothing else, all up to the last @ is name and password.
