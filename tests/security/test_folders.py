@@ -36,7 +36,7 @@ SOURCE = Path(laptime.__file__).parent
 
 def write_comparison(folder: Path, run: str = "lora-r1", **changes: Any) -> Path:
     """Write a comparison of one run without figures."""
-    spec = {"model": {"model": "m"}, "data": {}, "training": {}, "methods": ["lora"]}
+    spec: dict[str, Any] = {"model": {"model": "m"}, "data": {}, "training": {}, "method_options": {}}
     plan = Plan(laptime="1", created=1.0, spec=spec, runs=[PlannedRun(run=run, method="lora", round=1)])
     folder.mkdir(parents=True, exist_ok=True)
     write_plan(folder, plan)
