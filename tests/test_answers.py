@@ -8,11 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from laptime.answers import find_base
+from laptime.answers import ask_results, find_base
+from laptime.comparison.result import QuestionAnswers
 from laptime.errors import UserError
-from laptime.inputs.facts import FACTS_FILE, InputFacts
+from laptime.inputs.facts import FACTS_FILE, InputFacts, read_facts, write_facts
+from laptime.session import gather_result
 from laptime.spec import ModelSpec
-from tests.speedups.runs import make_base
+from tests.speedups.runs import make_base, train
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "tokenizer_config.json"])
@@ -36,3 +38,38 @@ def test_facts_name_every_file_that_a_tokenizer_is_made_of(tmp_path: Path) -> No
     folder = make_base(tmp_path)
     facts = msgspec.json.decode((folder / "inputs" / FACTS_FILE).read_bytes(), type=InputFacts)
     assert facts.base_files.keys() >= {path.name for path in (folder / "model").iterdir()}
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """The folder of a training, as `laptime train` leaves it."""
+    base, run = make_base(tmp_path / "begun"), tmp_path / "run"
+    record = train(base, run, "lora", precision="fp32")
+    assert record.saved and record.digests and record.digests.sha256.keys() == record.saved.files.keys()
+    shutil.move(base / "inputs", run / "inputs")
+    return run
+
+
+def ask(run: Path) -> list[QuestionAnswers]:
+    return list(ask_results(run, gather_result(run), ["a"], 2))
+
+
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "adapter_config.json"])
+def test_a_result_that_is_not_as_it_was_saved_is_not_asked(trained: Path, name: str) -> None:
+    """One bit of a trained weight, or of a setting; then without the file."""
+    assert ask(trained)[0].answers.keys() == {"base", "lora"}
+    file = trained / "saved" / name
+    content = file.read_bytes()
+    file.write_bytes(content[:-20] + bytes([content[-20] ^ 1]) + content[-19:])
+    with pytest.raises(UserError, match=rf"saved/{name}: not as the run saved it; put back a whole copy"):
+        ask(trained)
+    file.unlink()
+    with pytest.raises(UserError, match=rf"{name}"):
+        ask(trained)
+
+
+def test_records_of_other_facts_are_not_asked(trained: Path) -> None:
+    facts = read_facts(trained / "inputs")
+    write_facts(trained / "inputs", msgspec.structs.replace(facts, data=facts.data | {"digest": "other"}))
+    with pytest.raises(UserError, match=r"inputs/encoded\.\w+: not the records that facts\.json tells of"):
+        ask(trained)

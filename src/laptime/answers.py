@@ -12,11 +12,14 @@ import torch
 from transformers import GenerationConfig
 
 from laptime.comparison.answers import gather_answers
+from laptime.comparison.belonging import refuse_other_result
+from laptime.comparison.collection import read_measured
 from laptime.comparison.folder import INPUTS_FOLDER
 from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers
 from laptime.events import Answer
-from laptime.inputs.encoding import Question, encode_question, has_chat_template, read_encoded
-from laptime.inputs.facts import ENCODED_FILE, read_facts, refuse_other_base
+from laptime.inputs.encoded import read_inputs
+from laptime.inputs.encoding import Question, encode_question, has_chat_template
+from laptime.inputs.facts import read_facts, refuse_other_base
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
 from laptime.inputs.model_folder import check_folder, check_saved
 from laptime.inputs.model_source import ModelSource, locate_model
@@ -106,7 +109,7 @@ class Interviewer:
         self.max_new_tokens = max_new_tokens or answers.max_new_tokens
         self.source = find_base(folder, self.model_spec)
         self.tokenizer = load_tokenizer(self.model_spec, self.source)
-        self.encoded = read_encoded(folder / INPUTS_FOLDER / ENCODED_FILE)
+        _, self.encoded = read_inputs(folder / INPUTS_FOLDER)
         self.device = choose_device(result.training.get("device", "auto"))
 
     def ask(self, questions: Sequence[str]) -> dict[str, list[Answer]]:
@@ -132,6 +135,9 @@ class Interviewer:
     def load_result(self, method: MethodResult) -> PreTrainedModel:
         """Load what the first finished round of `method` saved."""
         saved = self.folder / method.saved_paths[0]
+        for record in read_measured(self.folder, self.result):
+            if record.saved and record.folder / record.saved.path == saved:
+                refuse_other_result(record)
         options = make_method(method.name, method.method_options)
         check_saved(saved, options.saved_kind)
         dtype = getattr(torch, method.compute_dtype or "float32")

@@ -216,6 +216,13 @@ class Saved(Event, tag="saved", kw_only=True):
     files: dict[str, int]
 
 
+class Digests(Event, tag="digests", kw_only=True):
+    """The SHA-256 of each file of what was saved at `path`, read back from the disk."""
+
+    path: str
+    sha256: dict[str, str]
+
+
 class Energy(Event, tag="energy", kw_only=True):
     """Energy over the training phase, or why there is no figure."""
 
@@ -275,6 +282,7 @@ AnyEvent = (
     | Evaluation
     | Answer
     | Saved
+    | Digests
     | Energy
     | Check
     | Finished

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from laptime import __version__
 from laptime.events import Role, Started
+from laptime.sealed_file import read_sealed
 from laptime.spec import RunSpec
-from laptime.untrusted import parse, read_whole
 
 JOB_FILE = "job.json"
 LOG_FILE = "log.txt"
@@ -39,8 +39,7 @@ class RunJob(Struct, kw_only=True):
 
 def read_job(folder: Path) -> RunJob:
     """Read what the process of the run in `folder` was told last; raises UserError, or FileNotFoundError."""
-    path = folder / JOB_FILE
-    return parse(path, "a job", lambda: msgspec.json.decode(read_whole(path), type=RunJob))
+    return read_sealed(folder / JOB_FILE, RunJob, "a job", "put back a whole copy")
 
 
 def start_of(job: RunJob) -> Started:

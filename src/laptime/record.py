@@ -24,6 +24,7 @@ from laptime.events import (
     Checkpoint,
     Damaged,
     Data,
+    Digests,
     Energy,
     Evaluation,
     Event,
@@ -103,6 +104,7 @@ class RunRecord(Struct):
     model: Model | None = None
     data: Data | None = None
     saved: Saved | None = None
+    digests: Digests | None = None
     energy: Energy | None = None
     finished: Finished | None = None
     failed: Failed | None = None
@@ -202,6 +204,9 @@ def make_record(folder: Path, events: list[AnyEvent]) -> RunRecord:
     for event in events[1:]:
         if isinstance(event, Saved):
             check_inside(event.path, path)
+        if isinstance(event, Digests):
+            for name in (event.path, *event.sha256):
+                check_inside(name, path)
         _file_event(record, event)
     return record
 
@@ -228,4 +233,6 @@ def go_back(record: RunRecord, step: int) -> None:
     ]  # fmt: skip
     for events in done_again:
         events.clear()
-    record.saved = record.energy = record.finished = record.failed = None
+    if step == 0:
+        record.damaged.clear()
+    record.saved = record.digests = record.energy = record.finished = record.failed = None

@@ -28,7 +28,7 @@ from laptime.spec import CompareSpec
 from laptime.untrusted import MOST_BYTES, read_whole
 from laptime.whole_file import write_whole
 from tests.comparison.scripted import write_scripted_comparison
-from tests.records import edit_record
+from tests.records import edit_record, reseal
 from tests.security.refusal import one_line
 
 SOURCE = Path(laptime.__file__).parent
@@ -145,8 +145,10 @@ def test_records_with_impossible_figures_are_shown_or_refused_in_one_line(tmp_pa
                 new = b'"</script>"' if spot[0].strip().startswith(b'"') else chance.choice(EXTREMES)
                 content = content[: spot.start()] + new + content[spot.end() :]
         changed.write_bytes(content)
-        if changed.suffix == ".jsonl":
-            edit_record(changed.parent, lambda content: content)  # whoever wrote it can count
+        if changed.suffix == ".jsonl":  # whoever wrote it can count
+            edit_record(changed.parent, lambda content: content)
+        else:
+            changed.write_bytes(reseal(content))
         try:
             with told_in_one_line(tmp_path):
                 print_table(gather_result(tmp_path), Console(file=io.StringIO(), width=80))

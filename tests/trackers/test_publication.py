@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from laptime.comparison.collection import collect
@@ -54,7 +55,7 @@ def add_tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "sitecustomize.py").write_text(
         f"import laptime.trackers\nlaptime.trackers.__path__.append({path})\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
 
     def add(name: str, body: str) -> None:
         (extra / f"{name}.py").write_text(MISBEHAVING.format(name=name, body=body))
@@ -179,3 +180,9 @@ def test_results_come_from_records_too(comparison: Path, tmp_path: Path) -> None
     assert load_result(comparison) == whole
     write_scripted_run(tmp_path / "one", "lora")
     assert [method.name for method in load_result(tmp_path / "one").methods] == ["lora"]
+
+
+def test_a_result_that_its_records_do_not_bear_out_is_not_published(comparison: Path) -> None:
+    whole = load_result(comparison)
+    write_result(comparison, msgspec.structs.replace(whole, order=["lora-r1"], methods=whole.methods[:1]))
+    assert load_result(comparison) == whole

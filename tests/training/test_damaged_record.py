@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from laptime.comparison.collection import collect_single
-from laptime.comparison.json_file import write_json
 from laptime.comparison.processes import JOB_FILE
 from laptime.comparison.resumption import find_record_damage, mend_record, read_begun
 from laptime.errors import UserError
 from laptime.record import FILE_NAME, read_record
+from laptime.sealed_file import write_sealed
 from tests.records import without_seals
 from tests.speedups.runs import make_base
 from tests.training.test_resume import (
@@ -66,7 +66,7 @@ def test_a_training_goes_on_without_the_damaged_lines(
     uninterrupted, home = attempt(whole), tmp_path / "b"
     attempt(parts, stop_at=7)
     shutil.rmtree(home / "checkpoints" / "step-00000007")
-    write_json(home / JOB_FILE, parts)
+    write_sealed(home / JOB_FILE, parts)
     if version == 1:
         without_seals(home)
     lines = damage(home, *texts)
@@ -111,17 +111,26 @@ def test_a_lost_line_on_a_resumption_makes_no_step_count_twice(base: Path, tmp_p
     assert [step.step for step in record.steps] == list(range(1, 11))
 
 
-def test_without_a_checkpoint_the_damaged_line_is_named(base: Path, tmp_path: Path) -> None:
+def test_a_training_without_a_checkpoint_is_done_anew(base: Path, tmp_path: Path) -> None:
+    whole, parts = (make_job(base, tmp_path / name, "lora", {}) for name in ("a", "b"))
+    attempt(whole)
+    attempt(parts, stop_at=2)
+    shutil.rmtree(tmp_path / "b" / "checkpoints")
+    (line,) = damage(tmp_path / "b", b'"step":1,')
+    mend_record(tmp_path / "b")
+    resumed = attempt(parts)
+    assert saved(tmp_path / "a") == saved(tmp_path / "b")
+    assert resumed.resumptions[0].left_out[0].startswith(f"line {line} ")
+    assert not resumed.damaged, "nothing of what it held counts any more"
+
+
+def test_the_damaged_line_is_named(base: Path, tmp_path: Path) -> None:
     job = make_job(base, tmp_path / "run", "lora", {})
     attempt(job, stop_at=2)
     assert find_record_damage(tmp_path / "run") == find_record_damage(tmp_path / "nowhere") == ""
     (line,) = damage(tmp_path / "run", b'"step":1,')
     assert f"record.jsonl:{line}: it does not match its checksum" in find_record_damage(tmp_path / "run")
-    shutil.rmtree(tmp_path / "run" / "checkpoints")
-    with pytest.raises(UserError, match=rf"record\.jsonl:{line}: .* \(it has no checkpoint to go on from\)$"):
-        read_begun(tmp_path / "run")
     damage(tmp_path / "run", b'"event":"started"')
-    (tmp_path / "run" / "checkpoints" / "step-00000001").mkdir(parents=True)
     with pytest.raises(UserError, match=r"record\.jsonl:1: it does not match its checksum"):
         read_begun(tmp_path / "run")
 

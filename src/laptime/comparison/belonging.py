@@ -11,6 +11,7 @@ from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.plan import Plan, PlannedRun
 from laptime.errors import UserError
 from laptime.events import Started
+from laptime.inputs.model_digest import hash_once
 from laptime.record import FILE_NAME, RunRecord
 from laptime.spec import flag
 
@@ -36,6 +37,20 @@ def refuse_other_run(plan: Plan, planned: PlannedRun, record: RunRecord) -> None
         raise UserError(
             f"{path}: of a run with other options ({options}) than {PLAN_FILE} has; put back what was there"
         )
+
+
+def refuse_other_result(record: RunRecord) -> None:
+    """Raise UserError where what the run saved is not what it wrote: a file changed, or gone."""
+    if record.digests is None:  # of version 1
+        return
+    for name, sha256 in record.digests.sha256.items():
+        file = record.folder / record.digests.path / name
+        try:
+            found = hash_once(file)
+        except OSError as error:
+            raise UserError(f"{file}: {error.strerror}; put back what the run saved") from None
+        if found != sha256:
+            raise UserError(f"{file}: not as the run saved it; put back a whole copy, or do the run anew")
 
 
 def differing_options(plan: Plan, planned: PlannedRun, started: Started) -> set[str]:

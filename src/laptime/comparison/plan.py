@@ -9,16 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from laptime.comparison.json_file import write_json
 from laptime.errors import UserError
 from laptime.events import Role
 from laptime.record import MOST_ROUNDS
-from laptime.untrusted import check_name, parse, read_whole
+from laptime.sealed_file import read_sealed, write_sealed
+from laptime.untrusted import check_name
 
-VERSION = 1
+VERSION = 2
 FILE_NAME = "plan.json"
 RUNS_FOLDER = "runs"
 PLAIN = "plain"  # in the place of a speedup's name: all of them
@@ -76,19 +75,18 @@ def run_folder(folder: Path, run: str) -> Path:
 
 def write_plan(folder: Path, plan: Plan) -> Path:
     """Write `plan.json` and return its path."""
-    return write_json(folder / FILE_NAME, plan)
+    return write_sealed(folder / FILE_NAME, plan)
 
 
 def read_plan(folder: Path) -> Plan:
-    """Read `plan.json` from `folder`; raises UserError when it is absent or of another version."""
+    """Read `plan.json` from `folder`; raises UserError when it is absent, damaged or of another version."""
     path = folder / FILE_NAME
     try:
-        content = read_whole(path)
+        plan = read_sealed(path, Plan, "a plan", "put back a whole copy, or begin anew with another --out")
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{folder}: no {FILE_NAME} here; give the folder of a comparison") from None
-    plan = parse(path, "a plan", lambda: msgspec.json.decode(content, type=Plan))
-    if plan.version != VERSION:
-        raise UserError(f"{path}: plan version {plan.version}; this laptime reads {VERSION}")
+    if not 1 <= plan.version <= VERSION:
+        raise UserError(f"{path}: plan version {plan.version}; this laptime reads 1 to {VERSION}")
     for planned in plan.runs:
         check_name(planned.run, path)
         if not 0 <= planned.round <= MOST_ROUNDS:

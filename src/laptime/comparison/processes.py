@@ -26,6 +26,7 @@ from laptime.events import Failed
 from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
 from laptime.job import JOB_FILE, LOG_FILE, RunJob, start_of
 from laptime.record import FILE_NAME, RecordWriter, count_whole_bytes
+from laptime.sealed_file import write_sealed
 from laptime.system_memory import count_oom_kills
 
 FACTS_SECONDS = 0.05  # how often to look whether the inputs are prepared
@@ -83,7 +84,7 @@ class ProcessRunner:
         job.spawned = time.time()
         if not job.resumes:
             write_first_line(job)
-        write_json(folder / JOB_FILE, job)
+        write_sealed(folder / JOB_FILE, job)
         position = count_whole_bytes(folder / FILE_NAME) if job.resumes else 0
         kills = count_oom_kills()
         process = self._process_for(job)

@@ -6,16 +6,14 @@ import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import msgspec
 from msgspec import Struct
 
-from laptime.comparison.json_file import write_json
 from laptime.errors import UserError
 from laptime.events import CheckName
-from laptime.untrusted import parse, read_whole
+from laptime.sealed_file import DamagedFileError, read_sealed, write_sealed
 
 T = TypeVar("T")
-VERSION = 1
+VERSION = 2
 FILE_NAME = "comparison.json"
 
 Verdict = Literal["faster", "slower", "no_measurable_difference", "one_round", "unequal_work", "not_measured"]
@@ -214,7 +212,7 @@ class ComparisonResult(Struct, kw_only=True):
 
 def write_result(folder: Path, result: ComparisonResult) -> Path:
     """Write `comparison.json` and return its path."""
-    return write_json(folder / FILE_NAME, result)
+    return write_sealed(folder / FILE_NAME, result)
 
 
 def read_result(folder: Path) -> ComparisonResult:
@@ -234,6 +232,7 @@ class Outline(Struct):
 
     order: list[str]
     methods: list[MethodOutline]
+    version: int = 1
 
 
 def read_outline(folder: Path) -> Outline:
@@ -247,6 +246,8 @@ def refuse_foreign_result(folder: Path) -> None:
     if os.path.lexists(path):
         try:
             read_outline(folder)
+        except DamagedFileError:
+            raise
         except UserError:
             raise UserError(f"{path}: not written by laptime; move it away, then repeat") from None
 
@@ -254,7 +255,8 @@ def refuse_foreign_result(folder: Path) -> None:
 def _read(folder: Path, kind: type[T]) -> T:
     path = folder / FILE_NAME
     try:
-        content = read_whole(path)
+        return read_sealed(
+            path, kind, "a comparison", "move it away: laptime report makes it anew from the records"
+        )
     except FileNotFoundError:
         raise UserError(f"{folder}: no {FILE_NAME} here; give the folder of a comparison") from None
-    return parse(path, "a comparison", lambda: msgspec.json.decode(content, type=kind))

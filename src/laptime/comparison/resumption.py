@@ -27,9 +27,6 @@ def read_begun(folder: Path) -> CompareSpec:
         again = shell_command("laptime", "compare", "--config", folder / "spec.json", "--out", folder)
         raise UserError(f"--resume {folder}: a comparison; it goes on with: {again}")
     lines = read_record_lines(folder)
-    damaged = next((line for line in lines if line.damage), None)
-    if damaged and not has_checkpoint(folder):
-        raise UserError(f"{tell_damage(folder, damaged)} (it has no checkpoint to go on from)")
     record = make_record(folder, keep_whole(folder, lines))
     if record.finished:
         raise UserError(f"--resume {folder}: finished already; nothing is left to do")

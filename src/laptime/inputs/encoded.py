@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from laptime.errors import UserError
-from laptime.inputs.facts import ENCODED_FILE
+from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, read_facts
 from laptime.inputs.records import Remark
 from laptime.untrusted import parse
 from laptime.whole_file import write_pieces
@@ -273,6 +273,17 @@ def read_encoded(path: Path) -> EncodedData:
         records=EncodedRecords(buffers, 0, num_records),
         held_out=EncodedRecords(buffers, num_records, total),
     )
+
+
+def read_inputs(inputs: Path) -> tuple[InputFacts, EncodedData]:
+    """Read facts and encoded records; raises UserError where they do not belong together, or are damaged."""
+    facts, encoded = read_facts(inputs), read_encoded(inputs / ENCODED_FILE)
+    if encoded.digest != facts.data["digest"]:
+        raise UserError(
+            f"{inputs / ENCODED_FILE}: not the records that {FACTS_FILE} tells of; put back what was there, "
+            f"or begin anew with another --out"
+        )
+    return facts, encoded
 
 
 def find_damage(inputs: Path) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from laptime.errors import UserError
 from laptime.inputs.model_digest import BaseFile, find_change
 from laptime.inputs.shape import Shape
+from laptime.sealed_file import read_sealed, write_sealed
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
-from laptime.untrusted import parse, read_whole
 
 ENCODED_FILE = "encoded.bin"
 FACTS_FILE = "facts.json"
+VERSION = 2
 
 
 class InputJob(Struct, kw_only=True):
@@ -42,12 +42,19 @@ class InputFacts(Struct, kw_only=True):
     data: dict[str, Any]  # name, digest, template, template_reason, counts, encode_seconds
     begun_in: str = ""  # the folder that relative paths are relative to
     base_files: dict[str, BaseFile] = {}  # of model and tokenizer, by name
+    version: int = 1
 
 
 def read_facts(inputs: Path) -> InputFacts:
     """Read what the preparation found; raises UserError where the file holds anything else."""
-    path = inputs / FACTS_FILE
-    return parse(path, "facts", lambda: msgspec.json.decode(read_whole(path), type=InputFacts))
+    return read_sealed(
+        inputs / FACTS_FILE, InputFacts, "facts", "put back a whole copy, or begin anew with another --out"
+    )
+
+
+def write_facts(inputs: Path, facts: InputFacts) -> None:
+    """Write what the preparation found."""
+    write_sealed(inputs / FACTS_FILE, facts)
 
 
 def refuse_other_base(facts: InputFacts, begun: Path, base: Path | None = None) -> None:

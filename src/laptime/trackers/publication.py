@@ -91,12 +91,10 @@ def _read_lines(file: IO[bytes]) -> list[str]:
 
 
 def load_result(folder: Path) -> results.ComparisonResult:
-    """Return the comparison in `folder`, from the records where no `comparison.json` was written yet.
+    """Return the comparison in `folder` from its records, which alone are proof of what was measured.
 
     The folder of a single run gives a comparison of one. Raises UserError when it holds neither.
     """
-    if (folder / results.FILE_NAME).is_file():
-        return results.read_result(folder)
     return collect(folder) if (folder / plans.FILE_NAME).is_file() else collect_single(folder)
 
 

@@ -19,7 +19,7 @@ import msgspec
 from laptime.credentials import forget_secrets, hide
 from laptime.errors import UserError
 from laptime.inputs.encoding import EncodedData, encode, write_encoded
-from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob
+from laptime.inputs.facts import ENCODED_FILE, VERSION, InputFacts, InputJob, write_facts
 from laptime.inputs.formats import RecordSet, read_records
 from laptime.inputs.model import (
     build_empty_model,
@@ -38,7 +38,6 @@ from laptime.startup.read_ahead import begin_reading
 from laptime.startup.wanted import is_wanted
 from laptime.training.machine import choose_device, describe_processor
 from laptime.training.precision import choose_precision
-from laptime.whole_file import write_whole
 
 
 def prepare(job: InputJob) -> InputFacts:
@@ -93,8 +92,9 @@ def prepare(job: InputJob) -> InputFacts:
         },
         begun_in=str(Path.cwd()),
         base_files=base_files.result(),
+        version=VERSION,
     )
-    write_whole(folder / FACTS_FILE, msgspec.json.format(msgspec.json.encode(facts)))
+    write_facts(folder, facts)
     return facts
 
 

@@ -63,6 +63,8 @@ class Checkpoints:
             return
         remove_files(self.home.parent / PREFIX_FOLDER, CACHE_FILES)  # nobody knows how whole they are
         keep_additions(self.home.parent)
+        record = read_record(self.home.parent)
+        self.left_out = [f"line {one.line} ({one.why}; kept in {one.kept_in})" for one in record.damaged]
         if not list_checkpoints(self.home):
             return  # none was written before the first attempt ended: it begins anew
         self.found, self.unusable = find_newest(self.home)
@@ -70,9 +72,7 @@ class Checkpoints:
             reasons = "; ".join(self.unusable) or "there is none"
             raise UserError(f"{self.home}: no checkpoint to go on from ({reasons}); start a new --out")
         refuse_other_work(self.found, self.job, facts, encoded)
-        record = read_record(self.home.parent)
         self.seconds = sum(one.seconds for one in record.checkpoints if one.step <= self.num_done)
-        self.left_out = [f"line {one.line} ({one.why}; kept in {one.kept_in})" for one in record.damaged]
 
     @property
     def num_done(self) -> int:
@@ -104,7 +104,9 @@ class Checkpoints:
         self.compute_dtype, self.environment = compute_dtype, name_environment(device)
         if self.found is None:
             if self.job.resumes:
-                self.record.write(Resumed(step=0, from_checkpoint="", seconds_before=0.0))
+                self.record.write(
+                    Resumed(step=0, from_checkpoint="", seconds_before=0.0, left_out=self.left_out)
+                )
             return
         state = self.found.state
         if state.compute_dtype != compute_dtype:

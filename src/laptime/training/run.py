@@ -11,7 +11,7 @@ import gc
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -23,11 +23,10 @@ from transformers import PreTrainedModel
 
 from laptime.answers import answer_questions
 from laptime.credentials import print_traceback
-from laptime.events import Energy, Evaluation, Failed, Finished, Machine, Speedup
+from laptime.events import Digests, Energy, Evaluation, Failed, Finished, Machine, Speedup
 from laptime.inputs.batches import TrainStep, make_batch, make_steps
-from laptime.inputs.encoded import digest_key
-from laptime.inputs.encoding import EncodedData, read_encoded
-from laptime.inputs.facts import ENCODED_FILE, InputFacts, read_facts, refuse_other_base
+from laptime.inputs.encoded import digest_key, read_inputs
+from laptime.inputs.facts import refuse_other_base
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
 from laptime.inputs.model_source import ModelSource
 from laptime.job import PREFIX_FOLDER, SAVED_FOLDER, RunJob
@@ -49,7 +48,7 @@ from laptime.training.random_state import seed_random
 from laptime.training.resumption import Checkpoints
 from laptime.training.reuse import find_cache_folder
 from laptime.training.save_points import SavePoints, StoppedError
-from laptime.training.saving import describe_result, write_result
+from laptime.training.saving import begin_digests, describe_result, write_result
 from laptime.training.self_checks import Subject, check_result
 
 # What total_seconds adds up.
@@ -71,12 +70,12 @@ class Run:
         self.import_seconds = 0.0
         self.recomputes = False
         self.notes: list[str] = []
+        self.digests: Future[Digests] | None = None
 
     def open(self) -> None:
         """Find out what there is: inputs, a checkpoint to go on from, device, precision, method."""
-        self.facts: InputFacts = read_facts(Path(self.job.inputs))
+        self.facts, self.encoded = read_inputs(Path(self.job.inputs))
         refuse_other_base(self.facts, self.folder)
-        self.encoded: EncodedData = read_encoded(Path(self.job.inputs) / ENCODED_FILE)
         self.checkpoints.find(self.facts, self.encoded)
         training = self.spec.training
         if threads := training.threads or self.checkpoints.threads:
@@ -261,6 +260,7 @@ class Run:
             return
         self.meter.add_phase("save", seconds)
         self.record.write(describe_result(method.saved_kind, self.folder / SAVED_FOLDER))
+        self.digests = begin_digests(self.folder / SAVED_FOLDER)
 
     def write_result(self, method: Method, folder: Path) -> float:
         """Write the adapter, or the whole model with its tokenizer; returns the seconds it took."""
@@ -326,7 +326,9 @@ class Run:
                 self.record.write(check)
 
     def finish(self, peak_bytes: dict[str, int]) -> None:
-        """Write the last line."""
+        """Write the last lines."""
+        if self.digests:
+            self.record.write(self.digests.result())
         seconds = self.meter.seconds
         self.record.write(
             Finished(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from safetensors import SafetensorError
 
-from laptime.events import Saved
+from laptime.events import Digests, Saved
 from laptime.methods.method import Method
+from laptime.training.tensor_file import read_file_facts
 from laptime.whole_file import whole_folder
 
 if TYPE_CHECKING:
@@ -47,6 +49,22 @@ def describe_result(kind: Literal["adapter", "model"], folder: Path) -> Saved:
     """Return the event that tells what was written."""
     files = {str(file.relative_to(folder)): file.stat().st_size for file in files_in(folder)}
     return Saved(kind=kind, path=folder.name, num_bytes=sum(files.values()), files=files)
+
+
+def begin_digests(folder: Path) -> Future[Digests]:
+    """Begin to read back what was saved, beside what follows: no figure of the run waits for it."""
+    thread = ThreadPoolExecutor(1)
+    future = thread.submit(describe_files, folder)
+    thread.shutdown(wait=False)
+    return future
+
+
+def describe_files(folder: Path) -> Digests:
+    """Return the event that proves what was written."""
+    files = {file.relative_to(folder).as_posix(): file for file in files_in(folder)}
+    return Digests(
+        path=folder.name, sha256={name: read_file_facts(file).sha256 for name, file in files.items()}
+    )
 
 
 def files_in(folder: Path) -> list[Path]:
