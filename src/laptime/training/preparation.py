@@ -24,7 +24,6 @@ from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob
 from laptime.inputs.formats import RecordSet, read_records
 from laptime.inputs.model import (
     build_empty_model,
-    check_weights,
     load_tokenizer,
     model_max_length,
     quiet_libraries,
@@ -33,6 +32,7 @@ from laptime.inputs.model_digest import begin_digest
 from laptime.inputs.model_shape import measure_shape
 from laptime.inputs.model_source import ModelSource, locate_model
 from laptime.inputs.records import name_sources
+from laptime.inputs.stored_weights import check_weights
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.startup.read_ahead import begin_reading
 from laptime.startup.start import end_with_parent
@@ -57,8 +57,7 @@ def prepare(job: InputJob) -> InputFacts:
     encoded, _ = encode_records(records, source, job.model, job.data, answers)
     model = build_empty_model(job.model, Path(source.folder))
     shape = measure_shape(model)
-    if not job.model.random_weights:
-        check_weights(job.model, Path(source.folder), model)
+    notes = [] if job.model.random_weights else check_weights(job.model, Path(source.folder), model)
     largest = max(max(record.token_ids) for record in encoded.records)
     if largest >= shape.vocabulary_size:
         raise UserError(
@@ -89,7 +88,7 @@ def prepare(job: InputJob) -> InputFacts:
             "num_tokens": encoded.counts.num_tokens,
             "num_trained_tokens": encoded.counts.num_trained_tokens,
             "num_cut": sum(1 for record in encoded.records if record.cut),
-            "notes": [*tell_ignored(encoded.ignored_columns), *encoded.notes],
+            "notes": [*tell_ignored(encoded.ignored_columns), *encoded.notes, *notes],
             "encode_seconds": time.perf_counter() - begun,
         },
         begun_in=str(Path.cwd()),
