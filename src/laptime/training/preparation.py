@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from laptime.credentials import forget_secrets, hide
+from laptime.credentials import forget_secrets, hide, print_traceback
 from laptime.errors import UserError
 from laptime.inputs.encoding import EncodedData, encode, write_encoded
 from laptime.inputs.facts import ENCODED_FILE, VERSION, InputFacts, InputJob, write_facts
@@ -121,6 +121,10 @@ def main() -> None:
     except UserError as error:
         print(hide(str(error)), file=sys.stderr)
         sys.exit(2)
+    except BaseException as error:  # also what a native library ends with, which is no Exception
+        print_traceback(type(error), error, error.__traceback__)
+        sys.stderr.flush()
+        os._exit(1)  # no thread of a library that has failed is waited for
     if run_file := sys.stdin.readline().strip():
         go_on_as_run(Path(run_file), import_seconds)
 
