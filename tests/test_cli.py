@@ -123,6 +123,20 @@ def test_every_field_of_every_spec_is_a_documented_option() -> None:
         (["compare", "--learning-rate", "full=nan"], "--learning-rate: must be above 0 (got nan)"),
         (["compare", "--data", ""], "--data: empty; give a value or leave the option out"),
         (["compare", "--out", ""], "--out: empty; give a value or leave the option out"),
+        *(
+            (
+                ["train", option, "a\nb"],
+                f"{option}: a path with \\n in it ('a\\nb'); give one without",
+            )
+            for option in ("--out", "--data", "--model", "--held-out", "--config", "--resume")
+        ),
+        (["train", "--out", "\x1b[31m"], r"--out: a path with \x1b in it ('\x1b[31m'); give one without"),
+        (["train", "--data", "a\u202eb"], r"--data: a path with \u202e in it ('a\u202eb'); give one without"),
+        (["data", "a\tb"], r"DATA: a path with \t in it ('a\tb'); give one without"),
+        (["ask", "a\rb", "q"], r"RUN_OR_COMPARISON: a path with \r in it ('a\rb'); give one without"),
+        (["show", "a\x9bb"], r"DIR: a path with \x9b in it ('a\x9bb'); give one without"),
+        (["report", "\udcff"], r"DIR: a path with \udcff in it ('\udcff'); give one without"),
+        (["show", "a  [/b] 한글"], "a  [/b] 한글: no such folder"),
         (["compare", "--learning-rate", "full=1,full=2"], "--learning-rate: full is given twice"),
         (["compare", "--rounds", "1000000"], "--rounds: expected a whole number <= 1000 (got 1000000)"),
         (["show", "nowhere"], "nowhere: no such folder"),
@@ -193,6 +207,16 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
         ),
         ("job.yaml", "ablate: 3", "job.yaml: --ablate: expected true or false (got 3)"),
         ("job.yaml", "lang: fr", "job.yaml: --lang: one of en, ko (got 'fr')"),
+        (
+            "job.json",
+            r'{"out": "a\u0000b"}',
+            r"job.json: --out: a path with \x00 in it ('a\x00b'); give one without",
+        ),
+        (
+            "job.json",
+            r'{"data": "a\u202eb"}',
+            r"job.json: --data: a path with \u202e in it ('a\u202eb'); give one without",
+        ),
         ("job.ini", "", "job.ini: a config file ends in .toml, .yaml, .yml or .json"),
     ],
 )

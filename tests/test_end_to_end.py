@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -263,3 +265,17 @@ def test_a_run_that_cannot_train_stays_as_a_row_with_its_reason(workplace: Path)
     result = read_result(workplace / "broken")
     status = {method.name: method.status for method in result.methods}
     assert status == {"full": "failed", "lora": "finished"}
+
+
+def test_folders_of_any_visible_name_just_work(workplace: Path) -> None:
+    for name in ("x[/nope]y", "-[red]a b[bold] 한글 😀"):
+        data = workplace / f"{name}.jsonl"
+        data.parent.mkdir(exist_ok=True)
+        data.write_bytes((workplace / "train.jsonl").read_bytes())
+        words = ["train", "--model", "model", f"--data=./{name}.jsonl", f"--out={name}", "--epochs", "1"]
+        more = ["--max-questions", "0", "--skip-self-checks", "--precision", "fp32"]
+        printed = laptime(workplace, *words, *more)
+        assert f"data ./{name}.jsonl -> {name}\n" in printed
+        assert f"saved:  {name}/saved  (PeftModel.from_pretrained)\n" in printed
+        (command,) = re.findall(r'^ask: +(laptime ask .*) "\.\.\."$', printed, re.MULTILINE)
+        assert "Q  hello" in laptime(workplace, *shlex.split(command)[1:], "hello", "--max-new-tokens", "1")

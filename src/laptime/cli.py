@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from laptime import __version__
-from laptime.errors import UserError, suggest
+from laptime.errors import UserError, check_path, suggest
 from laptime.floors import check_floors
 from laptime.options import (
     SectionedCommand,
@@ -39,6 +39,17 @@ def output_options(command: str) -> list[SectionedOption]:
     if command == "run":
         rows["--resume"] = {"metavar": "DIR", "help": "Go on with the run in DIR, with its options."}
     return [SectionedOption(name, "Output", **settings) for name, settings in rows.items()]
+
+
+class FolderPath(click.ParamType):
+    """A folder named by its place among the words; raises UserError for a name that cannot be shown."""
+
+    name = "folder"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path."""
+        check_path(str(value), str(param.metavar if param else self.name))
+        return Path(value)
 
 
 class Commands(click.Group):
@@ -162,11 +173,12 @@ def data_command(**_: Any) -> None:
     values = gather(ctx)
     if ctx.params["file"]:
         values["data"] = ctx.params["file"]
+        check_path(values["data"], "DATA")
     show_data(sections(values), ctx.params["records"], ctx.params["tokens"], ctx.params["all"])
 
 
 @commands.command("ask")
-@click.argument("folder", metavar="RUN_OR_COMPARISON", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="RUN_OR_COMPARISON", type=FolderPath())
 @click.argument("questions", metavar="QUESTION...", nargs=-1, required=True)
 @click.option(
     "--max-new-tokens", type=click.IntRange(min=1), help="Longest answer in tokens [as in the run]."
@@ -187,7 +199,7 @@ def ask_command(
 
 
 @commands.command("report")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=FolderPath())
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="Language of the report.")
 def report_command(folder: Path, lang: Any) -> None:
     """Render report.html and report.md again, from the records alone.
@@ -202,7 +214,7 @@ def report_command(folder: Path, lang: Any) -> None:
 
 
 @commands.command("show")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=FolderPath())
 def show_command(folder: Path) -> None:
     """Show a comparison's table in the terminal, also while it runs.
 
@@ -270,7 +282,8 @@ def fail(message: str, code: int = 2) -> NoReturn:
     from laptime.credentials import hide
     from laptime.report.plain_text import clean
 
-    click.echo(f"laptime: error: {hide(clean(message))}", err=True)
+    line = " ".join(part.strip() for part in message.splitlines() if part.strip())
+    click.echo(f"laptime: error: {hide(clean(line))}", err=True)
     sys.exit(code)
 
 
@@ -296,12 +309,12 @@ def main() -> None:
         check_place()
         commands.main(standalone_mode=False)
     except UserError as error:
-        fail(" ".join(str(error).split()))
+        fail(str(error))
     except click.exceptions.NoSuchOption as error:
         options = [o for p in (error.ctx.command.params if error.ctx else []) for o in p.opts]
         fail(f"no option {error.option_name}{suggest(error.option_name, options)}")
     except click.ClickException as error:
-        fail(" ".join(error.format_message().split()))
+        fail(error.format_message())
     except BrokenPipeError:
         sys.exit(0)
     except OSError as error:

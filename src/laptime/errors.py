@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
+
+from laptime.credentials import holds_login
+
+_TURNING = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}  # direction of text
+LONGEST_SHOWN = 80  # letters of a path in a message
 
 
 class UserError(Exception):
@@ -17,6 +23,21 @@ def suggest(word: str, choices: Iterable[str]) -> str:
     if near:
         return f"; did you mean '{near[0]}'?"
     return f"; known: {', '.join(choices)}" if len(choices) <= 12 else ""
+
+
+def is_harmful(letter: str) -> bool:
+    """Tell whether a letter may do something other than be seen: a control, a half, a turn of direction."""
+    category = unicodedata.category(letter)
+    return letter in _TURNING or category in ("Cc", "Cs") or letter in "\ufffe\uffff"
+
+
+def check_path(path: str, option: str) -> None:
+    """Raise UserError for a path that no terminal and no shell could show as it is, or that is no path."""
+    if holds_login(path):
+        raise UserError(f"{option}: an address with a name or a password in it; give a path without")
+    if found := next((letter for letter in path if is_harmful(letter)), None):
+        shown = ascii(path if len(path) <= LONGEST_SHOWN else path[: LONGEST_SHOWN - 3] + "...")
+        raise UserError(f"{option}: a path with {ascii(found)[1:-1]} in it ({shown}); give one without")
 
 
 def readable(name: object, length: int = 40) -> str:

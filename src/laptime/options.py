@@ -11,9 +11,10 @@ import msgspec
 from click.core import ParameterSource
 
 from laptime.config_file import read_config
-from laptime.errors import UserError, readable, suggest
+from laptime.errors import UserError, check_path, readable, suggest
 from laptime.methods.method import find_methods
 from laptime.spec import (
+    PATHS,
     SECTIONS,
     AnswerSpec,
     CompareSpec,
@@ -153,6 +154,8 @@ def gather(ctx: click.Context) -> dict[str, Any]:
     for name, value in given.items():
         if value in ("", [], [""]):
             raise UserError(f"{flag(name)}: empty; give a value or leave the option out")
+        if name in PATHS:
+            check_path(value, flag(name))
     config = given.pop("config", None)
     return (read_config_options(config, options) if config else {}) | given
 
@@ -167,9 +170,12 @@ def read_config_options(config: str, options: Mapping[str, SectionedOption]) -> 
         values[name] = read_config_value(option, value)
         if option.owner:
             build(option.owner, {name: values[name]}, source=f"{config}: ")
-        elif not isinstance(values[name], str):
+            continue
+        if not isinstance(values[name], str):
             raise UserError(f"{config}: {flag(name)}: expected text (got {readable(repr(value))})")
-        elif isinstance(option.type, click.Choice) and values[name] not in option.type.choices:
+        if name in PATHS:
+            check_path(values[name], f"{config}: {flag(name)}")
+        if isinstance(option.type, click.Choice) and values[name] not in option.type.choices:
             choices = ", ".join(map(str, option.type.choices))
             raise UserError(f"{config}: {flag(name)}: one of {choices} (got {readable(repr(value))})")
     return values

@@ -202,7 +202,7 @@ class Live:
 
     def __init__(self, console: Console) -> None:
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=12),
             Clock(),
             TextColumn("{task.fields[text]}", markup=False),
@@ -214,7 +214,7 @@ class Live:
 
     def begin(self, title: str) -> None:
         """Show a new run."""
-        self.progress.reset(self.task, total=None, description=title.replace("[", r"\["), text="starting")
+        self.progress.reset(self.task, total=None, description=title, text="starting")
         self.progress.start()
 
     def show(self, text: str, completed: int | None, total: int | None) -> None:

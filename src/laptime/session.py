@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from msgspec.structs import replace
-from rich.console import Console
 
 from laptime.comparison.collection import collect, collect_single
 from laptime.comparison.folder import choose_folder, has_checkpoint, has_done_nothing, shell_command
@@ -30,9 +29,10 @@ from laptime.job import SAVED_FOLDER
 from laptime.progress import Watcher
 from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.record import read_record
-from laptime.report.plain_text import clean
 from laptime.report.quantities import Lang
+from laptime.report.screen import Screen
 from laptime.spec import CompareSpec
+from laptime.untrusted import refuse_specials
 
 Kind = Literal["compare", "train", "resumed"]
 
@@ -60,10 +60,10 @@ class LastingOutput:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
 
-def console(lasting: bool = False) -> Console:
+def console(lasting: bool = False) -> Screen:
     """Return a console for standard output."""
     output: Any = LastingOutput(sys.stdout) if lasting and sys.stdout else None
-    return Console(highlight=False, file=output)
+    return Screen(file=output)
 
 
 def run_session(
@@ -71,12 +71,14 @@ def run_session(
 ) -> tuple[Path, ComparisonResult]:
     """Run a comparison or a single training with progress; an interruption says how to go on."""
     folder = choose_folder(out, stem)
+    refuse_specials(folder)
     if kind == "compare" and (folder / PLAN_FILE).exists():
         from laptime.report.page import refuse_foreign_report
 
         refuse_foreign_report(folder)  # now, and not when all has run
-    listener = Watcher(console(lasting=True))
-    say_what_it_is(listener.console, spec, folder)
+    screen = console(lasting=True)
+    listener = Watcher(screen)
+    say_what_it_is(screen, spec, folder)
     runner = ProcessRunner(single=kind == "train")
     try:
         if kind == "train":
@@ -86,7 +88,7 @@ def run_session(
         return folder, compare(spec, folder, runner, listener, records_digest)
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
-        print(tell_interruption(kind, folder), file=sys.stderr)
+        Screen(stderr=True).say(tell_interruption(kind, folder))
         sys.exit(error.code if isinstance(error, SystemExit) else 130)
     except UserError:
         listener.interrupted()
@@ -108,7 +110,7 @@ def tell_interruption(kind: Kind, folder: Path) -> str:
     if has_done_nothing(folder):
         return "interrupted before the first step; the same command begins anew"
     if is_finished(folder):
-        return f"interrupted when the run was over:\n  {shell_command('laptime', 'show', folder)}"
+        return f"interrupted when the run was over:\n  {shell_command('laptime', 'show', as_word(folder))}"
     if has_checkpoint(folder):
         again = shell_command("laptime", "train", "--resume", folder)
         return f"interrupted; go on from the newest checkpoint with:\n  {again}"
@@ -123,6 +125,11 @@ def compare_again(folder: Path) -> str:
     return shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", folder)
 
 
+def as_word(folder: Path) -> str:
+    """Return a folder as a command takes it for no option."""
+    return f"./{folder}" if str(folder).startswith("-") else str(folder)
+
+
 def is_finished(folder: Path) -> bool:
     """Tell whether the run in `folder` is over and well."""
     with suppress(UserError):
@@ -130,11 +137,11 @@ def is_finished(folder: Path) -> bool:
     return False
 
 
-def say_what_it_is(screen: Console, spec: CompareSpec, folder: Path) -> None:
+def say_what_it_is(screen: Screen, spec: CompareSpec, folder: Path) -> None:
     """Print what is about to run, and what the toy and random weights are good for."""
     methods = " and ".join(spec.methods) if len(spec.methods) < 3 else ", ".join(spec.methods)
-    names = clean(f"{methods} on {spec.model.model}, data {spec.data.data} -> {folder}")
-    screen.print(names, style="bold", markup=False, soft_wrap=True)
+    names = f"{methods} on {spec.model.model}, data {spec.data.data} -> {folder}"
+    screen.print(names, style="bold", soft_wrap=True)
     if spec.model.model == "builtin":
         screen.print("The built-in model is a toy for trying the tool. A real one:")
         screen.print("  laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl")
@@ -152,11 +159,11 @@ def finish_comparison(folder: Path, result: ComparisonResult, lang: Lang, tracke
     print_table(result, screen)
     publish(folder, trackers)
     report = next((path for path in paths if path.suffix == ".html"), paths[0])
-    screen.print(f"\nreport: {report}", soft_wrap=True)
+    screen.say(f"\nreport: {report}")
     if any(method.saved_paths for method in result.methods):
-        screen.print(f'ask:    {shell_command("laptime", "ask", folder)} "..."', soft_wrap=True)
+        screen.say(f'ask:    {shell_command("laptime", "ask", as_word(folder))} "..."')
     if any(failure.reason in ENDED_FROM_OUTSIDE for m in result.methods for failure in m.failures):
-        screen.print(f"again:  {compare_again(folder)}  (tries once more what was ended)", soft_wrap=True)
+        screen.say(f"again:  {compare_again(folder)}  (tries once more what was ended)")
     return 0 if all(method.rounds for method in result.methods) else 1
 
 
@@ -169,15 +176,13 @@ def finish_training(folder: Path, result: ComparisonResult, trackers: tuple[str,
     publish(folder, trackers)
     method = result.methods[0]
     for failure in method.failures:
-        screen.print(
-            f"failed: {clean(failure.message)}; the log: {folder / 'log.txt'}", soft_wrap=True, markup=False
-        )
+        screen.say(f"failed: {failure.message}; the log: {folder / 'log.txt'}")
     if method.failures and has_checkpoint(folder):
-        screen.print(f"go on:  {shell_command('laptime', 'train', '--resume', folder)}", soft_wrap=True)
+        screen.say(f"go on:  {shell_command('laptime', 'train', '--resume', folder)}")
     for path in method.saved_paths:
         kind = "PeftModel" if method.saved_kind == "adapter" else "AutoModelForCausalLM"
-        screen.print(f"\nsaved:  {folder / path}  ({kind}.from_pretrained)", soft_wrap=True)
-        screen.print(f'ask:    {shell_command("laptime", "ask", folder)} "..."', soft_wrap=True)
+        screen.say(f"\nsaved:  {folder / path}  ({kind}.from_pretrained)")
+        screen.say(f'ask:    {shell_command("laptime", "ask", as_word(folder))} "..."')
     return 0 if method.rounds else 1
 
 
@@ -187,11 +192,12 @@ def publish(folder: Path, trackers: tuple[str, ...]) -> None:
         from laptime.trackers.publication import publish as publish_all
 
         for line in publish_all(folder, trackers):
-            print(clean(line))
+            console().say(line)
 
 
 def gather_result(folder: Path) -> ComparisonResult:
     """Read a comparison or a single run from its records; raises UserError when `folder` is neither."""
+    refuse_specials(folder)
     if (folder / PLAN_FILE).exists():
         return collect(folder)
     if (folder / RECORD_FILE).exists():
@@ -237,7 +243,7 @@ def render_again(folder: Path, lang: Lang) -> None:
         write_result(folder, result)
         paths = render_report(folder, lang)
     for path in paths:
-        print(path)
+        console().say(path)
 
 
 def show(folder: Path) -> None:

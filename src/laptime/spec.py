@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from laptime.errors import UserError, suggest
+from laptime.errors import UserError, check_path, suggest
 
 BUILTIN = "builtin"  # the name of the toy model and of the ten records that ship with the package
 
@@ -229,6 +229,9 @@ def read_interval(text: str | None) -> Interval | None:
     raise UserError(f"--save-every: expected steps (50) or a time (90s, 10min, 2h) (got '{text}')")
 
 
+PATHS = frozenset({"model", "data", "held_out", "out", "resume", "config"})
+
+
 def flag(name: str) -> str:
     """Return the flag of a field: batch_size -> --batch-size."""
     return "--" + name.replace("_", "-")
@@ -245,6 +248,8 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
             raise UserError(f"{source}{flag(name)}: expected a finite number (got {value})")
         if value == "" or (isinstance(value, (list, tuple)) and "" in value):
             raise UserError(f"{source}{flag(name)}: empty; give a value or leave the option out")
+        if name in PATHS and isinstance(value, str):
+            check_path(value, f"{source}{flag(name)}")
         if _holds_half_letters(value):
             raise UserError(f"{source}{flag(name)}: no valid UTF-8 text")
     try:

@@ -5,9 +5,11 @@ What such a file names must lie beside it, and reading it ends: no pipes, no dev
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -16,6 +18,8 @@ import msgspec
 from laptime.errors import UserError
 
 MOST_BYTES = 1 << 30  # of a file that is read whole; a record of a million steps takes half of it
+KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
+OF_OTHERS = {"wandb", "tensorboard", "checkpoints"}  # folders that trackers read; a checkpoint proves itself
 _NAME = re.compile(r"[^\W_][\w.+-]{0,199}")
 T = TypeVar("T")
 
@@ -27,7 +31,26 @@ def read_whole(path: Path) -> bytes:
         raise UserError(f"{path}: not a file")
     if found.st_size > MOST_BYTES:
         raise UserError(f"{path}: too large ({found.st_size / 1e9:.1f} GB) for what it should hold")
-    return path.read_bytes()
+    with path.open("rb") as file:
+        return file.read(found.st_size)  # no further: some files of the system have no end
+
+
+def tell_special(path: Path) -> str:
+    """Return what a path is ("a pipe") where it is no file of a disk, else ""; raises OSError."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        return KINDS.get(stat.S_IFMT(mode), "a device")
+    return "a file of the system" if path.resolve().parts[1:2] in (("proc",), ("sys",)) else ""
+
+
+def refuse_specials(folder: Path) -> None:
+    """Raise UserError for what in a comparison's folder would hold up its reader or its writer for ever."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in OF_OTHERS]
+        for path in (Path(place, name) for name in files):
+            with suppress(OSError):  # what is gone holds up nobody
+                if what := tell_special(path):
+                    raise UserError(f"{path}: {what}; take it away")
 
 
 def parse(path: Path, what: str, decode: Callable[[], T]) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from msgspec.structs import replace
 
 from laptime.inputs.batches import Batch, TrainStep, make_steps
+from laptime.inputs.encoded import EncodedRecord
 from laptime.record import FILE_NAME, RecordWriter
 from laptime.spec import TrainingSpec
 from laptime.speedups.speedup import Setup, apply_all
@@ -76,13 +77,13 @@ class Spoilt:
         self.setup: Setup = set_up(job, self.training, torch.float32, native, folder)
         apply_all(self.setup)
 
-    def make_steps(self) -> list[TrainStep]:
+    def make_steps(self) -> Sequence[TrainStep]:
         """Lay out the records, named by line."""
-        records = [
-            replace(record, source=f"train.jsonl:{line}")
-            for line, record in enumerate(NAMED["ragged"].make_records(), start=1)
-        ]
-        records[CULPRIT].token_ids[0] = SPOILT_TOKEN
+        records = []
+        for place, record in enumerate(NAMED["ragged"].make_records()):
+            token_ids = record.token_ids
+            token_ids[0] = SPOILT_TOKEN if place == CULPRIT else token_ids[0]
+            records.append(EncodedRecord(token_ids, record.trained, f"train.jsonl:{place + 1}"))
         return make_steps(records, self.training, seed=1, packed=self.setup.packs_records)
 
     def spoil_weights(self) -> None:

@@ -72,6 +72,20 @@ def parquet_of_twins(path: Path) -> None:
     parquet.write_table(pyarrow.Table.from_arrays([column, column], names=["prompt", "prompt"]), path)
 
 
+def far_date(column: str) -> Callable[[Path], None]:
+    """Return what makes a Parquet file of two pairs with a date of the year 20000 in `column`."""
+
+    def make(path: Path) -> None:
+        import pyarrow
+        from pyarrow import parquet
+
+        days = pyarrow.array([0, 6_585_000], pyarrow.int32()).cast(pyarrow.date32())
+        texts = {"prompt": pyarrow.array(["a", "c"]), "completion": pyarrow.array(["b", "d"])}
+        parquet.write_table(pyarrow.table(texts | {column: days}), path)
+
+    return make
+
+
 def folder_of(**files: bytes) -> Callable[[Path], None]:
     """Return what makes a folder with these files (their dots written as two underscores)."""
 
@@ -543,6 +557,9 @@ TABLES = [
          "a.parquet: a truncated Parquet file (its end is missing); copy it again"),
     Case("a Parquet with a column twice", "a.parquet", parquet_of_twins,
          "a.parquet: duplicate column 'prompt' in the header"),
+    Case("a date that no calendar of Python has, as an answer", "a.parquet", far_date("completion"),
+         "a.parquet row 1: 'completion' is a date, expected text (and 1 more bad row; laptime data "
+         "lists them)"),
     Case("bytes in a Parquet", "a.parquet",
          lambda path: path.write_bytes(parquet([{"prompt": b"a", "completion": "b"}])),
          "a.parquet row 1: 'prompt' is binary data, expected text"),
@@ -568,8 +585,17 @@ PLACES = [
          "b.jsonl:1: a lone '{': expected one JSON object a line (name an array .json)"),
     Case("a split of a file", "a.jsonl", PAIR,
          "--split test: the file a.jsonl has no splits; leave the option out", ("--split", "test")),
-    Case("a device", "null.jsonl", lambda path: path.symlink_to("/dev/null"),
-         "null.jsonl: a device; save the data in a file"),
+    *(
+        Case(f"a link to {target}", name, lambda path, target=target: path.symlink_to(target),
+             f"{name}: a {what}; save the data in a file")
+        for name, target, what in (
+            ("null.jsonl", "/dev/null", "device"), ("zero.csv", "/dev/zero", "device"),
+            ("log.jsonl", "/proc/kmsg", "file of the system"),
+            ("memory.json", "/proc/self/mem", "file of the system"),
+            ("core.parquet", "/proc/kcore", "file of the system"),
+        )
+        if Path(target).exists()
+    ),
 ]  # fmt: skip
 
 DATA = [*ENCODINGS, *JSON, *ROWS, *INVISIBLE, *BESIDE, *CONVERSATIONS, *TABLES, *PLACES]
@@ -645,5 +671,11 @@ CONFIGS = [
     Case("invalid UTF-8", "a.toml", b"# \xc7\xd1\n",
          "a.toml:1: invalid UTF-8 at byte 3 of the line (0xc7); it reads as CP949: iconv -f CP949 -t UTF-8"),
     Case("a pipe", "a.yaml", os.mkfifo, "a.yaml: a pipe; save the data in a file"),
+    *(
+        Case(f"a link to {target}", "a.toml", lambda path, target=target: path.symlink_to(target),
+             f"a.toml: a {what}; save the data in a file")
+        for target, what in (("/dev/zero", "device"), ("/proc/kmsg", "file of the system"))
+        if Path(target).exists()
+    ),
     Case("another format", "a.ini", b"", "a.ini: a config file ends in .toml, .yaml, .yml or .json"),
 ]  # fmt: skip

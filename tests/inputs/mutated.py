@@ -17,7 +17,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from laptime.errors import UserError
-from laptime.inputs.conversations import ROLES
+from laptime.inputs.conversations import ROLES, TRAIN_KEYS, is_nothing
 from laptime.inputs.encoding import encode
 from laptime.inputs.formats import read_records
 from laptime.inputs.records import Record, RecordSet
@@ -35,6 +35,7 @@ PAIRS = "questions and answers (question from {0}, answer from {1}"
 TOLD = (
     f"{PAIRS})",
     f"{PAIRS}, further input from {{2}})",
+    f"{PAIRS}, system text from {{2}})",
     "conversations (column {0})",
     "plain text (column {0})",
 )
@@ -56,10 +57,11 @@ texts = st.text(LETTERS, min_size=1, max_size=8) | st.sampled_from(
 )
 turn_lists = st.lists(
     st.builds(
-        lambda keys, role, text: {keys[0]: role, keys[1]: text},
+        lambda keys, role, text, mark: {keys[0]: role, keys[1]: text, **mark},
         st.sampled_from([("role", "content"), ("from", "value")]),
         st.sampled_from(["user", "assistant", "human", "gpt", "system", "User "]),
         texts,
+        st.sampled_from([{}, {}, {"weight": 0}, {"loss": False}, {"train": True}, {"tool_calls": None}]),
     ),
     min_size=1,
     max_size=4,
@@ -67,6 +69,7 @@ turn_lists = st.lists(
 SHAPES: list[st.SearchStrategy[dict[str, Any]]] = [
     st.fixed_dictionaries({"prompt": texts, "completion": texts}),
     st.fixed_dictionaries({"instruction": texts, "input": texts | st.none(), "output": texts}),
+    st.fixed_dictionaries({"prompt": texts, "completion": texts, "system": texts | st.none()}),
     st.fixed_dictionaries({"question": texts, "answers": st.lists(texts, min_size=1, max_size=2)}),
     st.fixed_dictionaries({"question": texts, "answers": st.builds(lambda text: {"text": [text]}, texts)}),
     st.fixed_dictionaries({"messages": turn_lists, "id": st.integers(-9, 9)}),
@@ -204,7 +207,7 @@ def columns_told(found: RecordSet, rows: list[dict[str, Any]]) -> list[str]:
 
 def what_trains(record: Record) -> tuple[Any, ...]:
     """Return what of a record reaches the model, and whether it says that something was left out."""
-    messages = [(message.role, message.content) for message in record.messages]
+    messages = [(m.role, m.content, m.trained) for m in (*record.before, *record.messages)]
     return record.prompt, record.completion, record.context, record.text, messages, bool(record.remark)
 
 
@@ -214,17 +217,20 @@ def what_should_train(row: dict[str, Any], columns: list[str], kind: str) -> tup
         return None, None, "", row[columns[0]], [], False
     if kind == "conversations":
         turns = [turn for column in columns for turn in as_turns(row[column])]
-        said = [(ROLES[role(turn).strip().lower()], content(turn)) for turn in turns]
-        last = max(index for index, (who, _) in enumerate(said) if who == "assistant")
+        said = [(ROLES[role(turn).strip().lower()], content(turn), is_trained(turn)) for turn in turns]
+        last = max(index for index, (who, _, kept) in enumerate(said) if who == "assistant" and kept)
         return None, None, "", None, said[: last + 1], last + 1 < len(said)
     prompt, answer = row[columns[0]], row[columns[1]]
-    context = row.get(columns[2]) if len(columns) > 2 else None
+    is_system = len(columns) > 2 and columns[2].strip().lower().startswith("system")
+    context = row.get(columns[2]) if len(columns) > 2 and not is_system else None
+    system = row.get(columns[2]) if is_system else None
+    before = [] if is_nothing(system) else [("system", system, True)]
     if isinstance(answer, dict):
         answer = answer["text"]
     several = isinstance(answer, list)
     left_out = several and len(answer) > 1
     shown = context if context and context.strip() else ""
-    return prompt, answer[0] if several else answer, shown, None, [], left_out
+    return prompt, answer[0] if several else answer, shown, None, before, left_out
 
 
 def as_turns(cell: Any) -> list[dict[str, Any]]:
@@ -235,6 +241,11 @@ def as_turns(cell: Any) -> list[dict[str, Any]]:
 def role(turn: dict[str, Any]) -> str:
     """Return who speaks."""
     return next(turn[key] for key in ("role", "from", "speaker") if turn.get(key) is not None)
+
+
+def is_trained(turn: dict[str, Any]) -> bool:
+    """Tell whether nothing in a turn keeps it out of training."""
+    return all(turn.get(key) is None or turn[key] for key in TRAIN_KEYS)
 
 
 def content(turn: dict[str, Any]) -> str:
@@ -274,7 +285,9 @@ def expected_answers(record: Record) -> str:
     """Return the text that is trained."""
     if record.messages:
         answers = record.messages[record.num_prompt_messages :]
-        return "".join(m.content.strip() + "<|im_end|>" for m in answers if m.role == "assistant")
+        return "".join(
+            m.content.strip() + "<|im_end|>" for m in answers if m.role == "assistant" and m.trained
+        )
     return f"{record.completion or record.text}</s>"
 
 

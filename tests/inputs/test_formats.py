@@ -14,7 +14,7 @@ from laptime.errors import UserError
 from laptime.inputs.formats import Message, Record, RecordSet, read_records
 from laptime.inputs.records import RecordsError, Remark
 from laptime.spec import DataSpec
-from tests.inputs.malformed import PAIR, line
+from tests.inputs.malformed import PAIR, far_date, line
 
 
 def read(path: Path, **options: str) -> RecordSet:
@@ -414,3 +414,34 @@ def test_nothing_called_data_in_a_folder_is_passed_over(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "b.jsonl")
     with pytest.raises(UserError, match=r"^b\.jsonl: a pipe"):
         read(tmp_path)
+
+
+def test_a_date_that_python_does_not_know_harms_no_other_column(tmp_path: Path) -> None:
+    far_date("seen")(tmp_path / "a.parquet")
+    found = read(tmp_path / "a.parquet")
+    assert [(record.prompt, record.completion) for record in found.records] == [("a", "b"), ("c", "d")]
+    assert found.ignored_columns == ["seen"]
+
+
+def test_an_empty_cell_of_a_table_says_nothing(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    nothing = {"weight": float("nan"), "images": None, "label": None, "history": None}
+    full = {"weight": 1.0, "images": [], "label": True, "history": [["c", "d"]]}
+    rows = [{"prompt": "a", "completion": "b", **more} for more in (nothing, full)]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    assert [len(record.before) for record in read(tmp_path / "a.parquet").records] == [0, 2]
+    turns_of_parquet = [
+        {"role": "user", "content": "a", "from": None, "value": None, "weight": None, "tool_calls": None},
+        {"role": None, "content": None, "from": "gpt", "value": "b", "weight": 1.0, "tool_calls": []},
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist([{"messages": turns_of_parquet}]), tmp_path / "b.parquet")
+    (record,) = read(tmp_path / "b.parquet").records
+    assert record.messages == [Message("user", "a"), Message("assistant", "b")]
+
+
+def test_one_side_of_preferences_can_be_chosen(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", line(prompt="a", chosen="b", rejected="c"))
+    found = read(path, completion_column="chosen")
+    assert found.records[0].completion == "b" and found.ignored_columns == ["rejected"]

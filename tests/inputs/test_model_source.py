@@ -135,7 +135,8 @@ def test_the_digest_covers_config_and_weights(model_folder: Path) -> None:
 def test_pickled_weights_load_when_asked_for_in_words(tmp_path: Path) -> None:
     import torch
 
-    from laptime.inputs.model import build_empty_model, check_weights, load_model
+    from laptime.inputs.model import build_empty_model, load_model
+    from laptime.inputs.stored_weights import check_weights
     from tests.tiny import make_tiny_model
 
     folder = make_tiny_model(tmp_path / "model")

@@ -47,7 +47,8 @@ def laptime(home: Path, *words: str) -> tuple[int, str]:
         "HF_HOME": str(home / "hf"),
         "HOME": str(home),
         "https_proxy": proxy,
-        "HTTP_PROXY": proxy,
+        "HTTP_PROXY": proxy.replace("@", "/x@y@"),
+        "ALL_PROXY": f"user:{CANARIES['proxy']}/#?@127.0.0.1:9",
         "WANDB_MODE": "offline",
         "TMPDIR": str(home / "tmp"),
     }
@@ -139,10 +140,14 @@ def test_a_traceback_of_the_preparation_keeps_every_secret(home: Path) -> None:
     assert list(leaks(home / "prepared", done.stdout + done.stderr)) == []
 
 
-@pytest.mark.parametrize("option", ["--data", "--model", "--held-out", "--config"])
-def test_an_address_with_a_password_is_refused_without_it(home: Path, option: str) -> None:
-    url = f"https://user:{CANARIES['address']}@host.invalid/x.jsonl"
-    code, printed = laptime(home, "train", *JOB, option, url, "--out", "addressed")
+@pytest.mark.parametrize("option", ["--data", "--model", "--held-out", "--config", "--resume", "--out"])
+@pytest.mark.parametrize("odd", ["", "m@x9", "d/x9", " a", "?#[b]:80"])
+def test_an_address_with_a_password_is_refused_without_it(home: Path, option: str, odd: str) -> None:
+    url = f"https://user:{odd}{CANARIES['address']}{odd}@host.invalid/x.jsonl"
+    code, printed = laptime(home, "train", *JOB, "--out", "addressed", option, url)
     assert code == 2, printed
+    assert printed == (
+        f"laptime: error: {option}: an address with a name or a password in it; give a path without\n"
+    )
     assert CANARIES["address"] not in printed
     assert not (home / "addressed").exists() or list(leaks(home / "addressed", printed)) == []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import random
 import re
+import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,8 @@ from laptime.errors import UserError
 from laptime.events import Saved, Started
 from laptime.record import RecordWriter, read_record
 from laptime.report.terminal import print_table
-from laptime.session import gather_result, render_again, told_in_one_line
+from laptime.session import ask, gather_result, render_again, run_session, show, told_in_one_line
+from laptime.spec import CompareSpec
 from laptime.untrusted import MOST_BYTES, read_whole
 from laptime.whole_file import write_whole
 from tests.comparison.scripted import write_scripted_comparison
@@ -32,7 +36,7 @@ SOURCE = Path(laptime.__file__).parent
 
 def write_comparison(folder: Path, run: str = "lora-r1", **changes: Any) -> Path:
     """Write a comparison of one run without figures."""
-    spec = {"model": {"model": "m"}, "data": {}, "training": {}, "methods": ["lora"]}
+    spec: dict[str, Any] = {"model": {"model": "m"}, "data": {}, "training": {}, "method_options": {}}
     plan = Plan(laptime="1", created=1.0, spec=spec, runs=[PlannedRun(run=run, method="lora", round=1)])
     folder.mkdir(parents=True, exist_ok=True)
     write_plan(folder, plan)
@@ -92,6 +96,7 @@ def test_reading_ends_and_reads_files_alone(tmp_path: Path) -> None:
     for name in ("pipe", "zero"):
         with pytest.raises(UserError, match="not a file"):
             read_whole(tmp_path / name)
+    assert not read_whole(Path("/proc/self/status")), "what has no size is not read to an end that it has not"
     with (tmp_path / "huge").open("wb") as file:
         file.truncate(MOST_BYTES + 1)
     with pytest.raises(UserError, match="too large"):
@@ -185,3 +190,66 @@ def test_the_lock_of_the_machine_lies_in_a_folder_of_ones_own(
     own.chmod(0o777)
     with pytest.raises(UserError, match="not a folder of yours alone"), locked(tmp_path / "out"):
         pass
+
+
+def plant(path: Path, kind: str) -> None:
+    """Put something that is no file where a file was."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        # The name of a socket has room for 107 bytes.
+        with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as made:
+            made.bind(path.name)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/proc/kmsg")
+
+
+FILES = [
+    "plan.json",
+    "comparison.json",
+    "runs/lora-r1/record.jsonl",
+    "runs/lora-r1/log.txt",
+    "inputs/facts.json",
+    "inputs/encoded.msgpack",
+    "runs/lora-r1/saved/adapter_config.json",
+]
+
+
+@pytest.mark.parametrize("command", ["show", "report", "ask", "compare"])
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("kind", ["pipe", "socket", "link"])
+def test_what_is_no_file_holds_up_no_command(tmp_path: Path, command: str, name: str, kind: str) -> None:
+    write_comparison(tmp_path, "lora-r1")
+    plant(tmp_path / name, kind)
+    with pytest.raises(UserError) as error:
+        if command == "compare":
+            run_session(CompareSpec(), str(tmp_path), "x", "digest")
+        elif command == "ask":
+            ask(tmp_path, ("q",), None)
+        else:
+            render_again(tmp_path, "en") if command == "report" else show(tmp_path)
+    what = {"pipe": "a pipe", "socket": "a socket", "link": "a file of the system"}[kind]
+    assert one_line(error) == f"{tmp_path / name}: {what}; take it away"
+
+
+def test_a_folder_in_place_of_a_file_is_told(tmp_path: Path) -> None:
+    write_comparison(tmp_path, "lora-r1")
+    plant(tmp_path / "runs" / "lora-r1" / "record.jsonl", "folder")
+    assert not gather_result(tmp_path).complete
+    plant(tmp_path / "plan.json", "folder")
+    with pytest.raises(UserError, match=r"plan\.json: not a file$"):
+        show(tmp_path)
+
+
+def test_what_trackers_keep_in_a_folder_is_their_own(tmp_path: Path) -> None:
+    write_comparison(tmp_path, "lora-r1")
+    plant(tmp_path / "wandb" / "run.sock", "socket")
+    plant(tmp_path / "gone", "folder")
+    (tmp_path / "gone" / "link").symlink_to("nowhere")
+    assert gather_result(tmp_path).order == ["lora-r1"]

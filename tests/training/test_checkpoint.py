@@ -279,6 +279,28 @@ def test_every_damage_to_any_file_is_named_and_the_checkpoint_before_is_used(
     assert_whole(find_newest(home)[0], 2)
 
 
+@pytest.mark.parametrize("name", sorted([*FILES, MANIFEST_FILE]))
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (os.mkfifo, "is a pipe"),
+        (os.mkdir, "is a folder"),
+        (lambda path: path.symlink_to("/dev/zero"), "is a device"),
+        (lambda path: path.symlink_to("/proc/kmsg"), "is a file of the system"),
+    ],
+    ids=["pipe", "folder", "device", "kernel"],
+)
+def test_what_is_no_file_is_damage_and_is_not_waited_for(
+    home: Path, name: str, make: Callable[[Path], object], what: str
+) -> None:
+    place = home / "step-00000002" / name
+    place.unlink()
+    make(place)
+    found, unusable = find_newest(home)
+    assert_whole(found, 1)
+    assert unusable == [f"step-00000002: {name} {what}"]
+
+
 def test_without_a_whole_checkpoint_there_is_none_and_every_one_is_named(home: Path) -> None:
     for folder in list_checkpoints(home):
         (folder / "weights.safetensors").unlink()

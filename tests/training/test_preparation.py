@@ -48,9 +48,9 @@ def test_facts_and_tokens_are_left_for_the_runs(tiny_model: Path, tmp_path: Path
 def test_columns_that_nothing_is_made_of_are_named(tiny_model: Path, tmp_path: Path) -> None:
     wanted = job(tmp_path, ModelSpec(model=str(tiny_model)))
     assert prepare(wanted).data["notes"] == []
-    rows = [{"id": n, "system": "be brief", "prompt": "question", "completion": "answer"} for n in range(3)]
+    rows = [{"id": n, "topic": "sums", "prompt": "question", "completion": "answer"} for n in range(3)]
     Path(wanted.data.data).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert prepare(wanted).data["notes"] == ["left out of the training: columns id, system"]
+    assert prepare(wanted).data["notes"] == ["left out of the training: columns id, topic"]
 
 
 def test_random_weights_are_asked_only_what_the_user_asks(tiny_model: Path, tmp_path: Path) -> None:

@@ -115,7 +115,10 @@ def _acquire(path: Path, what: str) -> tuple[int, bool]:
     """Open and lock the file that is called so when it is locked; tells whether it was made here."""
     begun, has_told = time.monotonic(), False
     while True:
-        descriptor, is_new = _open(path)
+        try:
+            descriptor, is_new = _open(path)
+        except OSError as error:
+            raise UserError(f"{what}: cannot be written to ({error.strerror or error})") from None
         if _try_lock(descriptor) and _is_still_called(path, descriptor):
             return descriptor, is_new
         os.close(descriptor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import lru_cache
+from math import isnan
 from typing import Any, NamedTuple
 
 from laptime.errors import readable, suggest
@@ -103,12 +104,14 @@ def is_turns(value: Any) -> bool:
 
 
 def is_nothing(value: Any) -> bool:
-    """Tell whether a value says nothing: null, false, blank, or made of such alone."""
+    """Tell whether a value says nothing: null, false, NaN (a table's null), blank, or made of such alone."""
     if isinstance(value, str):
         return is_blank(value) or value.strip() in ("[]", "{}", "null")
     if isinstance(value, dict):
         return all(map(is_nothing, value.values()))
-    return value is None or value is False or (isinstance(value, list) and all(map(is_nothing, value)))
+    if isinstance(value, list):
+        return all(map(is_nothing, value))
+    return value is None or value is False or (isinstance(value, float) and isnan(value))
 
 
 def _read_turn(turn: Any) -> Message:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from laptime.errors import UserError
@@ -147,7 +148,8 @@ class _Encoder:
             before = self.tokens.num_special_text
             parts.append(self._split_chat(record) if self.chat else self._split_text(record))
             num_special_text.append(self.tokens.num_special_text - before)
-        ids = self.tokens.encode_parts([[text for text, _ in record_parts] for record_parts in parts])
+        with _told_in_one_line(records):
+            ids = self.tokens.encode_parts([[text for text, _ in record_parts] for record_parts in parts])
         return [
             self._assemble(record, [answer for _, answer in record_parts], part_ids, count)
             for record, record_parts, part_ids, count in zip(
@@ -264,6 +266,21 @@ class _Questions:
 def _make_question(item: Encoded, source: Literal["trained", "held_out"]) -> Question:
     """Ask what a record asks; a conversation's last question comes with its history."""
     return Question(item.record.question, item.prompt_ids, item.record.answer, source)
+
+
+@contextmanager
+def _told_in_one_line(records: Sequence[Record]) -> Iterator[None]:
+    """Turn the end of a tokenizer into UserError: what panics in a native library is no Exception."""
+    where = records[0].source if len(records) == 1 else f"{records[0].source} to {records[-1].source}"
+    try:
+        yield
+    except MemoryError:
+        raise UserError(f"{where}: there is not enough memory to encode it; shorten it") from None
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        line = next(iter(str(error).splitlines()), "")[:160]
+        raise UserError(f"{where}: the tokenizer failed ({line})") from None
 
 
 def _take_some(records: Sequence[Record]) -> Iterator[list[Record]]:

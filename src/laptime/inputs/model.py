@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, modeling_utils
 
 from laptime.errors import UserError
@@ -19,6 +20,7 @@ from laptime.inputs.weight_files import WeightFile
 from laptime.spec import ModelSpec
 
 RANDOM_WEIGHTS_SEED = 0  # the same base in every run
+OUT_OF_FILES = "too many open files to read it; raise the limit: ulimit -n 1024"
 DRAWING = ("normal_", "uniform_", "kaiming_uniform_", "trunc_normal_")  # of torch.nn.init
 
 
@@ -29,9 +31,7 @@ def load_tokenizer(spec: ModelSpec, source: ModelSource) -> Any:
     try:
         return AutoTokenizer.from_pretrained(source.folder, trust_remote_code=spec.trust_remote_code)
     except Exception as error:  # tokenizer files fail in as many ways as there are tokenizers
-        raise UserError(
-            f"--model {spec.model}: its tokenizer cannot be loaded ({_one_line(error)})"
-        ) from None
+        raise UserError(f"--model {spec.model}: its tokenizer cannot be loaded ({one_line(error)})") from None
 
 
 def load_model(spec: ModelSpec, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
@@ -50,10 +50,17 @@ def told_in_one_line(spec: ModelSpec) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if is_out_of_files(error):
+            raise UserError(f"--model {spec.model}: {OUT_OF_FILES}") from None
         known = isinstance(error, (OSError, ValueError, RuntimeError, SafetensorError))
         if not known and not spec.allow_pickled_weights:
             raise
-        raise UserError(f"--model {spec.model}: cannot be loaded ({_one_line(error)})") from None
+        raise UserError(f"--model {spec.model}: cannot be loaded ({one_line(error)})") from None
+
+
+def is_out_of_files(error: BaseException) -> bool:
+    """Tell whether the system refuses to open one more file; the libraries that read weights quote it."""
+    return getattr(error, "errno", None) == errno.EMFILE or os.strerror(errno.EMFILE) in str(error)
 
 
 def loading_options(spec: ModelSpec, folder: Path) -> dict[str, Any]:
@@ -105,39 +112,14 @@ def unless_empty(draw: Callable[..., torch.Tensor]) -> Callable[..., torch.Tenso
     return draw_unless_empty
 
 
-def check_weights(spec: ModelSpec, folder: Path, model: PreTrainedModel) -> None:
-    """Refuse weight files that are broken or lack a part of the model; transformers would draw it at random.
-
-    The names in the files' headers answer in no time; only where they differ from those of `model`, which
-    may be empty, is the model really loaded.
-    """
-    stored: dict[str, list[int]] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(file, framework="pt") as weights:
-                names = list(weights.keys())
-                stored |= {name: list(weights.get_slice(name).get_shape()) for name in names}
-        except (OSError, SafetensorError) as error:
-            raise UserError(f"{file}: not a whole safetensors file ({_one_line(error)})") from None
-    if all(stored.get(name) == list(weight.shape) for name, weight in model.named_parameters()):
-        return
-    with told_in_one_line(spec):
-        _, report = AutoModelForCausalLM.from_pretrained(
-            folder, output_loading_info=True, **loading_options(spec, folder)
-        )
-    if absent := sorted(report["missing_keys"]):
-        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-        raise UserError(
-            f"--model {spec.model}: its weight files lack {absent[0]}{more}; is config.json theirs?"
-        )
-
-
 def read_config(spec: ModelSpec, folder: Path) -> Any:
     """Read the model's configuration; raises UserError when transformers has no such causal model."""
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=spec.trust_remote_code)
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"--model {spec.model}: {_one_line(error)}") from None
+        raise UserError(f"--model {spec.model}: {one_line(error)}") from None
+    except Exception as error:  # of its classes' own checks
+        raise UserError(f"{folder / 'config.json'}: {one_line(error)}") from None
 
 
 def build_empty_model(spec: ModelSpec, folder: Path) -> PreTrainedModel:
@@ -146,8 +128,10 @@ def build_empty_model(spec: ModelSpec, folder: Path) -> PreTrainedModel:
     try:
         with torch.device("meta"), lean_loading():
             return AutoModelForCausalLM.from_config(config, trust_remote_code=spec.trust_remote_code)
-    except (ValueError, KeyError) as error:
-        raise UserError(f"--model {spec.model}: no causal language model ({_one_line(error)})") from None
+    except Exception as error:  # sizes that do not go together fail in as many ways as there are models
+        raise UserError(
+            f"{folder / 'config.json'}: no causal language model can be built from it ({one_line(error)})"
+        ) from None
 
 
 def model_max_length(config: dict[str, Any]) -> int | None:
@@ -155,10 +139,11 @@ def model_max_length(config: dict[str, Any]) -> int | None:
     return config.get("max_position_embeddings") or config.get("n_positions")
 
 
-def _one_line(error: BaseException) -> str:
-    """Return the first line of an error, short."""
+def one_line(error: BaseException) -> str:
+    """Return the first line of an error, short; with the next where it only announces that."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200]
+    first = " ".join(lines[:2]) if lines and lines[0].endswith(":") else "".join(lines[:1])
+    return (first or type(error).__name__)[:200]
 
 
 def quiet_libraries() -> None:

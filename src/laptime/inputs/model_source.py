@@ -13,9 +13,11 @@ from typing import Any
 from msgspec import Struct
 
 from laptime.errors import UserError
+from laptime.inputs.config_sizes import check_sizes
 from laptime.inputs.hub import check_reachable, hub_errors
 from laptime.inputs.model_folder import check_folder, check_weights_index, find_pickled
 from laptime.spec import BUILTIN, ModelSpec
+from laptime.untrusted import shorten
 
 WEIGHT_FILES = ["*.safetensors", "*.safetensors.index.json"]
 PICKLED_FILES = ["pytorch_model*.bin"]  # with --allow-pickled-weights alone
@@ -106,6 +108,14 @@ def _read_config(spec: ModelSpec, folder: Path) -> dict[str, Any]:
     config = check_folder(folder, f"--model {spec.model}", spec.trust_remote_code)
     if "model_type" not in config:
         raise UserError(f"{folder / 'config.json'}: no model_type in it; is this a transformers model?")
+    check_sizes(folder / "config.json", config)
+    if quantised := config.get("quantization_config"):
+        method = quantised.get("quant_method") if isinstance(quantised, dict) else None
+        of_it = f", {shorten(str(method))}" if method else ""
+        raise UserError(
+            f"{folder / 'config.json'}: quantised weights (quantization_config{of_it}); take a copy of the "
+            f"model in float32, bf16 or fp16"
+        )
     names = config.get("architectures") or []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UserError(f"{folder / 'config.json'}: architectures is no list of names")

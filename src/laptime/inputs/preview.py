@@ -92,15 +92,16 @@ def make_pieces(record: EncodedRecord, tokenizer: Any) -> Iterator[Piece]:
     anchor = list(tokenizer("a", add_special_tokens=False)["input_ids"])
     before = tokenizer.decode(anchor)
     group: list[int] = []
-    for position, (token, trained) in enumerate(zip(record.token_ids, record.trained, strict=True)):
+    ids, are_trained = record.token_ids, record.trained
+    for position, (token, trained) in enumerate(zip(ids, are_trained, strict=True)):
         if token in special:
             yield Piece(str(tokenizer.convert_ids_to_tokens(token)), trained, True, 1)
             continue
         group.append(token)
         # Decoded behind an anchor, for many tokenizers drop the space before a text's first word.
         text = tokenizer.decode(anchor + group).removeprefix(before)
-        last = position + 1 == len(record.token_ids)
-        ends = last or record.trained[position + 1] != trained or record.token_ids[position + 1] in special
+        last = position + 1 == len(ids)
+        ends = last or are_trained[position + 1] != trained or ids[position + 1] in special
         if ends or not text.endswith("\ufffd") or len(group) == LONGEST_GROUP:
             yield Piece(text, trained, False, len(group))
             group = []

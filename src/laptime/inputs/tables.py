@@ -169,11 +169,39 @@ def _count_rows_at_once(group: RowGroupMetaData) -> int:
 def _unpack(batch: pyarrow.RecordBatch) -> Iterator[dict[str, Any] | None]:
     """Yield the rows of a batch; None for one that is too large."""
     if batch.nbytes <= MOST_ROW_BYTES:
-        yield from batch.to_pylist()
+        yield from _make_plain(batch)
         return
     for place in range(batch.num_rows):
         row = batch.slice(place, 1)
-        yield row.to_pylist()[0] if row.nbytes <= MOST_ROW_BYTES else None
+        yield next(_make_plain(row)) if row.nbytes <= MOST_ROW_BYTES else None
+
+
+def _make_plain(batch: pyarrow.RecordBatch) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a batch of Arrow as plain values.
+
+    A value that Python has none for (a date of the year 20000) stays Arrow's: it does no harm in a column
+    that is not read, and is refused by name in one that is.
+    """
+    from pyarrow import types
+
+    def convert(column: Any) -> list[Any]:
+        try:
+            return column.to_pylist()
+        except (ValueError, OverflowError):
+            if not (types.is_temporal(column.type) or types.is_nested(column.type)):
+                raise
+            return [_as_plain(value) for value in column]
+
+    columns = [convert(column) for column in batch.columns]
+    return (dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True))
+
+
+def _as_plain(value: Any) -> Any:
+    """Return Python's value for one of Arrow, or that itself."""
+    try:
+        return value.as_py()
+    except (ValueError, OverflowError):
+        return value
 
 
 def _check_parquet(path: Path, name: str) -> None:

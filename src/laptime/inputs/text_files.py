@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import stat
 from codecs import BOM_UTF8, getincrementaldecoder
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 from laptime.errors import UserError
+from laptime.untrusted import tell_special
 
 # How files begin that hold something else, whatever they are called.
 BEGINNINGS: dict[bytes, str] = {
@@ -25,17 +25,16 @@ BEGINNINGS: dict[bytes, str] = {
 }
 PIECE_BYTES = 1 << 20
 MOST_LINE_BYTES = 64_000_000  # no row is longer; a file without line ends is not read into memory
-KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
 
 
 def check_regular(path: Path, name: str) -> None:
     """Refuse what is no regular file (reading a pipe could wait for ever); raises UserError."""
     try:
-        mode = path.stat().st_mode
+        special = tell_special(path)
     except OSError as error:
         raise UserError(f"{name}: cannot be read ({error.strerror})") from None
-    if not stat.S_ISREG(mode):
-        raise UserError(f"{name}: {KINDS.get(stat.S_IFMT(mode), 'a device')}; save the data in a file")
+    if special:
+        raise UserError(f"{name}: {special}; save the data in a file")
 
 
 def read_text(path: Path, name: str) -> str:

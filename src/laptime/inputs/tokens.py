@@ -31,6 +31,7 @@ class Tokens:
         self.leading_ids = self._find_leading_ids()
         self.adds_space = self._adds_space()
         self.num_special_text = 0
+        self.has_plain_backend = _has_plain_backend(tokenizer)
 
     def protect(self, text: str) -> str:
         """Mark the special-token text in data, and count it."""
@@ -48,8 +49,7 @@ class Tokens:
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids of each text, with nothing added; special tokens only where they are not marked."""
         plain = [text for text in texts if text and MARK not in text]
-        encoded = self.tokenizer(plain, add_special_tokens=False)["input_ids"] if plain else []
-        ids = iter(encoded)
+        ids = iter(self._encode_plain(plain) if plain else [])
         return [
             [] if not text else self._encode_marked(text) if MARK in text else list(next(ids))
             for text in texts
@@ -73,6 +73,15 @@ class Tokens:
     def find_dropped(self, letters: Sequence[str]) -> list[str]:
         """Return those of `letters` for which the tokenizer has no token, not even one for the unknown."""
         return [letter for letter, ids in zip(letters, self.encode(letters), strict=True) if not ids]
+
+    def _encode_plain(self, texts: list[str]) -> list[list[int]]:
+        """Encode texts of which none holds a mark."""
+        if not self.has_plain_backend:
+            return list(self.tokenizer(texts, add_special_tokens=False)["input_ids"])
+        # A call sets the backend: nothing cut, nothing padded. It would also ask where each token stands.
+        self.tokenizer("a", add_special_tokens=False)
+        encoded = self.tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [one.ids for one in encoded]
 
     def _encode_marked(self, text: str) -> list[int]:
         """Encode a text in which marked and real special tokens stand side by side."""
@@ -104,6 +113,15 @@ class Tokens:
         """Tell whether a text begins with a space that nobody wrote."""
         ids = self.tokenizer("a", add_special_tokens=False)["input_ids"]
         return bool(ids) and self.tokenizer.convert_ids_to_tokens(ids)[0].startswith(("▁", "Ġ"))
+
+
+def _has_plain_backend(tokenizer: Any) -> bool:
+    """Tell whether a call of the tokenizer is a call of its backend and nothing else."""
+    owners = {
+        name: next((kind.__name__ for kind in type(tokenizer).__mro__ if name in vars(kind)), "")
+        for name in ("__call__", "_encode_plus")
+    }
+    return list(owners.values()) == ["PreTrainedTokenizerBase", "TokenizersBackend"]
 
 
 def _special_tokens(tokenizer: Any) -> dict[str, int]:

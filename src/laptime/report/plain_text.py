@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from laptime.errors import is_harmful
+
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_TURNING = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}  # direction of text
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
 _NUMBER_UNIT = re.compile(r"(?<=\d) (?=(?:%|µs|ms|s|min|h|[kMGT]?B|[kMT])(?![A-Za-z\d]))")
 _BRACKET_PARTICLE = re.compile(r"(?<=\))(?=[가-힣])")
@@ -23,14 +24,9 @@ def clean(text: object) -> str:
     Line ends become "\\n"; tabs stay.
     """
     normal = str(text).replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(_REPLACEMENT if _harmful(char) else char for char in normal)
-
-
-def _harmful(char: str) -> bool:
-    """Say whether a character may do something other than be seen."""
-    if char in "\n\t":
-        return False
-    return char in _TURNING or unicodedata.category(char) in ("Cc", "Cs") or char in "\ufffe\uffff"
+    if normal.isprintable():
+        return normal
+    return "".join(_REPLACEMENT if char not in "\n\t" and is_harmful(char) else char for char in normal)
 
 
 def clean_all(value: object) -> object:

@@ -13,6 +13,7 @@ from typing import Any
 
 from laptime.comparison.answers import BASE
 from laptime.comparison.collection import read_measured
+from laptime.comparison.folder import shell_command
 from laptime.comparison.result import ComparisonResult, QuestionAnswers
 from laptime.comparison.rows import held_out_loss, peak_counter, tokens_per_second
 from laptime.record import RunRecord
@@ -39,7 +40,7 @@ class TensorBoard:
             _write_events(folder / FOLDER / record.started.run, events)
         _write_events(folder / FOLDER / SUMMARY, list(_summary_texts(result)))
         written = f"{len(records)} run{'s'[: len(records) != 1]} written"
-        return [f"tensorboard: {written}; tensorboard --logdir {folder / FOLDER}"]
+        return [f"tensorboard: {written}; {shell_command('tensorboard', '--logdir', folder / FOLDER)}"]
 
 
 TRACKER = TensorBoard()

@@ -32,6 +32,7 @@ from laptime.comparison.answers import BASE
 from laptime.comparison.collection import read_measured
 from laptime.comparison.result import ComparisonResult
 from laptime.comparison.rows import held_out_loss, peak_counter, tokens_per_second
+from laptime.credentials import holds_login
 from laptime.errors import UserError
 from laptime.record import RunRecord
 from laptime.trackers.tracker import require
@@ -53,7 +54,7 @@ class WandB:
     def check(self) -> None:
         """Raise UserError when wandb is absent, or its server's address is one that it cannot use."""
         require("wandb", "wandb")
-        if "@" in os.environ.get("WANDB_BASE_URL", "").partition("://")[2].partition("/")[0]:
+        if holds_login(os.environ.get("WANDB_BASE_URL", "")):
             raise UserError(
                 "--track wandb: WANDB_BASE_URL holds a name or a password, which W&B does not read there; "
                 "give the address alone, and the key in WANDB_API_KEY"

@@ -25,6 +25,7 @@ from msgspec import Struct
 from laptime.errors import UserError
 from laptime.job import CHECKPOINT_NAMES
 from laptime.training.tensor_file import FileFacts, TensorFile, read_file_facts, write_file, write_tensors
+from laptime.untrusted import read_whole, tell_special
 from laptime.whole_file import discard_folder, sync_way_to, whole_folder
 
 VERSION = 1
@@ -129,13 +130,12 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     manifest = read_manifest(folder)
     for name, facts in manifest.files.items():
         try:
+            check_size(folder / name, facts.num_bytes)
             found = read_file_facts(folder / name)
         except FileNotFoundError:
             raise DamagedError(f"{name} is missing") from None
         except OSError as error:
             raise DamagedError(f"{name} cannot be read ({error.strerror})") from None
-        if found.num_bytes != facts.num_bytes:
-            raise DamagedError(f"{name} has {found.num_bytes} bytes instead of {facts.num_bytes}")
         if found.sha256 != facts.sha256:
             raise DamagedError(f"{name} does not match its digest")
     state = msgspec.json.decode((folder / STATE_FILE).read_bytes(), type=State)
@@ -144,15 +144,27 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(folder=folder, state=state)
 
 
+def check_size(path: Path, num_bytes: int) -> None:
+    """Raise DamagedError for what has no such size; a pipe or a device is not even opened. Raises OSError."""
+    if special := tell_special(path):
+        raise DamagedError(f"{path.name} is {special}")
+    if (found := path.stat().st_size) != num_bytes:
+        raise DamagedError(f"{path.name} has {found} bytes instead of {num_bytes}")
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read and prove a manifest; raises DamagedError, or UserError for another version."""
     try:
-        content = (folder / MANIFEST_FILE).read_bytes()
+        if special := tell_special(folder / MANIFEST_FILE):
+            raise DamagedError(f"{MANIFEST_FILE} is {special}")
+        content = read_whole(folder / MANIFEST_FILE)
         manifest = msgspec.json.decode(content, type=Manifest)
     except FileNotFoundError:
         raise DamagedError(f"{MANIFEST_FILE} is missing") from None
     except OSError as error:
         raise DamagedError(f"{MANIFEST_FILE} cannot be read ({error.strerror})") from None
+    except UserError as error:
+        raise DamagedError(str(error)) from None
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise DamagedError(f"{MANIFEST_FILE} is not whole") from None
     if manifest.digest != digest_manifest(manifest.version, manifest.files) or encode(manifest) != content:

@@ -16,14 +16,13 @@ from typing import Any
 
 import msgspec
 
-from laptime.credentials import forget_secrets, hide
+from laptime.credentials import forget_secrets, hide, print_traceback
 from laptime.errors import UserError
 from laptime.inputs.encoding import EncodedData, encode, write_encoded
 from laptime.inputs.facts import ENCODED_FILE, VERSION, InputFacts, InputJob, write_facts
 from laptime.inputs.formats import RecordSet, read_records
 from laptime.inputs.model import (
     build_empty_model,
-    check_weights,
     load_tokenizer,
     model_max_length,
     quiet_libraries,
@@ -32,6 +31,7 @@ from laptime.inputs.model_digest import begin_digest, digest_model
 from laptime.inputs.model_shape import measure_shape
 from laptime.inputs.model_source import ModelSource, locate_model
 from laptime.inputs.records import name_sources
+from laptime.inputs.stored_weights import check_weights
 from laptime.job import LOG_FILE
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.startup.read_ahead import begin_reading
@@ -55,8 +55,7 @@ def prepare(job: InputJob) -> InputFacts:
     encoded, _ = encode_records(records, source, job.model, job.data, answers)
     model = build_empty_model(job.model, Path(source.folder))
     shape = measure_shape(model)
-    if not job.model.random_weights:
-        check_weights(job.model, Path(source.folder), model)
+    notes = [] if job.model.random_weights else check_weights(job.model, Path(source.folder), model)
     largest = encoded.records.largest_token
     if largest >= shape.vocabulary_size:
         raise UserError(
@@ -87,7 +86,7 @@ def prepare(job: InputJob) -> InputFacts:
             "num_tokens": encoded.counts.num_tokens,
             "num_trained_tokens": encoded.counts.num_trained_tokens,
             "num_cut": encoded.records.num_cut,
-            "notes": [*tell_ignored(encoded.ignored_columns), *encoded.notes],
+            "notes": [*tell_ignored(encoded.ignored_columns), *encoded.notes, *notes],
             "encode_seconds": time.perf_counter() - begun,
         },
         begun_in=str(Path.cwd()),
@@ -122,6 +121,10 @@ def main() -> None:
     except UserError as error:
         print(hide(str(error)), file=sys.stderr)
         sys.exit(2)
+    except BaseException as error:  # also what a native library ends with, which is no Exception
+        print_traceback(type(error), error, error.__traceback__)
+        sys.stderr.flush()
+        os._exit(1)  # no thread of a library that has failed is waited for
     if run_file := sys.stdin.readline().strip():
         go_on_as_run(Path(run_file), import_seconds)
 

@@ -1,0 +1,37 @@
+"""The one door to the terminal: whatever passes it is shown as it stands and does nothing else.
+
+Paths, names, questions and messages hold what a user, a file or a model wrote. They are never read as
+markup, bring no control sequences and turn no text around, and no password of an address passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from laptime.credentials import hide
+from laptime.report.plain_text import clean
+
+
+class Screen(Console):
+    """A console that takes no string for markup and lets no control character through."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **settings)
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """Turn a string into text as it stands."""
+        return super().render_str(hide(clean(text)), **settings | {"markup": False, "emoji": False})
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render what a caller made itself; only the console's own segments hold control sequences."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=clean(segment.text))
+
+    def say(self, text: object) -> None:
+        """Print a line that is neither wrapped nor cut, so that it can be copied."""
+        self.print(str(text), soft_wrap=True)
