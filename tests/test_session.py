@@ -13,6 +13,7 @@ from laptime.comparison.folder import forget_beginning, has_done_nothing
 from laptime.errors import UserError
 from laptime.session import (
     LastingOutput,
+    ask,
     gather_result,
     render_again,
     tell_interruption,
@@ -94,3 +95,18 @@ def test_a_file_is_not_called_absent(tmp_path: Path) -> None:
         gather_result(tmp_path / "record.jsonl")
     with pytest.raises(UserError, match=r"no such folder$"):
         gather_result(tmp_path / "nowhere")
+
+
+def test_a_result_whose_record_is_damaged_is_left_out_of_the_answers_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("laptime.answers.ask_results", lambda *_: iter(()))
+    write_scripted_comparison(tmp_path, {"full": [2.0], "lora": [1.0]})
+    ask(tmp_path, ("why",), None)
+    assert capsys.readouterr().out == ""
+    record = tmp_path / "runs" / "full-r1" / "record.jsonl"
+    record.write_bytes(record.read_bytes().replace(b'"parameters":1000', b'"parameters":1001'))
+    ask(tmp_path, ("why",), None)
+    assert capsys.readouterr().out == (
+        f"not asked: {record}:3: it does not match its checksum; put back a whole copy, or do the run anew\n"
+    )

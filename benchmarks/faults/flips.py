@@ -141,7 +141,7 @@ class Judge:
         if seen.pictures == self.expected[name].pictures:
             return "harmless", ""
         naming = [line for line in seen.said.splitlines() if is_named(flip.file, line)]
-        known = name.startswith("report") or all(picture in self.known for picture in seen.pictures)
+        known = name.startswith(("report", "ask")) or all(picture in self.known for picture in seen.pictures)
         if naming and known:
             return "named", naming[0]
         return "WRONG", tell_difference(self.expected[name].pictures, seen.pictures)

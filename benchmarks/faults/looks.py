@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 import torch
 from msgspec import Struct
-from rich.console import Console
 
 from laptime import cli, options
 from laptime.answers import find_base
 from laptime.comparison.belonging import refuse_other_result
 from laptime.comparison.collection import read_measured
 from laptime.comparison.processes import write_first_line
+from laptime.comparison.resumption import find_damaged_records
 from laptime.comparison.rounds import check_spec, compare
 from laptime.comparison.single_run import go_on_training
 from laptime.errors import UserError
@@ -36,6 +36,7 @@ from laptime.job import RunJob
 from laptime.progress import Watcher
 from laptime.record import FILE_NAME, RecordWriter
 from laptime.record_lines import decode_events
+from laptime.report.screen import Screen
 from laptime.session import gather_result, told_in_one_line
 from laptime.spec import CompareSpec, ModelSpec
 from laptime.training import preparation
@@ -162,7 +163,7 @@ def draw_base(folder: Path, spec: ModelSpec) -> str:
 def quiet_watcher() -> tuple[Watcher, io.StringIO]:
     """Return a listener as a user has it, and what it prints."""
     said = io.StringIO()
-    return Watcher(Console(file=said, width=10_000, force_terminal=False)), said
+    return Watcher(Screen(file=said, width=10_000, force_terminal=False)), said
 
 
 def resume_training(folder: Path) -> tuple[str, Pictures]:
@@ -217,4 +218,6 @@ def ask(folder: Path) -> tuple[str, Pictures]:
             check_saved(place, record.saved.kind)
             saved += [[file.name, digest(file.read_bytes())] for file in sorted(place.iterdir())]
     base = draw_base(Path(source.folder), spec)
-    return "", [("ask", {"base": base, "records": draw_records(encoded), "saved": digest(saved)})]
+    return "\n".join(find_damaged_records(folder)), [
+        ("ask", {"base": base, "records": draw_records(encoded), "saved": digest(saved)})
+    ]

@@ -17,6 +17,7 @@ from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.processes import ProcessRunner
 from laptime.comparison.result import FILE_NAME as RESULT_FILE
 from laptime.comparison.result import ComparisonResult, read_outline, write_result
+from laptime.comparison.resumption import find_damaged_records
 from laptime.comparison.rounds import (
     ENDED_FROM_OUTSIDE,
     SPEC_FILE,
@@ -266,6 +267,8 @@ def ask(
     from laptime.report.terminal import print_answers
 
     screen = console()
+    for damage in find_damaged_records(folder):
+        screen.say(f"not asked: {damage}")
     for answers in ask_results(folder, result, questions, max_new_tokens, trusts_code):
         print_answers(answers, screen)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from laptime.comparison.folder import INPUTS_FOLDER, has_checkpoint, shell_command
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
+from laptime.comparison.plan import read_plan, run_folder
 from laptime.errors import UserError
 from laptime.events import AnyEvent, Damaged
 from laptime.inputs.facts import read_facts
@@ -59,6 +60,12 @@ def find_record_damage(folder: Path) -> str:
     if not (folder / FILE_NAME).is_file():
         return ""
     return next((tell_damage(folder, line) for line in read_record_lines(folder) if line.damage), "")
+
+
+def find_damaged_records(folder: Path) -> list[str]:
+    """Return the damage of each run of the comparison in `folder` whose record is damaged."""
+    runs = read_plan(folder).runs if (folder / PLAN_FILE).exists() else []
+    return [damage for planned in runs if (damage := find_record_damage(run_folder(folder, planned.run)))]
 
 
 def mend_record(folder: Path) -> None:
