@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Gemma3Config
 
 from laptime.errors import UserError
 from laptime.inputs.encoding import read_encoded
@@ -22,7 +22,7 @@ from laptime.methods import lora
 from laptime.methods.method import make_method
 from laptime.spec import TrainingSpec
 from laptime.training import self_checks
-from tests.methods.families import FAMILIES, RANK, STEADY_EPSILON, Family, train_plain
+from tests.methods.families import FAMILIES, RANK, SIZES, STEADY_EPSILON, Family, train_plain
 from tests.speedups.jobs import fill_adapters
 from tests.speedups.plain import RATE
 from tests.speedups.runs import RECORDS, encode, train, write_records
@@ -213,3 +213,26 @@ def test_layers_without_adapters_are_told() -> None:
     (note,) = make_method("lora_top", {}).notes(mixtral)
     assert note.startswith("no adapters on model.layers.*.mlp.gate: routers, ")
     assert make_method("full", {}).notes(mixtral) == make_method("lora", {}).notes(gpt2) == []
+
+
+@pytest.mark.parametrize("method", ["lora", "lora_top"])
+def test_what_sees_pictures_is_adapted_where_text_passes_through(method: str) -> None:
+    """Adapters elsewhere would never learn, and its layers bear the same numbers."""
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3, "num_attention_heads": 2}
+    config = Gemma3Config(
+        text_config=SIZES | {"query_pre_attn_scalar": 8},
+        vision_config=sizes | {"image_size": 28, "patch_size": 14},
+        mm_tokens_per_image=4, image_token_index=258, boi_token_index=254, eoi_token_index=255,
+    )  # fmt: skip
+    model = AutoModelForCausalLM.from_config(config)
+    assert any("vision" in name for name, _ in model.named_modules())
+    shape = measure_shape(model)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(input_ids=PROMPT_BT, use_cache=False)
+    products = counter.get_flop_counts()["Global"][torch.ops.aten.mm]
+    assert products == 2 * PROMPT_BT.numel() * shape.num_matmul_weights
+    adapted = fill_adapters(make_method(method, {"lora_rank": RANK}).attach(model))
+    adapted(input_ids=PROMPT_BT, use_cache=False).logits.sum().backward()
+    trained = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
+    assert len(trained) == 2 * 7 * (3 if method == "lora" else 1)
+    assert all("language_model" in name and p.grad is not None for name, p in trained.items())
