@@ -142,6 +142,19 @@ def test_masks_of_gpt2_files_are_left_there(tmp_path: Path, prefixed: bool) -> N
     assert said.endswith("h.0.attn.scale is in no part of the model; is config.json theirs?")
 
 
+def test_masks_of_gpt_neox_files_are_left_there(tmp_path: Path) -> None:
+    folder = NAMED["gpt_neox"].make_base(tmp_path / "model")
+    old = {
+        "bias": torch.ones(1, 1, 8, 8, dtype=torch.bool),
+        "masked_bias": torch.tensor(-1e9),
+        "rotary_emb.inv_freq": torch.ones(4),
+    }
+    start = "gpt_neox.layers.0.attention."
+    change(folder, lambda tensors: tensors.update({start + name: tensor for name, tensor in old.items()}))
+    (told,) = check(folder)
+    assert told.startswith("left in the weight files") and all(told.count(name) for name in old)
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_what_every_family_saves_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
     assert check(NAMED[name].make_base(tmp_path / "model")) == []

@@ -8,18 +8,22 @@ from typing import Any
 
 import pytest
 import torch
+from msgspec.structs import replace
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Gemma3Config
 
+from laptime.errors import UserError
 from laptime.inputs.encoding import read_encoded
 from laptime.inputs.facts import ENCODED_FILE
 from laptime.inputs.model_shape import measure_shape
+from laptime.methods import lora
 from laptime.methods.method import make_method
 from laptime.spec import TrainingSpec
 from laptime.training import self_checks
-from tests.methods.families import FAMILIES, RANK, STEADY_EPSILON, Family, train_plain
+from tests.methods.families import FAMILIES, RANK, SIZES, STEADY_EPSILON, Family, train_plain
+from tests.speedups.jobs import fill_adapters
 from tests.speedups.plain import RATE
 from tests.speedups.runs import RECORDS, encode, train, write_records
 
@@ -125,3 +129,110 @@ def test_the_products_of_a_forward_pass_are_those_counted(name: str) -> None:
     counted = counter.get_flop_counts()["Global"]
     products = sum(counted.get(op, 0) for op in (ops.mm, ops.addmm))
     assert products == 2 * PROMPT_BT.numel() * measure_shape(model).num_matmul_weights
+
+
+@pytest.mark.parametrize("name", ["gpt2", "mixtral", "qwen3_next", "mamba"])
+def test_merged_adapters_compute_the_same(name: str) -> None:
+    method = make_method("lora", {"lora_rank": RANK})
+    model = fill_adapters(method.attach(NAMED[name].make_model())).eval()
+    with torch.no_grad():
+        expected, before = model(PROMPT_BT).logits, NAMED[name].make_model().eval()(PROMPT_BT).logits
+        torch.testing.assert_close(method.merge(model)(PROMPT_BT).logits, expected, rtol=1e-4, atol=1e-4)
+    assert float((expected - before).abs().max()) > 0.01
+
+
+def test_weights_of_experts_are_targets_by_name() -> None:
+    shape = measure_shape(NAMED["mixtral"].make_model())
+    assert (len(shape.experts), shape.experts_per_token) == (6, 2)
+    method = make_method("lora", {"lora_rank": RANK, "lora_targets": ("gate_up_proj", "q_proj")})
+    attached = method.attach(NAMED["mixtral"].make_model())
+    trained = {n.partition(".lora_")[0] for n, p in attached.named_parameters() if p.requires_grad}
+    assert {name.partition(".layers.2.")[2] for name in trained} - {""} == {"mlp.experts", "self_attn.q_proj"}
+    # q_proj is 32 to 32; each of 4 experts is 32 to 2 times 48, and a token goes through two of them.
+    one_layer = RANK * (32 + 32), RANK * (32 + 96)
+    cost = method.cost(shape, 4)
+    assert cost.trainable_parameters == 3 * (one_layer[0] + 4 * one_layer[1])
+    adapters = 6.0 * 3 * (one_layer[0] + 2 * one_layer[1])
+    assert cost.flops_per_token == 4.0 * shape.num_matmul_weights + adapters
+    assert cost.copied_weights == 3 * 4 * 32 * 96
+    assert make_method("full", {}).cost(shape, 4).copied_weights == 0
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "lora",
+        {"lora_targets": ("gate_up_prj",)},
+        "--lora-targets: no linear layer 'gate_up_prj'; did",
+    ),
+    ("lora", {"lora_targets": ("gate",)}, "--lora-targets: no linear layer 'gate'"),
+    (
+        "lora",
+        {"lora_dropout": 0.1},
+        "--lora-dropout 0.1: not before model.layers.*.mlp.experts.gate_",
+    ),
+    ("lora", {"lora_rank": 97}, "--lora-rank 97: this model's layers have rank 32 at most"),
+    ("lora_top", {"top_layers": 4}, "--top-layers 4: this model has 3 layers"),
+]
+
+
+@pytest.mark.parametrize(("method", "options", "said"), REFUSED)
+def test_what_experts_cannot_have_is_refused(method: str, options: dict[str, Any], said: str) -> None:
+    shape = measure_shape(NAMED["mixtral"].make_model())
+    with pytest.raises(UserError) as error:
+        make_method(method, options).cost(shape, 4)
+    assert str(error.value).startswith(said) and "\n" not in str(error.value)
+    if "lora_dropout" in options:
+        make_method(method, options | {"lora_targets": ("q_proj", "v_proj")}).cost(shape, 4)
+
+
+def test_models_that_leave_a_method_nothing_to_do_are_refused_by_it() -> None:
+    bare = replace(measure_shape(NAMED["llama"].make_model()), linears={"lm_head": (32, 260)})
+    nameless = replace(bare, linears={"body.up": (32, 48), "body.down": (48, 32), "lm_head": (32, 260)})
+    for method in ("lora", "lora_top"):
+        with pytest.raises(UserError, match=f"^{method}: LlamaForCausalLM has no linear layer to"):
+            make_method(method, {}).cost(bare, 4)
+    make_method("lora", {}).cost(nameless, 4)
+    with pytest.raises(UserError, match=r"^lora_top: no linear layer to adapt in the 1 top layers of Llama"):
+        make_method("lora_top", {}).cost(nameless, 4)
+    assert make_method("full", {}).cost(bare, 4).trainable_parameters == bare.num_parameters
+
+
+def test_peft_that_adapts_something_else_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does by itself where a layer bears the name of an expert's."""
+    monkeypatch.setattr(lora, "NAMES_OF_EXPERTS", set())
+    with pytest.raises(UserError, match=r"^lora: PEFT would train [\d,]+ numbers of Qwen3NextFor"):
+        make_method("lora", {"lora_rank": RANK}).attach(NAMED["qwen3_next"].make_model())
+
+
+def test_layers_without_adapters_are_told() -> None:
+    mamba, mixtral, gpt2 = (measure_shape(NAMED[name].make_model()) for name in ("mamba", "mixtral", "gpt2"))
+    (note,) = make_method("lora", {}).notes(mamba)
+    assert note.startswith(
+        "no adapters on backbone.layers.*.mixer.dt_proj, backbone.layers.*.mixer.out_proj: "
+    )
+    (note,) = make_method("lora_top", {}).notes(mixtral)
+    assert note.startswith("no adapters on model.layers.*.mlp.gate: routers, ")
+    assert make_method("full", {}).notes(mixtral) == make_method("lora", {}).notes(gpt2) == []
+
+
+@pytest.mark.parametrize("method", ["lora", "lora_top"])
+def test_what_sees_pictures_is_adapted_where_text_passes_through(method: str) -> None:
+    """Adapters elsewhere would never learn, and its layers bear the same numbers."""
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3, "num_attention_heads": 2}
+    config = Gemma3Config(
+        text_config=SIZES | {"query_pre_attn_scalar": 8},
+        vision_config=sizes | {"image_size": 28, "patch_size": 14},
+        mm_tokens_per_image=4, image_token_index=258, boi_token_index=254, eoi_token_index=255,
+    )  # fmt: skip
+    model = AutoModelForCausalLM.from_config(config)
+    assert any("vision" in name for name, _ in model.named_modules())
+    shape = measure_shape(model)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(input_ids=PROMPT_BT, use_cache=False)
+    products = counter.get_flop_counts()["Global"][torch.ops.aten.mm]
+    assert products == 2 * PROMPT_BT.numel() * shape.num_matmul_weights
+    adapted = fill_adapters(make_method(method, {"lora_rank": RANK}).attach(model))
+    adapted(input_ids=PROMPT_BT, use_cache=False).logits.sum().backward()
+    trained = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
+    assert len(trained) == 2 * 7 * (3 if method == "lora" else 1)
+    assert all("language_model" in name and p.grad is not None for name, p in trained.items())

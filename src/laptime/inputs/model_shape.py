@@ -18,7 +18,6 @@ EXPERTS_PER_TOKEN = (
     "moe_topk",
     "moe_top_k",
     "moe_k",
-    "top_k",
 )
 READ_PAST = ("dt_proj", "out_proj")  # of a Mamba mixer: its kernels take the weights, not the layers
 
@@ -27,7 +26,8 @@ def measure_shape(model: PreTrainedModel) -> Shape:
     """Read the sizes of a model, which may be empty."""
     head, modules = model.get_output_embeddings(), dict(model.named_modules())
     sizes = {name: linear_size(module) for name, module in modules.items()}
-    linears = {name: size for name, size in sizes.items() if size}
+    seen = find_text_part(model, modules)
+    linears = {n: size for n, size in sizes.items() if size and (n.startswith(seen) or modules[n] is head)}
     experts = find_experts(modules)
     text: Any = model.config.get_text_config()
     embedding = model.get_input_embeddings()
@@ -44,6 +44,14 @@ def measure_shape(model: PreTrainedModel) -> Shape:
         experts_per_token=count_experts_per_token(text, experts),
         unwrapped=tuple(name for name in linears if is_read_past(name, modules)),
     )
+
+
+def find_text_part(model: PreTrainedModel, modules: dict[str, nn.Module]) -> str:
+    """Return how the names begin of what text passes through: all of a model that sees or hears nothing."""
+    if model.config.get_text_config() is model.config:
+        return ""
+    decoder = model.get_decoder()
+    return next((f"{name}." for name, module in modules.items() if module is decoder and name), "")
 
 
 def linear_size(module: nn.Module) -> tuple[int, int] | None:

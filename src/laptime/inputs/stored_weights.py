@@ -33,6 +33,7 @@ MADE_ANEW = (
     r"rotary_emb\.inv_freq$",
     r"(^|\.)position_ids$",
     r"\b(attn|attention)(\.attention)?\.(masked_)?bias$",
+    r"\battn\.causal_mask$",
 )
 
 
