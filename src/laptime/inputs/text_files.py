@@ -97,6 +97,9 @@ class TextFile:
         try:
             for piece in chain(self.pieces(), [b""]):
                 kept = len(decoder.getstate()[0])
+                if piece.isascii() and piece and not kept:
+                    begin += len(piece)
+                    continue
                 decoder.decode(piece, final=not piece)
                 begin += len(piece)
         except UnicodeDecodeError as error:
