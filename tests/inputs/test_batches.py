@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
-import pytest
+import random
+import tracemalloc
 
-from laptime.inputs.batches import make_batch, make_steps, plan_steps
+import pytest
+import torch
+
+from laptime.inputs.batches import (
+    StepPlan,
+    TrainStep,
+    make_batch,
+    make_steps,
+    plan_steps,
+    shuffle_records,
+)
 from laptime.inputs.encoded import EncodedRecord, digest_step
 from laptime.spec import TrainingSpec
+
+
+def plan_at_once(num_records: int, training: TrainingSpec, seed: int) -> list[StepPlan]:
+    """Lay out every step of every epoch, from the words of the contract alone."""
+    plans: list[StepPlan] = []
+    size, per_step = training.batch_size, training.batch_size * training.gradient_accumulation
+    for epoch in range(1, training.epochs + 1):
+        order = list(range(num_records))
+        random.Random(f"{seed}-{epoch}").shuffle(order)
+        for start in range(0, num_records, per_step):
+            chosen = order[start : start + per_step]
+            micro = [chosen[i : i + size] for i in range(0, len(chosen), size)]
+            plans.append(StepPlan(len(plans) + 1, epoch, micro))
+    return plans[: training.max_steps]
+
+
+def many_records(number: int) -> list[EncodedRecord]:
+    """Records of 2 to 9 tokens."""
+    chance = random.Random(0)
+    rows = [[chance.randrange(1 << 17) for _ in range(chance.randint(2, 9))] for _ in range(number)]
+    return [
+        EncodedRecord(row, [i > 1 or n % 3 > 0 for i in range(len(row))], f"d:{n}")
+        for n, row in enumerate(rows)
+    ]
 
 
 def record(*token_ids: int, prompt: int = 1) -> EncodedRecord:
@@ -23,8 +58,8 @@ def test_every_epoch_holds_every_record_once_in_another_order() -> None:
 
 def test_the_plan_depends_on_the_seed_alone() -> None:
     training = TrainingSpec(epochs=2)
-    assert plan_steps(10, training, 1) == plan_steps(10, training, 1)
-    assert plan_steps(10, training, 1) != plan_steps(10, training, 2)
+    assert list(plan_steps(10, training, 1)) == list(plan_steps(10, training, 1))
+    assert list(plan_steps(10, training, 1)) != list(plan_steps(10, training, 2))
 
 
 def test_batches_and_accumulation_share_out_the_records() -> None:
@@ -106,3 +141,76 @@ def test_packed_steps_do_the_same_work_without_padding() -> None:
     (packed,) = make_steps(records, training, seed=0, packed=True)
     assert packed.digest == padded.digest
     assert (packed.num_trained_tokens, packed.num_tokens, packed.num_padded_tokens) == (6, 8, 8)
+
+
+@pytest.mark.parametrize("num_records", [1, 7, 12])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"epochs": 1},
+        {"epochs": 3, "batch_size": 2},
+        {"epochs": 4, "batch_size": 5, "gradient_accumulation": 2},
+        {"epochs": 3, "batch_size": 2, "max_steps": 8},
+        {"epochs": 3, "batch_size": 2, "gradient_accumulation": 3, "max_steps": 2},
+        {"epochs": 2, "batch_size": 50, "max_steps": 1000},
+    ],
+)
+def test_steps_made_one_by_one_are_those_made_at_once(num_records: int, settings: dict[str, int]) -> None:
+    training = TrainingSpec(**settings)  # type: ignore[arg-type]
+    expected, plans = plan_at_once(num_records, training, 7), plan_steps(num_records, training, 7)
+    assert (list(plans), len(plans)) == (expected, len(expected))
+    assert [plans[place] for place in reversed(range(len(plans)))] == expected[::-1], "in any order"
+    assert plans[1:3] == expected[1:3] and plans[-1] == expected[-1]
+    looks = [index for plan in expected for micro in plan.micro_batches for index in micro]
+    whole, rest = plans.count_looks()
+    assert sorted(looks) == sorted([*list(range(num_records)) * whole, *rest])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_step_is_the_same_whenever_it_is_made(packed: bool) -> None:
+    records, training = many_records(23), TrainingSpec(epochs=3, batch_size=3, gradient_accumulation=2)
+    steps = make_steps(records, training, 1, packed=packed)
+    in_order = list(steps)
+    for place in (11, 0, 5, -1):
+        assert_same(steps[place], in_order[place])
+    assert_same(steps[7:][2], in_order[9])
+    for step, plan in zip(in_order, plan_at_once(23, training, 1), strict=True):
+        flat = [records[i] for micro in plan.micro_batches for i in micro]
+        assert (step.step, step.epoch, step.sources) == (plan.step, plan.epoch, [r.source for r in flat])
+        assert step.digest == digest_step(flat)
+        targets = [t for r in flat for t, on in list(zip(r.token_ids, r.trained, strict=True))[1:] if on]
+        assert [t for batch in step.batches for t in batch.targets_N.tolist()] == targets
+
+
+def assert_same(one: TrainStep, other: TrainStep) -> None:
+    """Assert that two steps hold the same numbers."""
+    assert (one.step, one.epoch, one.digest, one.sources) == (
+        other.step,
+        other.epoch,
+        other.digest,
+        other.sources,
+    )
+    for mine, others in zip(one.batches, other.batches, strict=True):
+        assert torch.equal(mine.token_ids_BT, others.token_ids_BT)
+        assert torch.equal(mine.positions_N, others.positions_N)
+        assert torch.equal(mine.targets_N, others.targets_N)
+        assert (mine.lengths, mine.keys) == (others.lengths, others.keys)
+
+
+def test_the_epochs_take_no_memory_and_the_way_to_a_later_one_no_work() -> None:
+    records = many_records(2000)
+    peaks = []
+    for epochs in (1, 10_000):
+        shuffle_records.cache_clear()
+        tracemalloc.start()
+        steps = make_steps(records, TrainingSpec(epochs=epochs, batch_size=4), 0)
+        assert len(steps) == 500 * epochs
+        assert steps[len(steps) - 1].step == len(steps)
+        assert shuffle_records.cache_info().misses == 1, (
+            "only the order of the epoch that is asked for is made"
+        )
+        for place in range(0, len(steps), len(steps) // 20):
+            assert steps[place].step == place + 1
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 200_000, peaks

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import pytest
 
 from laptime import cli, session
+from laptime.inputs import text_files
 from tests.inputs.malformed import CONFIGS, DATA, PAIR, TEMPLATES, Case, line
 
 
@@ -65,6 +66,16 @@ def named(case: Case) -> str:
 
 @pytest.mark.parametrize("case", DATA, ids=named)
 def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], case: Case) -> None:
+    case.write(tmp_path)
+    assert refusal(capsys, "data", case.file, *case.options) == case.message
+
+
+@pytest.mark.parametrize("case", DATA, ids=named)
+def test_data_read_in_small_pieces(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, case: Case
+) -> None:
+    """Wherever one piece of a file ends and the next begins, the line is the same."""
+    monkeypatch.setattr(text_files, "PIECE_BYTES", 7)
     case.write(tmp_path)
     assert refusal(capsys, "data", case.file, *case.options) == case.message
 

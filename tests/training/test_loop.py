@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +57,7 @@ def labels_of(batch: Batch) -> torch.Tensor:
 
 
 def run_ours(
-    folder: Path, method: Method, steps: list[TrainStep], training: TrainingSpec, out: Path
+    folder: Path, method: Method, steps: Sequence[TrainStep], training: TrainingSpec, out: Path
 ) -> tuple[Any, list[dict]]:
     """Train with our loop; returns the model and the recorded steps."""
     model = load(folder).requires_grad_(False)
@@ -69,7 +72,7 @@ def run_ours(
 
 
 def run_plain(
-    folder: Path, peft_config: LoraConfig | None, steps: list[TrainStep], training: TrainingSpec
+    folder: Path, peft_config: LoraConfig | None, steps: Sequence[TrainStep], training: TrainingSpec
 ) -> tuple:
     """The same training as one would write it with transformers, PEFT and torch alone."""
     model = load(folder)
@@ -214,3 +217,41 @@ def test_steps_account_for_every_second_and_token(tiny_model: Path, tmp_path: Pa
     for row in recorded:
         assert set(row["parts"]) == {"data", "forward", "backward", "optimizer"}
         assert sum(row["parts"].values()) == pytest.approx(row["seconds"])
+
+
+def test_steps_come_one_by_one_and_train_what_they_train_all_at_once(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    training = TrainingSpec(epochs=8, batch_size=2, gradient_accumulation=2)
+    method = make_method("lora", {})
+    steps = make_steps(ragged_records(), training, 3)
+    alive: list[int] = []
+
+    def count(model: Any, step: int) -> None:
+        alive.append(sum(isinstance(one, TrainStep) for one in gc.get_objects()))
+
+    method.after_step = count  # type: ignore[method-assign]
+    lazy, rows = run_ours(tiny_model, method, steps, training, tmp_path / "lazy")
+    whole, same = run_ours(tiny_model, make_method("lora", {}), list(steps), training, tmp_path / "whole")
+    assert len(alive) == len(steps) == len(rows) == 16
+    assert max(alive) <= 3, "the one that trains, the next, and one on its way out"
+    assert [row["digest"] for row in rows] == [row["digest"] for row in same]
+    assert [row["loss"] for row in rows] == [row["loss"] for row in same]
+    for one, other in zip(lazy.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_step_that_cannot_be_made_ends_the_training(tiny_model: Path, tmp_path: Path) -> None:
+    """What goes wrong beside the training is raised in it, and nothing is left running."""
+
+    class Fading(list[EncodedRecord]):
+        def __getitem__(self, place: Any) -> Any:
+            if place == 2:
+                raise OSError("the file is gone")
+            return super().__getitem__(place)
+
+    training = TrainingSpec(epochs=1)
+    steps = make_steps(Fading(ragged_records()), training, 3)
+    with pytest.raises(OSError, match="the file is gone"):
+        run_ours(tiny_model, make_method("lora", {}), steps, training, tmp_path)
+    assert not [one.name for one in threading.enumerate() if one.name.startswith("ThreadPoolExecutor")]

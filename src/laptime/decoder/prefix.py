@@ -87,7 +87,8 @@ class Store:
         self.folder = folder
         self.left_bytes = memory_bytes
         self.keeps_all = keeps_all
-        self.unkept: list[str] = []  # why records could not be kept as files
+        self.num_unkept = 0  # records that could not be kept as files, each as often as it was tried
+        self.why_unkept = ""
         self._memory: dict[str, torch.Tensor] = {}
         self._proven: set[str] = set()  # keys whose file is known to be whole
 
@@ -116,7 +117,8 @@ class Store:
             part.replace(file)
             self._proven.add(key)
         except (OSError, SafetensorError) as error:
-            self.unkept.append(str(error))
+            self.num_unkept += 1
+            self.why_unkept = self.why_unkept or str(error)
             with suppress(OSError):
                 part.unlink()
 
@@ -134,9 +136,9 @@ class Store:
     def close(self) -> None:
         """Let go of the memory, and of files that no later run is to find."""
         self._memory.clear()
-        if self.keeps_all and self.unkept:
+        if self.keeps_all and self.num_unkept:
             why = (
-                f"{len(self.unkept)} records could not be kept for later in {self.folder} ({self.unkept[0]})"
+                f"{self.num_unkept} records could not be kept for later in {self.folder} ({self.why_unkept})"
             )
             print(why, file=sys.stderr)
         if not self.keeps_all:

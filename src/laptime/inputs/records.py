@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from laptime.errors import UserError
 
-DIGESTED_AT_ONCE = 1000  # records
+DIGESTED_AT_ONCE = 1 << 18  # bytes
 SHOWN_SOURCES = 5
 
 Kind = Literal["pairs", "conversations", "text"]
@@ -133,12 +133,12 @@ class RecordsDigest:
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
-        self._lines: list[bytes] = []
+        self._lines = bytearray()
 
     def add(self, record: Record) -> None:
         """Add the next record."""
-        self._lines.append(_encode_content(record))
-        if len(self._lines) == DIGESTED_AT_ONCE:
+        self._lines += _encode_content(record)
+        if len(self._lines) > DIGESTED_AT_ONCE:
             self._add_lines()
 
     def finish(self) -> str:
@@ -147,7 +147,7 @@ class RecordsDigest:
         return self._digest.hexdigest()
 
     def _add_lines(self) -> None:
-        self._digest.update(b"".join(self._lines))
+        self._digest.update(self._lines)
         self._lines.clear()
 
 

@@ -33,10 +33,10 @@ class Heap:
         if len(self._tail) > (AT_ONCE if self._file else IN_MEMORY):
             self._write_tail()
 
-    def read(self, begin: int, end: int) -> bytes | memoryview:
+    def read(self, begin: int, end: int) -> bytes:
         """Return the bytes from `begin` to `end`."""
         if self._file is None:
-            return memoryview(self._tail)[begin:end].toreadonly()
+            return bytes(self._tail[begin:end])  # a copy: what is looked at could not grow
         self._write_tail()
         self._file.seek(begin)
         return self._file.read(end - begin)
@@ -87,7 +87,7 @@ class Spool(Sequence[T], Generic[T]):
     def select(self, indices: Sequence[int]) -> Iterator[T]:
         """Yield the items at `indices`, which rise; the file is read from front to back."""
         decode, begins = self._decoder.decode, self._begins
-        block: bytes | memoryview = b""
+        block = memoryview(b"")
         begin = end = 0  # of the block
         for index in indices:
             if begins[index + 1] > end:

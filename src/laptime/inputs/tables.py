@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _QUOTED = re.compile(r'"[^"]*"')
 MOST_CELL_LETTERS = 16_000_000
 MOST_ROW_BYTES = 64_000_000  # of a Parquet file's row, unpacked
-BATCH_BYTES = 256_000_000  # that the rows read at once may have unpacked
+BATCH_BYTES = 64_000_000  # that the rows read at once may have unpacked
 BATCH_ROWS = 1024
 _TOO_LARGE = f"a row of more than {MOST_ROW_BYTES // 10**6} MB"
 

@@ -23,6 +23,7 @@ BEGINNINGS: dict[bytes, str] = {
     b"%PDF-": "a PDF; save its text as JSONL or CSV",
     b"version https://git-lfs": "a Git LFS pointer, not the data; fetch them with git lfs pull",
 }
+HEAD_BYTES = 1 << 16  # of a file that tell what it is
 PIECE_BYTES = 1 << 20
 MOST_LINE_BYTES = 64_000_000  # no row is longer; a file without line ends is not read into memory
 
@@ -57,17 +58,17 @@ class TextFile:
         self.is_blank = True  # until it is checked, as the next one
         self._has_line_feed = False
         self._begin = 0  # behind the byte order mark
-        self.head = next(self.pieces(), b"")
+        self.head = next(self.pieces(HEAD_BYTES), b"")
         _refuse_others(name, self.head)
         if self.head.startswith(BOM_UTF8):
             self._begin, self.head = len(BOM_UTF8), self.head[len(BOM_UTF8) :]
 
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes of the file; raises UserError where they cannot be read."""
+    def pieces(self, num_bytes: int = 0) -> Iterator[bytes]:
+        """Yield the bytes of the file, so many at a time; raises UserError where they cannot be read."""
         try:
             with self.path.open("rb", buffering=0) as stream:
                 stream.seek(self._begin)
-                while piece := stream.read(PIECE_BYTES):
+                while piece := stream.read(num_bytes or PIECE_BYTES):
                     yield piece
         except OSError as error:
             raise UserError(f"{self.name}: cannot be read ({error.strerror})") from None
@@ -95,6 +96,9 @@ class TextFile:
         try:
             for piece in chain(self.pieces(), [b""]):
                 kept = len(decoder.getstate()[0])
+                if piece.isascii() and piece and not kept:
+                    begin += len(piece)
+                    continue
                 decoder.decode(piece, final=not piece)
                 begin += len(piece)
         except UnicodeDecodeError as error:
