@@ -25,16 +25,15 @@ from laptime.answers import answer_questions
 from laptime.credentials import print_traceback
 from laptime.events import Digests, Energy, Evaluation, Failed, Finished, Machine, Speedup
 from laptime.inputs.batches import TrainStep, make_batch, make_steps
-from laptime.inputs.encoded import digest_key, read_inputs
+from laptime.inputs.encoded import read_inputs
 from laptime.inputs.facts import refuse_other_base
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
 from laptime.inputs.model_source import ModelSource
-from laptime.job import PREFIX_FOLDER, SAVED_FOLDER, RunJob
+from laptime.job import SAVED_FOLDER, RunJob
 from laptime.methods.method import Method, make_method
 from laptime.record import RecordWriter
 from laptime.spec import learning_rate_of, read_interval
-from laptime.speedups.forward import Forward
-from laptime.speedups.speedup import Setup, apply_all
+from laptime.speedups.speedup import apply_all
 from laptime.training.description import describe_data, describe_model
 from laptime.training.energy import EnergyCounter
 from laptime.training.failure import describe_failure, foresee_memory, refuse_what_cannot_fit
@@ -43,13 +42,13 @@ from laptime.training.machine import choose_device, describe_machine, describe_p
 from laptime.training.memory import available_bytes, plan_memory
 from laptime.training.meter import Meter, NotFiniteError, StepTimer
 from laptime.training.optimizer import Optimizer
-from laptime.training.precision import Precision, choose_precision, expands_heads, native_formats
+from laptime.training.precision import Precision, choose_precision
 from laptime.training.random_state import seed_random
 from laptime.training.resumption import Checkpoints
-from laptime.training.reuse import find_cache_folder
 from laptime.training.save_points import SavePoints, StoppedError
 from laptime.training.saving import begin_digests, describe_result, write_result
 from laptime.training.self_checks import Subject, check_result
+from laptime.training.setup import make_setup
 
 # What total_seconds adds up.
 WAITED_FOR = ("import", "load", "prepare", "warm_up", "train", "checkpoint", "save")
@@ -135,7 +134,10 @@ class Run:
 
     def prepare(self) -> None:
         """Choose the way of the forward pass, and make the batches and the optimizer."""
-        self.setup = self.set_up()
+        self.setup = make_setup(
+            self.spec, self.model, self.method, self.facts, self.encoded, self.device,
+            compute=self.precision.compute, recomputes=self.recomputes, folder=self.folder,
+        )  # fmt: skip
         outcomes = apply_all(self.setup)
         self.steps: Sequence[TrainStep] = make_steps(
             self.encoded.records,
@@ -156,32 +158,6 @@ class Run:
             for outcome in outcomes:
                 self.record.write(Speedup(**msgspec.structs.asdict(outcome)))
         self.describe()
-
-    def set_up(self) -> Setup:
-        """Gather what the speedups may look at and change."""
-        training = self.spec.training
-        processor = describe_processor(self.device)
-        lengths = self.encoded.records.lengths
-        longest = int(max(lengths.max(), self.encoded.held_out.lengths.max(initial=0)))
-        compute = self.precision.compute
-        shared = find_cache_folder(self.spec, self.method, self.facts, compute, processor.name, longest)
-        cache_folder = shared or self.folder / PREFIX_FOLDER
-        return Setup(
-            model=self.model,
-            method=self.method,
-            training=training,
-            device=self.device,
-            native_formats=native_formats(processor),
-            expands_heads=expands_heads(processor),
-            longest=longest,
-            is_ragged=bool(training.batch_size > 1 and lengths.min() < lengths.max()),
-            recomputes=self.recomputes,
-            # Only what an earlier run has left is looked up by them all.
-            record_keys=set(map(digest_key, self.encoded.records)) if cache_folder.exists() else set(),
-            cache_folder=cache_folder,
-            evaluates=bool(self.encoded.held_out),
-            forward=Forward(self.model),
-        )
 
     def describe(self) -> None:
         """Record what is trained, and on what."""

@@ -1,0 +1,58 @@
+"""What the speedups may look at and change in one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from laptime.inputs.encoded import EncodedData, digest_key
+from laptime.inputs.facts import InputFacts
+from laptime.job import PREFIX_FOLDER
+from laptime.methods.method import Method
+from laptime.spec import RunSpec
+from laptime.speedups.forward import Forward
+from laptime.speedups.speedup import Setup
+from laptime.training.machine import describe_processor
+from laptime.training.precision import expands_heads, native_formats
+from laptime.training.reuse import find_cache_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def make_setup(
+    spec: RunSpec,
+    model: PreTrainedModel,
+    method: Method | None,
+    facts: InputFacts,
+    encoded: EncodedData,
+    device: torch.device,
+    *,
+    compute: str,
+    recomputes: bool,
+    folder: Path,
+) -> Setup:
+    """Gather it; `compute` is the format of the arithmetic, `folder` that of the run."""
+    processor = describe_processor(device)
+    lengths = encoded.records.lengths
+    longest = int(max(lengths.max(), encoded.held_out.lengths.max(initial=0)))
+    shared = find_cache_folder(spec, method, facts, compute, processor.name, longest)
+    cache_folder = shared or folder / PREFIX_FOLDER
+    return Setup(
+        model=model,
+        method=method,
+        training=spec.training,
+        device=device,
+        native_formats=native_formats(processor),
+        expands_heads=expands_heads(processor),
+        longest=longest,
+        is_ragged=bool(spec.training.batch_size > 1 and lengths.min() < lengths.max()),
+        recomputes=recomputes,
+        # Only what an earlier run has left is looked up by them all.
+        record_keys=set(map(digest_key, encoded.records)) if cache_folder.exists() else set(),
+        cache_folder=cache_folder,
+        evaluates=bool(encoded.held_out),
+        forward=Forward(model),
+    )
