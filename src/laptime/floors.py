@@ -18,6 +18,7 @@ FLOORS = {
     "torch": "2.10",
     "transformers": "5.3",
     "peft": "0.21",
+    "numpy": "1.26",
     "safetensors": "0.5",
     "tokenizers": "0.22",
     "huggingface_hub": "1.0",
