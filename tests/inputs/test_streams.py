@@ -10,6 +10,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -246,3 +247,17 @@ def test_a_preparation_that_fails_ends_at_once(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].endswith("PanicException: no room")
+
+
+def test_records_without_room_are_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text("no record at all\n" * 100)
+    monkeypatch.setattr("laptime.inputs.formats.IN_MEMORY", 1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1600))
+    with pytest.raises(
+        UserError, match=r"0\.0 GB free, and the records of .*a\.jsonl need about 0\.0 GB there"
+    ):
+        check_records(DataSpec(data=str(file)))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1700))
+    with pytest.raises(RecordsError):
+        check_records(DataSpec(data=str(file)))

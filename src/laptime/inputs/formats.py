@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib import resources
@@ -31,7 +33,7 @@ from laptime.inputs.records import (
     name_sources,
 )
 from laptime.inputs.rows import Row
-from laptime.inputs.spool import Chosen, Spool, join_spools
+from laptime.inputs.spool import IN_MEMORY, Chosen, Spool, join_spools
 from laptime.inputs.templates import check_template
 from laptime.spec import BUILTIN, DataSpec
 
@@ -125,6 +127,7 @@ def _suggest_file(path: Path) -> str:
 
 def _read_files(files: list[Path], spec: DataSpec, name: str, keeps: bool) -> RecordSet:
     """Read all rows of `files` as one data set; the first bad row is named, the others are counted."""
+    _check_room(files, name)
     collected = _Collected(spec, keeps)
     names = name_apart(files)
     for file, shown in zip(files, names, strict=True):
@@ -143,6 +146,17 @@ def _read_files(files: list[Path], spec: DataSpec, name: str, keeps: bool) -> Re
         remarks=collected.remarks,
         digest=collected.digest.finish(),
     )
+
+
+def _check_room(files: list[Path], name: str) -> None:
+    """Raise UserError where the records would not fit among the temporary files, before they are read."""
+    needed = sum(file.stat().st_size for file in files if file.is_file())
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if needed > max(IN_MEMORY, free):
+        raise UserError(
+            f"{tempfile.gettempdir()}: {free / 1e9:.1f} GB free, and the records of {name} need about "
+            f"{needed / 1e9:.1f} GB there while they are prepared; set TMPDIR to another folder"
+        )
 
 
 def name_apart(files: list[Path]) -> list[str]:
