@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM
 from laptime.errors import UserError
 from laptime.inputs import stored_weights
 from laptime.inputs.facts import InputJob
-from laptime.inputs.model import build_empty_model, load_model
+from laptime.inputs.model import build_empty_model, load_model, load_tokenizer
 from laptime.inputs.model_source import locate_model
 from laptime.inputs.stored_weights import check_weights
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
@@ -218,3 +218,19 @@ def test_a_low_limit_of_open_files_does_not_make_the_model_a_broken_one(folder: 
     done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=False)
     last = done.stderr.strip().splitlines()[-1]
     assert last.endswith(f"--model {folder}: too many open files to read it; raise the limit: ulimit -n 1024")
+
+
+def test_a_weight_of_another_shape_is_named(folder: Path) -> None:
+    def widen(tensors: Tensors) -> None:
+        tensors[UP] = torch.zeros(65, 32)
+
+    assert refusal(folder, widen) == (
+        f"{UP} is 65x32, the model of config.json has 64x32; is config.json theirs?"
+    )
+
+
+def test_what_config_json_says_wrong_is_not_the_tokenizers_fault(folder: Path) -> None:
+    config = folder / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"rms_norm_eps": "small"}))
+    with pytest.raises(UserError, match=r"config\.json: .*rms_norm_eps"):
+        load_tokenizer(ModelSpec(model=str(folder)), locate_model(ModelSpec(model=str(folder))))

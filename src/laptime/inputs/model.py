@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, modeling_utils
 
@@ -31,6 +32,8 @@ def load_tokenizer(spec: ModelSpec, source: ModelSource) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(source.folder, trust_remote_code=spec.trust_remote_code)
+    except StrictDataclassError as error:  # it reads config.json first
+        raise UserError(f"{Path(source.folder) / 'config.json'}: {one_line(error)}") from None
     except Exception as error:  # tokenizer files fail in as many ways as there are tokenizers
         raise UserError(f"--model {spec.model}: its tokenizer cannot be loaded ({one_line(error)})") from None
 

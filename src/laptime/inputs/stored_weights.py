@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ def check_weights(spec: ModelSpec, folder: Path, model: PreTrainedModel) -> list
     if all(name in stored and stored[name].shape == list(p.shape) for name, p in model.named_parameters()):
         extra = stored.keys() - used - ignored
     else:
-        extra = compare_loaded(spec, folder)
+        with shapes_told(stored, model):
+            extra = compare_loaded(spec, folder)
         extra -= find_ignored(model, extra)
     if extra:
         file = next((weight.file for name, weight in stored.items() if name in extra), folder)
@@ -127,6 +129,22 @@ def refuse_formats(stored: dict[str, StoredWeight]) -> None:
             f"{first.file}: {tell_names(other)} stored as {first.format.removeprefix('torch.')}, not in "
             f"float32, bf16 or fp16; take a copy of the model that is not quantised"
         )
+
+
+@contextmanager
+def shapes_told(stored: dict[str, StoredWeight], model: PreTrainedModel) -> Iterator[None]:
+    """Name the first weight of another shape than the model's where that is why it cannot be loaded."""
+    try:
+        yield
+    except UserError:
+        for name, parameter in model.named_parameters():
+            if name in stored and stored[name].shape != list(parameter.shape):
+                found, needed = ("x".join(map(str, one)) for one in (stored[name].shape, parameter.shape))
+                raise UserError(
+                    f"{stored[name].file}: {name} is {found}, the model of config.json has {needed}; "
+                    f"is config.json theirs?"
+                ) from None
+        raise
 
 
 def compare_loaded(spec: ModelSpec, folder: Path) -> set[str]:
