@@ -250,7 +250,7 @@ def test_train_saves_where_it_says(workplace: Path) -> None:
     assert "saved:  one/saved" in " ".join(printed.split("\n")).replace("  ", "  ")
     assert (workplace / "one" / "saved" / "adapter_config.json").exists()
     assert "lora" in laptime(workplace, "show", "one")
-    assert "not empty" in laptime(workplace, "train", *OPTIONS, "--out", "one", code=2)
+    assert "holds a finished training" in laptime(workplace, "train", *OPTIONS, "--out", "one", code=2)
     laptime(workplace, "report", "one")
     assert "left out of the training: column topic" in (workplace / "one" / "report.md").read_text()
 

@@ -25,8 +25,8 @@ _IN_TEXT = re.compile(
     re.IGNORECASE,
 )
 # In a value that is an address and nothing else, all up to the last @ is name and password.
-_ADDRESS = re.compile(rf"\s*{_SCHEME}(?P<login>[^\s/:]*:.*|[^\s/@:]+)@", re.IGNORECASE | re.DOTALL)
-_PROXY = re.compile(r"\s*(?P<login>[^/]*:.*|[^/@]+)@", re.DOTALL)  # may do without https://
+_ADDRESS = re.compile(rf"\A\s*+{_SCHEME}(?P<login>[^\s/:]*:.*|[^\s/@:]+)@", re.IGNORECASE | re.DOTALL)
+_PROXY = re.compile(r"\A\s*+(?P<login>[^/]*:.*|[^/@]+)@", re.DOTALL)  # may do without https://
 
 
 def is_secret(name: str, value: str) -> bool:
