@@ -38,7 +38,7 @@ from laptime.record import FILE_NAME, RecordWriter
 from laptime.record_lines import decode_events
 from laptime.report.screen import Screen
 from laptime.session import gather_result, told_in_one_line
-from laptime.spec import CompareSpec, ModelSpec
+from laptime.spec import WITHOUT_EFFECT, CompareSpec, ModelSpec
 from laptime.training import preparation
 from laptime.training.checkpoint import PARTS, Checkpoint
 from laptime.training.run import Run
@@ -103,6 +103,8 @@ class LookingRunner:
 def draw_run(this: Run) -> dict[str, str]:
     """Return what a run would train, each part as a digest."""
     training, job = this.spec.training, msgspec.to_builtins(this.job)
+    for name in WITHOUT_EFFECT:  # a user may change them on the way
+        del job["spec"]["training"][name]
     found = this.checkpoints.found
     decisions = [this.checkpoints.threads, this.checkpoints.recomputes, str(this.device)]
     return {
