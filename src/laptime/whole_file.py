@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 # Endings of hidden folders beside the one that they are about (`.name.aside`): one that is being written, one
 # that gives way to it, one that is being removed.
@@ -79,6 +80,17 @@ def settle(old: Path, path: Path) -> None:
 def hidden(path: Path, ending: str) -> Path:
     """Return the hidden neighbour of a folder."""
     return path.with_name(f".{path.name}{ending}")
+
+
+def keep_aside(path: Path) -> Path:
+    """Keep what somebody else has put in the place of ours under another name, which is returned."""
+    return path.rename(find_unused(path.with_name(f"{path.name}.kept")))
+
+
+def open_log(path: Path, appends: bool = False) -> BinaryIO:
+    """Open a log to write to; raises OSError where a link is planted in its place."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if appends else os.O_TRUNC)
+    return os.fdopen(os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666), "ab" if appends else "wb")
 
 
 def discard_folder(path: Path) -> None:

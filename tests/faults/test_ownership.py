@@ -21,6 +21,7 @@ from laptime.errors import UserError
 from laptime.inputs.facts import InputFacts, InputJob
 from laptime.job import RunJob
 from laptime.spec import CompareSpec, ModelSpec
+from laptime.whole_file import open_log
 from tests.comparison.test_rounds import SPEC, Listener, ScriptedRunner
 
 OURS = [
@@ -213,3 +214,25 @@ def test_a_killed_start_begins_anew_with_the_same_command(tmp_path: Path, kind: 
 def test_a_copy_of_a_checkpoint_is_none_of_ours(tmp_path: Path) -> None:
     (tmp_path / "checkpoints" / "step-00000002-mine").mkdir(parents=True)
     assert not has_checkpoint(tmp_path)
+
+
+def test_a_result_that_a_user_puts_there_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    class Meanwhile(EndingRunner):
+        def run(self, job: RunJob, on_event: Any) -> None:
+            plant(tmp_path / "out", ["comparison.json"])
+            super().run(job, on_event)
+
+    for kind in ("compare", "train"):
+        with pytest.raises(UserError, match="not written by laptime; move it away, then repeat"):
+            KINDS[kind](tmp_path / "out", Meanwhile("success"))
+        assert (tmp_path / "out" / "comparison.json").read_text() == "mine 0"
+        shutil.rmtree(tmp_path / "out")
+
+
+@pytest.mark.parametrize("appends", [True, False])
+def test_a_link_in_the_place_of_a_log_is_not_followed(tmp_path: Path, appends: bool) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    (tmp_path / "log.txt").symlink_to("thesis.txt")
+    with pytest.raises(OSError):
+        open_log(tmp_path / "log.txt", appends)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"

@@ -226,12 +226,50 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(base: Path, tmp_pa
     assert "resumed" not in findings, "its times are those of one process"
 
 
+class AddingRecord(RecordWriter):
+    """Puts files of a user's where results and checkpoints lie, when a step is recorded."""
+
+    def write(self, event: Event) -> None:
+        super().write(event)
+        if isinstance(event, Step) and event.step == 6:
+            for place in (self.path.parent / "saved", *(self.path.parent / "checkpoints").glob("step-*")):
+                place.mkdir(exist_ok=True)
+                (place / "README.md").write_text("mine")
+
+
+def test_what_a_user_adds_while_a_run_works_stays(base: Path, tmp_path: Path) -> None:
+    job = make_job(base, tmp_path / "run", "lora", {}, save_every="2", keep_checkpoints=1)
+    record = AddingRecord(tmp_path / "run")
+    record.write(Started(laptime="0", run="lora-r1", method="lora", round=1, spec={}))
+    run(job, record)
+    record.close()
+    kept = sorted(str(path.relative_to(tmp_path / "run")) for path in tmp_path.rglob("*.kept*/README.md"))
+    assert kept == ["checkpoints/step-00000004.kept/README.md", "saved.kept/README.md"]
+    assert all((tmp_path / "run" / name).read_text() == "mine" for name in kept)
+    assert (tmp_path / "run" / "saved" / "adapter_model.safetensors").exists()
+
+
+def test_links_in_the_place_of_results_and_checkpoints_are_kept(base: Path, tmp_path: Path) -> None:
+    job = make_job(base, tmp_path / "run", "lora", {}, save_every="2")
+    attempt(job, stop_at=3)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "thesis.txt").write_text("mine")
+    for name in ("saved", "checkpoints/step-00000006"):
+        (tmp_path / "run" / name).symlink_to(elsewhere)
+    assert attempt(job).finished
+    assert [path.name for path in elsewhere.iterdir()] == ["thesis.txt"]
+    for name in ("saved.kept", "checkpoints/step-00000006.kept"):
+        assert (tmp_path / "run" / name).readlink() == elsewhere
+
+
 def test_what_a_user_puts_beside_a_run_stays(base: Path, tmp_path: Path) -> None:
     """In the folders that a resumed run writes, reads and clears, under names much like its own."""
     job = make_job(base, tmp_path / "run", "lora_top", {"top_layers": 2})
     attempt(job, stop_at=3)
     names = [
         ".notes.old", ".mine.aside/a", ".step-mine.gone/a", "saved/notes.txt", "prefix-cache/notes.txt",
+        "prefix-cache/mine.safetensors",
         "checkpoints/notes.txt", "checkpoints/step-00000001-mine/weights.safetensors",
         "checkpoints/.step-mine.aside/a",
     ]  # fmt: skip
@@ -239,7 +277,7 @@ def test_what_a_user_puts_beside_a_run_stays(base: Path, tmp_path: Path) -> None
         (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "run" / name).write_text(name)
     assert attempt(job).finished
-    moved = {"saved/notes.txt": "saved.interrupted-1/notes.txt"}
+    moved = {"saved/notes.txt": "saved.kept/notes.txt"}
     for name in names:
         assert (tmp_path / "run" / moved.get(name, name)).read_text() == name
     assert not list((tmp_path / "run" / "checkpoints").glob("step-*/state.json"))

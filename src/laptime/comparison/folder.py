@@ -154,12 +154,12 @@ def forget_beginning(run_folder: Path) -> None:
         (run_folder / name).unlink(missing_ok=True)
 
 
-def set_aside(path: Path) -> None:
-    """Keep an unfinished attempt under another name, so that the run can start anew."""
+def set_aside(path: Path) -> Path:
+    """Keep an unfinished attempt under another name, which is returned, so that the run can start anew."""
     number = 1
     while (aside := path.with_name(f"{path.name}{INTERRUPTED}{number}")).exists():
         number += 1
-    path.rename(aside)
+    return path.rename(aside)
 
 
 def has_checkpoint(run_folder: Path) -> bool:

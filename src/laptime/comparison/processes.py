@@ -28,6 +28,7 @@ from laptime.job import JOB_FILE, LOG_FILE, RunJob, start_of
 from laptime.record import FILE_NAME, RecordWriter, count_whole_bytes
 from laptime.sealed_file import write_sealed
 from laptime.system_memory import count_oom_kills
+from laptime.whole_file import open_log
 
 FACTS_SECONDS = 0.05  # how often to look whether the inputs are prepared
 GRACE_SECONDS = 5.0
@@ -59,7 +60,7 @@ class ProcessRunner:
         job.spawned = time.time()
         write_json(folder / JOB_FILE, job)
         (folder / FACTS_FILE).unlink(missing_ok=True)
-        with (folder / LOG_FILE).open("wb") as log:
+        with open_log(folder / LOG_FILE) as log:
             environment = MEMORY_SETTINGS | dict(os.environ)
             process = start(
                 "laptime.training.preparation", folder / JOB_FILE, log, environment, subprocess.PIPE
@@ -111,7 +112,7 @@ class ProcessRunner:
             return process
         if process is not None:
             end(process)
-        with (file.parent / LOG_FILE).open("ab" if job.resumes else "wb") as log:
+        with open_log(file.parent / LOG_FILE, appends=job.resumes) as log:
             return start("laptime.training.run", file, log, measured_environment(), subprocess.DEVNULL)
 
 

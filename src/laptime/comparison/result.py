@@ -211,7 +211,8 @@ class ComparisonResult(Struct, kw_only=True):
 
 
 def write_result(folder: Path, result: ComparisonResult) -> Path:
-    """Write `comparison.json` and return its path."""
+    """Write `comparison.json` and return its path; raises UserError where a user's file is called so."""
+    refuse_foreign_result(folder)
     return write_sealed(folder / FILE_NAME, result)
 
 

@@ -207,10 +207,11 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
         set_aside(home)
     job.resumes = has_checkpoint(home)
     if home.exists() and not job.resumes:
-        set_aside(home)
+        listener.say(f"{home}: what was there is kept as {set_aside(home).name}")
     listener.began(planned)
     runner.run(job, listener.happened)
-    if job.resumes and find_refusal(home):  # none of its checkpoints is whole
+    if job.resumes and (refusal := find_refusal(home)):  # none of its checkpoints is whole
+        listener.say(f"{refusal}: it is set aside, and the run done anew")
         set_aside(home)
         job.resumes = False
         runner.run(job, listener.happened)
@@ -288,7 +289,7 @@ def read_whole_inputs(inputs: Path, listener: Listener) -> InputFacts | None:
         if damage := find_damage(inputs):
             raise UserError(f"{inputs / ENCODED_FILE}: {damage}")
     except UserError as error:
-        listener.say(f"{error}; the inputs are prepared anew")
+        listener.say(f"{str(error).split(';')[0]}; the inputs are prepared anew")
         return None
     return facts
 

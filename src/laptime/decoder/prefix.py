@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 PROOF = "proof"  # in the metadata of a file
-CACHE_FILES = ("*.safetensors", "*.part")
+CACHE_FILES = (f"{32 * '[0-9a-f]'}.safetensors", f"{32 * '[0-9a-f]'}.part")
 
 
 class Prefix:

@@ -33,7 +33,7 @@ ROLES = {
 ROLE_KEYS = ("role", "from", "speaker")
 CONTENT_KEYS = ("content", "value", "text")
 # What other tools read as: trained, or context alone.
-TRAIN_KEYS = ("weight", "loss", "train", "training", "train_on_turn")
+TRAIN_KEYS = ("weight", "loss", "train", "training", "train_on_turn", "trainable", "loss_mask")
 TEXT_TYPES = (None, "text", "input_text", "output_text")
 _CALL = " calls tools, which is not supported; write the call out as text"
 _NOT_TEXT = " holds parts that are not text (images, audio): not supported"

@@ -26,7 +26,7 @@ from laptime.errors import UserError
 from laptime.job import CHECKPOINT_NAMES
 from laptime.training.tensor_file import FileFacts, TensorFile, read_file_facts, write_file, write_tensors
 from laptime.untrusted import read_whole, tell_special
-from laptime.whole_file import discard_folder, sync_way_to, whole_folder
+from laptime.whole_file import discard_folder, keep_aside, sync_way_to, whole_folder
 
 VERSION = 1
 PREFIX = "step-"
@@ -85,6 +85,8 @@ def write_checkpoint(home: Path, state: State, tensors: Mapping[str, Mapping[str
         home.mkdir()
         sync_way_to(home)
     folder = home / f"{PREFIX}{state.step:08d}"
+    if folder.is_symlink():
+        keep_aside(folder)
     with whole_folder(folder) as aside:
         files = {f"{part}.safetensors": aside / f"{part}.safetensors" for part in PARTS}
         facts = {name: write_tensors(file, tensors[file.stem]) for name, file in files.items()}
@@ -107,6 +109,14 @@ def digest_manifest(version: int, files: dict[str, FileFacts]) -> str:
 def list_checkpoints(home: Path) -> list[Path]:
     """Return the folders of all checkpoints, the newest first."""
     return sorted((path for path in home.glob(CHECKPOINT_NAMES) if path.is_dir()), reverse=True)
+
+
+def discard_checkpoint(folder: Path) -> None:
+    """Remove a checkpoint; one that somebody has put something to, or a link, is kept under another name."""
+    if folder.is_symlink() or any(path.name not in {*FILES, MANIFEST_FILE} for path in folder.iterdir()):
+        keep_aside(folder)
+    else:
+        discard_folder(folder)
 
 
 def find_newest(home: Path) -> tuple[Checkpoint | None, list[str]]:
@@ -190,4 +200,4 @@ def prune(home: Path, step: int, keep: int) -> None:
     kept = [folder for folder in folders if folder.name <= f"{PREFIX}{step:08d}"][:keep]
     for folder in folders:
         if folder not in kept:
-            discard_folder(folder)
+            discard_checkpoint(folder)

@@ -38,6 +38,7 @@ from laptime.startup.read_ahead import begin_reading
 from laptime.startup.wanted import is_wanted
 from laptime.training.machine import choose_device, describe_processor
 from laptime.training.precision import choose_precision
+from laptime.whole_file import open_log
 
 
 def prepare(job: InputJob) -> InputFacts:
@@ -134,9 +135,9 @@ def go_on_as_run(file: Path, import_seconds: float) -> None:
 
     What was imported counts as the run's import, as if it had begun with it.
     """
-    log = os.open(file.parent / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    with open_log(file.parent / LOG_FILE) as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
     forget_secrets()
     with suppress(OSError):  # Linux: forget the highest VmHWM so far
         Path("/proc/self/clear_refs").write_text("5")

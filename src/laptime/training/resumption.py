@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import torch
 
-from laptime.comparison.folder import differing_keys, set_aside
+from laptime.comparison.folder import differing_keys
 from laptime.decoder.prefix import CACHE_FILES
 from laptime.errors import UserError
 from laptime.events import Checkpoint as CheckpointEvent
@@ -26,6 +26,7 @@ from laptime.training.checkpoint import (
     Checkpoint,
     State,
     count_bytes,
+    discard_checkpoint,
     find_newest,
     list_checkpoints,
     prune,
@@ -35,7 +36,7 @@ from laptime.training.machine import describe_machine
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.random_state import capture_random, restore_random
-from laptime.whole_file import discard_folder, remove_files, remove_leftovers
+from laptime.whole_file import keep_aside, remove_files, remove_leftovers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -51,6 +52,7 @@ class Checkpoints:
         self.home = Path(job.folder) / CHECKPOINTS_FOLDER
         self.found: Checkpoint | None = None
         self.seconds = 0.0  # of saving, over all attempts
+        self.saved_before: set[str] = set()  # the files of the result that an earlier attempt left
 
     def find(self, facts: InputFacts, encoded: EncodedData) -> None:
         """Find the newest whole checkpoint of a resumed run; what a kill left of others is removed.
@@ -62,8 +64,8 @@ class Checkpoints:
         if not self.job.resumes:
             return
         remove_files(self.home.parent / PREFIX_FOLDER, CACHE_FILES)  # nobody knows how whole they are
-        keep_additions(self.home.parent)
         record = read_record(self.home.parent)
+        self.saved_before = set(record.saved.files) if record.saved else set()
         self.left_out = [f"line {one.line} ({one.why}; kept in {one.kept_in})" for one in record.damaged]
         if not list_checkpoints(self.home):
             return  # none was written before the first attempt ended: it begins anew
@@ -216,17 +218,17 @@ class Checkpoints:
     def remove_all(self) -> None:
         """Remove every checkpoint: the result is on the disk."""
         for folder in list_checkpoints(self.home):
-            discard_folder(folder)
+            discard_checkpoint(folder)
         with suppress(OSError):  # what somebody else has put there stays
             self.home.rmdir()
 
 
-def keep_additions(run_folder: Path) -> None:
-    """Keep an earlier attempt's result under another name where a user has put something to it."""
-    saved, record = run_folder / SAVED_FOLDER, read_record(run_folder)
-    ours = set(record.saved.files) if record.saved else set()
-    if any(str(file.relative_to(saved)) not in ours for file in saved.rglob("*") if not file.is_dir()):
-        set_aside(saved)
+def keep_additions(saved: Path, ours: set[str]) -> None:
+    """Keep a folder in the place of the result under another name where not all in it is ours."""
+    if saved.is_symlink() or any(
+        str(file.relative_to(saved)) not in ours for file in saved.rglob("*") if not file.is_dir()
+    ):
+        keep_aside(saved)
 
 
 def trained_names(model: PreTrainedModel) -> dict[torch.nn.Parameter, str]:

@@ -44,7 +44,7 @@ from laptime.training.meter import Meter, NotFiniteError, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.precision import Precision, choose_precision
 from laptime.training.random_state import seed_random
-from laptime.training.resumption import Checkpoints
+from laptime.training.resumption import Checkpoints, keep_additions
 from laptime.training.save_points import SavePoints, StoppedError
 from laptime.training.saving import begin_digests, describe_result, write_result
 from laptime.training.self_checks import Subject, check_result
@@ -241,6 +241,7 @@ class Run:
     def write_result(self, method: Method, folder: Path) -> float:
         """Write the adapter, or the whole model with its tokenizer; returns the seconds it took."""
         tokenizer = self.tokenizer if method.saved_kind == "model" else None
+        keep_additions(folder, self.checkpoints.saved_before)
         return write_result(method, self.model, tokenizer, folder)
 
     @cached_property
