@@ -45,6 +45,14 @@ def find_unused(path: Path) -> Path:
     return unused
 
 
+def find_numbered(path: Path) -> Path:
+    """Return the first of path1, path2, ... that does not exist, not even as a link to nothing."""
+    number = 1
+    while os.path.lexists(numbered := path.with_name(f"{path.name}{number}")):
+        number += 1
+    return numbered
+
+
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Give an empty folder to fill; it becomes `path` in one move once all of it is on the disk.

@@ -17,7 +17,7 @@ from laptime.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, JOB_FILE, LOG_FILE
 from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.record import read_record
 from laptime.spec import WITHOUT_EFFECT, flag
-from laptime.whole_file import UNFINISHED, find_unused, remove_files
+from laptime.whole_file import UNFINISHED, find_numbered, find_unused, remove_files
 
 INPUTS_FOLDER = "inputs"
 REHEARSAL = "rehearsal-"  # inputs/rehearsal-<method> holds a run that ends before it trains
@@ -156,10 +156,7 @@ def forget_beginning(run_folder: Path) -> None:
 
 def set_aside(path: Path) -> Path:
     """Keep an unfinished attempt under another name, which is returned, so that the run can start anew."""
-    number = 1
-    while (aside := path.with_name(f"{path.name}{INTERRUPTED}{number}")).exists():
-        number += 1
-    return path.rename(aside)
+    return path.rename(find_numbered(path.with_name(f"{path.name}{INTERRUPTED}")))
 
 
 def has_checkpoint(run_folder: Path) -> bool:

@@ -19,7 +19,7 @@ from laptime.methods.method import make_method
 from laptime.record import FILE_NAME, make_record, read_record_lines, tell_damage
 from laptime.record_lines import Line, encode_line, is_sealed
 from laptime.spec import WITHOUT_EFFECT, CompareSpec, RunSpec, flag, flatten
-from laptime.whole_file import write_whole
+from laptime.whole_file import find_numbered, write_whole
 
 
 def read_begun(folder: Path) -> CompareSpec:
@@ -76,9 +76,7 @@ def mend_record(folder: Path) -> None:
     path, lines = folder / FILE_NAME, read_record_lines(folder)
     if not any(line.damage for line in lines):
         return
-    number = 1
-    while (aside := path.with_name(f"{FILE_NAME}.damaged-{number}")).exists():
-        number += 1
+    aside = find_numbered(path.with_name(f"{FILE_NAME}.damaged-"))
     begin = keep_whole(folder, lines)[:1] if lines[0].damage else []
     mended = [encode_line(event) for event in begin]
     for line in lines:
