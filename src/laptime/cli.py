@@ -34,7 +34,7 @@ def output_options(command: str) -> list[SectionedOption]:
         "--out": {"metavar": "DIR", "help": f"Folder for everything [laptime-{command}]."},
         "--track": {"metavar": "NAMES", "help": "Trackers, comma-separated: wandb, tensorboard."},
     }
-    if command == "comparison":
+    if command != "data":
         rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": "Language of the report [en]."}
     if command == "run":
         rows["--resume"] = {"metavar": "DIR", "help": "Go on with the run in DIR, with its options."}
@@ -131,7 +131,7 @@ def train_command(**_: Any) -> None:
     digest = check_spec(spec)
     kind: Any = "resumed" if resumed else "train"
     folder, result = run_session(spec, resumed or values.get("out"), "laptime-run", digest, kind)
-    sys.exit(finish_training(folder, result, trackers))
+    sys.exit(finish_training(folder, result, values.get("lang", "en"), trackers))
 
 
 def single_spec(values: dict[str, Any]) -> CompareSpec:

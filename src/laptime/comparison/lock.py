@@ -89,6 +89,20 @@ def is_marker(path: Path) -> bool:
     return False
 
 
+def is_held(path: Path) -> bool:
+    """Tell whether a process holds the lock at `path`, without taking it or making the file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return False
+    try:
+        return not _try_lock(descriptor, shared=True)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def file_lock(path: Path, what: str, hands_on: bool = False) -> Iterator[bool]:
     """Hold the lock at `path`; gives whether this call made the file, which stays when the block ends.
@@ -142,12 +156,12 @@ def _open(path: Path) -> tuple[int, bool]:
         return os.open(path, flags), False
 
 
-def _try_lock(descriptor: int) -> bool:
+def _try_lock(descriptor: int, shared: bool = False) -> bool:
     """Lock an open file; False where another process has done so."""
     if fcntl is None:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
