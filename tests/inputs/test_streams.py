@@ -17,6 +17,7 @@ import pytest
 
 from laptime.errors import UserError
 from laptime.inputs import files, json_text, spool, tables, text_files
+from laptime.inputs.bulk_tokens import Ids
 from laptime.inputs.encoding import encode
 from laptime.inputs.formats import check_records, read_records
 from laptime.inputs.records import Record, RecordsError, RecordSet, digest_of
@@ -118,7 +119,9 @@ def test_reading_and_encoding_hold_a_few_records_at_a_time(
     few = read_records(spec)
     taken: list[int] = []
     monkeypatch.setattr(
-        Tokens, "encode_parts", lambda _, parts: taken.append(len(parts)) or [[[5], [6]]] * len(parts)
+        Tokens,
+        "encode_parts",
+        lambda _, parts: taken.append(len(parts)) or Ids.of_lists([[5], [6]] * len(parts)),
     )
     encode(few, make_tokenizer(), spec, AnswerSpec(), None)
     assert sum(taken) == 10_000 and max(taken) <= 500, "a million letters"

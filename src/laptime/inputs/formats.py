@@ -222,9 +222,9 @@ class _Collected:
         self.kind = self.kind or record.kind
         if record.kind != self.kind:
             raise RowError(f"holds {record.kind}, the rows before it {self.kind}")
-        if record.num_letters > MOST_LETTERS:
+        if (num_letters := record.num_letters) > MOST_LETTERS:
             raise RowError(
-                f"{record.num_letters:,} letters in one record, more than the {MOST_LETTERS:,} that are "
+                f"{num_letters:,} letters in one record, more than the {MOST_LETTERS:,} that are "
                 f"read; split it into several records"
             )
         self.digest.add(record)
