@@ -176,7 +176,9 @@ def test_a_difference_found_late_encodes_everything_anew(monkeypatch: pytest.Mon
     monkeypatch.setattr(bulk_tokens, "_make_fast", lambda backend: OneMore(real(backend)))
     found = encode(made, make_tokenizer(), spec, AnswerSpec(), None)
     assert found.digest == honest.digest and not honest.notes
-    assert found.notes == ["encoded slowly, by tokenizers alone: fastokens and tokenizers differ on 'nothing'"]
+    assert found.notes == [
+        "encoded slowly, by tokenizers alone: fastokens and tokenizers differ on 'nothing'"
+    ]
 
 
 @pytest.mark.parametrize("template", ["plain", "chat"])
