@@ -189,7 +189,7 @@ class Run:
         timer = StepTimer(self.record, self.device, self.precision.loss_scaling, checkpoints.num_skipped)
         checkpoints.begin(self.model, self.optimizer, timer, self.facts, self.recomputes)
         self.record.write(read_load("before"))
-        energy = EnergyCounter((self.device.index or 0) if self.device.type == "cuda" else None)
+        energy = EnergyCounter(self.device)
         with self.meter.phase("train", checkpoints.seconds_before):
             steps = self.method.prepare(self.model, self.steps)
             checkpoints.restore_random()
