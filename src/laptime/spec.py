@@ -95,7 +95,9 @@ class TrainingSpec(Options, frozen=True):
     warmup_ratio: Annotated[
         float, Meta(ge=0, le=1, description="Share of the steps in which the learning rate rises.")
     ] = 0.03
-    weight_decay: Annotated[float, Meta(ge=0, description="AdamW's decoupled weight decay.")] = 0.0
+    weight_decay: Annotated[
+        float, Meta(ge=0, description="AdamW's decoupled weight decay; norms and biases have none.")
+    ] = 0.0
     adam_beta1: Annotated[float, Meta(ge=0, lt=1, description="AdamW's first decay rate.")] = 0.9
     adam_beta2: Annotated[float, Meta(ge=0, lt=1, description="AdamW's second decay rate.")] = 0.999
     adam_epsilon: Annotated[float, Meta(gt=0, description="AdamW's epsilon.")] = 1e-8
