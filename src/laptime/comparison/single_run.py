@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from laptime.comparison.collection import collect_single
@@ -26,15 +26,20 @@ from laptime.comparison.rounds import (
     make_job,
     plan_runs,
     prepare_inputs,
+    say_threads,
 )
 from laptime.errors import UserError
 from laptime.inputs.facts import InputFacts
+from laptime.job import read_job
 from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.record import read_record
 from laptime.spec import CompareSpec
+from laptime.system_processors import Threads
 
 
-def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listener) -> ComparisonResult:
+def train_once(
+    spec: CompareSpec, folder: Path, runner: Runner, listener: Listener, threads: Threads | None = None
+) -> ComparisonResult:
     """Run the one method of `spec` once, with its record in `folder` itself.
 
     Raises UserError before the run starts, as `compare` does.
@@ -46,7 +51,8 @@ def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listen
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, "", fresh=True)
         listener.prepared(facts)
-        return run_alone(spec, facts, folder, runner, listener)
+        say_threads(threads, threads, listener)
+        return run_alone(spec, facts, folder, runner, listener, threads)
 
 
 def refuse_occupied(folder: Path) -> None:
@@ -64,11 +70,17 @@ def refuse_occupied(folder: Path) -> None:
 
 
 def go_on_training(
-    spec: CompareSpec, folder: Path, runner: Runner, listener: Listener, records_digest: str
+    spec: CompareSpec,
+    folder: Path,
+    runner: Runner,
+    listener: Listener,
+    records_digest: str,
+    threads: Threads | None = None,
 ) -> ComparisonResult:
     """Go on with the run in `folder` from its newest whole checkpoint, or anew where none was written.
 
-    Raises UserError before the run starts, as `compare` does.
+    It keeps the threads that it began with, where they are known. Raises UserError before the run starts, as
+    `compare` does.
     """
     read_begun(folder)  # before the lock: a refused folder stays untouched
     with locked(folder):
@@ -79,7 +91,16 @@ def go_on_training(
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, records_digest, fresh=False)
         listener.prepared(facts)
-        return run_alone(spec, facts, folder, runner, listener, resumes=True)
+        used = threads_before(folder) or threads
+        say_threads(used, threads, listener)
+        return run_alone(spec, facts, folder, runner, listener, used, resumes=True)
+
+
+def threads_before(folder: Path) -> Threads | None:
+    """Return the threads that the run in `folder` had."""
+    with suppress(UserError, FileNotFoundError):  # the run itself says what is wrong with its job
+        return read_job(folder).threads
+    return None
 
 
 def run_alone(
@@ -88,6 +109,7 @@ def run_alone(
     folder: Path,
     runner: Runner,
     listener: Listener,
+    threads: Threads | None,
     resumes: bool = False,
 ) -> ComparisonResult:
     """Run the one method of `spec` in `folder`; leaves by SystemExit when the run was stopped by a signal."""
@@ -95,7 +117,7 @@ def run_alone(
     check_disk(spec, facts, folder, [planned])
     listener.planned([planned], 0)
     listener.began(planned)
-    job = make_job(spec, planned, folder, folder / INPUTS_FOLDER)
+    job = make_job(spec, planned, folder, folder / INPUTS_FOLDER, threads)
     job.resumes = resumes
     with nothing_left_of_nothing(folder, resumes):
         runner.run(job, listener.happened)
