@@ -182,6 +182,13 @@ def test_what_only_the_model_can_refuse_is_one_line_too(
     assert list(tmp_path.iterdir()) == [], "a refusal leaves nothing behind"
 
 
+def test_more_threads_than_there_are_cores_are_refused_by_all_who_take_them(tmp_path: Path) -> None:
+    for words in (["ask", ".", "why?"], ["train"], ["compare"]):
+        said = refusal(*words, "--threads", "99999", cwd=tmp_path)
+        assert said.startswith("--threads 99999: this machine has "), said
+    assert list(tmp_path.iterdir()) == [], "a refusal leaves nothing behind"
+
+
 def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text(
         '{"prompt": "a", "completion": "b"}\n{"prompt": "c", "completion": " "}\n'

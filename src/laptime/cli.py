@@ -88,8 +88,10 @@ def compare_command(**_: Any) -> None:
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_comparison, run_session
+    from laptime.system_processors import Look
     from laptime.trackers.tracker import check_trackers
 
+    look = Look()
     ctx = click.get_current_context()
     values = gather(ctx)
     chosen = section_values(CompareSpec, values)
@@ -103,7 +105,7 @@ def compare_command(**_: Any) -> None:
     trackers = tracker_names(values.get("track"))
     check_trackers(trackers)
     digest = check_spec(spec)
-    folder, result = run_session(spec, values.get("out"), "laptime-comparison", digest)
+    folder, result = run_session(spec, values.get("out"), "laptime-comparison", digest, look)
     sys.exit(finish_comparison(folder, result, values.get("lang", "en"), trackers))
 
 
@@ -120,8 +122,10 @@ def train_command(**_: Any) -> None:
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_training, run_session
+    from laptime.system_processors import Look
     from laptime.trackers.tracker import check_trackers
 
+    look = Look()
     ctx = click.get_current_context()
     values = gather(ctx)
     resumed = values.pop("resume", None)
@@ -130,7 +134,7 @@ def train_command(**_: Any) -> None:
     check_trackers(trackers)
     digest = check_spec(spec)
     kind: Any = "resumed" if resumed else "train"
-    folder, result = run_session(spec, resumed or values.get("out"), "laptime-run", digest, kind)
+    folder, result = run_session(spec, resumed or values.get("out"), "laptime-run", digest, look, kind)
     sys.exit(finish_training(folder, result, trackers))
 
 
@@ -183,9 +187,14 @@ def data_command(**_: Any) -> None:
 @click.option(
     "--max-new-tokens", type=click.IntRange(min=1), help="Longest answer in tokens [as in the run]."
 )
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads [as many as cores are free].")
 @click.option("--trust-remote-code", is_flag=True, help="Run the Python code that the model brings along.")
 def ask_command(
-    folder: Path, questions: tuple[str, ...], max_new_tokens: int | None, trust_remote_code: bool
+    folder: Path,
+    questions: tuple[str, ...],
+    max_new_tokens: int | None,
+    threads: int | None,
+    trust_remote_code: bool,
 ) -> None:
     """Ask the base and every result the same question and show the answers side by side.
 
@@ -195,7 +204,7 @@ def ask_command(
     """
     from laptime.session import ask
 
-    ask(folder, questions, max_new_tokens, trust_remote_code)
+    ask(folder, questions, max_new_tokens, trust_remote_code, threads)
 
 
 @commands.command("report")

@@ -25,6 +25,7 @@ from laptime.record import RecordWriter, read_record
 from laptime.report.terminal import print_table
 from laptime.session import ask, gather_result, render_again, run_session, show, told_in_one_line
 from laptime.spec import CompareSpec
+from laptime.system_processors import Look
 from laptime.untrusted import MOST_BYTES, read_whole
 from laptime.whole_file import write_whole
 from tests.comparison.scripted import write_scripted_comparison
@@ -229,7 +230,7 @@ def test_what_is_no_file_holds_up_no_command(tmp_path: Path, command: str, name:
     plant(tmp_path / name, kind)
     with pytest.raises(UserError) as error:
         if command == "compare":
-            run_session(CompareSpec(), str(tmp_path), "x", "digest")
+            run_session(CompareSpec(), str(tmp_path), "x", "digest", Look())
         elif command == "ask":
             ask(tmp_path, ("q",), None)
         else:

@@ -15,6 +15,7 @@ from laptime.errors import UserError
 from laptime.events import Role
 from laptime.record import MOST_ROUNDS
 from laptime.sealed_file import read_sealed, write_sealed
+from laptime.system_processors import Threads
 from laptime.untrusted import check_name
 
 VERSION = 2
@@ -40,7 +41,8 @@ class Plan(Struct, kw_only=True):
     `spec` is the resolved CompareSpec; `data` holds the facts of the encoded records (name, digest,
     template, template_reason, counts, encode_seconds); `summaries` one sentence for each method.
     With `awaits_ablation` the runs of the ablation are still to be added: which speedups run at all is
-    known after the first round. Every run's record repeats `id`, which no other comparison has.
+    known after the first round. Every run's record repeats `id`, which no other comparison has. `threads` are
+    those of every run, chosen when the comparison began.
     """
 
     version: int = VERSION
@@ -54,6 +56,7 @@ class Plan(Struct, kw_only=True):
     summaries: dict[str, str] = {}
     repeat_command: str = ""
     awaits_ablation: bool = False
+    threads: Threads | None = None
 
     @property
     def methods(self) -> list[str]:

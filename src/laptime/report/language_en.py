@@ -320,6 +320,8 @@ STRINGS: dict[str, str] = {
     "finding.compute_dtype": "The methods compute in different precisions ({values}).",
     "finding.spread": "The training times of {method} spread over {percent} of their median.",
     "finding.load": "During {run} the machine was busy: load {load_average} on {cores} cores.",
+    "finding.fewer_threads": "Other programs were at work at the start: {free} of {cores} cores were free. "
+    "Threads of every run: {threads}.",
     "finding.swap": "During {run} the machine swapped memory to disk.",
     "finding.throttled": "During {run} the processor was throttled by heat.",
     "finding.clock_drift": "The processor's clock changed by {percent} from the first round to the last.",
