@@ -222,6 +222,7 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
             "--without: no speedup 'answer_hed'; did you mean 'answer_head'?",
         ),
         ("job.yaml", "ablate: 3", "job.yaml: --ablate: expected true or false (got 3)"),
+        ("job.yaml", "wait: soon", "job.yaml: --wait: expected true or false (got 'soon')"),
         ("job.yaml", "lang: fr", "job.yaml: --lang: one of en, ko (got 'fr')"),
         (
             "job.json",
@@ -245,7 +246,7 @@ def test_config_errors_name_the_file_or_the_option(
 
 def test_a_config_file_takes_every_option_and_the_command_line_wins(tmp_path: Path) -> None:
     (tmp_path / "job.yaml").write_text(
-        "methods: lora\nepochs: 3\nlearning_rate: 1e-4\nlora-rank: 4\ndata: nowhere.jsonl\n"
+        "methods: lora\nepochs: 3\nwait: true\nlearning_rate: 1e-4\nlora-rank: 4\ndata: nowhere.jsonl\n"
     )
     assert refusal("compare", "--config", "job.yaml", cwd=tmp_path).startswith("--data nowhere.jsonl")
     assert refusal("compare", "--config", "job.yaml", "--data", "other.jsonl", cwd=tmp_path).startswith(

@@ -23,7 +23,6 @@ from laptime.session import (
     tell_interruption,
 )
 from laptime.spec import CompareSpec, DataSpec, TrainingSpec
-from laptime.system_processors import Look
 from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 
 
@@ -76,7 +75,7 @@ def test_a_report_that_somebody_changed_is_refused_before_anything_runs(
     (tmp_path / name).write_text((tmp_path / name).read_text() + "my own words")
     monkeypatch.setattr("laptime.session.compare", lambda *_: pytest.fail("it was begun"))
     with pytest.raises(UserError) as error:
-        run_session(SPEC, str(tmp_path), "laptime-comparison", "d", Look())
+        run_session(SPEC, str(tmp_path), "laptime-comparison", "d")
     assert str(error.value) == (
         f"{tmp_path / name}: not written by laptime, or changed since; move it away, then repeat"
     )
@@ -100,10 +99,10 @@ def test_a_refusal_is_all_that_is_printed(
     kinds: tuple[Literal["train", "compare"], ...] = ("train", "compare")
     for kind in kinds:
         with pytest.raises(UserError, match="thesis"):
-            run_session(SPEC, str(tmp_path / "mine"), "", "d", Look(), kind)
+            run_session(SPEC, str(tmp_path / "mine"), "", "d", kind)
         assert capsys.readouterr().out == ""
         with pytest.raises(UserError, match="tokenizer"):
-            run_session(SPEC, str(tmp_path / "new"), "", "d", Look(), kind)
+            run_session(SPEC, str(tmp_path / "new"), "", "d", kind)
         assert capsys.readouterr().out == "reading the data and the tokenizer ...\n"
 
 

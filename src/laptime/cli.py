@@ -36,6 +36,9 @@ def output_options(command: str) -> list[SectionedOption]:
     }
     if command == "comparison":
         rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": "Language of the report [en]."}
+    if command in ("comparison", "run"):
+        what = "Wait for a comparison that is at work on this machine."
+        rows["--wait"] = {"is_flag": True, "flag_value": True, "default": None, "help": what}
     if command == "run":
         rows["--resume"] = {"metavar": "DIR", "help": "Go on with the run in DIR, with its options."}
     return [SectionedOption(name, "Output", **settings) for name, settings in rows.items()]
@@ -105,7 +108,8 @@ def compare_command(**_: Any) -> None:
     trackers = tracker_names(values.get("track"))
     check_trackers(trackers)
     digest = check_spec(spec)
-    folder, result = run_session(spec, values.get("out"), "laptime-comparison", digest, look)
+    out, waits = values.get("out"), values.get("wait", False)
+    folder, result = run_session(spec, out, "laptime-comparison", digest, look=look, waits=waits)
     sys.exit(finish_comparison(folder, result, values.get("lang", "en"), trackers))
 
 
@@ -134,7 +138,8 @@ def train_command(**_: Any) -> None:
     check_trackers(trackers)
     digest = check_spec(spec)
     kind: Any = "resumed" if resumed else "train"
-    folder, result = run_session(spec, resumed or values.get("out"), "laptime-run", digest, look, kind)
+    out, waits = resumed or values.get("out"), values.get("wait", False)
+    folder, result = run_session(spec, out, "laptime-run", digest, kind, look, waits)
     sys.exit(finish_training(folder, result, trackers))
 
 

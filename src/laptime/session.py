@@ -69,11 +69,17 @@ def console(lasting: bool = False) -> Screen:
 
 
 def run_session(
-    spec: CompareSpec, out: str | None, stem: str, records_digest: str, look: Look, kind: Kind = "compare"
+    spec: CompareSpec,
+    out: str | None,
+    stem: str,
+    records_digest: str,
+    kind: Kind = "compare",
+    look: Look | None = None,
+    waits: bool = False,
 ) -> tuple[Path, ComparisonResult]:
     """Run a comparison or a single training with progress; an interruption says how to go on.
 
-    `look` was begun when the command was.
+    `look` was begun when the command was; with `waits` a comparison on this machine is waited for.
     """
     folder = choose_folder(out, stem)
     refuse_specials(folder)
@@ -83,13 +89,14 @@ def run_session(
         refuse_foreign_report(folder)  # now, and not when all has run
     screen = console(lasting=True)
     listener = Watcher(screen, header=lambda: say_what_it_is(screen, spec, folder))
-    runner, threads = ProcessRunner(single=kind == "train"), look.choose(spec.training.threads)
+    runner = ProcessRunner(single=kind == "train")
+    threads = (look or Look()).choose(spec.training.threads)
     try:
         if kind == "train":
-            return folder, train_once(spec, folder, runner, listener, threads)
+            return folder, train_once(spec, folder, runner, listener, threads, waits)
         if kind == "resumed":
-            return folder, go_on_training(spec, folder, runner, listener, records_digest, threads)
-        return folder, compare(spec, folder, runner, listener, records_digest, threads)
+            return folder, go_on_training(spec, folder, runner, listener, records_digest, threads, waits)
+        return folder, compare(spec, folder, runner, listener, records_digest, threads, waits)
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
         Screen(stderr=True).say(tell_interruption(kind, folder))

@@ -16,8 +16,8 @@ import pytest
 from rich.console import Console
 
 import laptime
-from laptime.comparison import lock
-from laptime.comparison.folder import locked
+from laptime.comparison import machine_lock as machine_lock_file
+from laptime.comparison.machine_lock import machine_lock
 from laptime.comparison.plan import Plan, PlannedRun, read_plan, write_plan
 from laptime.errors import UserError
 from laptime.events import Saved, Started
@@ -25,7 +25,6 @@ from laptime.record import RecordWriter, read_record
 from laptime.report.terminal import print_table
 from laptime.session import ask, gather_result, render_again, run_session, show, told_in_one_line
 from laptime.spec import CompareSpec
-from laptime.system_processors import Look
 from laptime.untrusted import MOST_BYTES, read_whole
 from laptime.whole_file import write_whole
 from tests.comparison.scripted import write_scripted_comparison
@@ -174,22 +173,22 @@ def test_planted_links_are_not_followed(tmp_path: Path) -> None:
 def test_the_lock_of_the_machine_lies_in_a_folder_of_ones_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock.tempfile, "gettempdir", lambda: str(tmp_path))
-    with locked(tmp_path / "out"):
+    monkeypatch.setattr(machine_lock_file.tempfile, "gettempdir", lambda: str(tmp_path))
+    with machine_lock("cpu"):
         own = tmp_path / f"laptime-{os.getuid()}"
         assert own.stat().st_mode & 0o777 == 0o700
-        with pytest.raises(UserError, match=f"locked by pid {os.getpid()}"), locked(tmp_path / "other"):
+        with pytest.raises(UserError, match=f"locked by pid {os.getpid()}"), machine_lock("cpu"):
             pass
     for path in own.iterdir():
         path.unlink()
     own.rmdir()
     own.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UserError, match="not a folder of yours alone"), locked(tmp_path / "out"):
+    with pytest.raises(UserError, match="not a folder of yours alone"), machine_lock("cpu"):
         pass
     own.unlink()
     own.mkdir()
     own.chmod(0o777)
-    with pytest.raises(UserError, match="not a folder of yours alone"), locked(tmp_path / "out"):
+    with pytest.raises(UserError, match="not a folder of yours alone"), machine_lock("cpu"):
         pass
 
 
@@ -230,7 +229,7 @@ def test_what_is_no_file_holds_up_no_command(tmp_path: Path, command: str, name:
     plant(tmp_path / name, kind)
     with pytest.raises(UserError) as error:
         if command == "compare":
-            run_session(CompareSpec(), str(tmp_path), "x", "digest", Look())
+            run_session(CompareSpec(), str(tmp_path), "x", "digest")
         elif command == "ask":
             ask(tmp_path, ("q",), None)
         else:

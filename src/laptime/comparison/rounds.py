@@ -24,6 +24,7 @@ from laptime.comparison.folder import (
     shell_command,
 )
 from laptime.comparison.json_file import write_json
+from laptime.comparison.machine_lock import machine_lock
 from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import find_record_damage
@@ -129,15 +130,17 @@ def compare(
     listener: Listener,
     records_digest: str,
     threads: Threads | None = None,
+    waits: bool = False,
 ) -> ComparisonResult:
     """Run what has not run yet and return the comparison as far as it has come.
 
-    `threads` are those of a comparison that begins; one that goes on keeps its own. Raises UserError before
-    the first run: a folder that holds something else, too little disk, inputs that cannot be encoded.
+    `threads` are those of a comparison that begins; one that goes on keeps its own. With `waits` another one
+    on this machine is waited for. Raises UserError before the first run: a folder that holds something else,
+    too little disk, inputs that cannot be encoded.
     """
     wanted = msgspec.json.decode(msgspec.json.encode(spec))
     claim(folder, wanted)  # before the lock: a refused folder stays untouched
-    with locked(folder):
+    with machine_lock(spec.training.device, waits), locked(folder):
         old_plan = claim(folder, wanted)
         refuse_foreign_result(folder)
         inputs = folder / INPUTS_FOLDER

@@ -17,6 +17,7 @@ from laptime.comparison.folder import (
     shell_command,
 )
 from laptime.comparison.lock import MARKER_FILE, is_marker
+from laptime.comparison.machine_lock import make_room
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import mend_record, read_begun
 from laptime.comparison.rounds import (
@@ -39,13 +40,20 @@ from laptime.system_processors import Threads
 
 
 def train_once(
-    spec: CompareSpec, folder: Path, runner: Runner, listener: Listener, threads: Threads | None = None
+    spec: CompareSpec,
+    folder: Path,
+    runner: Runner,
+    listener: Listener,
+    threads: Threads | None = None,
+    waits: bool = False,
 ) -> ComparisonResult:
     """Run the one method of `spec` once, with its record in `folder` itself.
 
-    Raises UserError before the run starts, as `compare` does.
+    With `waits` a comparison on this machine is waited for. Raises UserError before the run starts, as
+    `compare` does.
     """
     refuse_occupied(folder)  # before the lock: a refused folder stays untouched
+    make_room(spec.training.device, waits, listener.say)
     with locked(folder):
         refuse_occupied(folder)
         inputs = folder / INPUTS_FOLDER
@@ -76,6 +84,7 @@ def go_on_training(
     listener: Listener,
     records_digest: str,
     threads: Threads | None = None,
+    waits: bool = False,
 ) -> ComparisonResult:
     """Go on with the run in `folder` from its newest whole checkpoint, or anew where none was written.
 
@@ -83,6 +92,7 @@ def go_on_training(
     `compare` does.
     """
     read_begun(folder)  # before the lock: a refused folder stays untouched
+    make_room(spec.training.device, waits, listener.say)
     with locked(folder):
         read_begun(folder)  # an earlier command may have come to its end meanwhile
         refuse_foreign_result(folder)
