@@ -16,6 +16,7 @@ from laptime.comparison.folder import (
     locked,
     shell_command,
 )
+from laptime.comparison.growth import Prospect
 from laptime.comparison.lock import MARKER_FILE, is_marker
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import mend_record, read_begun
@@ -24,9 +25,9 @@ from laptime.comparison.rounds import (
     Runner,
     find_refusal,
     make_job,
-    plan_runs,
     prepare_inputs,
 )
+from laptime.comparison.schedule import plan_runs
 from laptime.errors import UserError
 from laptime.inputs.facts import InputFacts
 from laptime.record import FILE_NAME as RECORD_FILE
@@ -93,7 +94,7 @@ def run_alone(
     """Run the one method of `spec` in `folder`; leaves by SystemExit when the run was stopped by a signal."""
     planned = plan_runs(spec, with_base=False)[0]
     check_disk(spec, facts, folder, [planned])
-    listener.planned([planned], 0)
+    listener.planned([planned], 0, Prospect())
     listener.began(planned)
     job = make_job(spec, planned, folder, folder / INPUTS_FOLDER)
     job.resumes = resumes
