@@ -101,6 +101,7 @@ def compare_command(**_: Any) -> None:
     spec = CompareSpec(
         methods=chosen.methods,
         rounds=chosen.rounds,
+        minutes=chosen.minutes,
         ablate=chosen.ablate,
         **sections(values),
         method_options=options_by_method(values, chosen.methods),

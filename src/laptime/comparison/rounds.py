@@ -1,8 +1,7 @@
-"""The order of a comparison: every method once a round, shuffled, each run in a fresh process."""
+"""A whole comparison: what has not run yet runs, each run in a fresh process, until the plan is done."""
 
 from __future__ import annotations
 
-import random
 import secrets
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from laptime.comparison.ablation import add_ablation, switch_off
+from laptime.comparison.ablation import switch_off
 from laptime.comparison.answers import BASE
 from laptime.comparison.collection import collect, read_runs
 from laptime.comparison.disk import check_cache, check_disk
@@ -23,11 +22,13 @@ from laptime.comparison.folder import (
     locked,
     shell_command,
 )
+from laptime.comparison.growth import Prospect, foresee, grow
 from laptime.comparison.json_file import write_json
 from laptime.comparison.machine_lock import machine_lock
 from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import find_record_damage
+from laptime.comparison.schedule import plan_runs
 from laptime.errors import UserError, suggest, without_remedy
 from laptime.events import AnyEvent
 from laptime.inputs.encoded import find_damage
@@ -37,7 +38,7 @@ from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
 from laptime.methods.method import find_method, find_methods, make_method
 from laptime.record import read_record
-from laptime.spec import CompareSpec, RunSpec, flatten, read_interval
+from laptime.spec import AUTO, CompareSpec, RunSpec, flatten, read_interval
 from laptime.speedups.speedup import check_names
 from laptime.system_processors import Threads, check_threads
 from laptime.version import full_version
@@ -69,8 +70,8 @@ class Listener(Protocol):
     def prepared(self, facts: InputFacts) -> None:
         """Say what the data and the model turned out to be."""
 
-    def planned(self, runs: list[PlannedRun], num_done: int) -> None:
-        """Say what will run."""
+    def planned(self, runs: list[PlannedRun], num_done: int, prospect: Prospect) -> None:
+        """Say what will run, and what may follow; told again when the plan has grown."""
 
     def began(self, planned: PlannedRun) -> None:
         """Say that a run begins."""
@@ -87,8 +88,6 @@ def check_spec(spec: CompareSpec) -> str:
 
     Returns the digest of the records, "" for large data that their preparation checks. Raises UserError.
     """
-    if len(set(spec.methods)) < len(spec.methods):
-        raise UserError("--methods: the same method twice; use --rounds to repeat it")
     for name in spec.methods:
         make_method(name, spec.method_options.get(name, {}))
     rates = spec.training.learning_rate
@@ -104,6 +103,8 @@ def check_spec(spec: CompareSpec) -> str:
     if both := set(spec.training.without) & set(spec.training.speedups):
         raise UserError(f"--without {min(both)}: --speedups asks for it; leave one of the two out")
     read_interval(spec.training.save_every)
+    if spec.minutes and spec.rounds != AUTO:
+        raise UserError(f"--minutes: --rounds {spec.rounds} is a number already; leave one of the two out")
     check_cache(spec)
     if spec.ablate and spec.training.plain:
         raise UserError("--ablate: --plain leaves nothing to switch off; leave one of the two out")
@@ -111,16 +112,6 @@ def check_spec(spec: CompareSpec) -> str:
     digest = check_records(spec.data, seed=spec.training.seed, everything=False)
     locate_model(spec.model, download=False)
     return digest
-
-
-def plan_runs(spec: CompareSpec, with_base: bool = True) -> list[PlannedRun]:
-    """Lay out the runs: the base first, then the methods of each round in a shuffled order."""
-    runs = [PlannedRun(run=BASE, method=BASE, round=0, role="base")] if with_base else []
-    for number in range(1, spec.rounds + 1):
-        order = list(spec.methods)
-        random.Random(f"{spec.training.seed}-{number}").shuffle(order)
-        runs += [PlannedRun(run=f"{name}-r{number}", method=name, round=number) for name in order]
-    return runs
 
 
 def compare(
@@ -157,7 +148,7 @@ def compare(
             write_json(folder / SPEC_FILE, flatten(spec))
         listener.prepared(facts)
         say_threads(plan.threads, threads, listener)
-        run_waiting(spec, plan, folder, runner, listener)
+        run_waiting(spec, facts, plan, folder, runner, listener)
         result = collect(folder)
         write_result(folder, result)
     return result
@@ -168,19 +159,24 @@ def find_waiting(plan: Plan, folder: Path) -> list[PlannedRun]:
     return [planned for planned in plan.runs if not is_over(run_folder(folder, planned.run))]
 
 
-def run_waiting(spec: CompareSpec, plan: Plan, folder: Path, runner: Runner, listener: Listener) -> None:
-    """Run what has not run yet; after round 1 the plan grows by the ablation, where one is asked for."""
-    waiting = find_waiting(plan, folder)
-    listener.planned(plan.runs, len(plan.runs) - len(waiting))
-    for planned in waiting:
-        if plan.awaits_ablation and planned.round > 1:
-            break
-        run_one(spec, planned, folder, runner, listener)
-        write_result(folder, collect(folder))
-    if plan.awaits_ablation:
-        plan = add_ablation(plan, read_runs(folder, plan).records)
+def run_waiting(
+    spec: CompareSpec, facts: InputFacts, plan: Plan, folder: Path, runner: Runner, listener: Listener
+) -> None:
+    """Run what has not run yet, and what the plan grows by when that is over; each run once at the most."""
+    tried: set[str] = set()
+    while True:
+        waiting = [planned for planned in find_waiting(plan, folder) if planned.run not in tried]
+        listener.planned(plan.runs, len(plan.runs) - len(waiting), foresee(plan, folder))
+        for planned in waiting:
+            if plan.awaits_ablation and planned.round > 1:
+                break
+            tried.add(planned.run)
+            run_one(spec, planned, folder, runner, listener)
+            write_result(folder, collect(folder))
+        if not plan.awaits_more:
+            return
+        plan = grow(plan, spec, facts, folder, listener.say)
         write_plan(folder, plan)
-        run_waiting(spec, plan, folder, runner, listener)
 
 
 def say_threads(used: Threads | None, now: Threads | None, listener: Listener) -> None:
@@ -196,7 +192,7 @@ def rehearse(spec: CompareSpec, inputs: Path, runner: Runner, threads: Threads |
 
     Raises UserError.
     """
-    for name in spec.methods if spec.training.speedups else ():
+    for name in dict.fromkeys(spec.methods) if spec.training.speedups else ():
         planned = PlannedRun(run=f"{REHEARSAL}{name}", method=name, round=1)
         job = make_job(spec, planned, inputs / planned.run, inputs, threads)
         job.until = "preparation"
@@ -245,6 +241,7 @@ def make_job(
     """Return what the process of one run is told."""
     return RunJob(
         run=planned.run,
+        contestant=planned.contestant,
         spec=run_spec(spec, planned),
         folder=str(home),
         inputs=str(inputs),
@@ -344,4 +341,5 @@ def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts, threads: Threa
         repeat_command=shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", "AGAIN"),
         awaits_ablation=spec.ablate,
         threads=threads,
+        awaits_rounds=spec.rounds == AUTO,
     )

@@ -16,6 +16,7 @@ from laptime.comparison.folder import (
     locked,
     shell_command,
 )
+from laptime.comparison.growth import Prospect
 from laptime.comparison.lock import MARKER_FILE, is_marker
 from laptime.comparison.machine_lock import make_room
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
@@ -25,10 +26,10 @@ from laptime.comparison.rounds import (
     Runner,
     find_refusal,
     make_job,
-    plan_runs,
     prepare_inputs,
     say_threads,
 )
+from laptime.comparison.schedule import plan_runs
 from laptime.errors import UserError
 from laptime.events import AnyEvent, Phase
 from laptime.inputs.facts import InputFacts
@@ -167,7 +168,7 @@ class Hearing:
         self.has_begun = True
         self.listener.prepared(self.facts)
         say_threads(self.threads, self.free, self.listener)
-        self.listener.planned([self.planned], 0)
+        self.listener.planned([self.planned], 0, Prospect())
         self.listener.began(self.planned)
         for event in self.kept:
             self.listener.happened(event)
