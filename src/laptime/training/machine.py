@@ -12,6 +12,8 @@ import torch
 
 from laptime.errors import UserError
 from laptime.events import Load
+from laptime.system_processors import allowed_processors
+from laptime.training import nvml
 from laptime.training.precision import Processor
 
 PACKAGES = ["laptime", "torch", "transformers", "peft", "tokenizers", "safetensors", "numpy"]
@@ -92,7 +94,7 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
 
 def count_cores() -> int:
     """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(allowed_processors())
 
 
 def _version(package: str) -> str | None:
@@ -108,10 +110,7 @@ def _version(package: str) -> str | None:
 def _driver_version() -> str | None:
     """Return the NVIDIA driver's version, where NVML tells it."""
     try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        return str(pynvml.nvmlSystemGetDriverVersion())
+        return nvml.driver_version()
     except Exception:  # no NVML here
         return None
 

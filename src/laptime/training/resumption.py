@@ -155,7 +155,7 @@ class Checkpoints:
     def restore_random(self) -> None:
         """Put back the random numbers; to be done right before the next step."""
         if self.found is not None:
-            restore_random(self.found.tensors("random"))
+            restore_random(self.found.tensors("random"), self.model.device)
 
     def begin(
         self,
@@ -207,7 +207,7 @@ class Checkpoints:
         tensors = {
             "weights": {name: parameter for parameter, name in names.items()},
             "optimizer": self.optimizer.capture(names),
-            "random": capture_random(),
+            "random": capture_random(self.model.device),
         }
         return write_checkpoint(self.home, state, tensors)
 

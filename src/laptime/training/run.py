@@ -77,7 +77,8 @@ class Run:
         refuse_other_base(self.facts, self.folder)
         self.checkpoints.find(self.facts, self.encoded)
         training = self.spec.training
-        if threads := training.threads or self.checkpoints.threads:
+        chosen = self.job.threads
+        if threads := training.threads or self.checkpoints.threads or (chosen and chosen.number):
             torch.set_num_threads(threads)
         self.device = choose_device(training.device)
         self.precision: Precision = choose_precision(describe_processor(self.device), training.precision)
@@ -87,7 +88,9 @@ class Run:
         self.meter.device = self.device
         self.checkpoints.describe(self.precision.compute, self.device)
         self.meter.add_phase("import", self.import_seconds)
-        self.record.write(Machine(facts=describe_machine(self.device)))
+        seen = chosen and chosen.free is not None
+        free = {"free_cores": chosen.free, "physical_cores": chosen.cores} if chosen and seen else {}
+        self.record.write(Machine(facts=describe_machine(self.device) | free))
 
     def foresee_memory(self) -> None:
         """Record what the run will hold; raises DoesNotFitError where that is surely more than there is."""
@@ -189,7 +192,7 @@ class Run:
         timer = StepTimer(self.record, self.device, self.precision.loss_scaling, checkpoints.num_skipped)
         checkpoints.begin(self.model, self.optimizer, timer, self.facts, self.recomputes)
         self.record.write(read_load("before"))
-        energy = EnergyCounter((self.device.index or 0) if self.device.type == "cuda" else None)
+        energy = EnergyCounter(self.device)
         with self.meter.phase("train", checkpoints.seconds_before):
             steps = self.method.prepare(self.model, self.steps)
             checkpoints.restore_random()
@@ -346,13 +349,14 @@ def run(job: RunJob, record: RecordWriter) -> None:
 
 
 def train_and_check(this: Run) -> dict[str, int]:
-    """Do what follows the preparation; returns the peaks of the training and of what was saved in its way."""
+    """Do what follows the preparation; returns the peaks up to the end of the training."""
     this.train()
+    # Read here whatever follows: some options save beside what comes next, others before it; and evaluation
+    # and answers never count as training's memory.
+    peak_bytes = this.meter.peak_bytes()
     if this.job.until == "training":
-        return this.meter.peak_bytes()
+        return peak_bytes
     with this.saving():
-        # Evaluation and answers come after the peak is read: they never count as training's memory.
-        peak_bytes = this.meter.peak_bytes()
         del this.optimizer
         this.checkpoints.end()
         gc.collect()
