@@ -34,7 +34,7 @@ def output_options(command: str) -> list[SectionedOption]:
         "--out": {"metavar": "DIR", "help": f"Folder for everything [laptime-{command}]."},
         "--track": {"metavar": "NAMES", "help": "Trackers, comma-separated: wandb, tensorboard."},
     }
-    if command == "comparison":
+    if command != "data":
         rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": "Language of the report [en]."}
     if command in ("comparison", "run"):
         what = "Wait for a comparison that is at work on this machine."
@@ -141,7 +141,7 @@ def train_command(**_: Any) -> None:
     kind: Any = "resumed" if resumed else "train"
     out, waits = resumed or values.get("out"), values.get("wait", False)
     folder, result = run_session(spec, out, "laptime-run", digest, kind, look, waits)
-    sys.exit(finish_training(folder, result, trackers))
+    sys.exit(finish_training(folder, result, values.get("lang", "en"), trackers))
 
 
 def single_spec(values: dict[str, Any]) -> CompareSpec:
