@@ -88,8 +88,7 @@ def run_session(
 
         refuse_foreign_report(folder)  # now, and not when all has run
     screen = console(lasting=True)
-    listener = Watcher(screen)
-    say_what_it_is(screen, spec, folder)
+    listener = Watcher(screen, header=lambda: say_what_it_is(screen, spec, folder))
     runner = ProcessRunner(single=kind == "train")
     threads = (look or Look()).choose(spec.training.threads)
     try:
@@ -300,10 +299,15 @@ def show_data(specs: dict[str, Any], num_records: int, tokens: bool, all_remarks
         records = read_records(specs["data"], seed=specs["training"].seed)
         show_encoded(records, specs, num_records, tokens, all_remarks)
     except RecordsError as error:
+        if len(error.remarks) < 2:
+            raise
         from laptime.inputs.preview import print_remarks
 
         print_remarks(error.remarks, "refused", console(), all_remarks)
-        raise
+        number = len(error.remarks)
+        raise UserError(
+            f"{specs['data'].data}: {number:,} records refused; mend them or take them out"
+        ) from None
 
 
 def show_encoded(

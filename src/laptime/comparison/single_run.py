@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from laptime.comparison.folder import (
 )
 from laptime.comparison.lock import MARKER_FILE, is_marker
 from laptime.comparison.machine_lock import make_room
+from laptime.comparison.plan import PlannedRun
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import mend_record, read_begun
 from laptime.comparison.rounds import (
@@ -27,9 +28,10 @@ from laptime.comparison.rounds import (
     make_job,
     plan_runs,
     prepare_inputs,
-    say_threads,
+    tell_threads,
 )
 from laptime.errors import UserError
+from laptime.events import AnyEvent, Phase
 from laptime.inputs.facts import InputFacts
 from laptime.job import read_job
 from laptime.record import FILE_NAME as RECORD_FILE
@@ -52,15 +54,14 @@ def train_once(
     `compare` does.
     """
     refuse_occupied(folder)  # before the lock: a refused folder stays untouched
-    make_room(spec.training.device, waits, listener.say)
+    notes = make_room(spec.training.device, waits, listener.say)
     with locked(folder):
         refuse_occupied(folder)
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, "", fresh=True)
-        listener.prepared(facts)
-        say_threads(threads, threads, listener)
-        return run_alone(spec, facts, folder, runner, listener, threads)
+        notes += tell_threads(threads, threads)
+        return run_alone(spec, facts, folder, runner, listener, threads, notes)
 
 
 def refuse_occupied(folder: Path) -> None:
@@ -92,7 +93,7 @@ def go_on_training(
     `compare` does.
     """
     read_begun(folder)  # before the lock: a refused folder stays untouched
-    make_room(spec.training.device, waits, listener.say)
+    notes = make_room(spec.training.device, waits, listener.say)
     with locked(folder):
         read_begun(folder)  # an earlier command may have come to its end meanwhile
         refuse_foreign_result(folder)
@@ -100,10 +101,9 @@ def go_on_training(
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, records_digest, fresh=False)
-        listener.prepared(facts)
         used = threads_before(folder) or threads
-        say_threads(used, threads, listener)
-        return run_alone(spec, facts, folder, runner, listener, used, resumes=True)
+        notes += tell_threads(used, threads)
+        return run_alone(spec, facts, folder, runner, listener, used, notes, resumes=True)
 
 
 def threads_before(folder: Path) -> Threads | None:
@@ -120,19 +120,25 @@ def run_alone(
     runner: Runner,
     listener: Listener,
     threads: Threads | None,
+    notes: Sequence[str] = (),
     resumes: bool = False,
 ) -> ComparisonResult:
-    """Run the one method of `spec` in `folder`; leaves by SystemExit when the run was stopped by a signal."""
+    """Run the one method of `spec` in `folder`; leaves by SystemExit when the run was stopped by a signal.
+
+    `notes` are said when it begins.
+    """
     planned = plan_runs(spec, with_base=False)[0]
     check_disk(spec, facts, folder, [planned])
-    listener.planned([planned], 0)
-    listener.began(planned)
+    hearing = Hearing(listener, facts, planned, notes)
+    if not (resumes or spec.training.speedups):
+        hearing.begin()
     job = make_job(spec, planned, folder, folder / INPUTS_FOLDER, threads)
     job.resumes = resumes
     with nothing_left_of_nothing(folder, resumes):
-        runner.run(job, listener.happened)
+        runner.run(job, hearing.happened)
         if refusal := find_refusal(folder):
             raise UserError(refusal)
+    hearing.begin()
     listener.ended(planned)
     failed = read_record(folder).failed
     if failed and failed.signal:
@@ -140,6 +146,39 @@ def run_alone(
     result = collect_single(folder)
     write_result(folder, result)
     return result
+
+
+class Hearing:
+    """Hands on the events of a run; of one that may still refuse to run, only when it has not."""
+
+    def __init__(
+        self, listener: Listener, facts: InputFacts, planned: PlannedRun, notes: Sequence[str]
+    ) -> None:
+        self.listener, self.facts, self.planned, self.notes = listener, facts, planned, notes
+        self.kept: list[AnyEvent] = []
+        self.has_begun = False
+
+    def begin(self) -> None:
+        """Say that the run begins, and hand on what was kept until then."""
+        if self.has_begun:
+            return
+        self.has_begun = True
+        self.listener.prepared(self.facts)
+        for note in self.notes:
+            self.listener.say(note)
+        self.listener.planned([self.planned], 0)
+        self.listener.began(self.planned)
+        for event in self.kept:
+            self.listener.happened(event)
+
+    def happened(self, event: AnyEvent) -> None:
+        """Hear an event of the run."""
+        if self.has_begun:
+            self.listener.happened(event)
+            return
+        self.kept.append(event)
+        if isinstance(event, Phase) and event.name == "prepare":
+            self.begin()
 
 
 @contextmanager

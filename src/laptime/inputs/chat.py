@@ -13,6 +13,7 @@ from typing import Any
 
 from laptime.errors import UserError
 from laptime.inputs.records import Message
+from laptime.inputs.template_file import tell_template
 from laptime.inputs.tokens import Tokens
 
 # Some templates write today's date; a run and its repetition tomorrow must be the same work.
@@ -63,7 +64,7 @@ class ChatTemplate:
                 turns, tokenize=False, add_generation_prompt=cue, **_PINNED
             )
         except Exception as error:  # a template is a program: it fails in any way it likes
-            raise _refused(source, error) from None
+            raise UserError(tell_template(self.tokens.tokenizer, source, error)) from None
 
     def _prefix_spans(
         self, full: str, messages: Sequence[Message], num_prompt_messages: int, source: str
@@ -119,7 +120,7 @@ class ChatTemplate:
                 **_PINNED,
             )
         except Exception as error:  # a template is a program: it fails in any way it likes
-            raise _refused(source, error) from None
+            raise UserError(tell_template(tokenizer, source, error)) from None
         answers = _answers(messages, num_prompt_messages)
         all_answers = [index for index, message in enumerate(messages) if message.role == "assistant"]
         if len(marks[0]) != len(all_answers):
@@ -201,8 +202,3 @@ def _without_system(source: str) -> UserError:
         f"{source}: the chat template leaves out the system text; take that out, or give a --template with "
         f"{{system}}, {{prompt}} and {{completion}}"
     )
-
-
-def _refused(source: str, error: BaseException) -> UserError:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return UserError(f"{source}: the chat template refuses this conversation ({lines[0][:160]})")

@@ -7,15 +7,17 @@ training and in asking. What follows it is the answer; its end of sequence is tr
 from __future__ import annotations
 
 import time
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+import numpy
+
 from laptime.errors import UserError
+from laptime.inputs.assembly import EncodedBatch, Frame
+from laptime.inputs.bulk_tokens import DisagreementError
 from laptime.inputs.chat import ChatTemplate, Part, no_end_of_sequence, refuse_contradiction
 from laptime.inputs.encoded import (
-    TRAINED,
     EncodedData,
     EncodedRecord,
     Question,
@@ -23,10 +25,10 @@ from laptime.inputs.encoded import (
     write_encoded,
 )
 from laptime.inputs.flat_records import FlatRecords
-from laptime.inputs.notes import Encoded, Findings, make_notes
+from laptime.inputs.notes import Findings, make_notes
 from laptime.inputs.records import Message, Record, RecordsError, RecordSet, Remark
 from laptime.inputs.spool import Spool
-from laptime.inputs.templates import Template, as_pair, choose_template
+from laptime.inputs.templates import Template, as_pair, check_fits, choose_template
 from laptime.inputs.tokens import Tokens
 from laptime.spec import AnswerSpec, DataSpec
 
@@ -53,19 +55,29 @@ def encode(
     Raises UserError for a template that does not fit, a tokenizer without end of sequence, and a record
     whose prompt leaves no room for an answer.
     """
-    began = time.perf_counter()
     template = choose_template(spec.template, records, has_chat_template(tokenizer))
-    encoder = _Encoder(
-        tokenizer, template, spec.train_on, choose_max_length(spec.max_length, model_max_length)
-    )
+    limit = choose_max_length(spec.max_length, model_max_length)
+    try:
+        return _encode(records, _Encoder(tokenizer, template, spec.train_on, limit), answers)
+    except DisagreementError as error:
+        alone = _Encoder(tokenizer, template, spec.train_on, limit, in_bulk=False)
+        data = _encode(records, alone, answers)
+        data.notes.append(f"encoded slowly, by tokenizers alone: {error}")
+        return data
+
+
+def _encode(records: RecordSet, encoder: _Encoder, answers: AnswerSpec) -> EncodedData:
+    """Encode all records and questions; raises DisagreementError where that has to be done otherwise."""
+    began = time.perf_counter()
+    template = encoder.template
     flat, questions = FlatRecords(), _Questions(answers)
     findings = Findings(template, encoder.tokens.unknown_id, records.remarks)
     for chosen, is_held_out in ((records.records, False), (records.held_out, True)):
         flat.begin_set()
-        for items in encoder.encode_records(chosen):
-            flat.add([item.tokens for item in items])
-            findings.add(items, is_held_out)
-            questions.add(items, "held_out" if is_held_out else "trained")
+        for batch in encoder.encode_records(chosen):
+            flat.add(batch.words, batch.begins, batch.cuts, [record.source for record in batch.records])
+            findings.add(batch, is_held_out)
+            questions.add(batch, "held_out" if is_held_out else "trained")
     trained, held_out = flat.finish()
     return EncodedData(
         name=records.name,
@@ -81,7 +93,7 @@ def encode(
         encode_seconds=time.perf_counter() - began,
         counts=findings.counts,
         max_length=encoder.max_length,
-        train_on=spec.train_on,
+        train_on=encoder.train_on,
         held_out_name=records.held_out_name,
         ignored_columns=records.ignored_columns,
         notes=[*records.notes, *make_notes(findings, encoder.tokens, encoder.max_length)],
@@ -113,9 +125,14 @@ class _Encoder:
     """One tokenizer with one template."""
 
     def __init__(
-        self, tokenizer: Any, template: Template, train_on: Literal["answers", "all"], max_length: int
+        self,
+        tokenizer: Any,
+        template: Template,
+        train_on: Literal["answers", "all"],
+        max_length: int,
+        in_bulk: bool = True,
     ) -> None:
-        self.tokens = Tokens(tokenizer)
+        self.tokens = Tokens(tokenizer, in_bulk)
         self.template = template
         self.train_on = train_on
         self.max_length = max_length
@@ -129,33 +146,44 @@ class _Encoder:
         ends = [] if self.tokens.eos_id is None else [self.tokens.eos_id]
         return list(dict.fromkeys([*ends, *(self.chat.turn_end_ids if self.chat else ())]))
 
-    def encode_records(self, records: Sequence[Record]) -> Iterator[list[Encoded]]:
+    def encode_records(self, records: Sequence[Record]) -> Iterator[EncodedBatch]:
         """Encode records in order, some at a time; raises RecordsError, at the end, for untrained ones."""
         untrained = Spool(Remark)
-        for some in _take_some(records):
-            items = self._encode_some(some)
-            for item in items:
-                if not item.is_trained:
-                    untrained.append(Remark(item.record.source, self._tell_untrained(item)))
-            yield items
+        for some, letters in _take_some(records):
+            batch = self._encode_some(some, letters)
+            for index in numpy.flatnonzero(~batch.is_trained).tolist():
+                untrained.append(Remark(some[index].source, self._tell_untrained(batch, index)))
+            yield batch
         if untrained:
             raise _untrained_error(untrained)
 
-    def _encode_some(self, records: Sequence[Record]) -> list[Encoded]:
-        """Encode records together, which is faster than one by one."""
+    def _encode_some(self, records: list[Record], letters: str) -> EncodedBatch:
+        """Encode records together, which is faster than one by one; `letters` is all that stands in them."""
+        protect = self.tokens.protect if self.tokens.has_special(letters) else _leave
         parts, num_special_text = [], []
         for record in records:
             before = self.tokens.num_special_text
-            parts.append(self._split_chat(record) if self.chat else self._split_text(record))
+            parts.append(
+                self._split_chat(record, protect) if self.chat else self._split_text(record, protect)
+            )
             num_special_text.append(self.tokens.num_special_text - before)
         with _told_in_one_line(records):
             ids = self.tokens.encode_parts([[text for text, _ in record_parts] for record_parts in parts])
-        return [
-            self._assemble(record, [answer for _, answer in record_parts], part_ids, count)
-            for record, record_parts, part_ids, count in zip(
-                records, parts, ids, num_special_text, strict=True
-            )
-        ]
+        return EncodedBatch(
+            records,
+            ids,
+            [len(record_parts) for record_parts in parts],
+            [is_answer for record_parts in parts for _, is_answer in record_parts],
+            self._frame,
+            letters,
+            num_special_text,
+        )
+
+    @property
+    def _frame(self) -> Frame:
+        """Return what stands around every record; a chat template writes it itself."""
+        end = None if self.chat else self.tokens.eos_id
+        return Frame(self.leading_ids, end, self.train_on == "all", self.max_length)
 
     def encode_question(self, question: str) -> list[int]:
         """Encode a question without its answer."""
@@ -168,7 +196,7 @@ class _Encoder:
             text = self.template.fill(protected)
         return self._with_leading(self.tokens.encode([text])[0])
 
-    def _split_chat(self, record: Record) -> list[Part]:
+    def _split_chat(self, record: Record, protect: Callable[[str], str]) -> list[Part]:
         """Cut a conversation, or a pair as one, into parts."""
         assert self.chat
         if record.messages:
@@ -177,46 +205,25 @@ class _Encoder:
             pair = [Message("user", record.question), Message("assistant", record.completion or "")]
             messages = [*record.before, *pair]
         refuse_contradiction(messages, self.train_on, record.source)
-        protected = [Message(m.role, self.tokens.protect(m.content), m.trained) for m in messages]
+        protected = [Message(m.role, protect(m.content), m.trained) for m in messages]
         return self.chat.split(protected, record.num_prompt_messages, record.source)
 
-    def _split_text(self, record: Record) -> list[Part]:
+    def _split_text(self, record: Record, protect: Callable[[str], str]) -> list[Part]:
         """Cut a pair into prompt and answer; plain text is all answer."""
         if self.tokens.eos_id is None:
             raise no_end_of_sequence(record.source)
-        protect = self.tokens.protect
         if record.text is not None:
             return [(protect(record.text), True)]
+        check_fits(record, self.template)
         prompt, context, system, completion = map(protect, as_pair(record, self.template))
         return [(self.template.fill(prompt, context, system), False), (completion, True)]
 
-    def _assemble(
-        self, record: Record, answers: list[bool], part_ids: list[list[int]], num_special_text: int
-    ) -> Encoded:
-        """Put the parts of a record together, cut at the maximum length."""
-        lead = self._with_leading(part_ids[0])[: -len(part_ids[0])] if part_ids[0] else self.leading_ids
-        token_ids, words = list(lead), list(lead)
-        prompt_ids: list[int] = []
-        for answer, ids in zip(answers, part_ids, strict=True):
-            if answer:
-                prompt_ids = list(token_ids)
-            token_ids += ids
-            words += [token | TRAINED for token in ids] if answer or self.train_on == "all" else ids
-        if not self.chat:
-            assert self.tokens.eos_id is not None
-            words.append(self.tokens.eos_id | TRAINED)
-        words[0] &= ~TRAINED
-        cut = max(0, len(words) - self.max_length)
-        tokens = EncodedRecord.of_words(array("I", words[: self.max_length]), record.source, cut)
-        is_lost = not any(ids for answer, ids in zip(answers, part_ids, strict=True) if answer)
-        return Encoded(record, tokens, prompt_ids, is_lost, num_special_text)
-
-    def _tell_untrained(self, item: Encoded) -> str:
+    def _tell_untrained(self, batch: EncodedBatch, index: int) -> str:
         """Say why nothing of a record is trained."""
-        if item.is_lost:
+        if batch.is_lost[index]:
             return "the tokenizer has no token for any letter of the answer"
         return (
-            f"the prompt alone has {len(item.prompt_ids)} tokens, a record holds {self.max_length}; "
+            f"the prompt alone has {len(batch.prompt_ids(index))} tokens, a record holds {self.max_length}; "
             f"shorten it, or raise --max-length as far as the model goes"
         )
 
@@ -235,15 +242,15 @@ class _Questions:
         self.found: dict[str, Question] = {}  # by what is asked
         self.first: dict[str, list[Question | None]] = {"trained": [], "held_out": []}
 
-    def add(self, items: Sequence[Encoded], source: Literal["trained", "held_out"]) -> None:
+    def add(self, batch: EncodedBatch, source: Literal["trained", "held_out"]) -> None:
         """Look at some records of a set; None stands for plain text, which asks nothing."""
         first = self.first[source]
         if self.asked:
-            for item in items:
-                self._look_up(item, source)
-        else:
-            for item in items[: max(0, self.spec.max_questions - len(first))]:
-                first.append(None if item.record.text is not None else _make_question(item, source))
+            for index in range(len(batch)):
+                self._look_up(batch, index, source)
+            return
+        for index, record in enumerate(batch.records[: max(0, self.spec.max_questions - len(first))]):
+            first.append(None if record.text is not None else _make_question(batch, index, source))
 
     def make(self, encoder: _Encoder) -> list[Question]:
         """Return the questions."""
@@ -255,17 +262,24 @@ class _Questions:
             ]
         return [question for question in self.first["held_out"] or self.first["trained"] if question]
 
-    def _look_up(self, item: Encoded, source: Literal["trained", "held_out"]) -> None:
+    def _look_up(self, batch: EncodedBatch, index: int, source: Literal["trained", "held_out"]) -> None:
         """Keep the reference and the source of the first record that asks what is asked."""
-        if item.record.text is None and item.record.is_alone:
-            question = item.record.question.strip()
+        record = batch.records[index]
+        if record.text is None and record.is_alone:
+            question = record.question.strip()
             if question in self.asked:
-                self.found.setdefault(question, _make_question(item, source))
+                self.found.setdefault(question, _make_question(batch, index, source))
 
 
-def _make_question(item: Encoded, source: Literal["trained", "held_out"]) -> Question:
+def _make_question(batch: EncodedBatch, index: int, source: Literal["trained", "held_out"]) -> Question:
     """Ask what a record asks; a conversation's last question comes with its history."""
-    return Question(item.record.question, item.prompt_ids, item.record.answer, source)
+    record = batch.records[index]
+    return Question(record.question, batch.prompt_ids(index), record.answer, source)
+
+
+def _leave(text: str) -> str:
+    """Return a text in which nothing is to be marked."""
+    return text
 
 
 @contextmanager
@@ -283,18 +297,21 @@ def _told_in_one_line(records: Sequence[Record]) -> Iterator[None]:
         raise UserError(f"{where}: the tokenizer failed ({line})") from None
 
 
-def _take_some(records: Sequence[Record]) -> Iterator[list[Record]]:
-    """Yield all records in order, so many at a time as have some number of letters together."""
+def _take_some(records: Sequence[Record]) -> Iterator[tuple[list[Record], str]]:
+    """Yield all records in order, some at a time, with all that stands in them: not much over a limit."""
     some: list[Record] = []
+    letters: list[str] = []
     num_letters = 0
     for record in records:
-        if some and num_letters + record.num_letters > LETTERS_AT_ONCE:
-            yield some
-            some, num_letters = [], 0
+        own = record.letters
+        if some and num_letters + len(own) > LETTERS_AT_ONCE:
+            yield some, "".join(letters)
+            some, letters, num_letters = [], [], 0
         some.append(record)
-        num_letters += record.num_letters
+        letters.append(own)
+        num_letters += len(own)
     if some:
-        yield some
+        yield some, "".join(letters)
 
 
 def _untrained_error(untrained: Sequence[Remark]) -> RecordsError:

@@ -13,6 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ from laptime.spec import BUILTIN, DataSpec
 
 __all__ = ["Message", "Record", "RecordSet", "check_records", "digest_of", "read_records"]
 
+LARGE_BYTES = 64 << 20
+CHECKED_ROWS = 10_000  # of each large file, before anything heavy is imported
 MOST_LETTERS = 4_000_000  # of a record: more tokens than any model holds, and a tokenizer takes a while
 
 
@@ -50,14 +53,32 @@ def read_records(spec: DataSpec, seed: int = 0) -> RecordSet:
     return _read(spec, seed, keeps=True)
 
 
-def check_records(spec: DataSpec, seed: int = 0) -> str:
-    """Check all that `read_records` reads and return its digest, keeping as little as that takes."""
+def check_records(spec: DataSpec, seed: int = 0, everything: bool = True) -> str:
+    """Check all that `read_records` reads and return its digest, keeping as little as that takes.
+
+    Without `everything`, of large data the beginning is checked alone, and "" returned: whoever prepares them
+    reads them to the end anyway.
+    """
+    if not everything and _is_large(spec):
+        _read(spec, seed, keeps=False, most_rows=CHECKED_ROWS)
+        return ""
     # Which records a fraction holds out is known when all of them are read.
     return _read(spec, seed, keeps=spec.held_out is not None and _is_number(spec.held_out)).digest
 
 
-def _read(spec: DataSpec, seed: int, keeps: bool) -> RecordSet:
-    """Read the data set and its held-out set; of what it does not keep the first records are there."""
+def _is_large(spec: DataSpec) -> bool:
+    """Tell whether reading the data takes seconds."""
+    if spec.data == BUILTIN:
+        return False
+    files = _locate(spec.data, spec.split, "--data")
+    return sum(file.stat().st_size for file in files if file.is_file()) > LARGE_BYTES
+
+
+def _read(spec: DataSpec, seed: int, keeps: bool, most_rows: int | None = None) -> RecordSet:
+    """Read the data set and its held-out set; of what it does not keep the first records are there.
+
+    With `most_rows` no more are read of a file, and nothing is held out.
+    """
     check_template(spec.template)
     held_out = spec.held_out
     if spec.data == BUILTIN:
@@ -67,8 +88,8 @@ def _read(spec: DataSpec, seed: int, keeps: bool) -> RecordSet:
         own = folder / "held_out.jsonl"
         held_out = str(own) if held_out is None and own.exists() else held_out
     else:
-        found = _read_files(_locate(spec.data, spec.split, "--data"), spec, spec.data, keeps)
-    if held_out is not None:
+        found = _read_files(_locate(spec.data, spec.split, "--data"), spec, spec.data, keeps, most_rows)
+    if held_out is not None and most_rows is None:
         _hold_out(found, held_out, spec, seed, keeps)
     return found
 
@@ -125,13 +146,15 @@ def _suggest_file(path: Path) -> str:
     return near if "did you mean" in near else ""
 
 
-def _read_files(files: list[Path], spec: DataSpec, name: str, keeps: bool) -> RecordSet:
+def _read_files(
+    files: list[Path], spec: DataSpec, name: str, keeps: bool, most_rows: int | None = None
+) -> RecordSet:
     """Read all rows of `files` as one data set; the first bad row is named, the others are counted."""
     _check_room(files, name)
     collected = _Collected(spec, keeps)
     names = name_apart(files)
     for file, shown in zip(files, names, strict=True):
-        collected.add(shown, read_rows(file, shown))
+        collected.add(shown, islice(read_rows(file, shown), most_rows))
     collected.refuse_bad()
     if not collected.records or collected.layout is None:
         raise UserError(f"{names[0]}: no record in it")
@@ -222,9 +245,9 @@ class _Collected:
         self.kind = self.kind or record.kind
         if record.kind != self.kind:
             raise RowError(f"holds {record.kind}, the rows before it {self.kind}")
-        if record.num_letters > MOST_LETTERS:
+        if (num_letters := record.num_letters) > MOST_LETTERS:
             raise RowError(
-                f"{record.num_letters:,} letters in one record, more than the {MOST_LETTERS:,} that are "
+                f"{num_letters:,} letters in one record, more than the {MOST_LETTERS:,} that are "
                 f"read; split it into several records"
             )
         self.digest.add(record)

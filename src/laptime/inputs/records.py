@@ -59,11 +59,17 @@ class Record(Struct, kw_only=True, gc=False, array_like=True):
     remark: str = ""
 
     @property
+    def letters(self) -> str:
+        """Return all that stands in it."""
+        own = f"{self.prompt or ''}{self.context}{self.completion or ''}{self.text or ''}"
+        if self.before or self.messages:
+            return own + "".join([message.content for message in (*self.before, *self.messages)])
+        return own
+
+    @property
     def num_letters(self) -> int:
         """Return how many letters stand in it."""
-        texts = (self.prompt or "", self.context, self.completion or "", self.text or "")
-        messages = (*self.before, *self.messages)
-        return sum(map(len, texts)) + sum(len(message.content) for message in messages)
+        return len(self.letters)
 
     @property
     def kind(self) -> Kind:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import chain
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -63,17 +63,25 @@ class Template(Struct, frozen=True, kw_only=True):
         Where there is no system text, its place goes with the blank behind it.
         """
         pattern = self.with_context if context and self.with_context else self.pattern
-        if not system:
-            pattern = _NO_SYSTEM.sub("", pattern)
         if context and "{context}" not in pattern:
             prompt, context = f"{prompt}\n\n{context}", ""
         values = {"prompt": prompt, "context": context, "system": system, "completion": ""}
-        return _FIELD.sub(lambda found: values[found[1]], pattern)
+        texts, fields = _take_apart(pattern, bool(system))
+        return texts[0] + "".join(
+            [values[field] + text for field, text in zip(fields, texts[1:], strict=True)]
+        )
 
     @property
     def holds_system(self) -> bool:
         """Tell whether the pattern has a place for a system text."""
         return "{system}" in self.pattern
+
+
+@lru_cache(64)
+def _take_apart(pattern: str, with_system: bool) -> tuple[list[str], list[str]]:
+    """Return the texts of a pattern, and the fields between them."""
+    pieces = _FIELD.split(pattern if with_system else _NO_SYSTEM.sub("", pattern))
+    return pieces[::2], pieces[1::2]
 
 
 def check_template(name: str) -> None:
@@ -99,7 +107,8 @@ def check_template(name: str) -> None:
 def choose_template(name: str, records: RecordSet, has_chat_template: bool) -> Template:
     """Return the template for `records`: the named one, or with "auto" the one that fits them.
 
-    Raises UserError where the template can't hold the records or the tokenizer has none of its own.
+    Raises UserError where the template can't hold such records or the tokenizer has none of its own. Whether
+    it holds each of them, `check_fits` tells.
     """
     check_template(name)
     kind = records.kind
@@ -108,15 +117,8 @@ def choose_template(name: str, records: RecordSet, has_chat_template: bool) -> T
             raise UserError(f"--template {name}: the data is plain text, which takes no template")
         return Template(name="plain", kind="text", reason="plain text is trained as it stands")
     if name == "auto":
-        template = _choose_fitting(records, has_chat_template)
-        _check_before(records, template)
-        return template
-    if kind == "conversations" and name != "chat":
-        for record in chain(records.records, records.held_out):
-            _check_single_turn(record, name)
-    template = make_template(name, has_chat_template)
-    _check_before(records, template)
-    return template
+        return _choose_fitting(records, has_chat_template)
+    return make_template(name, has_chat_template)
 
 
 def make_template(name: str, has_chat_template: bool, reason: str = "") -> Template:
@@ -145,7 +147,8 @@ def as_pair(record: Record, template: Template) -> tuple[str, str, str, str]:
     The system turn of a conversation stands before its question where the template has no place for it.
     """
     if not record.messages:
-        system = "".join(message.content for message in record.before if message.role == "system")
+        before = record.before
+        system = "".join([turn.content for turn in before if turn.role == "system"]) if before else ""
         return record.prompt or "", record.context, system, record.completion or ""
     *before, answer = record.messages
     system = before[0].content if before[0].role == "system" and template.holds_system else ""
@@ -153,23 +156,24 @@ def as_pair(record: Record, template: Template) -> tuple[str, str, str, str]:
     return "\n\n".join(message.content for message in question), "", system, answer.content
 
 
-def _check_before(records: RecordSet, template: Template) -> None:
-    """Refuse records with a system text or earlier turns that the template has no place for."""
-    if template.kind == "chat":
+def check_fits(record: Record, template: Template) -> None:
+    """Raise UserError for a record that a pattern has no place for: many turns, or a system text."""
+    if record.messages:
+        _check_single_turn(record, template.name)
+    if not record.before:
         return
-    for record in [*records.records, *records.held_out]:
-        roles = {message.role for message in record.before}
-        if roles - {"system"}:
-            raise UserError(
-                f"{record.source}: earlier turns beside the question; --template {_short(template.name)} "
-                f"holds one question and one answer, more turns need a tokenizer with a chat template"
-            )
-        if roles and not template.holds_system:
-            raise UserError(
-                f"{record.source}: a system text beside the question, which --template "
-                f"{_short(template.name)} has no place for; give a string with {{system}}, {{prompt}} and "
-                f"{{completion}}, or use a tokenizer with a chat template"
-            )
+    roles = {message.role for message in record.before}
+    if roles - {"system"}:
+        raise UserError(
+            f"{record.source}: earlier turns beside the question; --template {_short(template.name)} "
+            f"holds one question and one answer, more turns need a tokenizer with a chat template"
+        )
+    if not template.holds_system:
+        raise UserError(
+            f"{record.source}: a system text beside the question, which --template "
+            f"{_short(template.name)} has no place for; give a string with {{system}}, {{prompt}} and "
+            f"{{completion}}, or use a tokenizer with a chat template"
+        )
 
 
 def _choose_fitting(records: RecordSet, has_chat_template: bool) -> Template:

@@ -36,7 +36,7 @@ from laptime.training.machine import describe_machine
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.random_state import capture_random, restore_random
-from laptime.whole_file import keep_aside, remove_files, remove_leftovers
+from laptime.whole_file import remove_files, remove_leftovers, set_aside
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -228,7 +228,7 @@ def keep_additions(saved: Path, ours: set[str]) -> None:
     if saved.is_symlink() or any(
         str(file.relative_to(saved)) not in ours for file in saved.rglob("*") if not file.is_dir()
     ):
-        keep_aside(saved)
+        set_aside(saved)
 
 
 def trained_names(model: PreTrainedModel) -> dict[torch.nn.Parameter, str]:
