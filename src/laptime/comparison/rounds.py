@@ -147,7 +147,8 @@ def compare(
         if not (folder / SPEC_FILE).exists():  # behind the plan: what lies here without one is a user's
             write_json(folder / SPEC_FILE, flatten(spec))
         listener.prepared(facts)
-        say_threads(plan.threads, threads, listener)
+        for line in tell_threads(plan.threads, threads):
+            listener.say(line)
         run_waiting(spec, facts, plan, folder, runner, listener)
         result = collect(folder)
         write_result(folder, result)
@@ -179,12 +180,11 @@ def run_waiting(
         write_plan(folder, plan)
 
 
-def say_threads(used: Threads | None, now: Threads | None, listener: Listener) -> None:
-    """Say how many threads every run has, and where that was chosen before, what would be chosen now."""
+def tell_threads(used: Threads | None, now: Threads | None) -> list[str]:
+    """Return the line on the threads of every run, where they are known; also what would be chosen now."""
     if used and now and used.number != now.number:
-        listener.say(f"{used}, as when it began; now it would be {now}")
-    elif used:
-        listener.say(str(used))
+        return [f"{used}, as when it began; now it would be {now}"]
+    return [str(used)] if used else []
 
 
 def rehearse(spec: CompareSpec, inputs: Path, runner: Runner, threads: Threads | None) -> None:
