@@ -134,7 +134,7 @@ STRINGS: dict[str, str] = {
     "instead of 95 %: so it shows a difference where there is none in fewer than 5 of 100 comparisons.",
     "rounds.family": "{number} ratios are judged together by Holm's method, which widens their intervals: "
     "the chance that any difference is shown where there is none stays below 5 %.",
-    "rounds.resolution": "A difference below {size} would more likely be missed than seen.",
+    "rounds.resolution": "A difference in training time below {size} could well be missed.",
     "rounds.compared": "All times are of the rounds that every method finished ({list}).",
     "memory.list": "At its peak {list}.",
     "memory.item": "{method} held {size}",
