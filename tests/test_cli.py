@@ -199,6 +199,13 @@ def test_what_only_the_model_can_refuse_is_one_line_too(
     assert list(tmp_path.iterdir()) == [], "a refusal leaves nothing behind"
 
 
+def test_more_threads_than_there_are_cores_are_refused_by_all_who_take_them(tmp_path: Path) -> None:
+    for words in (["ask", ".", "why?"], ["train"], ["compare"]):
+        said = refusal(*words, "--threads", "99999", cwd=tmp_path)
+        assert said.startswith("--threads 99999: this machine has "), said
+    assert list(tmp_path.iterdir()) == [], "a refusal leaves nothing behind"
+
+
 def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text(
         '{"prompt": "a", "completion": "b"}\n{"prompt": "c", "completion": " "}\n'
@@ -232,6 +239,7 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
             "--without: no speedup 'answer_hed'; did you mean 'answer_head'?",
         ),
         ("job.yaml", "ablate: 3", "job.yaml: --ablate: expected true or false (got 3)"),
+        ("job.yaml", "wait: soon", "job.yaml: --wait: expected true or false (got 'soon')"),
         ("job.yaml", "rounds: soon", "job.yaml: --rounds: expected a whole number or auto (got 'soon')"),
         ("job.yaml", "rounds: 2.5", "job.yaml: --rounds: expected a whole number or auto (got 2.5)"),
         ("job.yaml", "lang: fr", "job.yaml: --lang: one of en, ko (got 'fr')"),
@@ -257,7 +265,7 @@ def test_config_errors_name_the_file_or_the_option(
 
 def test_a_config_file_takes_every_option_and_the_command_line_wins(tmp_path: Path) -> None:
     (tmp_path / "job.yaml").write_text(
-        "methods: lora\nepochs: 3\nlearning_rate: 1e-4\nlora-rank: 4\ndata: nowhere.jsonl\n"
+        "methods: lora\nepochs: 3\nwait: true\nlearning_rate: 1e-4\nlora-rank: 4\ndata: nowhere.jsonl\n"
     )
     assert refusal("compare", "--config", "job.yaml", cwd=tmp_path).startswith("--data nowhere.jsonl")
     assert refusal("compare", "--config", "job.yaml", "--data", "other.jsonl", cwd=tmp_path).startswith(

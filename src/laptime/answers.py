@@ -93,6 +93,11 @@ def generate(
     return output_BT[0, len(prompt_ids) :].tolist()
 
 
+def use_threads(number: int) -> None:
+    """Let torch work with so many threads."""
+    torch.set_num_threads(number)
+
+
 class Interviewer:
     """Asks one base and the results trained from it, loading each once."""
 

@@ -12,6 +12,7 @@ from laptime import __version__
 from laptime.events import Role, Started
 from laptime.sealed_file import read_sealed
 from laptime.spec import RunSpec
+from laptime.system_processors import Threads
 
 JOB_FILE = "job.json"
 LOG_FILE = "log.txt"
@@ -34,6 +35,7 @@ class RunJob(Struct, kw_only=True):
     role: Role = "measured"
     # How far to go: a rehearsal ends before it trains, an ablation before it saves anything.
     until: Literal["preparation", "training", "end"] = "end"
+    threads: Threads | None = None  # chosen once for all runs; None: torch's own number
     resumes: bool = False  # go on from the newest whole checkpoint in the folder
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it
 

@@ -173,8 +173,9 @@ def read_config_options(config: str, options: Mapping[str, SectionedOption]) -> 
         if option.owner:
             build(option.owner, {name: values[name]}, source=f"{config}: ")
             continue
-        if not isinstance(values[name], str):
-            raise UserError(f"{config}: {flag(name)}: expected text (got {readable(repr(value))})")
+        if not isinstance(values[name], bool if option.is_flag else str):
+            kind = "true or false" if option.is_flag else "text"
+            raise UserError(f"{config}: {flag(name)}: expected {kind} (got {readable(repr(value))})")
         if name in PATHS:
             check_path(values[name], f"{config}: {flag(name)}")
         if isinstance(option.type, click.Choice) and values[name] not in option.type.choices:

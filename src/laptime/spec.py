@@ -110,7 +110,8 @@ class TrainingSpec(Options, frozen=True):
     ] = "auto"
     device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="Where to train.")] = "auto"
     threads: Annotated[
-        Annotated[int, Meta(ge=1)] | None, Meta(description="CPU threads (default: all cores).")
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="CPU threads (default: as many as cores are free at the start)."),
     ] = None
     gradient_checkpointing: Annotated[
         bool | None,

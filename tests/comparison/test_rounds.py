@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -343,6 +345,14 @@ def test_two_at_once_are_refused_with_the_pid(tmp_path: Path) -> None:
                 race(tmp_path / "out", ScriptedRunner())
             with pytest.raises(UserError, match=r"this machine: locked by pid \d+"):
                 race(tmp_path / "other", ScriptedRunner())
+            alone, beside = CompareSpec(methods=("lora",), model=ModelSpec(model="tiny")), Listener()
+            if not (tmp_path / "alone").exists():
+                assert train_once(alone, tmp_path / "alone", ScriptedRunner(), beside).complete
+                assert re.fullmatch(
+                    rf"note: pid {os.getpid()} since [\d:]+ compares on this machine; "
+                    r"the times of both are off \(--wait waits for it\)",
+                    beside.heard[0],
+                )
             super().run(job, on_event)
 
     assert race(tmp_path / "out", Nested()).complete

@@ -30,6 +30,7 @@ def flag_rounds(rows: Sequence[MethodRuns]) -> list[Finding]:
 def find_flags(finished: Finished) -> list[Finding]:
     """Return the flags that single finished measured runs raise."""
     return [
+        *_flag_threads(finished),
         *(flag for records in finished.values() for record in records for flag in _flag_machine(record)),
         *(flag for records in finished.values() for record in records for flag in _flag_resumed(record)),
         *_flag_learning(finished),
@@ -195,6 +196,17 @@ def _flag_clock(finished: Finished) -> Iterator[Finding]:
         percent = _percent(change)
         text = f"The clock changed by {percent:+g} % between the first round and the last."
         yield _flag("clock_drift", text, percent=percent)
+
+
+def _flag_threads(finished: Finished) -> Iterator[Finding]:
+    """Yield that other programs were at work when the threads were chosen."""
+    machines = (record.machine.facts for records in finished.values() for record in records if record.machine)
+    for facts in machines:
+        threads, free, cores = (facts.get(name) for name in ("threads", "free_cores", "physical_cores"))
+        if threads and cores and free is not None and free < cores:
+            text = f"Other programs were at work at the start: {free} of {cores} cores were free."
+            yield _flag("fewer_threads", text, threads=threads, free=free, cores=cores)
+            return
 
 
 def _clocks(loads: Sequence[Load]) -> list[float]:

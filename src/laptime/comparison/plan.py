@@ -16,6 +16,7 @@ from laptime.errors import UserError
 from laptime.events import Role
 from laptime.record import MOST_ROUNDS
 from laptime.sealed_file import read_sealed, write_sealed
+from laptime.system_processors import Threads
 from laptime.untrusted import check_name
 
 VERSION = 3
@@ -49,6 +50,7 @@ class Plan(Struct, kw_only=True):
     With `awaits_ablation` the runs of the ablation are still to be added: which speedups run at all is
     known after the first round. With `awaits_rounds` a round may be added when all runs are over;
     `rounds_end` says why there will be none. Every run's record repeats `id`, which no other comparison has.
+    `threads` are those of every run, chosen when the comparison began.
     """
 
     version: int = VERSION
@@ -62,6 +64,7 @@ class Plan(Struct, kw_only=True):
     summaries: dict[str, str] = {}
     repeat_command: str = ""
     awaits_ablation: bool = False
+    threads: Threads | None = None
     awaits_rounds: bool = False
     rounds_end: RoundsEnd = ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from laptime.comparison.folder import (
 )
 from laptime.comparison.growth import Prospect, foresee, grow
 from laptime.comparison.json_file import write_json
+from laptime.comparison.machine_lock import machine_lock
 from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import find_record_damage
@@ -40,6 +40,7 @@ from laptime.methods.method import find_method, find_methods, make_method
 from laptime.record import read_record
 from laptime.spec import AUTO, CompareSpec, RunSpec, flatten, read_interval
 from laptime.speedups.speedup import check_names
+from laptime.system_processors import Threads, check_threads
 from laptime.version import full_version
 from laptime.whole_file import set_aside
 
@@ -107,40 +108,46 @@ def check_spec(spec: CompareSpec) -> str:
     check_cache(spec)
     if spec.ablate and spec.training.plain:
         raise UserError("--ablate: --plain leaves nothing to switch off; leave one of the two out")
-    threads, cores = spec.training.threads, os.cpu_count() or 1
-    if threads and threads > cores:
-        raise UserError(f"--threads {threads}: this machine has {cores} cores")
+    check_threads(spec.training.threads)
     digest = check_records(spec.data, seed=spec.training.seed, everything=False)
     locate_model(spec.model, download=False)
     return digest
 
 
 def compare(
-    spec: CompareSpec, folder: Path, runner: Runner, listener: Listener, records_digest: str
+    spec: CompareSpec,
+    folder: Path,
+    runner: Runner,
+    listener: Listener,
+    records_digest: str,
+    threads: Threads | None = None,
+    waits: bool = False,
 ) -> ComparisonResult:
     """Run what has not run yet and return the comparison as far as it has come.
 
-    Raises UserError before the first run: a folder that holds something else, too little disk, inputs
-    that cannot be encoded.
+    `threads` are those of a comparison that begins; one that goes on keeps its own. With `waits` another one
+    on this machine is waited for. Raises UserError before the first run: a folder that holds something else,
+    too little disk, inputs that cannot be encoded.
     """
     wanted = msgspec.json.decode(msgspec.json.encode(spec))
     claim(folder, wanted)  # before the lock: a refused folder stays untouched
-    with locked(folder):
+    with machine_lock(spec.training.device, waits), locked(folder):
         old_plan = claim(folder, wanted)
         refuse_foreign_result(folder)
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, records_digest, fresh=old_plan is None)
-        plan = old_plan or make_plan(spec, folder, facts)
+        plan = old_plan or make_plan(spec, folder, facts, threads)
         refuse_other_inputs(plan, facts, spec)
         read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
         check_disk(spec, facts, folder, find_waiting(plan, folder))
         if old_plan is None:
-            rehearse(spec, inputs, runner)
+            rehearse(spec, inputs, runner, threads)
             write_plan(folder, plan)
         if not (folder / SPEC_FILE).exists():  # behind the plan: what lies here without one is a user's
             write_json(folder / SPEC_FILE, flatten(spec))
         listener.prepared(facts)
+        say_threads(plan.threads, threads, listener)
         run_waiting(spec, facts, plan, folder, runner, listener)
         result = collect(folder)
         write_result(folder, result)
@@ -172,14 +179,22 @@ def run_waiting(
         write_plan(folder, plan)
 
 
-def rehearse(spec: CompareSpec, inputs: Path, runner: Runner) -> None:
+def say_threads(used: Threads | None, now: Threads | None, listener: Listener) -> None:
+    """Say how many threads every run has, and where that was chosen before, what would be chosen now."""
+    if used and now and used.number != now.number:
+        listener.say(f"{used}, as when it began; now it would be {now}")
+    elif used:
+        listener.say(str(used))
+
+
+def rehearse(spec: CompareSpec, inputs: Path, runner: Runner, threads: Threads | None) -> None:
     """Find out before anything long that a speedup asked for by name cannot apply to one of the methods.
 
     Raises UserError.
     """
     for name in dict.fromkeys(spec.methods) if spec.training.speedups else ():
         planned = PlannedRun(run=f"{REHEARSAL}{name}", method=name, round=1)
-        job = make_job(spec, planned, inputs / planned.run, inputs)
+        job = make_job(spec, planned, inputs / planned.run, inputs, threads)
         job.until = "preparation"
         runner.run(job, lambda event: None)
         if refusal := find_refusal(inputs / planned.run):
@@ -196,8 +211,9 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
     """Run one method once, in its own folder; an attempt that left a checkpoint goes on from there."""
     refuse_other_base(read_facts(folder / INPUTS_FOLDER), folder)
     home = run_folder(folder, planned.run)
-    job = make_job(spec, planned, home, folder / INPUTS_FOLDER)
-    job.comparison = read_plan(folder).id
+    plan = read_plan(folder)
+    job = make_job(spec, planned, home, folder / INPUTS_FOLDER, plan.threads)
+    job.comparison = plan.id
     if damage := find_record_damage(home):
         begin_anew(home, damage, listener)
     job.resumes = has_checkpoint(home)
@@ -219,7 +235,9 @@ def begin_anew(home: Path, why: str, listener: Listener) -> None:
     )
 
 
-def make_job(spec: CompareSpec, planned: PlannedRun, home: Path, inputs: Path) -> RunJob:
+def make_job(
+    spec: CompareSpec, planned: PlannedRun, home: Path, inputs: Path, threads: Threads | None
+) -> RunJob:
     """Return what the process of one run is told."""
     return RunJob(
         run=planned.run,
@@ -229,6 +247,7 @@ def make_job(spec: CompareSpec, planned: PlannedRun, home: Path, inputs: Path) -
         inputs=str(inputs),
         role=planned.role,
         until="training" if planned.role == "ablation" else "end",
+        threads=threads,
     )
 
 
@@ -308,7 +327,7 @@ def refuse_other_inputs(plan: Plan, facts: InputFacts, spec: CompareSpec) -> Non
             raise UserError(f"{option}: changed since the comparison was begun; give a new --out")
 
 
-def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts) -> Plan:
+def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts, threads: Threads | None) -> Plan:
     """Write down what is going to run, before it does."""
     return Plan(
         id=secrets.token_hex(8),
@@ -321,5 +340,6 @@ def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts) -> Plan:
         summaries={name: find_method(name).summary for name in spec.methods},
         repeat_command=shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", "AGAIN"),
         awaits_ablation=spec.ablate,
+        threads=threads,
         awaits_rounds=spec.rounds == AUTO,
     )

@@ -365,6 +365,8 @@ STRINGS: dict[str, str] = {
     "finding.other_rounds": "{method} finished other rounds ({rounds}) than those that are compared, so its "
     "times do not stand beside the others. It trained in {seconds} there.",
     "finding.load": "During {run} the machine was busy: load {load_average} on {cores} cores.",
+    "finding.fewer_threads": "Other programs were at work at the start: {free} of {cores} cores were free. "
+    "Threads of every run: {threads}.",
     "finding.swap": "During {run} the machine swapped memory to disk.",
     "finding.throttled": "During {run} the processor was throttled by heat.",
     "finding.clock_drift": "The processor's clock changed by {percent} from the first round to the last.",

@@ -371,6 +371,8 @@ STRINGS: dict[str, str] = {
     "다른 방법과 나란히 놓지 않습니다. 그 라운드의 학습 시간은 {seconds}입니다.",
     "finding.load": "{run} 실행 중 시스템에 다른 부하가 있었습니다: 코어 {cores}개에 평균 부하(load average) "
     "{load_average}.",
+    "finding.fewer_threads": "시작할 때 다른 프로그램이 실행 중이어서 코어 {cores}개 중 {free}개만 비어 "
+    "있었습니다. 모든 실행의 스레드 수: {threads}.",
     "finding.swap": "{run} 실행 중 메모리 스왑이 일어났습니다.",
     "finding.throttled": "{run} 실행 중 발열로 프로세서 클럭이 제한되었습니다.",
     "finding.clock_drift": "첫 라운드와 마지막 라운드 사이에 프로세서 클럭이 {percent} 변했습니다.",
