@@ -82,6 +82,10 @@ def test_what_is_not_settled_is_not_explained_away() -> None:
     said = _say(invented.make_not_settled())
     assert said["time"].endswith("neither a difference is shown nor that there is none.")
     assert "source" not in said
+    assert said["rounds"] == (
+        "About 7 more would tell: --rounds 10, in another folder. "
+        "A difference in training time below 14 % could well be missed."
+    )
 
 
 def test_ratio_beyond_arithmetic_is_a_warning() -> None:
@@ -160,10 +164,10 @@ def test_steps_that_are_no_faster_are_not_named_as_the_cause() -> None:
 def test_the_rounds_of_auto_say_why_they_ended_and_what_looking_costs() -> None:
     said = _say(invented.make_about_the_same())
     assert said["rounds"] == (
-        "The rounds went on until the interval of the headline was narrower than 5 %, to 5. Since it was "
-        "looked at after every round, the interval is one of 99 % instead of 95 %: so it shows a difference "
-        "where there is none in fewer than 5 of 100 comparisons. A difference in training time below "
-        "2 % could well be missed."
+        "The rounds went on until the interval of the headline was narrower than 5 %, to 5. Since the "
+        "interval was looked at after every round, it is one of 99 % instead of 95 %: so it shows a "
+        "difference where there is none in fewer than 5 of 100 comparisons. A difference in training time "
+        "below 2 % could well be missed."
     )
     assert said["time"].endswith("contains 1 and lies within 5 %: they are about the same.")
     assert "steps hold time that both share" in said["arithmetic"], "that is a finding, not noise"
@@ -219,3 +223,4 @@ def test_equal_runs_beside_others_say_what_the_machine_shows() -> None:
     said = _say(equal)
     assert not {"source", "arithmetic"} & set(said), "equal runs differ by nothing that could be named"
     assert "LoRA (again)" in said["time"]
+    assert "would tell" not in _say(invented.make_equal_runs("not_settled", 1.02, 1.09))["rounds"]
