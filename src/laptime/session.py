@@ -141,7 +141,7 @@ def is_finished(folder: Path) -> bool:
 def say_what_it_is(screen: Screen, spec: CompareSpec, folder: Path) -> None:
     """Print what is about to run, and what the toy and random weights are good for."""
     methods = " and ".join(spec.methods) if len(spec.methods) < 3 else ", ".join(spec.methods)
-    names = f"{methods} on {spec.model.model}, data {spec.data.data} -> {folder}"
+    names = f"{methods} on {spec.model.model}, data {spec.data.named} -> {folder}"
     screen.print(names, style="bold", soft_wrap=True)
     if spec.model.model == "builtin":
         screen.print("The built-in model is a toy for trying the tool. A real one:")

@@ -152,8 +152,8 @@ WITH_TOKENIZER = [
         "a conversation for a tokenizer without a chat template",
         "a.jsonl",
         TALK,
-        "--template: the data holds conversations and this tokenizer has no chat template; use the tokenizer "
-        "of an instruct model, or for single turns name a template (--template qa-en)",
+        "--template: the data holds conversations and this tokenizer has no chat template; give one with "
+        "--chat-template (chatml, llama3, or a file), or for single turns name a template (--template qa-en)",
     ),
     Case(
         "a prompt that leaves nothing to train",

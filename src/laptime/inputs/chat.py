@@ -7,12 +7,13 @@ A template that marks its answers ({% generation %}) is believed instead.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from laptime.errors import UserError
-from laptime.inputs.records import Message
+from laptime.inputs.records import Message, RecordError
 from laptime.inputs.tokens import Tokens
 
 # Some templates write today's date; a run and its repetition tomorrow must be the same work.
@@ -29,24 +30,29 @@ class ChatTemplate:
         self.marks_answers = bool(_GENERATION.search(_template_text(tokens.tokenizer)))
         self.turn_end_ids: dict[int, None] = {}  # the special tokens that ended the answers so far
 
-    def cue(self, messages: Sequence[Message], source: str) -> str:
+    def cue(self, messages: Sequence[Message], source: str, tools: str = "") -> str:
         """Return the text of `messages` up to where the answer begins."""
-        return self._render(messages, source, cue=True)
+        return self._render(messages, source, cue=True, tools=tools)
 
-    def split(self, messages: Sequence[Message], num_prompt_messages: int, source: str) -> list[Part]:
+    def split(
+        self, messages: Sequence[Message], num_prompt_messages: int, source: str, tools: str = ""
+    ) -> list[Part]:
         """Cut the text of a conversation into parts that are answers and parts that are not.
 
-        An answer holds the special token with which the template ends it; the last one gets the end of
-        sequence where the template ends it with none. Raises UserError where the answers can't be told.
+        `tools` is the JSON of those that the model may call. An answer holds the special token with which the
+        template ends it; the last one gets the end of sequence where the template ends it with none. Raises
+        UserError where the answers can't be told.
         """
         if self.marks_answers:
-            full, spans = self._marked_spans(messages, num_prompt_messages, source)
+            full, spans = self._marked_spans(messages, num_prompt_messages, source, tools)
         else:
-            full = self._render(messages, source)
-            spans = self._prefix_spans(full, messages, num_prompt_messages, source)
+            full = self._render(messages, source, tools=tools)
+            spans = self._prefix_spans(full, messages, num_prompt_messages, source, tools)
         for message in messages:
             if message.role == "system" and not _holds(full, message.content):
                 raise _without_system(source)
+        if tools and full == self._render(messages, source):
+            raise _without_tools(source)
         parts: list[Part] = []
         position = 0
         for start, end in spans:
@@ -55,27 +61,27 @@ class ChatTemplate:
         parts.append((full[position:], False))
         return [part for part in self._end_last_answer(parts, source) if part[0]]
 
-    def _render(self, messages: Sequence[Message], source: str, cue: bool = False) -> str:
-        """Let the template write `messages`; special-token text in them is marked."""
+    def _render(self, messages: Sequence[Message], source: str, cue: bool = False, tools: str = "") -> str:
+        """Let the template write `messages` and `tools`; special-token text in them is marked."""
         turns = [{"role": m.role, "content": m.content} for m in messages]
         try:
             return self.tokens.tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=cue, **_PINNED
+                turns, tokenize=False, add_generation_prompt=cue, tools=_read_tools(tools), **_PINNED
             )
         except Exception as error:  # a template is a program: it fails in any way it likes
             raise _refused(source, error) from None
 
     def _prefix_spans(
-        self, full: str, messages: Sequence[Message], num_prompt_messages: int, source: str
+        self, full: str, messages: Sequence[Message], num_prompt_messages: int, source: str, tools: str
     ) -> list[tuple[int, int]]:
         """Find each answer between what the template writes before it and what it writes after it."""
         spans = []
         for index in _answers(messages, num_prompt_messages):
-            before = self.cue(messages[:index], source)
+            before = self.cue(messages[:index], source, tools)
             if not full.startswith(before):
                 raise _hidden(source)
             last = index + 1 == len(messages)
-            through = full if last else self._render(messages[: index + 1], source)
+            through = full if last else self._render(messages[: index + 1], source, tools=tools)
             if full.startswith(through) and len(through) > len(before):
                 end = len(before) + self._answer_length(full[len(before) : len(through)])
             else:  # the template writes a last turn in another way than an earlier one
@@ -103,7 +109,7 @@ class ChatTemplate:
         return special.end()
 
     def _marked_spans(
-        self, messages: Sequence[Message], num_prompt_messages: int, source: str
+        self, messages: Sequence[Message], num_prompt_messages: int, source: str, tools: str
     ) -> tuple[str, list[tuple[int, int]]]:
         """Take the answers from the template's own marks, each with the special token right behind it."""
         from transformers.utils.chat_template_utils import render_jinja_template
@@ -113,6 +119,7 @@ class ChatTemplate:
         try:
             rendered, marks = render_jinja_template(
                 conversations=[turns],
+                tools=_read_tools(tools),
                 chat_template=_template_text(tokenizer),
                 return_assistant_tokens_mask=True,
                 **tokenizer.special_tokens_map,
@@ -168,9 +175,10 @@ def refuse_contradiction(messages: Sequence[Message], train_on: str, source: str
 def _check_written(written: str, content: str, source: str) -> None:
     """Refuse a template that writes something else for an answer; white space is its own affair."""
     if not _holds(written, content):
-        raise UserError(
-            f"{source}: the chat template does not write the answer as it stands in the data; "
-            f"use --template (qa-en, or a string)"
+        raise RecordError(
+            source,
+            "the chat template does not write the answer as it stands in the data; "
+            "use --template (qa-en, or a string)",
         )
 
 
@@ -190,19 +198,32 @@ def _template_text(tokenizer: Any) -> str:
     return str(tokenizer.get_chat_template())
 
 
-def _hidden(source: str) -> UserError:
-    return UserError(
-        f"{source}: the chat template hides which tokens are the answer; use --template (qa-en, or a string)"
+def _read_tools(tools: str) -> list[Any] | None:
+    """Return tools as a template takes them."""
+    return json.loads(tools) if tools else None
+
+
+def _hidden(source: str) -> RecordError:
+    return RecordError(
+        source, "the chat template hides which tokens are the answer; use --template (qa-en, or a string)"
     )
 
 
-def _without_system(source: str) -> UserError:
-    return UserError(
-        f"{source}: the chat template leaves out the system text; take that out, or give a --template with "
-        f"{{system}}, {{prompt}} and {{completion}}"
+def _without_system(source: str) -> RecordError:
+    return RecordError(
+        source,
+        "the chat template leaves out the system text; take that out, or give a --template with "
+        "{system}, {prompt} and {completion}",
     )
 
 
-def _refused(source: str, error: BaseException) -> UserError:
+def _without_tools(source: str) -> RecordError:
+    return RecordError(
+        source,
+        "the chat template leaves out the tools; take them out, or give a --chat-template that writes them",
+    )
+
+
+def _refused(source: str, error: BaseException) -> RecordError:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return UserError(f"{source}: the chat template refuses this conversation ({lines[0][:160]})")
+    return RecordError(source, f"the chat template refuses this conversation ({lines[0][:160]})")

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from laptime.errors import UserError
 from laptime.inputs.chat import ChatTemplate, Part, no_end_of_sequence, refuse_contradiction
+from laptime.inputs.chat_templates import GivenTemplate, fit_template, put_template
 from laptime.inputs.encoded import (
     TRAINED,
     EncodedData,
@@ -24,8 +25,8 @@ from laptime.inputs.encoded import (
 )
 from laptime.inputs.flat_records import FlatRecords
 from laptime.inputs.notes import Encoded, Findings, make_notes
-from laptime.inputs.records import Message, Record, RecordsError, RecordSet, Remark
-from laptime.inputs.spool import Spool
+from laptime.inputs.records import Message, Record, RecordError, RecordSet
+from laptime.inputs.skipped import Skipped
 from laptime.inputs.templates import Template, as_pair, choose_template
 from laptime.inputs.tokens import Tokens
 from laptime.spec import AnswerSpec, DataSpec
@@ -42,6 +43,8 @@ __all__ = [
 ]
 
 DEFAULT_MAX_LENGTH = 2048
+LETTERS_LOOKED_ON = 2_000_000  # behind the first record that is refused: a second or two
+NOTHING_LEFT = "nothing left to train: "
 LETTERS_AT_ONCE = 1_000_000  # a tokenizer takes a hundred bytes and more for each token it makes at once
 
 
@@ -54,9 +57,14 @@ def encode(
     whose prompt leaves no room for an answer.
     """
     began = time.perf_counter()
-    template = choose_template(spec.template, records, has_chat_template(tokenizer))
+    given = _give_template(tokenizer, spec.chat_template)
+    template = choose_template(spec.template, records, has_chat_template(tokenizer), given.name)
     encoder = _Encoder(
-        tokenizer, template, spec.train_on, choose_max_length(spec.max_length, model_max_length)
+        tokenizer,
+        template,
+        spec.train_on,
+        choose_max_length(spec.max_length, model_max_length),
+        spec.skip_bad,
     )
     flat, questions = FlatRecords(), _Questions(answers)
     findings = Findings(template, encoder.tokens.unknown_id, records.remarks)
@@ -66,6 +74,7 @@ def encode(
             flat.add([item.tokens for item in items])
             findings.add(items, is_held_out)
             questions.add(items, "held_out" if is_held_out else "trained")
+        findings.add_skipped(encoder.end_set(chosen), records, is_held_out)
     trained, held_out = flat.finish()
     return EncodedData(
         name=records.name,
@@ -84,8 +93,16 @@ def encode(
         train_on=spec.train_on,
         held_out_name=records.held_out_name,
         ignored_columns=records.ignored_columns,
-        notes=[*records.notes, *make_notes(findings, encoder.tokens, encoder.max_length)],
+        notes=[
+            *_tell_missing(given),
+            *records.notes,
+            *findings.skipped_notes,
+            *make_notes(findings, encoder.tokens, encoder.max_length),
+        ],
         remarks=findings.remarks,
+        chat_template=given.text,
+        chat_template_name=given.name,
+        turn_end=encoder.find_turn_end() if given.text else "",
     )
 
 
@@ -98,6 +115,24 @@ def has_chat_template(tokenizer: Any) -> bool:
     """Tell whether the tokenizer brings a chat template (of several, one for chatting)."""
     template = getattr(tokenizer, "chat_template", None)
     return "default" in template if isinstance(template, dict) else bool(template)
+
+
+def _give_template(tokenizer: Any, given: str | None) -> GivenTemplate:
+    """Give the tokenizer the chat template that the user gives; raises UserError where it does not fit."""
+    if given is None:
+        return GivenTemplate("", "", [])
+    tokens = Tokens(tokenizer)
+    fitted = fit_template(given, set(tokens.special_ids), begins=bool(tokens.leading_ids))
+    put_template(tokenizer, fitted.text)
+    return fitted
+
+
+def _tell_missing(given: GivenTemplate) -> list[str]:
+    """Say which marks of a given template are no special tokens of the tokenizer."""
+    if not given.missing:
+        return []
+    shown = ", ".join(given.missing)
+    return [f"{shown} of the chat template are no special tokens of this tokenizer: encoded as ordinary text"]
 
 
 def choose_max_length(asked: int | None, model_max_length: int | None) -> int:
@@ -113,7 +148,12 @@ class _Encoder:
     """One tokenizer with one template."""
 
     def __init__(
-        self, tokenizer: Any, template: Template, train_on: Literal["answers", "all"], max_length: int
+        self,
+        tokenizer: Any,
+        template: Template,
+        train_on: Literal["answers", "all"],
+        max_length: int,
+        skips_bad: bool = False,
     ) -> None:
         self.tokens = Tokens(tokenizer)
         self.template = template
@@ -122,6 +162,8 @@ class _Encoder:
         self.chat = ChatTemplate(self.tokens) if template.kind == "chat" else None
         # A chat template writes the beginning of sequence itself.
         self.leading_ids = [] if self.chat else self.tokens.leading_ids
+        self.skips_bad = skips_bad
+        self.bad = Skipped("such record")
 
     @property
     def stop_ids(self) -> list[int]:
@@ -129,32 +171,56 @@ class _Encoder:
         ends = [] if self.tokens.eos_id is None else [self.tokens.eos_id]
         return list(dict.fromkeys([*ends, *(self.chat.turn_end_ids if self.chat else ())]))
 
+    def find_turn_end(self) -> str:
+        """Return the text of the special token that ended the answers, "" where there are several or none."""
+        ends = list(self.chat.turn_end_ids) if self.chat else []
+        texts = [text for text, index in self.tokens.special_ids.items() if index in ends]
+        return texts[0] if len(texts) == 1 else ""
+
     def encode_records(self, records: Sequence[Record]) -> Iterator[list[Encoded]]:
-        """Encode records in order, some at a time; raises RecordsError, at the end, for untrained ones."""
-        untrained = Spool(Remark)
+        """Encode records in order, some at a time, without those that cannot be trained on.
+
+        Unless these are to be left out, raises RecordsError for them soon after the first one.
+        """
+        num_letters, first = 0, ""
         for some in _take_some(records):
             items = self._encode_some(some)
             for item in items:
                 if not item.is_trained:
-                    untrained.append(Remark(item.record.source, self._tell_untrained(item)))
-            yield items
-        if untrained:
-            raise _untrained_error(untrained)
+                    first = first or (NOTHING_LEFT if not self.bad else "")
+                    self.bad.add(item.record.source, self._tell_untrained(item))
+            yield [item for item in items if item.is_trained]
+            if self.bad and not self.skips_bad:
+                num_letters += sum(record.num_letters for record in some)
+                if num_letters >= LETTERS_LOOKED_ON:
+                    self.bad.refuse(first, has_all=False)
+        if self.bad and not self.skips_bad:
+            self.bad.refuse(first)
+
+    def end_set(self, records: Sequence[Record]) -> Skipped:
+        """Return what of a set was left out; raises RecordsError where that is all of it."""
+        bad, self.bad = self.bad, Skipped("such record")
+        if bad and len(bad) == len(records):
+            bad.refuse_all(records[0].source)
+        return bad
 
     def _encode_some(self, records: Sequence[Record]) -> list[Encoded]:
-        """Encode records together, which is faster than one by one."""
-        parts, num_special_text = [], []
+        """Encode records together, which is faster than one by one; those that no template takes are bad."""
+        taken, parts, num_special_text = [], [], []
         for record in records:
             before = self.tokens.num_special_text
-            parts.append(self._split_chat(record) if self.chat else self._split_text(record))
+            try:
+                parts.append(self._split_chat(record) if self.chat else self._split_text(record))
+            except RecordError as error:
+                self.bad.add(record.source, error.remark.text)
+                continue
+            taken.append(record)
             num_special_text.append(self.tokens.num_special_text - before)
         with _told_in_one_line(records):
             ids = self.tokens.encode_parts([[text for text, _ in record_parts] for record_parts in parts])
         return [
             self._assemble(record, [answer for _, answer in record_parts], part_ids, count)
-            for record, record_parts, part_ids, count in zip(
-                records, parts, ids, num_special_text, strict=True
-            )
+            for record, record_parts, part_ids, count in zip(taken, parts, ids, num_special_text, strict=True)
         ]
 
     def encode_question(self, question: str) -> list[int]:
@@ -178,7 +244,8 @@ class _Encoder:
             messages = [*record.before, *pair]
         refuse_contradiction(messages, self.train_on, record.source)
         protected = [Message(m.role, self.tokens.protect(m.content), m.trained) for m in messages]
-        return self.chat.split(protected, record.num_prompt_messages, record.source)
+        tools = self.tokens.protect(record.tools) if record.tools else ""
+        return self.chat.split(protected, record.num_prompt_messages, record.source, tools)
 
     def _split_text(self, record: Record) -> list[Part]:
         """Cut a pair into prompt and answer; plain text is all answer."""
@@ -295,10 +362,3 @@ def _take_some(records: Sequence[Record]) -> Iterator[list[Record]]:
         num_letters += record.num_letters
     if some:
         yield some
-
-
-def _untrained_error(untrained: Sequence[Remark]) -> RecordsError:
-    """Make the error for records of whose answer nothing is trained."""
-    first, more = untrained[0], len(untrained) - 1
-    others = f" (and {more} more such record{'s'[: more > 1]}; laptime data lists them)" if more else ""
-    return RecordsError(f"{first.source}: nothing left to train: {first.text}{others}", untrained)

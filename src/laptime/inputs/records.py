@@ -32,6 +32,14 @@ class RecordsError(UserError):
         self.remarks = remarks
 
 
+class RecordError(RecordsError):
+    """What is wrong with one record; its message begins with the record's place."""
+
+    def __init__(self, source: str, text: str) -> None:
+        self.remark = Remark(source, text)
+        super().__init__(f"{source}: {text}", [self.remark])
+
+
 class Message(Struct, gc=False):
     """One turn; `role` is system, user, assistant or tool. An answer not `trained` is context alone."""
 
@@ -45,7 +53,8 @@ class Record(Struct, kw_only=True, gc=False, array_like=True):
 
     `source` names where it stands: "train.jsonl:17", "train.parquet row 17". Assistant turns among the
     first `num_prompt_messages` messages are history and carry no loss. `before` holds what stands before the
-    question of a pair: a system text, earlier turns. `remark` says what of the row was left out.
+    question of a pair: a system text, earlier turns. `remark` says what of the row was left out; `tools` is
+    the JSON of those that the model may call.
     """
 
     source: str
@@ -57,11 +66,12 @@ class Record(Struct, kw_only=True, gc=False, array_like=True):
     num_prompt_messages: int = 0
     text: str | None = None
     remark: str = ""
+    tools: str = ""
 
     @property
     def num_letters(self) -> int:
         """Return how many letters stand in it."""
-        texts = (self.prompt or "", self.context, self.completion or "", self.text or "")
+        texts = (self.prompt or "", self.context, self.completion or "", self.text or "", self.tools)
         messages = (*self.before, *self.messages)
         return sum(map(len, texts)) + sum(len(message.content) for message in messages)
 
@@ -107,6 +117,8 @@ class RecordSet(Struct, kw_only=True):
     notes: list[str] = []
     remarks: Sequence[Remark] = []
     digest: str = ""
+    num_skipped: int = 0  # rows that cannot be trained on, left out with --skip-bad
+    num_held_out_skipped: int = 0
 
     @property
     def kind(self) -> Kind:
@@ -163,6 +175,8 @@ def _encode_content(record: Record) -> bytes:
     )
     if record.before:
         content += ([_content_of(message) for message in record.before],)
+    if record.tools:
+        content += (record.tools,)
     return msgspec.json.encode(content) + b"\n"
 
 

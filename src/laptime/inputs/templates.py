@@ -96,13 +96,18 @@ def check_template(name: str) -> None:
         )
 
 
-def choose_template(name: str, records: RecordSet, has_chat_template: bool) -> Template:
+def choose_template(name: str, records: RecordSet, has_chat_template: bool, given: str = "") -> Template:
     """Return the template for `records`: the named one, or with "auto" the one that fits them.
 
-    Raises UserError where the template can't hold the records or the tokenizer has none of its own.
+    `given` names the chat template that was given in the place of the tokenizer's own. Raises UserError where
+    the template can't hold the records or the tokenizer has none of its own.
     """
     check_template(name)
     kind = records.kind
+    if given and kind == "text":
+        raise UserError(f"--chat-template {given}: the data is plain text, which takes no template")
+    if given:
+        return make_template("chat", True, f"the chat template given with --chat-template {given}")
     if kind == "text":
         if name not in ("auto", "plain"):
             raise UserError(f"--template {name}: the data is plain text, which takes no template")
@@ -125,7 +130,8 @@ def make_template(name: str, has_chat_template: bool, reason: str = "") -> Templ
     if name == "chat":
         if not has_chat_template:
             raise UserError(
-                "--template chat: this tokenizer has no chat template; name another (--template qa-en)"
+                "--template chat: this tokenizer has no chat template; give one with --chat-template "
+                "(chatml, llama3, or a file), or name another template (--template qa-en)"
             )
         return Template(name=name, kind="chat", reason=reason or "chosen with --template")
     assert name != "auto", "auto depends on the data: choose_template"
@@ -154,21 +160,27 @@ def as_pair(record: Record, template: Template) -> tuple[str, str, str, str]:
 
 
 def _check_before(records: RecordSet, template: Template) -> None:
-    """Refuse records with a system text or earlier turns that the template has no place for."""
+    """Refuse records with a system text, earlier turns or tools that the template has no place for."""
     if template.kind == "chat":
         return
-    for record in [*records.records, *records.held_out]:
+    for record in chain(records.records, records.held_out):
+        if record.tools:
+            raise UserError(
+                f"{record.source}: tools beside the question; --template {_short(template.name)} has no "
+                f"place for them; use a chat template (--chat-template gives one)"
+            )
         roles = {message.role for message in record.before}
         if roles - {"system"}:
             raise UserError(
                 f"{record.source}: earlier turns beside the question; --template {_short(template.name)} "
-                f"holds one question and one answer, more turns need a tokenizer with a chat template"
+                f"holds one question and one answer, more turns need a chat template "
+                f"(--chat-template gives one)"
             )
         if roles and not template.holds_system:
             raise UserError(
                 f"{record.source}: a system text beside the question, which --template "
                 f"{_short(template.name)} has no place for; give a string with {{system}}, {{prompt}} and "
-                f"{{completion}}, or use a tokenizer with a chat template"
+                f"{{completion}}, or a chat template (--chat-template gives one)"
             )
 
 
@@ -178,8 +190,9 @@ def _choose_fitting(records: RecordSet, has_chat_template: bool) -> Template:
         return make_template("chat", True, "the tokenizer brings its own chat template")
     if records.kind == "conversations":
         raise UserError(
-            "--template: the data holds conversations and this tokenizer has no chat template; use the "
-            "tokenizer of an instruct model, or for single turns name a template (--template qa-en)"
+            "--template: the data holds conversations and this tokenizer has no chat template; give one "
+            "with --chat-template (chatml, llama3, or a file), or for single turns name a template "
+            "(--template qa-en)"
         )
     judged = records.records[:_JUDGED]
     if all(_CUE.search(record.prompt or "") for record in judged):
@@ -201,7 +214,7 @@ def _check_single_turn(record: Record, name: str) -> None:
     if roles not in (["user", "assistant"], ["system", "user", "assistant"]):
         raise UserError(
             f"{record.source}: a conversation of {len(roles)} turns; --template {_short(name)} holds one "
-            f"question and one answer, more turns need a tokenizer with a chat template"
+            f"question and one answer, more turns need a chat template (--chat-template gives one)"
         )
 
 
