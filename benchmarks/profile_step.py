@@ -40,12 +40,12 @@ def profile_step(model: str, data: str, method: str, precision: str, rank: int) 
         profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True)
         sum_loss, calls = run.setup.forward.sum_loss, 0
 
-        def profiled_sum_loss(batch: Any) -> torch.Tensor:
+        def profiled_sum_loss(*words: Any) -> torch.Tensor:
             nonlocal calls
             calls += 1
             if calls == PROFILED_STEP:
                 profiler.start()
-            return sum_loss(batch)
+            return sum_loss(*words)
 
         run.setup.forward.sum_loss = profiled_sum_loss
         run.train()

@@ -89,7 +89,7 @@ def test_both_methods_did_the_same_work_and_learned(race: tuple[Path, str, Compa
         assert record.steps[-1].loss < record.steps[0].loss
         assert record.finished and record.finished.train_seconds
         parts = sum(step.seconds for step in record.steps)
-        assert parts == pytest.approx(record.finished.train_seconds, rel=0.2, abs=0.05)
+        assert parts <= record.finished.train_seconds
     assert "[3/3]" in printed
 
 
@@ -181,7 +181,6 @@ def test_a_killed_comparison_loses_no_finished_run(workplace: Path) -> None:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    time.sleep(1)  # the run ends with the comparison that started it
     base = (runs / "base" / "record.jsonl").read_bytes()
     assert b'"finished"' in base
     printed = laptime(workplace, *words)

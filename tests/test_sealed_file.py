@@ -68,6 +68,25 @@ def test_a_flipped_bit_is_named_with_its_file(folder: Path, name: str) -> None:
     assert read(folder) == value
 
 
+@pytest.mark.parametrize("name", READERS)
+def test_a_file_that_lost_its_end_is_damaged_wherever_it_is_cut(folder: Path, name: str) -> None:
+    """And says what to do; one that somebody else wrote is not called damaged."""
+    path, read = folder / name, READERS[name]
+    whole = path.read_bytes()
+    for length in (*range(5, 40), len(whole) // 2, *range(len(whole) - 100, len(whole))):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DamagedFileError, match=r"damaged: (its end is cut off|it has no digest).*; "):
+            read(folder)
+    for nothing in (b"", b"\n", bytes(512)):
+        path.write_bytes(nothing)
+        with pytest.raises(DamagedFileError, match="damaged: it is empty; "):
+            read(folder)
+    path.write_bytes(b"notes of mine {")
+    with pytest.raises(UserError, match=r"not .+ of this version") as error:
+        read(folder)
+    assert not isinstance(error.value, DamagedFileError)
+
+
 @pytest.mark.parametrize("name", ["plan.json", "comparison.json", "facts.json"])
 def test_files_of_version_1_have_no_digest_and_are_read(folder: Path, name: str) -> None:
     path, read = folder / name, READERS[name]

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from rich.console import Console
 
 from laptime.comparison.folder import forget_beginning, has_done_nothing
 from laptime.errors import UserError
+from laptime.inputs.facts import InputFacts, InputJob
 from laptime.session import (
     LastingOutput,
     ask,
     gather_result,
     render_again,
+    run_session,
+    show_data,
     tell_interruption,
 )
+from laptime.spec import CompareSpec, DataSpec, TrainingSpec
 from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 
 
@@ -56,6 +61,67 @@ def test_a_report_of_another_version_is_made_anew(tmp_path: Path) -> None:
     file.write_text(json.dumps(older | {"version": 0}))
     render_again(tmp_path, "en")
     assert file.read_bytes() == present
+
+
+SPEC = CompareSpec(methods=("lora",), rounds=1)
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.md", "charts/memory.svg"])
+def test_a_report_that_somebody_changed_is_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write_scripted_comparison(tmp_path, {"full": [2.0, 2.1], "lora": [1.0, 1.1]})
+    render_again(tmp_path, "en")
+    (tmp_path / name).write_text((tmp_path / name).read_text() + "my own words")
+    monkeypatch.setattr("laptime.session.compare", lambda *_: pytest.fail("it was begun"))
+    with pytest.raises(UserError) as error:
+        run_session(SPEC, str(tmp_path), "laptime-comparison", "d")
+    assert str(error.value) == (
+        f"{tmp_path / name}: not written by laptime, or changed since; move it away, then repeat"
+    )
+
+
+def test_a_refusal_is_all_that_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing begins, so nothing says what begins, and a toy is not praised."""
+
+    class Runner:
+        def __init__(self, single: bool = False) -> None: ...
+
+        def prepare(self, job: InputJob) -> InputFacts:
+            raise UserError("its tokenizer cannot be loaded")
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr("laptime.session.ProcessRunner", Runner)
+    (tmp_path / "mine" / "thesis").mkdir(parents=True)
+    kinds: tuple[Literal["train", "compare"], ...] = ("train", "compare")
+    for kind in kinds:
+        with pytest.raises(UserError, match="thesis"):
+            run_session(SPEC, str(tmp_path / "mine"), "", "d", kind)
+        assert capsys.readouterr().out == ""
+        with pytest.raises(UserError, match="tokenizer"):
+            run_session(SPEC, str(tmp_path / "new"), "", "d", kind)
+        assert capsys.readouterr().out == "reading the data and the tokenizer ...\n"
+
+
+def test_refused_records_are_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"prompt": "a", "completion": "b"}\n{"prompt": 1, "completion": "b"}\n')
+    specs = {"data": DataSpec(data=str(file)), "training": TrainingSpec()}
+    with pytest.raises(UserError) as error:
+        show_data(specs, 3, tokens=False)
+    assert str(error.value) == "a.jsonl:2: 'prompt' is a number, expected text"
+    assert capsys.readouterr().out == ""
+    file.write_text('{"prompt": "a", "completion": ""}\n{"prompt": 1, "completion": "b"}\n')
+    with pytest.raises(UserError) as error:
+        show_data(specs, 3, tokens=False)
+    assert str(error.value) == f"{file}: 2 records refused; mend them, or --skip-bad leaves them out"
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "a.jsonl:1: 'completion' is empty",
+        "a.jsonl:2: 'prompt' is a number, expected text",
+    ]
 
 
 def test_what_cannot_be_printed_ends_no_work(tmp_path: Path) -> None:

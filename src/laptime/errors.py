@@ -16,6 +16,11 @@ class UserError(Exception):
     """A mistake in what the user gave: one line that names the place and says what to do (exit code 2)."""
 
 
+def without_remedy(message: str) -> str:
+    """Return the line of a UserError without what it asks for, where the remedy is applied at once."""
+    return message.rpartition("; ")[0] or message
+
+
 def suggest(word: str, choices: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the choice nearest to `word`, else the list of choices."""
     choices = sorted(set(choices))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from statistics import median
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from laptime.inputs.facts import InputFacts
 from laptime.report import quantities
 from laptime.report.plain_text import clean
 
+READING = "reading the data and the tokenizer ..."
 PLAIN_SECONDS = 10.0  # without a terminal: a line this often while a run trains
 
 
@@ -48,8 +50,9 @@ class TimeLeft:
 class Watcher:
     """Listens to a comparison and shows it; one class for terminal and plain output."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, header: Callable[[], None] = lambda: None) -> None:
         self.console = console
+        self.header = header  # says what begins, where something does
         self.live = Live(console) if console.is_terminal else None
         self.num_steps = 0
         self.num_runs = 0
@@ -61,10 +64,15 @@ class Watcher:
 
     def preparing(self) -> None:
         """Say what is done before the first run."""
-        self.console.print("reading the data and the tokenizer ...", style="dim")
+        if self.live:
+            self.live.begin(READING)
+        else:
+            self.console.print(READING)
 
     def prepared(self, facts: InputFacts) -> None:
         """Say what will be trained, with which template and why, and what was cut."""
+        self.interrupted()
+        self.header()
         data = facts.data
         held_out = f", {data['num_held_out']} more held out" if data.get("num_held_out") else ""
         num_skipped = data.get("num_skipped", 0) + data.get("num_held_out_skipped", 0)

@@ -185,6 +185,14 @@ def read_record_lines(folder: Path) -> list[Line]:
         raise UserError(f"{folder}: no {FILE_NAME} here; give the folder of a run") from None
 
 
+def has_first_line(path: Path) -> bool:
+    """Say whether a record has come as far as one whole line."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.readline().endswith(b"\n")
+
+
 def tell_damage(folder: Path, line: Line) -> str:
     """Return which line of the record in `folder` is damaged, and how."""
     return f"{folder / FILE_NAME}:{line.number}: {line.damage}; put back a whole copy, or do the run anew"

@@ -13,6 +13,7 @@ from laptime.untrusted import parse, read_whole
 from laptime.whole_file import write_whole
 
 T = TypeVar("T")
+BEGIN, END = b'{\n  "', b"\n}\n"
 BEFORE, BEHIND, DIGITS = b',\n  "digest": "', b'"\n}\n', 64
 SEAL_BYTES = len(BEFORE) + DIGITS + len(BEHIND)
 WITHOUT_SEAL = 1  # files of this version, and older ones, were written without
@@ -35,8 +36,10 @@ def read_sealed(path: Path, kind: type[T], what: str, remedy: str) -> T:
     """
     content = read_whole(path)
     sealed = is_sealed(content)
-    if sealed and seal(content[:-SEAL_BYTES] + b"\n}\n") != content:
+    if sealed and seal(content[:-SEAL_BYTES] + END) != content:
         raise DamagedFileError(f"{path}: damaged: it does not match its digest; {remedy}")
+    if not sealed and (damage := find_cut(content)):
+        raise DamagedFileError(f"{path}: damaged: {damage}; {remedy}")
     value = parse(path, what, lambda: msgspec.json.decode(content, type=kind))
     if not sealed and getattr(value, "version", WITHOUT_SEAL + 1) > WITHOUT_SEAL:
         raise DamagedFileError(f"{path}: damaged: it has no digest at its end; {remedy}")
@@ -45,7 +48,20 @@ def read_sealed(path: Path, kind: type[T], what: str, remedy: str) -> T:
 
 def seal(content: bytes) -> bytes:
     """Return an indented JSON object with the digest of its text as the last key."""
-    return content[: -len(b"\n}\n")] + BEFORE + hashlib.sha256(content).hexdigest().encode() + BEHIND
+    return content[: -len(END)] + BEFORE + hashlib.sha256(content).hexdigest().encode() + BEHIND
+
+
+def find_cut(content: bytes) -> str:
+    """Return how a text of ours that has lost its end was damaged, "" where it is whole or not ours."""
+    if not content.strip(b"\0 \n"):
+        return "it is empty"
+    if not content.startswith(BEGIN):
+        return ""
+    try:
+        msgspec.json.decode(content)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return "its end is cut off" if not content.endswith(END) else "it is no JSON any more"
+    return ""
 
 
 def is_sealed(content: bytes) -> bool:

@@ -78,8 +78,7 @@ def run_session(
 
         refuse_foreign_report(folder)  # now, and not when all has run
     screen = console(lasting=True)
-    listener = Watcher(screen)
-    say_what_it_is(screen, spec, folder)
+    listener = Watcher(screen, header=lambda: say_what_it_is(screen, spec, folder))
     runner = ProcessRunner(single=kind == "train")
     try:
         if kind == "train":
@@ -282,10 +281,15 @@ def show_data(specs: dict[str, Any], num_records: int, tokens: bool, all_remarks
         records = read_records(specs["data"], seed=specs["training"].seed)
         show_encoded(records, specs, num_records, tokens, all_remarks)
     except RecordsError as error:
+        if len(error.remarks) < 2:
+            raise
         from laptime.inputs.preview import print_remarks
 
         print_remarks(error.remarks, "refused", console(), all_remarks)
-        raise
+        number = f"{'' if error.has_all else 'at least '}{len(error.remarks):,}"
+        raise UserError(
+            f"{specs['data'].named}: {number} records refused; mend them, or --skip-bad leaves them out"
+        ) from None
 
 
 def show_encoded(
@@ -303,5 +307,7 @@ def show_encoded(
     quiet_libraries()
     # A look at the tokens needs no weights: a hub model is fetched without them.
     source = locate_model(replace(specs["model"], random_weights=True))
-    encoded, tokenizer = encode_records(records, source, specs["model"], specs["data"], specs["answers"])
+    encoded, tokenizer = encode_records(
+        records, source, specs["model"], specs["data"], specs["answers"], lists_bad=True
+    )
     print_preview(encoded, tokenizer, console(), num_records, tokens, all_remarks)

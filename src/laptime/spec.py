@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -118,7 +118,9 @@ class TrainingSpec(Options, frozen=True):
     warmup_ratio: Annotated[
         float, Meta(ge=0, le=1, description="Share of the steps in which the learning rate rises.")
     ] = 0.03
-    weight_decay: Annotated[float, Meta(ge=0, description="AdamW's decoupled weight decay.")] = 0.0
+    weight_decay: Annotated[
+        float, Meta(ge=0, description="AdamW's decoupled weight decay; norms and biases have none.")
+    ] = 0.0
     adam_beta1: Annotated[float, Meta(ge=0, lt=1, description="AdamW's first decay rate.")] = 0.9
     adam_beta2: Annotated[float, Meta(ge=0, lt=1, description="AdamW's second decay rate.")] = 0.999
     adam_epsilon: Annotated[float, Meta(gt=0, description="AdamW's epsilon.")] = 1e-8
@@ -279,17 +281,35 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
     try:
         return msgspec.convert(dict(values), kind)
     except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at `$.")
-        option = where.rstrip("`").split("[")[0].split(".")[0]
-        expected = in_plain_words(message)
-        if option in values:  # the value itself says more than its type
-            expected = f"{expected.partition(', got ')[0]} (got {_short(values[option])})"
+        option, expected = tell_invalid(kind, values, error)
         raise UserError(f"{source}{flag(option)}: {expected}") from None
 
 
 def as_list(value: Any) -> Sequence[Any]:
     """Return a list as it is, and anything else as a list of one."""
     return value if isinstance(value, (list, tuple)) else [value]
+
+
+def tell_invalid(
+    kind: type[Struct], values: Mapping[str, Any], error: msgspec.ValidationError
+) -> tuple[str, str]:
+    """Return the name of the value that does not fit `kind`, and what is expected in its place."""
+    message, _, where = str(error).partition(" - at `$.")
+    name = where.rstrip("`").split("[")[0].split(".")[0]
+    expected = in_plain_words(message)
+    if message.startswith("Invalid enum value"):
+        expected = f"expected {_list_choices(get_type_hints(kind).get(name))}"
+    if name in values:  # the value itself says more than its type
+        expected = f"{expected.partition(', got ')[0]} (got {_short(values[name])})"
+    return name, expected
+
+
+def _list_choices(hint: Any) -> str:
+    """Return the words of a Literal, alone or in a union: "linear, cosine or constant"."""
+    if get_origin(hint) is not Literal:
+        hint = next(part for part in get_args(hint) if get_origin(part) is Literal)
+    *words, last = map(str, get_args(hint))
+    return f"{', '.join(words)} or {last}" if words else last
 
 
 def _holds_half_letters(value: Any) -> bool:
@@ -305,22 +325,25 @@ def _short(value: Any) -> str:
 
 
 PLAIN_WORDS = {
-    "`float | object | null`": "a number, or one for each method",
-    "`str | array`": "text, or a list of texts",
-    "`int`": "a whole number",
-    "`float`": "a number",
-    "`str`": "text",
-    "`bool`": "true or false",
-    "`array`": "a list",
-    "`object`": "a table",
-    " | null": "",
+    "float | object": "a number, or one for each method",
+    "str | array": "text, or a list of texts",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
 }
 
 
 def in_plain_words(message: str) -> str:
     """Return a validation message without the names of types."""
-    for word, plain in PLAIN_WORDS.items():
-        message = message.replace(word, plain).replace(f"{word[:-1]} | null`", plain)
+
+    def tell(found: re.Match[str]) -> str:
+        kinds = found[1].removesuffix(" | null")
+        return PLAIN_WORDS.get(kinds) or " or ".join(PLAIN_WORDS.get(k, k) for k in kinds.split(" | "))
+
+    message = re.sub("`([a-z |]+)`", tell, message)
     return message[0].lower() + message[1:]
 
 

@@ -12,6 +12,7 @@ from typing import BinaryIO
 # Endings of hidden folders beside the one that they are about (`.name.aside`): one that is being written, one
 # that gives way to it, one that is being removed.
 ASIDE, OLD, GONE = ".aside", ".old", ".gone"
+KEPT = ".kept-"  # what somebody else has put in the place of ours
 UNFINISHED = ".tmp"  # behind the name of a file that is being written
 
 
@@ -90,9 +91,9 @@ def hidden(path: Path, ending: str) -> Path:
     return path.with_name(f".{path.name}{ending}")
 
 
-def keep_aside(path: Path) -> Path:
-    """Keep what somebody else has put in the place of ours under another name, which is returned."""
-    return path.rename(find_unused(path.with_name(f"{path.name}.kept")))
+def set_aside(path: Path, ending: str = KEPT) -> Path:
+    """Keep what lies at `path` under another name, numbered behind `ending`, which is returned."""
+    return path.rename(find_numbered(path.with_name(path.name + ending)))
 
 
 def open_log(path: Path, appends: bool = False) -> BinaryIO:

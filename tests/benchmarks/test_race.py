@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -223,10 +224,22 @@ def test_a_contestant_that_takes_too_long_is_ended(data: Path, tmp_path: Path) -
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_is_that_of_the_largest_process(tmp_path: Path) -> None:
     """A parent that holds little starts a child that holds 200 MiB."""
-    child = "import time; block = bytearray(200 * 2**20); time.sleep(0.4)"
+    seen, watched = tmp_path / "seen", Outcome(contestant="x", round=1, command=[])
+    child = f"import os, time; block = bytearray(200 * 2**20); seen = {str(seen)!r}\n"
+    child += "while not os.path.exists(seen): time.sleep(0.02)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
-    watched = Outcome(contestant="x", round=1, command=[])
-    code = contestants.execute([sys.executable, "-c", parent], {}, tmp_path / "log", 60, watched)
+
+    def look() -> None:
+        while watched.peak_bytes < 200 * 2**20 and not ended.wait(0.02):
+            pass
+        seen.touch()
+
+    ended = threading.Event()
+    looking = threading.Thread(target=look)
+    looking.start()
+    code = contestants.execute([sys.executable, "-c", parent], {}, tmp_path / "log", 200, watched)
+    ended.set()
+    looking.join()
     assert code == 0
     assert 200 * 2**20 < watched.peak_bytes < 260 * 2**20
     assert watched.peak_tree_bytes > watched.peak_bytes

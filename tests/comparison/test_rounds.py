@@ -49,6 +49,7 @@ class ScriptedRunner:
         self.prepared = 0
         self.reason: Any = "out_of_memory"  # of those that fail
         self.refuses: dict[str, tuple[str, ...]] = {}  # speedups that cannot apply, by method
+        self.resuming = ""  # what a run that is to go on refuses with
         self.base = Path("tiny")
 
     def prepare(self, job: InputJob) -> InputFacts:
@@ -72,6 +73,11 @@ class ScriptedRunner:
         folder, method, round_ = Path(job.folder), job.spec.method, job.spec.round
         if any(name in self.refuses.get(method, ()) for name in job.spec.training.speedups):
             write_scripted_run(folder, method, round_, losses=(), failed="refused")
+            return
+        if job.resumes and self.resuming:
+            record = RecordWriter(folder)
+            record.write(Failed(reason="refused", message=self.resuming))
+            record.close()
             return
         seconds = SECONDS[method][max(round_, 1) - 1]
         of_job: Any = {"comparison": job.comparison, "spec": job.spec, "without": switched_off(job.run)}
@@ -166,6 +172,26 @@ def test_an_interrupted_comparison_goes_on_where_it_was(tmp_path: Path) -> None:
     assert (folder / "runs" / f"{order[3]}.interrupted-1" / FILE_NAME).exists(), "nothing is thrown away"
     assert result.complete
     assert [finding.code for finding in result.findings if finding.code == "retried"] == ["retried"]
+
+
+@pytest.mark.parametrize("content", [b"my own notes", b'{"mine": 1}', None])
+def test_a_result_that_somebody_wrote_or_changed_is_refused_before_anything_runs(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    folder = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        race(folder, ScriptedRunner(dies_at=plan_runs(SPEC)[3].run))
+    file, runner, listener = folder / "comparison.json", ScriptedRunner(), Listener()
+    file.write_bytes(content or file.read_bytes().replace(b'"complete": false', b'"complete": true'))
+    edited = file.read_bytes()
+    with pytest.raises(UserError) as error:
+        compare(SPEC, folder, runner, listener, "d")
+    said = (
+        "not written by laptime; move it away" if content else "damaged: it does not match its digest; move"
+    )
+    assert str(error.value).startswith(f"{file}: {said}")
+    assert (runner.prepared, runner.ran, listener.heard) == (0, [], [])
+    assert file.read_bytes() == edited
 
 
 def test_a_finished_comparison_runs_nothing_again(tmp_path: Path) -> None:
@@ -344,6 +370,61 @@ def test_a_speedup_that_cannot_apply_is_refused_before_anything_runs(tmp_path: P
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("when", ["prepare", "disk", "speedup"])
+def test_nothing_is_said_to_begin_before_the_last_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Neither what is compared and where, nor that a run begins."""
+
+    class Refusing(ScriptedRunner):
+        def prepare(self, job: InputJob) -> InputFacts:
+            if when == "prepare":
+                raise UserError("its tokenizer cannot be loaded")
+            return super().prepare(job)
+
+        def run(self, job: RunJob, on_event: Any) -> None:
+            super().run(job, on_event)
+            on_event(Failed(reason="refused", message="refused at step 2"))
+
+    if when == "disk":
+        monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1_000_000})())
+    runner = Refusing()
+    runner.refuses = {"lora": ("prefix_cache",)}
+    training = TrainingSpec(speedups=("prefix_cache",))
+    spec = CompareSpec(methods=("lora",), rounds=1, model=ModelSpec(model="tiny"), training=training)
+    for start in (train_once, partial(compare, records_digest="d")):
+        listener = Listener()
+        with pytest.raises(UserError):
+            start(spec, tmp_path / "run", runner, listener)
+        assert listener.heard == ["preparing"]
+
+
+def test_a_training_that_may_refuse_is_heard_from_its_start_once_it_has_not(tmp_path: Path) -> None:
+    training = TrainingSpec(speedups=("prefix_cache",))
+    spec = CompareSpec(methods=("lora",), rounds=1, model=ModelSpec(model="tiny"), training=training)
+    listener = Hearing()
+    train_once(spec, tmp_path / "run", ScriptedRunner(), listener)
+    assert listener.heard == [
+        "preparing",
+        "prepared ten",
+        "planned 1, 0 done",
+        "began lora-r1",
+        "ended lora-r1",
+    ]
+    assert listener.events == decode_events((tmp_path / "run" / FILE_NAME).read_bytes())
+
+
+class Hearing(Listener):
+    """Remembers the events too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[AnyEvent] = []
+
+    def happened(self, event: AnyEvent) -> None:
+        self.events.append(event)
+
+
 def test_a_speedup_that_applies_is_rehearsed_and_then_run(tmp_path: Path) -> None:
     runner = ScriptedRunner()
     training = TrainingSpec(speedups=("answer_head",))
@@ -439,9 +520,31 @@ def test_a_run_whose_record_is_damaged_is_set_aside_and_done_anew(tmp_path: Path
     result = compare(SPEC, folder, runner, listener, "d")
     assert runner.ran == order[2 if ended else 3 :] and result.complete
     assert (home.with_name(f"{home.name}.interrupted-1") / FILE_NAME).read_bytes() == content
-    (said,) = [line for line in listener.heard if "set aside" in line]
-    assert said.startswith(f"{home}/record.jsonl:3: it does not match its checksum; ")
+    (said,) = [line for line in listener.heard if line.startswith(f"{home}/")]
+    assert said == (
+        f"{home}/record.jsonl:3: it does not match its checksum: set aside as {home.name}.interrupted-1, the "
+        f"run is done anew"
+    )
     assert [f.run for m in result.methods for f in m.failures] == []
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_a_run_done_anew_says_why_and_where_the_earlier_attempt_is(tmp_path: Path, checkpoint: bool) -> None:
+    """One that was killed before its first checkpoint, and one none of whose checkpoints is whole."""
+    folder, order = tmp_path / "out", [run.run for run in plan_runs(SPEC)]
+    with pytest.raises(KeyboardInterrupt):
+        race(folder, ScriptedRunner(dies_at=order[2]))
+    home, runner, listener = folder / "runs" / order[2], ScriptedRunner(), Listener()
+    why = f"{home}: ended before a checkpoint was written"
+    if checkpoint:
+        (home / "checkpoints" / "step-00000001").mkdir(parents=True)
+        why = f"{home}/checkpoints: no checkpoint to go on from (one is cut; another too)"
+        runner.resuming = f"{why}; start a new --out"
+    result = compare(SPEC, folder, runner, listener, "d")
+    assert f"{why}: set aside as {home.name}.interrupted-1, the run is done anew" in listener.heard
+    assert not any("--out" in line for line in listener.heard), "the remedy is applied, not asked for"
+    assert (home.with_name(f"{home.name}.interrupted-1") / FILE_NAME).exists()
+    assert result.complete and runner.ran == order[2:]
 
 
 @pytest.mark.parametrize("during", ["", "full-r2"])

@@ -95,8 +95,8 @@ class Spoilt:
         """Change the loss of the batches that hold the culprit."""
         sum_loss = self.setup.forward.sum_loss
 
-        def spoilt(batch: Batch) -> torch.Tensor:
-            loss = sum_loss(batch)
+        def spoilt(batch: Batch, factor: torch.Tensor) -> torch.Tensor:
+            loss = sum_loss(batch, factor)
             return spoil(loss) if SPOILT_TOKEN in batch.token_ids_BT else loss
 
         self.setup.forward.sum_loss = spoilt  # type: ignore[method-assign]
@@ -195,7 +195,7 @@ def test_a_loss_scale_backs_off_and_the_training_goes_on(tmp_path: Path) -> None
         return nan_gradient(loss) if left[0] >= 0 else loss
 
     sum_loss = spoilt.setup.forward.sum_loss
-    spoilt.setup.forward.sum_loss = lambda batch: overflow(sum_loss(batch))  # type: ignore[method-assign]
+    spoilt.setup.forward.sum_loss = lambda *words: overflow(sum_loss(*words))  # type: ignore[method-assign]
     rows = spoilt.run(loss_scaling=True)
     assert [row["skipped"] for row in rows] == [True] * 3 + [False] * 9
     assert spoilt.optimizer.loss_scale == 2.0**13
@@ -213,7 +213,7 @@ def test_an_overflow_at_every_scale_ends_the_run(tmp_path: Path) -> None:
     spoilt = Spoilt(METHODS[0], tmp_path, plain=False)
     spoilt.training = replace(spoilt.training, epochs=20)
     sum_loss = spoilt.setup.forward.sum_loss
-    spoilt.setup.forward.sum_loss = lambda batch: nan_gradient(sum_loss(batch))  # type: ignore[method-assign]
+    spoilt.setup.forward.sum_loss = lambda *words: nan_gradient(sum_loss(*words))  # type: ignore[method-assign]
     before = deepcopy(spoilt.setup.model.state_dict())
     with pytest.raises(NotFiniteError) as error:
         spoilt.run(loss_scaling=True)

@@ -88,9 +88,9 @@ def test_steps_that_are_queued_behind_one_that_is_not_finite_change_nothing(
     steps = make_steps(records(), training, seed=1, pin=True)
     forward, good, states = Forward(model), Forward(model).sum_loss, []
 
-    def spoil(batch):  # type: ignore[no-untyped-def]
+    def spoil(batch, factor):  # type: ignore[no-untyped-def]
         states.append([parameter.detach().clone() for parameter in model.parameters()])
-        return good(batch) * (float("nan") if len(states) == 4 else 1.0)
+        return good(batch, factor) * (float("nan") if len(states) == 4 else 1.0)
 
     forward.sum_loss = spoil  # type: ignore[method-assign]
     method = make_method("full", {})

@@ -79,7 +79,7 @@ def test_special_tokens_that_are_missing_are_named(tmp_path: Path) -> None:
     (tmp_path / "own.jinja").write_text(own)
     data = run(tmp_path, make_tokenizer(), chat_template=str(tmp_path / "own.jinja"))
     assert data.notes == [
-        "<|assistant|> of the chat template are no special tokens of this tokenizer: encoded as ordinary text"
+        "<|assistant|> of the chat template: no special token of this tokenizer, but ordinary text"
     ]
 
 

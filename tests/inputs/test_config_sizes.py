@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +64,51 @@ def test_sizes_that_do_not_go_together_are_one_line(
     tmp_path: Path, changes: dict[str, Any], said: str
 ) -> None:
     assert said in refusal(make_tiny_model(tmp_path / "model"), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"attention_dropout": 2.0}, "attention_dropout is 2.0; expected a probability from 0 to 1"),
+        ({"resid_pdrop": -0.5}, "resid_pdrop is -0.5; expected a probability from 0 to 1"),
+        ({"hidden_dropout_prob": "0.1"}, "hidden_dropout_prob is '0.1'; expected a probability from 0 to 1"),
+        ({"rope_theta": 0}, "rope_theta is 0; expected a number above 0"),
+        (
+            {"rope_parameters": {"rope_type": "default", "rope_theta": -1}},
+            "rope_parameters.rope_theta is -1; expected a number above 0",
+        ),
+        (
+            {"rope_parameters": {"full_attention": {"rope_theta": 0.0}}},
+            "rope_parameters.full_attention.rope_theta is 0.0; expected a number above 0",
+        ),
+        (
+            {"rope_scaling": {"type": "linear", "factor": 0}},
+            "rope_scaling.factor is 0; expected a number above 0",
+        ),
+        ({"partial_rotary_factor": 2.0}, "partial_rotary_factor is 2.0; expected a share above 0, up to 1"),
+        ({"rms_norm_eps": -0.5}, "rms_norm_eps is -0.5; expected a number from 0"),
+        ({"layer_norm_epsilon": math.nan}, "layer_norm_epsilon is nan; expected a number from 0"),
+        ({"initializer_range": -0.02}, "initializer_range is -0.02; expected a number from 0"),
+        ({"sliding_window": 0}, "sliding_window is 0; expected a whole number from 1"),
+        ({"logits_scaling": 0}, "logits_scaling is 0; expected a number above 0"),
+        (
+            {"text_config": {"attention_dropout": 1.5}},
+            "text_config.attention_dropout is 1.5; expected a probability from 0 to 1",
+        ),
+    ],
+)
+def test_a_number_no_model_computes_with_is_told(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    assert refusal(write_model_files(tmp_path / "model"), **changes) == said
+
+
+def test_a_number_at_the_edge_of_its_range_is_taken(tmp_path: Path) -> None:
+    folder = write_model_files(tmp_path / "model")
+    edges = {
+        "attention_dropout": 1, "resid_pdrop": 0, "rms_norm_eps": 0, "rotary_pct": 1.0, "rope_theta": 1e-9,
+        "sliding_window": None, "final_logit_softcapping": None, "factor": 0, "rope_scaling": None,
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps({"model_type": "llama"} | edges))
+    locate_model(ModelSpec(model=str(folder)))
+    unused = {"sliding_window": 0, "use_sliding_window": False}
+    (folder / "config.json").write_text(json.dumps({"model_type": "qwen2"} | unused))
+    locate_model(ModelSpec(model=str(folder)))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from laptime.errors import UserError
+from laptime.inputs.conversations import TRAIN_KEYS
 from laptime.inputs.formats import Message, Record, RecordSet, read_records
 from laptime.inputs.records import RecordsError, Remark
 from laptime.spec import DataSpec
@@ -200,7 +201,13 @@ def test_a_column_that_says_nothing_is_harmless(tmp_path: Path, nothing: object)
     assert messages == [Message("user", "a"), Message("assistant", "b")]
 
 
-@pytest.mark.parametrize("mark", [{"loss": False}, {"weight": 0}, {"train": False}, {"train_on_turn": False}])
+MARKS = [
+    *({key: value} for key in TRAIN_KEYS for value in (False, 0)),
+    {"weight": 0.0, "loss": False, "trainable": None},
+]
+
+
+@pytest.mark.parametrize("mark", MARKS)
 def test_a_turn_that_is_not_trained_is_context(tmp_path: Path, mark: dict) -> None:
     untrained = {"role": "assistant", "content": "b", **mark}
     talk = [*turns(("user", "a")), untrained, *turns(("user", "c"), ("assistant", "d"))]
@@ -212,6 +219,18 @@ def test_a_turn_that_is_not_trained_is_context(tmp_path: Path, mark: dict) -> No
     last = read(write(tmp_path, "c.jsonl", line(messages=[*talk, *turns(("user", "e")), untrained])))
     assert last.records[0].messages == found.records[0].messages
     assert last.records[0].remark == "what stands behind the last trained answer is left out"
+
+
+@pytest.mark.parametrize("key", TRAIN_KEYS)
+def test_a_turn_that_is_marked_as_trained_is_as_one_without_a_mark(tmp_path: Path, key: str) -> None:
+    question, answer = turns(("user", "a"), ("assistant", "b"))
+    bare = read(write(tmp_path, "a.jsonl", line(messages=[question, answer])))
+    for yes in (True, 1, None):
+        marked = line(messages=[question, {**answer, key: yes}])
+        assert read(write(tmp_path, "a.jsonl", marked)).records == bare.records
+    with pytest.raises(UserError) as error:
+        read(write(tmp_path, "a.jsonl", line(messages=[question, {**answer, key: "yes"}])))
+    assert f"turn 2 of 'messages': '{key}' is text; expected 1 (trained) or 0" in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -356,6 +375,11 @@ def test_what_is_left_out_of_a_row_is_said(tmp_path: Path) -> None:
     assert several.notes == [
         "the first of several answers is trained, the others are left out: 1 record (b.jsonl:1)"
     ]
+    only = read(write(tmp_path, "c.jsonl", line(prompt="a", completion=["b"]) + PAIR))
+    assert only.records[0].completion == "b"
+    assert only.notes == ["a list of one answer is trained as that answer: 1 record (c.jsonl:1)"]
+    squad = read(write(tmp_path, "d.jsonl", line(question="a", answers={"text": ["b"], "answer_start": [1]})))
+    assert squad.records[0].completion == "b" and squad.notes == [], "its way to write one answer"
 
 
 def test_every_bad_row_is_kept_with_its_reason(tmp_path: Path) -> None:

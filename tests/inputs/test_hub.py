@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -82,15 +81,17 @@ def hub() -> Iterator[str]:
 
 
 def ask(endpoint: str, home: Path, names: list[str], **options: str) -> list[str]:
-    """Read each data set in a fresh process; return its prompts or its error."""
+    """Read each data set in a fresh process, which waits for nobody long; return its prompts or its error."""
     code = (
-        "import sys, json\nfrom laptime.inputs.formats import read_records\n"
+        "import sys, json, time\nfrom laptime.inputs.formats import read_records\n"
         "from laptime.spec import DataSpec\n"
         "from laptime.errors import UserError\n"
+        "naps = []; time.sleep = naps.append\n"
         "for name in json.loads(sys.argv[1]):\n"
         "    spec = DataSpec(data=name, **json.loads(sys.argv[2]))\n"
         "    try: print(*(r.prompt for r in read_records(spec).records))\n"
         "    except UserError as error: print(error)\n"
+        "assert sum(naps) < 10, naps\n"
     )
     environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
     environment = {key: value for key, value in environment.items() if not key.lower().endswith("_proxy")}
@@ -112,7 +113,6 @@ def test_files_of_the_split_are_fetched_and_found_again_offline(hub: str, tmp_pa
     prompts = ["train.jsonl", "extra/train-0.jsonl", "default/train/0.jsonl"]
     assert ask(hub, tmp_path, names) == prompts
     assert ask(hub, tmp_path, ["org/plain"], split="test") == ["test.jsonl"]
-    began = time.perf_counter()
     nowhere = "http://127.0.0.1:9"
     answers = ask(nowhere, tmp_path, [*names, "org/never"])
     assert answers[:3] == prompts
@@ -120,7 +120,6 @@ def test_files_of_the_split_are_fetched_and_found_again_offline(hub: str, tmp_pa
         "--data org/never: no such file or folder here, not in the cache, and the hub cannot be reached; "
         "give the path of a local copy"
     )
-    assert time.perf_counter() - began < 10
 
 
 def test_what_cannot_be_had_is_one_line(hub: str, tmp_path: Path) -> None:

@@ -46,7 +46,10 @@ def test_an_adapter_is_not_a_base(tmp_path: Path) -> None:
 
 def test_a_broken_config_is_named(model_folder: Path) -> None:
     (model_folder / "config.json").write_text("{")
-    assert message(model_folder).startswith(f"{model_folder}/config.json: Expecting property name")
+    assert message(model_folder) == (
+        f"{model_folder}/config.json: truncated JSON: expecting property name enclosed in double quotes at "
+        f"line 1 column 2; put back the file that came with the model"
+    )
     (model_folder / "config.json").write_text("{}")
     assert (
         message(model_folder)

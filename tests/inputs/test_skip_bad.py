@@ -12,7 +12,8 @@ from laptime.errors import UserError
 from laptime.inputs import collected, encoding, skipped
 from laptime.inputs.encoding import EncodedData, encode
 from laptime.inputs.formats import RecordSet, check_records, read_records
-from laptime.inputs.records import RecordsError, Remark
+from laptime.inputs.longest import count_before_answer, find_longest
+from laptime.inputs.records import Message, Record, RecordsError, Remark
 from laptime.spec import AnswerSpec, DataSpec
 from tests.inputs.malformed import PAIR, line, talk
 from tests.inputs.tokenizers_made import CHATML, make_tokenizer
@@ -127,8 +128,8 @@ def test_what_only_the_encoding_finds_is_left_out_too(tmp_path: Path) -> None:
     assert (data.counts.num_records, data.counts.num_skipped) == (2, 2)
     assert data.notes == [
         "left out (--skip-bad): 'completion' is empty: 1 record (a.jsonl:3)",
-        "left out (--skip-bad): the prompt alone has N tokens, a record holds N; shorten it, or raise "
-        "--max-length as far as the model goes: 1 record (a.jsonl:2)",
+        "left out (--skip-bad): nothing left to train: the prompt alone has N tokens, a record holds N; "
+        "shorten it, or raise --max-length as far as the model goes: 1 record (a.jsonl:2)",
     ]
     assert [question.question for question in data.questions] == ["a", "c"]
     clean = write(tmp_path / "b.jsonl", PAIR, line(prompt="c", completion="d"))
@@ -184,17 +185,62 @@ def test_a_refusal_does_not_wait_for_the_end_of_the_encoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoding, "LETTERS_AT_ONCE", 10)
-    monkeypatch.setattr(encoding, "LETTERS_LOOKED_ON", 100)
     long = line(prompt="a" * 30, completion="b")
-    path = write(tmp_path / "a.jsonl", PAIR, long, PAIR, long, PAIR * 1000, long)
+    path = write(tmp_path / "a.jsonl", PAIR * 500, long, PAIR, long, PAIR * 500, long)
     seen = count()
-    assemble = encoding._Encoder._assemble
-    monkeypatch.setattr(encoding._Encoder, "_assemble", lambda *some: (next(seen), assemble(*some))[1])
+    split = encoding._Encoder._split_text
+    monkeypatch.setattr(encoding._Encoder, "_split_text", lambda *some: (next(seen), split(*some))[1])
     with pytest.raises(RecordsError) as caught:
         run(path, make_tokenizer(), template="plain", max_length=20, skip_bad=False)
-    assert next(seen) < 100
-    assert str(caught.value).startswith("a.jsonl:2: nothing left to train: the prompt alone has 31 tokens")
-    assert str(caught.value).endswith("(and at least 1 more such record; laptime data lists them)")
+    assert next(seen) == 3, "the longest are looked at first"
+    assert str(caught.value) == (
+        "a.jsonl:501: nothing left to train: the prompt alone has 31 tokens, a record holds 20; shorten it, "
+        "or raise --max-length as far as the model goes (and at least 2 more such records; laptime data "
+        "lists them)"
+    )
+    assert not caught.value.has_all
+    spec = DataSpec(data=str(path), template="plain", max_length=20)
+    with pytest.raises(RecordsError) as caught:
+        encode(read_records(spec), make_tokenizer(), spec, AnswerSpec(), None, lists_bad=True)
+    assert [remark.source for remark in caught.value.remarks] == [
+        "a.jsonl:501",
+        "a.jsonl:503",
+        "a.jsonl:1004",
+    ]
+    assert caught.value.has_all
+    monkeypatch.setattr(encoding, "MOST_BAD", 1)
+    with pytest.raises(RecordsError) as caught:
+        encode(read_records(spec), make_tokenizer(), spec, AnswerSpec(), None, lists_bad=True)
+    assert len(caught.value.remarks) == 2 and not caught.value.has_all
+
+
+def test_what_only_the_template_refuses_stops_where_it_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "LETTERS_AT_ONCE", 2)
+    good = talk(("user", "a"), ("assistant", "b"))
+    bad = talk(("user", "a"), ("user", "b"), ("assistant", "c"))
+    path = write(tmp_path / "a.jsonl", good, bad, good * 100, bad)
+    with pytest.raises(RecordsError) as caught:
+        run(path, make_tokenizer(ALTERNATING), skip_bad=False)
+    assert [remark.source for remark in caught.value.remarks] == ["a.jsonl:2"] and not caught.value.has_all
+
+
+def test_the_longest_prompts_are_chosen_whatever_the_answers(tmp_path: Path) -> None:
+    pairs = [Record(source=str(n), prompt="가" * n, completion="b" * (50 - n)) for n in range(40)]
+    assert [record.source for record in find_longest(pairs, 30)] == [str(n) for n in range(24, 40)]
+    assert [record.source for record in find_longest(pairs, 150)] == ["38", "39"]
+    assert find_longest(pairs, 1000) == []
+    turns = [
+        Message("user", "a" * 9),
+        Message("assistant", "b" * 99, trained=False),
+        Message("assistant", "c"),
+    ]
+    talks = [Record(source=str(n), messages=turns[n:] if n < 2 else turns[::2]) for n in range(3)]
+    assert [count_before_answer(record) for record in talks] == [108, 99, 9]
+    talks[2].num_prompt_messages = 2
+    assert count_before_answer(talks[2]) == 0, "no answer behind what is given"
+    assert count_before_answer(Record(source="t", text="a" * 99)) == 0
 
 
 def test_reasons_without_end_are_told_apart_no_further(

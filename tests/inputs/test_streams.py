@@ -15,13 +15,16 @@ from typing import Any
 
 import pytest
 
+from laptime.comparison import rounds
 from laptime.errors import UserError
-from laptime.inputs import files, json_text, spool, tables, text_files
+from laptime.inputs import files, formats, json_text, spool, tables, text_files
+from laptime.inputs.bulk_tokens import Ids
 from laptime.inputs.encoding import encode
 from laptime.inputs.formats import check_records, read_records
+from laptime.inputs.longest import TRIED_FIRST
 from laptime.inputs.records import Record, RecordsError, RecordSet, digest_of
 from laptime.inputs.tokens import Tokens
-from laptime.spec import AnswerSpec, DataSpec
+from laptime.spec import AnswerSpec, CompareSpec, DataSpec
 from tests.inputs.tokenizers_made import make_tokenizer
 
 TEXTS = ['답 "x",\r\ny', "\\u00e9 \u00e9\u2028z", "a;b\tc", "\U0001f600" * 3, "plain", "]}{[,", "\\"]
@@ -95,6 +98,65 @@ def test_the_digest_of_a_check_is_that_of_the_records(tmp_path: Path) -> None:
         assert check_records(spec, seed=3) == found.digest == digest_of(list(found.records))
 
 
+def write_lines(path: Path, number: int, last: str, completion: str = "because") -> Path:
+    """Write equal records, and a last line of its own."""
+    row = json.dumps({"prompt": "why", "completion": completion}) + "\n"
+    path.write_text(row * number + last)
+    return path
+
+
+def test_of_large_data_the_beginning_is_checked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_lines(tmp_path / "a.jsonl", 50, "{bad}\n")
+    spec = DataSpec(data=str(path), held_out="0.5")
+    for everything in (True, False):
+        with pytest.raises(RecordsError, match=r"a\.jsonl:51: malformed"):
+            check_records(spec, everything=everything)
+    monkeypatch.setattr(formats, "LARGE_BYTES", 100)
+    monkeypatch.setattr(formats, "CHECKED_ROWS", 50)
+    assert check_records(spec, everything=False) == ""
+    with pytest.raises(RecordsError, match=r"a\.jsonl:51: malformed"):
+        check_records(spec)
+    monkeypatch.setattr(formats, "CHECKED_ROWS", 51)
+    with pytest.raises(RecordsError, match=r"a\.jsonl:51: malformed"):
+        check_records(spec, everything=False)
+
+
+def test_a_bad_row_deep_in_large_data_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    number = formats.LARGE_BYTES // 5000
+    path = write_lines(tmp_path / "a.jsonl", number, '{"prompt": "why"}\n', "because " * 625)
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [sys.executable, "-m", "laptime", "train", "--data", str(path), "--out", str(out)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and not out.exists()
+    (line,) = done.stderr.splitlines()
+    assert f"a.jsonl:{number + 1}: no 'completion' in this row" in line
+
+
+def test_what_was_begun_on_large_data_is_held_to_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Going on, the digest is made of the whole file, though the first look gave none."""
+    path = write_lines(tmp_path / "a.jsonl", 50, "")
+    spec = CompareSpec(data=DataSpec(data=str(path)))
+    inputs = tmp_path / "out" / "inputs"
+    facts: Any = SimpleNamespace(data={"records_digest": check_records(spec.data)})
+    monkeypatch.setattr(rounds, "read_whole_inputs", lambda *_: facts)
+    monkeypatch.setattr(rounds, "refuse_other_base", lambda *_: None)
+
+    def go_on() -> object:
+        return rounds.prepare_inputs(spec, inputs, None, None, "", fresh=False)  # type: ignore[arg-type]
+
+    assert go_on() is facts
+    write_lines(path, 51, "")
+    with pytest.raises(UserError, match="changed since"):
+        go_on()
+
+
 def peak_of(work: Callable[[], object]) -> int:
     """Return the most bytes that Python held beside what was there."""
     tracemalloc.start()
@@ -118,10 +180,12 @@ def test_reading_and_encoding_hold_a_few_records_at_a_time(
     few = read_records(spec)
     taken: list[int] = []
     monkeypatch.setattr(
-        Tokens, "encode_parts", lambda _, parts: taken.append(len(parts)) or [[[5], [6]]] * len(parts)
+        Tokens,
+        "encode_parts",
+        lambda _, parts: taken.append(len(parts)) or Ids.of_lists([[5], [6]] * len(parts)),
     )
     encode(few, make_tokenizer(), spec, AnswerSpec(), None)
-    assert sum(taken) == 10_000 and max(taken) <= 500, "a million letters"
+    assert sum(taken) == 10_000 + TRIED_FIRST and max(taken) <= 500, "a million letters"
 
 
 def test_a_record_that_no_model_holds_is_refused_with_its_line(tmp_path: Path) -> None:
@@ -233,7 +297,7 @@ def test_a_preparation_that_fails_ends_at_once(tmp_path: Path) -> None:
         "import sys, threading, msgspec\n"
         "from laptime.training import preparation\n"
         "from laptime.inputs.facts import InputJob\n"
-        "from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec\n"
+        "from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, TrainingSpec\n"
         "specs = dict(model=ModelSpec(), data=DataSpec(), answers=AnswerSpec(), training=TrainingSpec())\n"
         "job = InputJob(**specs, folder='x')\n"
         f"open({str(job)!r}, 'wb').write(msgspec.json.encode(job))\n"

@@ -6,7 +6,7 @@ import pytest
 
 from laptime.errors import UserError
 from laptime.inputs.records import Message, Record, RecordSet
-from laptime.inputs.templates import as_pair, check_template, choose_template, make_template
+from laptime.inputs.templates import as_pair, check_fits, check_template, choose_template, make_template
 
 
 def records(*made: Record) -> RecordSet:
@@ -72,7 +72,7 @@ def test_conversations_without_a_chat_template() -> None:
     with pytest.raises(
         UserError, match=r"^d:7: a conversation of 4 turns; --template qa-en holds one question"
     ):
-        choose_template("qa-en", records(many), False)
+        check_fits(many, make_template("qa-en", False))
 
 
 def test_plain_text_takes_no_template() -> None:
@@ -94,11 +94,11 @@ def test_a_system_text_goes_where_the_template_has_a_place() -> None:
     assert as_pair(talk, template) == ("x", "", "s", "x")
     assert as_pair(talk, make_template("qa-en", False)) == ("s\n\nx", "", "", "x")
     assert choose_template("auto", records(told), True).name == "chat"
-    for name, shown in (("auto", "qa-en"), ("alpaca", "alpaca"), ("plain", "plain")):
+    for name in ("qa-en", "alpaca", "plain"):
         with pytest.raises(UserError) as caught:
-            choose_template(name, records(pair("q"), told), False)
+            check_fits(told, make_template(name, False))
         assert str(caught.value) == (
-            f"d:3: a system text beside the question, which --template {shown} has no place for; give a "
+            f"d:3: a system text beside the question, which --template {name} has no place for; give a "
             f"string with {{system}}, {{prompt}} and {{completion}}, or a chat template "
             f"(--chat-template gives one)"
         )
@@ -111,4 +111,4 @@ def test_earlier_turns_need_a_chat_template() -> None:
     with pytest.raises(
         UserError, match=r"^d:3: earlier turns beside the question; --template qa-en holds one"
     ):
-        choose_template("auto", records(record), False)
+        check_fits(record, make_template("qa-en", False))

@@ -12,14 +12,14 @@ from msgspec.structs import replace
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoModelForCausalLM, Gemma3Config
+from transformers import AutoModelForCausalLM, Gemma3Config, Trainer
 
 from laptime.errors import UserError
 from laptime.inputs.encoding import read_encoded
 from laptime.inputs.facts import ENCODED_FILE
 from laptime.inputs.model_shape import measure_shape
 from laptime.methods import lora
-from laptime.methods.method import make_method
+from laptime.methods.method import decayed_names, make_method
 from laptime.spec import TrainingSpec
 from laptime.training import self_checks
 from tests.methods.families import FAMILIES, RANK, SIZES, STEADY_EPSILON, Family, train_plain
@@ -80,6 +80,19 @@ def test_a_run_trains_what_plain_libraries_train(
         theirs, ours = plain(PROMPT_BT).logits, loaded(PROMPT_BT).logits
         before = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.float32)(PROMPT_BT).logits
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3 * float((theirs - before).abs().max()))
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_weight_decay_leaves_out_what_the_trainer_leaves_out(family: Family) -> None:
+    """Biases, torch's LayerNorm, and the norms that models bring along, each under names of its own."""
+    model = family.make_model()
+    ours, names = decayed_names(model), {name for name, _ in model.named_parameters()}
+    assert ours == names & set(Trainer.get_decay_parameter_names(None, model))
+    norms = {f"{n}.weight" for n, module in model.named_modules() if type(module).__name__.endswith("Norm")}
+    assert norms and {name for name in ours & norms if "norm_f." not in name} == set(), (
+        "Mamba's last one decays"
+    )
+    assert not any(name.endswith("bias") for name in ours)
 
 
 def load(saved: Path, base: Path, method: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from rich.console import Console
@@ -57,6 +58,21 @@ def test_what_the_console_itself_writes_still_works() -> None:
     assert stream.getvalue() == "\x1b[1ma\x1b[0m\n"
     screen.show_cursor(False)
     assert stream.getvalue().endswith("\x1b[?25l")
+
+
+@pytest.mark.parametrize("colours", [None, "standard"])
+def test_no_line_ends_in_blanks(colours: Literal["standard"] | None) -> None:
+    """Neither one that was wrapped, nor one of a table, whose cells are filled up."""
+    stream = io.StringIO()
+    screen = Screen(file=stream, width=20, force_terminal=bool(colours), color_system=colours)
+    table = Table("name", "what it is", box=None)
+    table.add_row("a", Text("b c d e f g h i j k", style="green"))
+    for thing in ("one two three four five six", Text("seven eight nine ten", style="red"), table):
+        screen.print(thing)
+    screen.print(Padding("x", (1, 2)), Text("inner  blanks"))
+    shown = re.sub("\x1b\\[[0-9;]*m", "", stream.getvalue())
+    assert len(shown.splitlines()) == 10 and "inner  blanks" in shown
+    assert [line for line in shown.splitlines() if line.endswith(" ")] == []
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -56,6 +56,7 @@ def set_up(
         device=CPU,
         native_formats=native,
         longest=max(job.lengths),
+        batch_tokens=max(job.lengths) * job.batch_size,
         is_ragged=job.batch_size > 1 and len(set(job.lengths)) > 1,
         recomputes=job.recomputes,
         record_keys={digest_tokens(record.token_ids) for record in job.make_records()},

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from msgspec import Struct
 from peft import LoraConfig, get_peft_model
+from transformers import Trainer
 
 from laptime.inputs.batches import plan_steps
 from laptime.inputs.encoded import EncodedRecord
@@ -143,11 +144,17 @@ def take_steps(
     model: Any, batches: list[list[BATCH]], training: TrainingSpec, master_dtype: torch.dtype
 ) -> tuple[list[float], dict[str, torch.Tensor]]:
     """Train with clipping and AdamW over masters of `master_dtype`; returns losses and first gradients."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    names, parameters = zip(*((n, p) for n, p in model.named_parameters() if p.requires_grad), strict=True)
     masters = [p.detach().to(master_dtype, copy=True) for p in parameters]
-    adam = torch.optim.AdamW(
-        masters, eps=training.adam_epsilon, weight_decay=training.weight_decay, foreach=False, fused=False
-    )
+    decayed = Trainer.get_decay_parameter_names(None, model)  # type: ignore[arg-type]
+    groups = [
+        {
+            "params": [m for n, m in zip(names, masters, strict=True) if (n in decayed) is decays],
+            "weight_decay": decay,
+        }
+        for decays, decay in ((True, training.weight_decay), (False, 0.0))
+    ]
+    adam = torch.optim.AdamW(groups, eps=training.adam_epsilon, foreach=False, fused=False)
     losses, gradients = [], {}
     for step, step_batches in enumerate(batches, 1):
         loss = 0.0
@@ -160,7 +167,8 @@ def take_steps(
             master.grad = parameter.grad.to(master_dtype)
             parameter.grad = None
         torch.nn.utils.clip_grad_norm_(masters, training.max_grad_norm)
-        adam.param_groups[0]["lr"] = scheduled_rate(RATE, step, len(batches), training)
+        for group in adam.param_groups:
+            group["lr"] = scheduled_rate(RATE, step, len(batches), training)
         adam.step()
         with torch.no_grad():
             for master, parameter in zip(masters, parameters, strict=True):

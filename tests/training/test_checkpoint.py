@@ -73,6 +73,9 @@ def breaking(monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> 
         yield tried
 
 
+CPU = torch.device("cpu")
+
+
 def make_state(step: int, **changes: Any) -> State:
     fields: dict[str, Any] = {
         "step": step,
@@ -94,7 +97,7 @@ def make_tensors(step: int) -> dict[str, dict[str, torch.Tensor]]:
     return {
         "weights": {"odd": half, "wide": weight},
         "optimizer": {"step.wide": torch.tensor(float(step)), "exp_avg.wide": weight.square()},
-        "random": capture_random(),
+        "random": capture_random(CPU),
     }
 
 
@@ -191,10 +194,40 @@ def test_random_numbers_go_on_where_they_were(tmp_path: Path) -> None:
         return numbers + torch.randn(3).tolist()
 
     draw()  # an odd number of normal numbers: the generators keep the second of a pair
-    write_tensors(tmp_path / "random", capture_random())
+    write_tensors(tmp_path / "random", capture_random(CPU))
     expected = [draw(), draw()]
-    restore_random(TensorFile(tmp_path / "random"))
+    restore_random(TensorFile(tmp_path / "random"), CPU)
     assert [draw(), draw()] == expected
+
+
+def test_no_gpu_but_the_one_in_use_is_asked_for_its_random_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To ask one opens a context there: half a gigabyte of somebody else's memory."""
+    states, touched = {index: torch.tensor([index]) for index in range(4)}, []
+
+    def read(device: torch.device) -> torch.Tensor:
+        touched.append(device.index)
+        return states[device.index]
+
+    def write(state: torch.Tensor, device: torch.device) -> None:
+        touched.append(device.index)
+        states[device.index] = state
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(
+        torch.cuda, "get_rng_state_all", lambda: [read(torch.device("cuda", i)) for i in range(4)]
+    )
+    monkeypatch.setattr(torch.cuda, "get_rng_state", read)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", write)
+    tensors = capture_random(torch.device("cuda", 2))
+    assert [name for name in tensors if name.startswith("cuda")] == ["cuda_2"]
+    states[2] = torch.tensor([0])
+    restore_random(tensors | {"cuda_1": torch.tensor([7])}, torch.device("cuda", 2))
+    assert {index: int(state) for index, state in states.items()} == {0: 0, 1: 1, 2: 2, 3: 3}
+    capture_random(CPU)
+    restore_random(tensors, CPU)
+    assert touched == [2, 2]
 
 
 @pytest.mark.parametrize("keep", [1, 2])

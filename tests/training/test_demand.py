@@ -7,16 +7,22 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from laptime.decoder.matmul import PackedWeight
+from laptime.inputs.encoded import read_inputs
 from laptime.inputs.model_shape import measure_shape
 from laptime.methods.method import make_method
-from laptime.spec import TrainingSpec
+from laptime.spec import RunSpec, TrainingSpec
 from laptime.speedups.prepacked_weights import will_pack
 from laptime.speedups.speedup import apply_all
+from laptime.training import failure
 from laptime.training.demand import Demand
+from laptime.training.setup import make_setup
 from tests.speedups.jobs import NAMED, SHAPE, Job
-from tests.speedups.ours import set_up
+from tests.speedups.ours import CPU, set_up
+from tests.speedups.runs import encode, make_base, write_records
+from tests.tiny import make_tiny_model
 
 FORMATS = {torch.float32: frozenset({"float32"}), torch.bfloat16: frozenset({"float32", "bfloat16"})}
 
@@ -64,6 +70,29 @@ def make_demand(name: str, training: TrainingSpec, dtype: torch.dtype, **changes
         asks_to_pack=bool(training.speedups),
         **changes,
     )
+
+
+def test_what_is_held_out_and_records_that_are_not_there_make_no_room(tmp_path: Path) -> None:
+    """A batch larger than the data, and a longest record that is not trained on."""
+    base = make_base(tmp_path)
+    make_tiny_model(base / "model", hidden_size=64, intermediate_size=1024)
+    write_records(base / "held_out.jsonl", [("why", "so " * 60)])
+    encode(base, "inputs")
+    facts, encoded = read_inputs(base / "inputs")
+    spec = RunSpec(method="lora", training=TrainingSpec(batch_size=50, device="cpu"))
+    method = make_method("lora", {})
+    model = AutoModelForCausalLM.from_pretrained(base / "model", dtype=torch.float32).requires_grad_(False)
+    setup = make_setup(
+        spec, method.attach(model), method, facts, encoded, CPU, compute="float32", recomputes=False,
+        folder=tmp_path,
+    )  # fmt: skip
+    apply_all(setup)
+    weights = [one.weight for layer in setup.decoder.layers for one in layer.linears]
+    made = sum(weight.weight_NK.nbytes for weight in weights if isinstance(weight, PackedWeight))
+    longest = max(map(len, (record.token_ids for record in encoded.records)))
+    assert setup.batch_tokens == len(encoded.records) * longest < setup.longest * 50
+    demand = failure.make_demand(spec, method, facts, encoded.records, 4, CPU)
+    assert demand.packed_bytes == made > 0
 
 
 @pytest.mark.parametrize(

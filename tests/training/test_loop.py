@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 
 from laptime.inputs.batches import Batch, TrainStep, make_batch, make_steps
 from laptime.inputs.encoding import EncodedRecord
@@ -81,7 +81,9 @@ def run_plain(
         model = get_peft_model(model, peft_config)
     model.train()
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=training.weight_decay)
+    arguments = TrainingArguments(weight_decay=training.weight_decay, use_cpu=True, report_to=[])
+    with torch.random.fork_rng():  # it seeds anew; what it gives leaves norms and biases out of the decay
+        optimizer = Trainer(model, arguments).create_optimizer()
     losses = []
     for step in steps:
         optimizer.zero_grad()
@@ -256,3 +258,34 @@ def test_a_step_that_cannot_be_made_ends_the_training(tiny_model: Path, tmp_path
     with pytest.raises(OSError, match="the file is gone"):
         run_ours(tiny_model, make_method("lora", {}), steps, training, tmp_path)
     assert not [one.name for one in threading.enumerate() if one.name.startswith("ThreadPoolExecutor")]
+
+
+def test_a_head_that_makes_its_gradient_at_once_is_told_the_loss_scale(tmp_path: Path) -> None:
+    """Else float16 makes the gradient of the plain sum, whose small numbers are gone when it is scaled."""
+    model = load(make_tiny_model(tmp_path / "model"))
+    training = TrainingSpec(epochs=1, batch_size=2, gradient_accumulation=2)
+    setup = Forward(model)
+    steps, told, pulls = make_steps(ragged_records(), training, seed=1), [], []
+
+    class Told(torch.autograd.Function):
+        """Keeps the factor, and what comes in its backward pass."""
+
+        @staticmethod
+        def forward(ctx: Any, hidden_ND: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+            told.append(float(factor))
+            return hidden_ND.sum() * 0
+
+        @staticmethod
+        def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+            pulls.append(float(grads[0]))
+            return grads[0] * torch.zeros(()), None
+
+    setup.head_loss = lambda hidden_ND, targets_N, factor: Told.apply(hidden_ND.mean(), factor)
+    method = make_method("full", {})
+    optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=True)
+    timer = StepTimer(RecordWriter(tmp_path / "run"), torch.device("cpu"), loss_scaling=True)
+    method.attach(model)
+    train(setup, method, steps, optimizer, RATE, training, timer)
+    assert told == pulls
+    expected = [2.0**16 / step.num_trained_tokens for step in steps for _ in step.batches]
+    assert told == pytest.approx(expected, rel=1e-6)

@@ -244,7 +244,7 @@ def test_what_a_user_adds_while_a_run_works_stays(base: Path, tmp_path: Path) ->
     run(job, record)
     record.close()
     kept = sorted(str(path.relative_to(tmp_path / "run")) for path in tmp_path.rglob("*.kept*/README.md"))
-    assert kept == ["checkpoints/step-00000004.kept/README.md", "saved.kept/README.md"]
+    assert kept == ["checkpoints/step-00000004.kept-1/README.md", "saved.kept-1/README.md"]
     assert all((tmp_path / "run" / name).read_text() == "mine" for name in kept)
     assert (tmp_path / "run" / "saved" / "adapter_model.safetensors").exists()
 
@@ -259,7 +259,7 @@ def test_links_in_the_place_of_results_and_checkpoints_are_kept(base: Path, tmp_
         (tmp_path / "run" / name).symlink_to(elsewhere)
     assert attempt(job).finished
     assert [path.name for path in elsewhere.iterdir()] == ["thesis.txt"]
-    for name in ("saved.kept", "checkpoints/step-00000006.kept"):
+    for name in ("saved.kept-1", "checkpoints/step-00000006.kept-1"):
         assert (tmp_path / "run" / name).readlink() == elsewhere
 
 
@@ -277,7 +277,7 @@ def test_what_a_user_puts_beside_a_run_stays(base: Path, tmp_path: Path) -> None
         (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "run" / name).write_text(name)
     assert attempt(job).finished
-    moved = {"saved/notes.txt": "saved.kept/notes.txt"}
+    moved = {"saved/notes.txt": "saved.kept-1/notes.txt"}
     for name in names:
         assert (tmp_path / "run" / moved.get(name, name)).read_text() == name
     assert not list((tmp_path / "run" / "checkpoints").glob("step-*/state.json"))

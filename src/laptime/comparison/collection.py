@@ -20,7 +20,7 @@ from laptime.comparison.result import ComparisonResult, Failure, Finding, Method
 from laptime.comparison.rows import MethodRuns, flops_per_token, summarise
 from laptime.comparison.statistics import Ratio, compare_paired
 from laptime.errors import UserError
-from laptime.record import FILE_NAME, RunRecord, read_record
+from laptime.record import FILE_NAME, RunRecord, has_first_line, read_record
 
 SEEDS_FOR_A_CLAIM = 3  # fewer show nothing about quality beyond these runs
 
@@ -95,7 +95,7 @@ def read_runs(folder: Path, plan: Plan) -> Collected:
         where = run_folder(folder, planned.run)
         if where.parent.is_dir() and any(where.parent.glob(f"{planned.run}{INTERRUPTED}*")):
             collected.retried.append(planned.run)
-        if not _has_first_line(where):
+        if not has_first_line(where / FILE_NAME):
             collected.missing.append(planned.run)
             continue
         try:
@@ -109,15 +109,6 @@ def read_runs(folder: Path, plan: Plan) -> Collected:
             if not has_ended(record):
                 collected.missing.append(planned.run)
     return collected
-
-
-def _has_first_line(folder: Path) -> bool:
-    """Say whether the record in `folder` has come as far as one whole line."""
-    path = folder / FILE_NAME
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.readline().endswith(b"\n")
 
 
 def has_ended(record: RunRecord) -> bool:

@@ -10,14 +10,14 @@ from typing import Any
 
 from laptime.comparison.lock import MARKER_FILE, file_lock, is_marker, machine_lock
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
-from laptime.comparison.plan import INTERRUPTED, Plan, read_plan
+from laptime.comparison.plan import Plan, read_plan
 from laptime.errors import UserError
 from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE
 from laptime.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, JOB_FILE, LOG_FILE, SAVED_FOLDER
 from laptime.record import FILE_NAME as RECORD_FILE
-from laptime.record import read_record
+from laptime.record import has_first_line, read_record
 from laptime.spec import WITHOUT_EFFECT, flag
-from laptime.whole_file import UNFINISHED, find_numbered, find_unused, remove_files
+from laptime.whole_file import UNFINISHED, find_unused, remove_files
 
 INPUTS_FOLDER = "inputs"
 REHEARSAL = "rehearsal-"  # inputs/rehearsal-<method> holds a run that ends before it trains
@@ -72,8 +72,7 @@ def foreign_names(folder: Path) -> list[str]:
 def is_first_line_cut(record: Path) -> bool:
     """Tell whether a record is one of ours that was killed before it said anything."""
     with suppress(OSError):
-        content = record.read_bytes()
-        return b"\n" not in content and FIRST_WORDS.startswith(content[: len(FIRST_WORDS)])
+        return not has_first_line(record) and FIRST_WORDS.startswith(record.read_bytes()[: len(FIRST_WORDS)])
     return False
 
 
@@ -152,11 +151,6 @@ def forget_beginning(run_folder: Path) -> None:
     """Remove what a run writes before its first step, and nothing else: it would bar the same command."""
     for name in BEGINNING:
         (run_folder / name).unlink(missing_ok=True)
-
-
-def set_aside(path: Path) -> Path:
-    """Keep an unfinished attempt under another name, which is returned, so that the run can start anew."""
-    return path.rename(find_numbered(path.with_name(f"{path.name}{INTERRUPTED}")))
 
 
 def has_checkpoint(run_folder: Path) -> bool:

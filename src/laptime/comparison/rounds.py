@@ -22,14 +22,13 @@ from laptime.comparison.folder import (
     claim,
     has_checkpoint,
     locked,
-    set_aside,
     shell_command,
 )
 from laptime.comparison.json_file import write_json
-from laptime.comparison.plan import Plan, PlannedRun, read_plan, run_folder, write_plan
+from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import find_record_damage
-from laptime.errors import UserError, suggest
+from laptime.errors import UserError, suggest, without_remedy
 from laptime.events import AnyEvent
 from laptime.inputs.encoded import find_damage
 from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob, read_facts, refuse_other_base
@@ -41,6 +40,7 @@ from laptime.record import read_record
 from laptime.spec import CompareSpec, RunSpec, flatten, read_interval
 from laptime.speedups.speedup import check_names
 from laptime.version import full_version
+from laptime.whole_file import set_aside
 
 SPEC_FILE = "spec.json"
 ENDED_FROM_OUTSIDE = ("killed", "hung", "disk_full")
@@ -84,7 +84,7 @@ class Listener(Protocol):
 def check_spec(spec: CompareSpec) -> str:
     """Refuse what can be seen to be wrong before anything heavy is imported.
 
-    Returns the digest of the records. Raises UserError.
+    Returns the digest of the records, "" for large data that their preparation checks. Raises UserError.
     """
     if len(set(spec.methods)) < len(spec.methods):
         raise UserError("--methods: the same method twice; use --rounds to repeat it")
@@ -109,7 +109,7 @@ def check_spec(spec: CompareSpec) -> str:
     threads, cores = spec.training.threads, os.cpu_count() or 1
     if threads and threads > cores:
         raise UserError(f"--threads {threads}: this machine has {cores} cores")
-    digest = check_records(spec.data, seed=spec.training.seed)
+    digest = check_records(spec.data, seed=spec.training.seed, everything=False)
     locate_model(spec.model, download=False)
     return digest
 
@@ -140,7 +140,6 @@ def compare(
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, records_digest, fresh=old_plan is None)
-        listener.prepared(facts)
         plan = old_plan or make_plan(spec, folder, facts)
         refuse_other_inputs(plan, facts, spec)
         read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
@@ -150,6 +149,7 @@ def compare(
             write_plan(folder, plan)
         if not (folder / SPEC_FILE).exists():  # behind the plan: what lies here without one is a user's
             write_json(folder / SPEC_FILE, flatten(spec))
+        listener.prepared(facts)
         run_waiting(spec, plan, folder, runner, listener)
         result = collect(folder)
         write_result(folder, result)
@@ -203,19 +203,24 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
     job = make_job(spec, planned, home, folder / INPUTS_FOLDER)
     job.comparison = read_plan(folder).id
     if damage := find_record_damage(home):
-        listener.say(f"{damage}: it is set aside, and the run done anew")
-        set_aside(home)
+        begin_anew(home, damage, listener)
     job.resumes = has_checkpoint(home)
     if home.exists() and not job.resumes:
-        listener.say(f"{home}: what was there is kept as {set_aside(home).name}")
+        begin_anew(home, f"{home}: ended before a checkpoint was written", listener)
     listener.began(planned)
     runner.run(job, listener.happened)
     if job.resumes and (refusal := find_refusal(home)):  # none of its checkpoints is whole
-        listener.say(f"{refusal}: it is set aside, and the run done anew")
-        set_aside(home)
+        begin_anew(home, refusal, listener)
         job.resumes = False
         runner.run(job, listener.happened)
     listener.ended(planned)
+
+
+def begin_anew(home: Path, why: str, listener: Listener) -> None:
+    """Make place for a run that is done anew, and say so; what an earlier attempt left is kept."""
+    listener.say(
+        f"{without_remedy(why)}: set aside as {set_aside(home, INTERRUPTED).name}, the run is done anew"
+    )
 
 
 def make_job(spec: CompareSpec, planned: PlannedRun, home: Path, inputs: Path) -> RunJob:
@@ -274,6 +279,7 @@ def prepare_inputs(
                 folder=str(inputs),
             )
         )
+    records_digest = records_digest or check_records(spec.data, seed=spec.training.seed)
     if facts.data.get("records_digest") != records_digest:
         name = f"--data {spec.data.named}"
         if given := spec.data.chat_template:
@@ -292,7 +298,7 @@ def read_whole_inputs(inputs: Path, listener: Listener) -> InputFacts | None:
         if damage := find_damage(inputs):
             raise UserError(f"{inputs / ENCODED_FILE}: {damage}")
     except UserError as error:
-        listener.say(f"{str(error).split(';')[0]}; the inputs are prepared anew")
+        listener.say(f"{without_remedy(str(error))}; the inputs are prepared anew")
         return None
     return facts
 

@@ -17,6 +17,7 @@ from laptime.comparison.folder import (
     shell_command,
 )
 from laptime.comparison.lock import MARKER_FILE, is_marker
+from laptime.comparison.plan import PlannedRun
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import mend_record, read_begun
 from laptime.comparison.rounds import (
@@ -28,6 +29,7 @@ from laptime.comparison.rounds import (
     prepare_inputs,
 )
 from laptime.errors import UserError
+from laptime.events import AnyEvent, Phase
 from laptime.inputs.facts import InputFacts
 from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.record import read_record
@@ -45,7 +47,6 @@ def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listen
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, "", fresh=True)
-        listener.prepared(facts)
         return run_alone(spec, facts, folder, runner, listener)
 
 
@@ -78,7 +79,6 @@ def go_on_training(
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, records_digest, fresh=False)
-        listener.prepared(facts)
         return run_alone(spec, facts, folder, runner, listener, resumes=True)
 
 
@@ -93,14 +93,16 @@ def run_alone(
     """Run the one method of `spec` in `folder`; leaves by SystemExit when the run was stopped by a signal."""
     planned = plan_runs(spec, with_base=False)[0]
     check_disk(spec, facts, folder, [planned])
-    listener.planned([planned], 0)
-    listener.began(planned)
+    hearing = Hearing(listener, facts, planned)
+    if not (resumes or spec.training.speedups):
+        hearing.begin()
     job = make_job(spec, planned, folder, folder / INPUTS_FOLDER)
     job.resumes = resumes
     with nothing_left_of_nothing(folder, resumes):
-        runner.run(job, listener.happened)
+        runner.run(job, hearing.happened)
         if refusal := find_refusal(folder):
             raise UserError(refusal)
+    hearing.begin()
     listener.ended(planned)
     failed = read_record(folder).failed
     if failed and failed.signal:
@@ -108,6 +110,35 @@ def run_alone(
     result = collect_single(folder)
     write_result(folder, result)
     return result
+
+
+class Hearing:
+    """Hands on the events of a run; of one that may still refuse to run, only when it has not."""
+
+    def __init__(self, listener: Listener, facts: InputFacts, planned: PlannedRun) -> None:
+        self.listener, self.facts, self.planned = listener, facts, planned
+        self.kept: list[AnyEvent] = []
+        self.has_begun = False
+
+    def begin(self) -> None:
+        """Say that the run begins, and hand on what was kept until then."""
+        if self.has_begun:
+            return
+        self.has_begun = True
+        self.listener.prepared(self.facts)
+        self.listener.planned([self.planned], 0)
+        self.listener.began(self.planned)
+        for event in self.kept:
+            self.listener.happened(event)
+
+    def happened(self, event: AnyEvent) -> None:
+        """Hear an event of the run."""
+        if self.has_begun:
+            self.listener.happened(event)
+            return
+        self.kept.append(event)
+        if isinstance(event, Phase) and event.name == "prepare":
+            self.begin()
 
 
 @contextmanager

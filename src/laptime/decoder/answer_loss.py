@@ -1,7 +1,9 @@
 """Cross-entropy from hidden states, a chunk of trained tokens at a time, with its gradient made at once.
 
 The logits of all tokens never exist: a chunk's logits become its loss and the gradient of its hidden
-states, and are gone. Shapes: N trained tokens, D width, V words.
+states, and are gone. That gradient is made as large as the backward pass wants it: made for the plain sum
+and enlarged by the loss scale afterwards, float16 would have lost the words of small odds on the way. Shapes:
+N trained tokens, D width, V words.
 """
 
 from __future__ import annotations
@@ -18,13 +20,20 @@ SOFTMAX_TOKENS = 32  # of a chunk at a time, so that its logits exist once
 
 
 def answer_loss(
-    hidden_ND: torch.Tensor, weight_VD: torch.Tensor, bias_V: torch.Tensor | None, targets_N: torch.Tensor
+    hidden_ND: torch.Tensor,
+    weight_VD: torch.Tensor,
+    bias_V: torch.Tensor | None,
+    targets_N: torch.Tensor,
+    factor: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Return the cross-entropy summed over N tokens, in float32."""
+    """Return the cross-entropy summed over N tokens, in float32.
+
+    `factor`, in float32, is what the sum will be multiplied with before its backward pass; None for 1.
+    """
     if not torch.is_grad_enabled():  # autograd tells a function what can train, wanted or not
         hidden_ND, weight_VD = hidden_ND.detach(), weight_VD.detach()
         bias_V = None if bias_V is None else bias_V.detach()
-    return AnswerLoss.apply(hidden_ND, weight_VD, bias_V, targets_N)
+    return AnswerLoss.apply(hidden_ND, weight_VD, bias_V, targets_N, factor)
 
 
 class AnswerLoss(Function):
@@ -37,6 +46,7 @@ class AnswerLoss(Function):
         weight_VD: torch.Tensor,
         bias_V: torch.Tensor | None,
         targets_N: torch.Tensor,
+        factor: torch.Tensor | None,
     ) -> torch.Tensor:
         """Make loss and gradients, chunk by chunk."""
         weight = weight_for(weight_VD, hidden_ND.dtype)
@@ -48,7 +58,9 @@ class AnswerLoss(Function):
         for hidden_nD, targets_n in zip(
             hidden_ND.split(CHUNK_TOKENS), targets_N.split(CHUNK_TOKENS), strict=True
         ):
-            loss, grad_nV = loss_and_gradient(weight, hidden_nD, bias_V, targets_n, any(ctx.needs_input_grad))
+            loss, grad_nV = loss_and_gradient(
+                weight, hidden_nD, bias_V, targets_n, any(ctx.needs_input_grad), factor
+            )
             total += loss
             if needs_hidden:
                 grads_ND.append(weight.backward(grad_nV))
@@ -56,18 +68,19 @@ class AnswerLoss(Function):
                 grad_VD = add_product(grad_VD, grad_nV.t(), hidden_nD)
             if grad_V is not None:
                 grad_V += grad_nV.sum(0)
-        ctx.save_for_backward(torch.cat(grads_ND) if grads_ND else None, grad_VD, grad_V)
+        ctx.save_for_backward(torch.cat(grads_ND) if grads_ND else None, grad_VD, grad_V, factor)
         return total
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
-        """Scale what the forward pass has made; the weight's gradient is as large as the weight."""
-        grad_ND, grad_VD, grad_V = ctx.saved_tensors
-        scaled = [
-            None if made is None else made.mul_(grads[0].to(made.dtype))
-            for made in (grad_ND, grad_VD, grad_V)
-        ]
-        return *scaled, None
+        """Scale what the forward pass has made, by 1 where it knew the factor."""
+        *made, factor = ctx.saved_tensors
+        missing = grads[0] if factor is None else grads[0] / factor
+        if missing.device.type != "cpu" or missing != 1:  # to ask a GPU would be to wait for it
+            for gradient in made:
+                if gradient is not None:
+                    gradient.mul_(missing.to(gradient.dtype))
+        return *made, None, None
 
 
 def loss_and_gradient(
@@ -76,10 +89,11 @@ def loss_and_gradient(
     bias_V: torch.Tensor | None,
     targets_n: torch.Tensor,
     needs_gradient: bool,
+    factor: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the summed loss of a chunk, and the gradient of its logits, nV, in the dtype of `hidden_nD`.
 
-    The gradient takes the place of the logits, some rows at a time.
+    The gradient is that of `factor` times the loss; it takes the place of the logits, some rows at a time.
     """
     logits_nV = weight.forward(hidden_nD)
     if bias_V is not None:
@@ -93,5 +107,5 @@ def loss_and_gradient(
         if needs_gradient:
             odds_mV = log_odds_mV.exp_()
             odds_mV.scatter_add_(1, targets_m[:, None], odds_mV.new_full((len(targets_m), 1), -1.0))
-            rows_mV.copy_(odds_mV)
+            rows_mV.copy_(odds_mV if factor is None else odds_mV.mul_(factor))
     return -torch.cat(losses).sum(), logits_nV

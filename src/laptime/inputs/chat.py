@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from laptime.errors import UserError
+from laptime.inputs.chat_templates import GivenTemplate, fit_template, put_template
 from laptime.inputs.records import Message, RecordError
+from laptime.inputs.template_file import tell_template
 from laptime.inputs.tokens import Tokens
 
 # Some templates write today's date; a run and its repetition tomorrow must be the same work.
@@ -69,7 +71,14 @@ class ChatTemplate:
                 turns, tokenize=False, add_generation_prompt=cue, tools=_read_tools(tools), **_PINNED
             )
         except Exception as error:  # a template is a program: it fails in any way it likes
-            raise _refused(source, error) from None
+            raise self._failed(source, error) from None
+
+    def _failed(self, source: str, error: BaseException) -> UserError:
+        """Make the error for a template that fails: RecordError where it refuses the record itself."""
+        told = tell_template(self.tokens.tokenizer, source, error)
+        if told.startswith(f"{source}: "):
+            return RecordError(source, told.removeprefix(f"{source}: "))
+        return UserError(told)
 
     def _prefix_spans(
         self, full: str, messages: Sequence[Message], num_prompt_messages: int, source: str, tools: str
@@ -126,7 +135,7 @@ class ChatTemplate:
                 **_PINNED,
             )
         except Exception as error:  # a template is a program: it fails in any way it likes
-            raise _refused(source, error) from None
+            raise UserError(tell_template(tokenizer, source, error)) from None
         answers = _answers(messages, num_prompt_messages)
         all_answers = [index for index, message in enumerate(messages) if message.role == "assistant"]
         if len(marks[0]) != len(all_answers):
@@ -153,6 +162,16 @@ class ChatTemplate:
         if self.tokens.eos_id is None:
             raise no_end_of_sequence(source)
         return [*parts[:last], (text + self.tokens.tokenizer.eos_token, True)]
+
+
+def give_template(tokenizer: Any, given: str | None) -> GivenTemplate:
+    """Give a tokenizer the chat template that the user gives; raises UserError where it does not fit."""
+    if given is None:
+        return GivenTemplate()
+    tokens = Tokens(tokenizer)
+    fitted = fit_template(given, set(tokens.special_ids), begins=bool(tokens.leading_ids))
+    put_template(tokenizer, fitted.text)
+    return fitted
 
 
 def no_end_of_sequence(source: str) -> UserError:
@@ -222,8 +241,3 @@ def _without_tools(source: str) -> RecordError:
         source,
         "the chat template leaves out the tools; take them out, or give a --chat-template that writes them",
     )
-
-
-def _refused(source: str, error: BaseException) -> RecordError:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return RecordError(source, f"the chat template refuses this conversation ({lines[0][:160]})")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,11 +34,11 @@ _MARKER = re.compile(r"<\|[\w /.-]{1,60}\|>|\[/?INST\]|<(?:start|end)_of_turn>|<
 
 
 class GivenTemplate(NamedTuple):
-    """A template for one tokenizer: its text, how it was given, which special tokens it lacks there."""
+    """A template for one tokenizer: its text, how it was given, and what to say of it; empty for none."""
 
-    text: str
-    name: str
-    missing: list[str]
+    text: str = ""
+    name: str = ""
+    notes: Sequence[str] = ()
 
 
 def check_chat_template(given: str | None, template: str) -> None:
@@ -98,7 +99,10 @@ def fit_template(given: str, special: set[str], begins: bool) -> GivenTemplate:
             f"--chat-template {given}: this tokenizer has no special token {', '.join(missing)}{other}"
             f"{'; or' if other else ';'} give a file with a template of tokens that it has"
         )
-    return GivenTemplate(text, given if given in BUILT_IN else Path(given).name, missing)
+    if given in BUILT_IN:
+        return GivenTemplate(text, given)
+    lack = f"{', '.join(missing)} of the chat template: no special token of this tokenizer, but ordinary text"
+    return GivenTemplate(text, Path(given).name, [lack] if missing else [])
 
 
 def put_template(tokenizer: Any, text: str, turn_end: str = "") -> Any:

@@ -24,11 +24,15 @@ MOST_BAD = 1000
 
 
 class Collected:
-    """Records so far, or with `keeps` False only the first of them, and the rows that are none."""
+    """Records so far, or with `keeps` False only the first of them, and the rows that are none.
 
-    def __init__(self, spec: DataSpec, keeps: bool) -> None:
+    `is_whole`: the files are read to their end.
+    """
+
+    def __init__(self, spec: DataSpec, keeps: bool, is_whole: bool = True) -> None:
         self.spec = spec
         self.keeps = keeps
+        self.is_whole = is_whole
         self.records = Spool(Record)
         self.kind = ""
         self.digest = RecordsDigest()
@@ -69,7 +73,7 @@ class Collected:
                     break
         if self.bad and not self.skips:
             self._look_on(rows, file)
-        elif len(self.bad) > num_bad and self.num_good == num_good:
+        elif self.is_whole and len(self.bad) > num_bad and self.num_good == num_good:
             self.bad.refuse_all(file)
 
     def finish(self) -> None:

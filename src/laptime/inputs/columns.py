@@ -40,6 +40,7 @@ CONTEXTS = ("context", "input")
 LETTERS = (("q",), ("a",))  # question and answer, where nothing else in a row is called like them
 MESSAGES = ("messages", "conversations", "conversation")
 FIRST_ANSWER = "the first of several answers is trained, the others are left out"
+ONLY_ANSWER = "a list of one answer is trained as that answer"
 AFTER_ANSWER = "what stands behind the last answer is left out"
 AFTER_TRAINED = "what stands behind the last trained answer is left out"
 FLAGS = ("prompt_column", "completion_column", "context_column", "messages_column", "text_column")
@@ -243,7 +244,7 @@ def _filled(values: dict[str, Any], column: str) -> str:
 
 def _read_answer(values: dict[str, Any], column: str) -> tuple[str, str]:
     """Return the answer and a remark; of a list of answers (also SQuAD's {"text": [...]}) the first."""
-    answer = values[column]
+    answer, remark = values[column], ONLY_ANSWER if isinstance(values[column], list) else ""
     if isinstance(answer, str):
         return _filled(values, column), ""
     if isinstance(answer, dict) and "text" in answer:
@@ -252,7 +253,7 @@ def _read_answer(values: dict[str, Any], column: str) -> tuple[str, str]:
         return _filled({column: answer}, column), ""
     if not answer:
         raise RowError(f"'{column}' holds no answer")
-    return _filled({column: answer[0]}, column), FIRST_ANSWER if len(answer) > 1 else ""
+    return _filled({column: answer[0]}, column), FIRST_ANSWER if len(answer) > 1 else remark
 
 
 def _read_text(values: dict[str, Any], layout: Layout, source: str) -> Record:

@@ -7,16 +7,23 @@ training and in asking. What follows it is the answer; its end of sequence is tr
 from __future__ import annotations
 
 import time
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+import numpy
+
 from laptime.errors import UserError
-from laptime.inputs.chat import ChatTemplate, Part, no_end_of_sequence, refuse_contradiction
-from laptime.inputs.chat_templates import GivenTemplate, fit_template, put_template
+from laptime.inputs.assembly import EncodedBatch, Frame
+from laptime.inputs.bulk_tokens import DisagreementError
+from laptime.inputs.chat import (
+    ChatTemplate,
+    Part,
+    give_template,
+    no_end_of_sequence,
+    refuse_contradiction,
+)
 from laptime.inputs.encoded import (
-    TRAINED,
     EncodedData,
     EncodedRecord,
     Question,
@@ -24,10 +31,11 @@ from laptime.inputs.encoded import (
     write_encoded,
 )
 from laptime.inputs.flat_records import FlatRecords
-from laptime.inputs.notes import Encoded, Findings, make_notes
+from laptime.inputs.longest import find_longest
+from laptime.inputs.notes import Findings, make_notes
 from laptime.inputs.records import Message, Record, RecordError, RecordSet
 from laptime.inputs.skipped import Skipped
-from laptime.inputs.templates import Template, as_pair, choose_template
+from laptime.inputs.templates import Template, as_pair, check_fits, choose_template
 from laptime.inputs.tokens import Tokens
 from laptime.spec import AnswerSpec, DataSpec
 
@@ -43,37 +51,57 @@ __all__ = [
 ]
 
 DEFAULT_MAX_LENGTH = 2048
-LETTERS_LOOKED_ON = 2_000_000  # behind the first record that is refused: a second or two
-NOTHING_LEFT = "nothing left to train: "
+MOST_BAD = 1000  # that are looked for
 LETTERS_AT_ONCE = 1_000_000  # a tokenizer takes a hundred bytes and more for each token it makes at once
 
 
 def encode(
-    records: RecordSet, tokenizer: Any, spec: DataSpec, answers: AnswerSpec, model_max_length: int | None
+    records: RecordSet,
+    tokenizer: Any,
+    spec: DataSpec,
+    answers: AnswerSpec,
+    model_max_length: int | None,
+    lists_bad: bool = False,
 ) -> EncodedData:
     """Encode the training set, the held-out set and the questions with a transformers tokenizer.
 
+    With `lists_bad` a refusal lists up to 1,000 records, else it comes as soon as it is sure.
     Raises UserError for a template that does not fit, a tokenizer without end of sequence, and a record
     whose prompt leaves no room for an answer.
     """
-    began = time.perf_counter()
-    given = _give_template(tokenizer, spec.chat_template)
+    given = give_template(tokenizer, spec.chat_template)
     template = choose_template(spec.template, records, has_chat_template(tokenizer), given.name)
-    encoder = _Encoder(
-        tokenizer,
-        template,
-        spec.train_on,
-        choose_max_length(spec.max_length, model_max_length),
-        spec.skip_bad,
-    )
+    limit = choose_max_length(spec.max_length, model_max_length)
+
+    def encode_all(in_bulk: bool) -> EncodedData:
+        encoder = _Encoder(tokenizer, template, spec.train_on, limit, in_bulk)
+        encoder.skips_bad, encoder.lists_bad = spec.skip_bad, lists_bad
+        data = _encode(records, encoder, answers)
+        data.chat_template, data.chat_template_name = given.text, given.name
+        data.turn_end = encoder.find_turn_end() if given.text else ""
+        data.notes[:0] = given.notes
+        return data
+
+    try:
+        return encode_all(in_bulk=True)
+    except DisagreementError as error:
+        data = encode_all(in_bulk=False)
+        data.notes.append(f"encoded slowly, by tokenizers alone: {error}")
+        return data
+
+
+def _encode(records: RecordSet, encoder: _Encoder, answers: AnswerSpec) -> EncodedData:
+    """Encode all records and questions; raises DisagreementError where that has to be done otherwise."""
+    began = time.perf_counter()
+    template = encoder.template
     flat, questions = FlatRecords(), _Questions(answers)
     findings = Findings(template, encoder.tokens.unknown_id, records.remarks)
     for chosen, is_held_out in ((records.records, False), (records.held_out, True)):
         flat.begin_set()
-        for items in encoder.encode_records(chosen):
-            flat.add([item.tokens for item in items])
-            findings.add(items, is_held_out)
-            questions.add(items, "held_out" if is_held_out else "trained")
+        for batch in encoder.encode_records(chosen):
+            flat.add(batch.words, batch.begins, batch.cuts, [record.source for record in batch.records])
+            findings.add(batch, is_held_out)
+            questions.add(batch, "held_out" if is_held_out else "trained")
         findings.add_skipped(encoder.end_set(chosen), records, is_held_out)
     trained, held_out = flat.finish()
     return EncodedData(
@@ -90,19 +118,15 @@ def encode(
         encode_seconds=time.perf_counter() - began,
         counts=findings.counts,
         max_length=encoder.max_length,
-        train_on=spec.train_on,
+        train_on=encoder.train_on,
         held_out_name=records.held_out_name,
         ignored_columns=records.ignored_columns,
         notes=[
-            *_tell_missing(given),
             *records.notes,
             *findings.skipped_notes,
             *make_notes(findings, encoder.tokens, encoder.max_length),
         ],
         remarks=findings.remarks,
-        chat_template=given.text,
-        chat_template_name=given.name,
-        turn_end=encoder.find_turn_end() if given.text else "",
     )
 
 
@@ -115,24 +139,6 @@ def has_chat_template(tokenizer: Any) -> bool:
     """Tell whether the tokenizer brings a chat template (of several, one for chatting)."""
     template = getattr(tokenizer, "chat_template", None)
     return "default" in template if isinstance(template, dict) else bool(template)
-
-
-def _give_template(tokenizer: Any, given: str | None) -> GivenTemplate:
-    """Give the tokenizer the chat template that the user gives; raises UserError where it does not fit."""
-    if given is None:
-        return GivenTemplate("", "", [])
-    tokens = Tokens(tokenizer)
-    fitted = fit_template(given, set(tokens.special_ids), begins=bool(tokens.leading_ids))
-    put_template(tokenizer, fitted.text)
-    return fitted
-
-
-def _tell_missing(given: GivenTemplate) -> list[str]:
-    """Say which marks of a given template are no special tokens of the tokenizer."""
-    if not given.missing:
-        return []
-    shown = ", ".join(given.missing)
-    return [f"{shown} of the chat template are no special tokens of this tokenizer: encoded as ordinary text"]
 
 
 def choose_max_length(asked: int | None, model_max_length: int | None) -> int:
@@ -153,16 +159,16 @@ class _Encoder:
         template: Template,
         train_on: Literal["answers", "all"],
         max_length: int,
-        skips_bad: bool = False,
+        in_bulk: bool = True,
     ) -> None:
-        self.tokens = Tokens(tokenizer)
+        self.tokens = Tokens(tokenizer, in_bulk)
         self.template = template
         self.train_on = train_on
         self.max_length = max_length
         self.chat = ChatTemplate(self.tokens) if template.kind == "chat" else None
         # A chat template writes the beginning of sequence itself.
         self.leading_ids = [] if self.chat else self.tokens.leading_ids
-        self.skips_bad = skips_bad
+        self.skips_bad = self.lists_bad = False
         self.bad = Skipped("such record")
 
     @property
@@ -177,25 +183,32 @@ class _Encoder:
         texts = [text for text, index in self.tokens.special_ids.items() if index in ends]
         return texts[0] if len(texts) == 1 else ""
 
-    def encode_records(self, records: Sequence[Record]) -> Iterator[list[Encoded]]:
+    def encode_records(self, records: Sequence[Record]) -> Iterator[EncodedBatch]:
         """Encode records in order, some at a time, without those that cannot be trained on.
 
-        Unless these are to be left out, raises RecordsError for them soon after the first one.
+        Unless these are to be left out, raises RecordsError for them.
         """
-        num_letters, first = 0, ""
-        for some in _take_some(records):
-            items = self._encode_some(some)
-            for item in items:
-                if not item.is_trained:
-                    first = first or (NOTHING_LEFT if not self.bad else "")
-                    self.bad.add(item.record.source, self._tell_untrained(item))
-            yield [item for item in items if item.is_trained]
-            if self.bad and not self.skips_bad:
-                num_letters += sum(record.num_letters for record in some)
-                if num_letters >= LETTERS_LOOKED_ON:
-                    self.bad.refuse(first, has_all=False)
+        if not self.skips_bad and not self.lists_bad:
+            self._try_longest(records)
+        num_taken = 0
+        for some, letters in _take_some(records):
+            if batch := self._encode_good(some, letters):
+                yield batch
+            num_taken += len(some)
+            if self.bad and not self.skips_bad and (not self.lists_bad or len(self.bad) > MOST_BAD):
+                break
         if self.bad and not self.skips_bad:
-            self.bad.refuse(first)
+            self.bad.refuse(has_all=num_taken == len(records))
+
+    def _try_longest(self, records: Sequence[Record]) -> None:
+        """Raise RecordsError where the longest prompts leave no room, before all the others are encoded."""
+        ends = dict(self.chat.turn_end_ids) if self.chat else {}
+        if longest := find_longest(records, self.max_length):
+            self._encode_good(longest, "".join(record.letters for record in longest))
+        if self.bad:
+            self.bad.refuse(has_all=len(longest) == len(records))
+        if self.chat:
+            self.chat.turn_end_ids = ends  # their order is that of the records
 
     def end_set(self, records: Sequence[Record]) -> Skipped:
         """Return what of a set was left out; raises RecordsError where that is all of it."""
@@ -204,24 +217,55 @@ class _Encoder:
             bad.refuse_all(records[0].source)
         return bad
 
-    def _encode_some(self, records: Sequence[Record]) -> list[Encoded]:
-        """Encode records together, which is faster than one by one; those that no template takes are bad."""
-        taken, parts, num_special_text = [], [], []
+    def _encode_good(self, records: list[Record], letters: str) -> EncodedBatch | None:
+        """Encode records without those of which nothing is trained; None where no record is left."""
+        batch = self._encode_some(records, letters)
+        if batch is None or batch.is_trained.all():
+            return batch
+        for index in numpy.flatnonzero(~batch.is_trained).tolist():
+            self.bad.add(batch.records[index].source, self._tell_untrained(batch, index))
+        kept = [batch.records[index] for index in numpy.flatnonzero(batch.is_trained).tolist()]
+        return self._encode_some(kept, "".join(record.letters for record in kept)) if self.skips_bad else None
+
+    def _encode_some(self, records: list[Record], letters: str) -> EncodedBatch | None:
+        """Encode records together, which is faster than one by one; `letters` is all that stands in them.
+
+        Those that the template cannot write are bad, and not among them; None where no record is left.
+        """
+        protect = self.tokens.protect if self.tokens.has_special(letters) else _leave
+        parts, num_special_text, taken = [], [], []
         for record in records:
             before = self.tokens.num_special_text
             try:
-                parts.append(self._split_chat(record) if self.chat else self._split_text(record))
+                parts.append(
+                    self._split_chat(record, protect) if self.chat else self._split_text(record, protect)
+                )
             except RecordError as error:
                 self.bad.add(record.source, error.remark.text)
                 continue
             taken.append(record)
             num_special_text.append(self.tokens.num_special_text - before)
+        if not taken:
+            return None
+        if len(taken) < len(records):
+            letters = "".join(record.letters for record in taken)
         with _told_in_one_line(records):
             ids = self.tokens.encode_parts([[text for text, _ in record_parts] for record_parts in parts])
-        return [
-            self._assemble(record, [answer for _, answer in record_parts], part_ids, count)
-            for record, record_parts, part_ids, count in zip(taken, parts, ids, num_special_text, strict=True)
-        ]
+        return EncodedBatch(
+            taken,
+            ids,
+            [len(record_parts) for record_parts in parts],
+            [is_answer for record_parts in parts for _, is_answer in record_parts],
+            self._frame,
+            letters,
+            num_special_text,
+        )
+
+    @property
+    def _frame(self) -> Frame:
+        """Return what stands around every record; a chat template writes it itself."""
+        end = None if self.chat else self.tokens.eos_id
+        return Frame(self.leading_ids, end, self.train_on == "all", self.max_length)
 
     def encode_question(self, question: str) -> list[int]:
         """Encode a question without its answer."""
@@ -234,7 +278,7 @@ class _Encoder:
             text = self.template.fill(protected)
         return self._with_leading(self.tokens.encode([text])[0])
 
-    def _split_chat(self, record: Record) -> list[Part]:
+    def _split_chat(self, record: Record, protect: Callable[[str], str]) -> list[Part]:
         """Cut a conversation, or a pair as one, into parts."""
         assert self.chat
         if record.messages:
@@ -243,48 +287,27 @@ class _Encoder:
             pair = [Message("user", record.question), Message("assistant", record.completion or "")]
             messages = [*record.before, *pair]
         refuse_contradiction(messages, self.train_on, record.source)
-        protected = [Message(m.role, self.tokens.protect(m.content), m.trained) for m in messages]
-        tools = self.tokens.protect(record.tools) if record.tools else ""
+        protected = [Message(m.role, protect(m.content), m.trained) for m in messages]
+        tools = protect(record.tools) if record.tools else ""
         return self.chat.split(protected, record.num_prompt_messages, record.source, tools)
 
-    def _split_text(self, record: Record) -> list[Part]:
+    def _split_text(self, record: Record, protect: Callable[[str], str]) -> list[Part]:
         """Cut a pair into prompt and answer; plain text is all answer."""
         if self.tokens.eos_id is None:
             raise no_end_of_sequence(record.source)
-        protect = self.tokens.protect
         if record.text is not None:
             return [(protect(record.text), True)]
+        check_fits(record, self.template)
         prompt, context, system, completion = map(protect, as_pair(record, self.template))
         return [(self.template.fill(prompt, context, system), False), (completion, True)]
 
-    def _assemble(
-        self, record: Record, answers: list[bool], part_ids: list[list[int]], num_special_text: int
-    ) -> Encoded:
-        """Put the parts of a record together, cut at the maximum length."""
-        lead = self._with_leading(part_ids[0])[: -len(part_ids[0])] if part_ids[0] else self.leading_ids
-        token_ids, words = list(lead), list(lead)
-        prompt_ids: list[int] = []
-        for answer, ids in zip(answers, part_ids, strict=True):
-            if answer:
-                prompt_ids = list(token_ids)
-            token_ids += ids
-            words += [token | TRAINED for token in ids] if answer or self.train_on == "all" else ids
-        if not self.chat:
-            assert self.tokens.eos_id is not None
-            words.append(self.tokens.eos_id | TRAINED)
-        words[0] &= ~TRAINED
-        cut = max(0, len(words) - self.max_length)
-        tokens = EncodedRecord.of_words(array("I", words[: self.max_length]), record.source, cut)
-        is_lost = not any(ids for answer, ids in zip(answers, part_ids, strict=True) if answer)
-        return Encoded(record, tokens, prompt_ids, is_lost, num_special_text)
-
-    def _tell_untrained(self, item: Encoded) -> str:
+    def _tell_untrained(self, batch: EncodedBatch, index: int) -> str:
         """Say why nothing of a record is trained."""
-        if item.is_lost:
-            return "the tokenizer has no token for any letter of the answer"
+        if batch.is_lost[index]:
+            return "nothing left to train: the tokenizer has no token for any letter of the answer"
         return (
-            f"the prompt alone has {len(item.prompt_ids)} tokens, a record holds {self.max_length}; "
-            f"shorten it, or raise --max-length as far as the model goes"
+            f"nothing left to train: the prompt alone has {len(batch.prompt_ids(index))} tokens, a record "
+            f"holds {self.max_length}; shorten it, or raise --max-length as far as the model goes"
         )
 
     def _with_leading(self, ids: list[int]) -> list[int]:
@@ -302,15 +325,15 @@ class _Questions:
         self.found: dict[str, Question] = {}  # by what is asked
         self.first: dict[str, list[Question | None]] = {"trained": [], "held_out": []}
 
-    def add(self, items: Sequence[Encoded], source: Literal["trained", "held_out"]) -> None:
+    def add(self, batch: EncodedBatch, source: Literal["trained", "held_out"]) -> None:
         """Look at some records of a set; None stands for plain text, which asks nothing."""
         first = self.first[source]
         if self.asked:
-            for item in items:
-                self._look_up(item, source)
-        else:
-            for item in items[: max(0, self.spec.max_questions - len(first))]:
-                first.append(None if item.record.text is not None else _make_question(item, source))
+            for index in range(len(batch)):
+                self._look_up(batch, index, source)
+            return
+        for index, record in enumerate(batch.records[: max(0, self.spec.max_questions - len(first))]):
+            first.append(None if record.text is not None else _make_question(batch, index, source))
 
     def make(self, encoder: _Encoder) -> list[Question]:
         """Return the questions."""
@@ -322,17 +345,24 @@ class _Questions:
             ]
         return [question for question in self.first["held_out"] or self.first["trained"] if question]
 
-    def _look_up(self, item: Encoded, source: Literal["trained", "held_out"]) -> None:
+    def _look_up(self, batch: EncodedBatch, index: int, source: Literal["trained", "held_out"]) -> None:
         """Keep the reference and the source of the first record that asks what is asked."""
-        if item.record.text is None and item.record.is_alone:
-            question = item.record.question.strip()
+        record = batch.records[index]
+        if record.text is None and record.is_alone:
+            question = record.question.strip()
             if question in self.asked:
-                self.found.setdefault(question, _make_question(item, source))
+                self.found.setdefault(question, _make_question(batch, index, source))
 
 
-def _make_question(item: Encoded, source: Literal["trained", "held_out"]) -> Question:
+def _make_question(batch: EncodedBatch, index: int, source: Literal["trained", "held_out"]) -> Question:
     """Ask what a record asks; a conversation's last question comes with its history."""
-    return Question(item.record.question, item.prompt_ids, item.record.answer, source)
+    record = batch.records[index]
+    return Question(record.question, batch.prompt_ids(index), record.answer, source)
+
+
+def _leave(text: str) -> str:
+    """Return a text in which nothing is to be marked."""
+    return text
 
 
 @contextmanager
@@ -350,15 +380,18 @@ def _told_in_one_line(records: Sequence[Record]) -> Iterator[None]:
         raise UserError(f"{where}: the tokenizer failed ({line})") from None
 
 
-def _take_some(records: Sequence[Record]) -> Iterator[list[Record]]:
-    """Yield all records in order, so many at a time as have some number of letters together."""
+def _take_some(records: Sequence[Record]) -> Iterator[tuple[list[Record], str]]:
+    """Yield all records in order, some at a time, with all that stands in them: not much over a limit."""
     some: list[Record] = []
+    letters: list[str] = []
     num_letters = 0
     for record in records:
-        if some and num_letters + record.num_letters > LETTERS_AT_ONCE:
-            yield some
-            some, num_letters = [], 0
+        own = record.letters
+        if some and num_letters + len(own) > LETTERS_AT_ONCE:
+            yield some, "".join(letters)
+            some, letters, num_letters = [], [], 0
         some.append(record)
-        num_letters += record.num_letters
+        letters.append(own)
+        num_letters += len(own)
     if some:
-        yield some
+        yield some, "".join(letters)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy
+from numpy.typing import NDArray
 
-from laptime.inputs.encoded import TOKEN, TRAINED, Buffers, EncodedRecord, EncodedRecords
+from laptime.inputs.encoded import TOKEN, TRAINED, Buffers, EncodedRecords
 from laptime.inputs.spool import Heap
 
 
@@ -32,15 +34,16 @@ class FlatRecords:
         self._sets.append(len(self._cuts))
         self._digest.update(b"set")
 
-    def add(self, records: Sequence[EncodedRecord]) -> None:
-        """Put records behind those that are there."""
-        for record in records:
-            self._words.append(memoryview(record.words).cast("B"))  # type: ignore[arg-type]
-            self._begins.append(self._words.num_bytes // 4)
-            self._sources.append(record.source.encode())
-            self._source_begins.append(self._sources.num_bytes)
-            self._cuts.append(record.cut)
-        self._digest.update(_digested(records))
+    def add(self, words: NDArray[Any], begins: NDArray[Any], cuts: NDArray[Any], sources: list[str]) -> None:
+        """Put records behind those that are there; record i has words[begins[i]:begins[i + 1]]."""
+        self._begins.frombytes((begins[1:] + self._words.num_bytes // 4).astype(numpy.uint64).tobytes())
+        self._words.append(words.data.cast("B"))
+        self._cuts.frombytes(cuts.astype(numpy.uint32).tobytes())
+        texts = [source.encode() for source in sources]
+        ends = numpy.cumsum([len(text) for text in texts]) + self._sources.num_bytes
+        self._source_begins.frombytes(ends.astype(numpy.uint64).tobytes())
+        self._sources.append(b"".join(texts))
+        self._digest.update(_digested(words, begins.tolist()))
 
     def finish(self) -> list[EncodedRecords]:
         """Return the sets."""
@@ -55,17 +58,10 @@ class FlatRecords:
         return [EncodedRecords(buffers, *places) for places in zip(self._sets, ends, strict=True)]
 
 
-def _digested(records: Sequence[EncodedRecord]) -> bytes:
+def _digested(words: NDArray[Any], begins: list[int]) -> bytes:
     """Return what the digest takes in: of each record its length, token ids and trained positions."""
-    all_words = array("I")
-    for record in records:
-        all_words.extend(record.words)
-    words = numpy.asarray(all_words)
     ids, trained = (words & TOKEN).tobytes(), (words >= TRAINED).tobytes()
     taken: list[bytes] = []
-    begin = 0
-    for record in records:
-        end = begin + len(record.words)
+    for begin, end in pairwise(begins):
         taken += ((end - begin).to_bytes(4, "little"), ids[4 * begin : 4 * end], trained[begin:end])
-        begin = end
     return b"".join(taken)

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from laptime.errors import UserError
@@ -33,6 +34,9 @@ from laptime.spec import DataSpec
 
 __all__ = ["Message", "Record", "RecordSet", "check_records", "digest_of", "read_records"]
 
+LARGE_BYTES = 64 << 20
+CHECKED_ROWS = 10_000  # of each large file, before anything heavy is imported
+
 
 def read_records(spec: DataSpec, seed: int = 0) -> RecordSet:
     """Read the data set and its held-out set; `seed` chooses which records a fraction holds out.
@@ -42,40 +46,65 @@ def read_records(spec: DataSpec, seed: int = 0) -> RecordSet:
     return _read(spec, seed, keeps=True)
 
 
-def check_records(spec: DataSpec, seed: int = 0) -> str:
-    """Check all that `read_records` reads and return its digest, keeping as little as that takes."""
+def check_records(spec: DataSpec, seed: int = 0, everything: bool = True) -> str:
+    """Check all that `read_records` reads and return its digest, keeping as little as that takes.
+
+    Without `everything`, of large data the beginning is checked alone, and "" returned: whoever prepares them
+    reads them to the end anyway.
+    """
+    if not everything and _is_large(spec):
+        _read(spec, seed, keeps=False, most_rows=CHECKED_ROWS)
+        return ""
     # Which records a fraction holds out is known when all of them are read.
     return _read(spec, seed, keeps=spec.held_out is not None and _is_number(spec.held_out)).digest
 
 
-def _read(spec: DataSpec, seed: int, keeps: bool) -> RecordSet:
-    """Read the data set and its held-out set; of what it does not keep the first records are there."""
-    check_template(spec.template)
-    check_chat_template(spec.chat_template, spec.template)
+def _is_large(spec: DataSpec) -> bool:
+    """Tell whether reading the data takes seconds."""
+    files = [file for part in _locate_all(spec) for file in part.files]
+    return sum(file.stat().st_size for file in files if file.is_file()) > LARGE_BYTES
+
+
+def _locate_all(spec: DataSpec) -> list[DataFiles]:
+    """Return the files of each `--data`; raises UserError for a file that is named twice."""
     parts = [locate_data(name, spec.split, spec.held_out is None) for name in spec.sources]
     refuse_twins(file for part in parts for file in part.files)
-    found = _read_files(parts, spec, spec.named, keeps)
+    return parts
+
+
+def _read(spec: DataSpec, seed: int, keeps: bool, most_rows: int | None = None) -> RecordSet:
+    """Read the data set and its held-out set; of what it does not keep the first records are there.
+
+    With `most_rows` no more are read of a file, and nothing is held out.
+    """
+    check_template(spec.template)
+    check_chat_template(spec.chat_template, spec.template)
+    parts = _locate_all(spec)
+    found = _read_files(parts, spec, spec.named, keeps, most_rows)
     beside = [file for part in parts for file in part.held_out]
-    if beside or spec.held_out is not None:
+    if most_rows is None and (beside or spec.held_out is not None):
         _hold_out(found, beside, spec, seed, keeps)
     found.digest = add_to_identity(found.digest, spec.chat_template)
     return found
 
 
-def _read_files(parts: list[DataFiles], spec: DataSpec, name: str, keeps: bool) -> RecordSet:
+def _read_files(
+    parts: list[DataFiles], spec: DataSpec, name: str, keeps: bool, most_rows: int | None = None
+) -> RecordSet:
     """Read all rows of all files as one data set; the first bad row is named, the others are counted."""
     files = [file for part in parts for file in part.files]
     _check_room(files, name)
-    collected = Collected(spec, keeps)
+    collected = Collected(spec, keeps, is_whole=most_rows is None)
     names = name_apart(files)
     notes = [note for part in parts for note in part.notes]
     shown = dict(zip(files, names, strict=True))
     for part in parts:
         collected.begin()
         for file in part.files:
-            collected.add(shown[file], read_rows(file, shown[file], notes.append))
+            rows = read_rows(file, shown[file], notes.append)
+            collected.add(shown[file], islice(rows, most_rows))
     collected.finish()
-    if not collected.num_good:
+    if not collected.num_good and not collected.bad:
         raise UserError(f"{names[0]}: no record in it")
     if len(files) > 1:
         notes.insert(0, f"read from {len(files)} files: {name_sources(names)}")

@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, modeling_utils
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedModel, modeling_utils
 
 from laptime.errors import UserError
 from laptime.inputs.model_source import ModelSource
+from laptime.inputs.tokenizer_files import PUT_BACK, tell_unloadable
 from laptime.inputs.weight_files import WeightFile
 from laptime.spec import ModelSpec
 
@@ -35,7 +36,7 @@ def load_tokenizer(spec: ModelSpec, source: ModelSource) -> Any:
     except StrictDataclassError as error:  # it reads config.json first
         raise UserError(f"{Path(source.folder) / 'config.json'}: {one_line(error)}") from None
     except Exception as error:  # tokenizer files fail in as many ways as there are tokenizers
-        raise UserError(f"--model {spec.model}: its tokenizer cannot be loaded ({one_line(error)})") from None
+        raise UserError(tell_unloadable(Path(source.folder), spec.model, one_line(error))) from None
 
 
 def load_model(spec: ModelSpec, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
@@ -126,9 +127,20 @@ def read_config(spec: ModelSpec, folder: Path) -> Any:
         raise UserError(f"{folder / 'config.json'}: {one_line(error)}") from None
 
 
+def check_generation(folder: Path) -> None:
+    """Refuse settings of generation that transformers fails at once the weights are loaded."""
+    file = folder / "generation_config.json"
+    try:
+        if file.is_file():
+            GenerationConfig.from_pretrained(folder)
+    except Exception as error:  # each setting is checked, or used, in its own way
+        raise UserError(f"{file}: {one_line(error)}; {PUT_BACK}") from None
+
+
 def build_empty_model(spec: ModelSpec, folder: Path) -> PreTrainedModel:
     """Build the model without memory for its weights; raises UserError when it is no causal one."""
     config = read_config(spec, folder)
+    check_generation(folder)
     try:
         with torch.device("meta"), lean_loading():
             return AutoModelForCausalLM.from_config(config, trust_remote_code=spec.trust_remote_code)

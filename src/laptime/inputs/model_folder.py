@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from laptime.errors import UserError
+from laptime.inputs.strict_json import tell_syntax
+from laptime.inputs.tokenizer_files import PUT_BACK, SETTINGS_FILE, check_settings
 from laptime.untrusted import check_inside, read_whole, shorten
 
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+OBJECTS = ("generation_config.json", "special_tokens_map.json", "added_tokens.json")  # read by transformers
 FOLDERS_READ = (".", "additional_chat_templates")  # by transformers, for a causal model
 CODE_KEYS = (
     "_implementation",
@@ -38,14 +41,17 @@ def check_folder(folder: Path, option: str, trusts_code: bool) -> dict[str, Any]
         raise UserError(f"{option}: {why}")
     if (folder / ADAPTER_CONFIG).exists():  # transformers would load the base that it names instead
         raise UserError(f"{option}: holds an adapter beside the model; take {ADAPTER_CONFIG} away")
-    tokenizer = _read_json(folder / "tokenizer_config.json") or {}
+    for name in OBJECTS:
+        _read_json(folder / name)
+    tokenizer = _read_json(folder / SETTINGS_FILE) or {}
+    check_settings(folder / SETTINGS_FILE, tokenizer)
     if not trusts_code:
-        for file, settings in (("config.json", config), ("tokenizer_config.json", tokenizer)):
+        for file, settings in (("config.json", config), (SETTINGS_FILE, tokenizer)):
             _refuse_code(folder / file, settings, option)
     for key, value in tokenizer.items():
         # Some repositories still name the files of the machine that wrote them; those are not there.
         if key.endswith("_file") and isinstance(value, str) and _leads_out(value) and Path(value).exists():
-            raise UserError(f"{folder / 'tokenizer_config.json'}: {key} {shorten(value)} leaves the folder")
+            raise UserError(f"{folder / SETTINGS_FILE}: {key} {shorten(value)} leaves the folder")
     return config
 
 
@@ -116,10 +122,13 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         content = json.loads(read_whole(path).decode("utf-8"))
     except FileNotFoundError:
         return None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        raise UserError(f"{path}: {tell_syntax(error, place)}; {PUT_BACK}") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{path}: {error}; {PUT_BACK}") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path}: expected an object")
+        raise UserError(f"{path}: expected an object ({{...}}); {PUT_BACK}")
     return content
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from laptime.errors import UserError
-from laptime.inputs.config_sizes import check_sizes
+from laptime.inputs.config_sizes import check_numbers
 from laptime.inputs.hub import check_reachable, hub_errors
 from laptime.inputs.model_folder import check_folder, check_weights_index, find_pickled
 from laptime.spec import BUILTIN, ModelSpec
@@ -108,7 +108,7 @@ def _read_config(spec: ModelSpec, folder: Path) -> dict[str, Any]:
     config = check_folder(folder, f"--model {spec.model}", spec.trust_remote_code)
     if "model_type" not in config:
         raise UserError(f"{folder / 'config.json'}: no model_type in it; is this a transformers model?")
-    check_sizes(folder / "config.json", config)
+    check_numbers(folder / "config.json", config)
     if quantised := config.get("quantization_config"):
         method = quantised.get("quant_method") if isinstance(quantised, dict) else None
         of_it = f", {shorten(str(method))}" if method else ""

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy
-from msgspec import Struct
 
-from laptime.inputs.encoded import TRAINED, Counts, EncodedRecord
-from laptime.inputs.records import SHOWN_SOURCES, Record, RecordSet, Remark, name_sources
+from laptime.inputs.assembly import EncodedBatch
+from laptime.inputs.encoded import Counts
+from laptime.inputs.records import SHOWN_SOURCES, RecordSet, Remark, name_sources
 from laptime.inputs.skipped import Skipped, as_remarks
 from laptime.inputs.spool import Spool
 from laptime.inputs.templates import Template
 from laptime.inputs.tokens import Tokens
 
 LETTERS = 0x110000  # as many as Unicode has
-
-
-class Encoded(Struct):
-    """A record with its tokens, and where its last answer begins.
-
-    `num_special_text`: how much special-token text stands in it. `is_lost`: the tokenizer has no token for
-    its answer.
-    """
-
-    record: Record
-    tokens: EncodedRecord
-    prompt_ids: list[int]
-    is_lost: bool = False
-    num_special_text: int = 0
-
-    @property
-    def is_trained(self) -> bool:
-        """Tell whether a token of the record is trained, of its answer too."""
-        return not self.is_lost and max(self.tokens.words) >= TRAINED
 
 
 class Findings:
@@ -51,20 +32,18 @@ class Findings:
         self.letters: list[str] = []  # of the template and of the data, in order of appearance
         self._collect_letters([template.fill("") if template.pattern else ""])
 
-    def add(self, items: Sequence[Encoded], held_out: bool) -> None:
+    def add(self, batch: EncodedBatch, held_out: bool) -> None:
         """Look at some records of a set."""
-        self._collect_letters(text for item in items for text in _texts(item.record))
-        for item in items:
-            self._remark(item)
-        num_tokens = sum(len(item.tokens.words) for item in items)
-        num_trained = sum(_count_trained(item.tokens) for item in items)
+        self._collect_letters([batch.letters])
+        self._remark(batch)
+        num_tokens, num_trained = len(batch.words), int(batch.num_trained.sum())
         counts = self.counts
         if held_out:
-            counts.num_held_out += len(items)
+            counts.num_held_out += len(batch)
             counts.num_held_out_tokens += num_tokens
             counts.num_held_out_trained_tokens += num_trained
         else:
-            counts.num_records += len(items)
+            counts.num_records += len(batch)
             counts.num_tokens += num_tokens
             counts.num_trained_tokens += num_trained
 
@@ -79,24 +58,26 @@ class Findings:
         for remark in as_remarks(skipped.remarks):
             self.remarks.append(remark)
 
-    def _remark(self, item: Encoded) -> None:
-        """Keep what was cut from a record or counted in it."""
-        source, words, counts = item.record.source, item.tokens.words, self.counts
-        if cut := item.tokens.cut:
-            counts.num_cut += 1
-            counts.num_cut_tokens += cut
-            if len(self.cut) < SHOWN_SOURCES:
-                self.cut.append(f"{source} (-{cut})")
-            self.remarks.append(Remark(source, f"{_plural(cut, 'token')} cut off its end, {len(words)} left"))
-        if count := item.num_special_text:
-            counts.num_special_text += count
-            what = f"special-token text {_times(count)}, encoded as ordinary text"
-            self.remarks.append(Remark(source, what))
-        if self.unknown_id is None:
-            return
-        if unknown := words.count(self.unknown_id) + words.count(self.unknown_id | TRAINED):
-            counts.num_unknown_tokens += unknown
-            self.remarks.append(Remark(source, f"{_plural(unknown, 'token')} unknown to the tokenizer"))
+    def _remark(self, batch: EncodedBatch) -> None:
+        """Keep what was cut from the records or counted in them."""
+        unknown = batch.count_tokens(self.unknown_id)
+        counts, lengths = self.counts, numpy.diff(batch.begins)
+        for index in numpy.flatnonzero(batch.cuts + batch.num_special_text + unknown).tolist():
+            source = batch.records[index].source
+            if cut := int(batch.cuts[index]):
+                counts.num_cut += 1
+                counts.num_cut_tokens += cut
+                if len(self.cut) < SHOWN_SOURCES:
+                    self.cut.append(f"{source} (-{cut})")
+                what = f"{_plural(cut, 'token')} cut off its end, {lengths[index]} left"
+                self.remarks.append(Remark(source, what))
+            if count := int(batch.num_special_text[index]):
+                counts.num_special_text += count
+                what = f"special-token text {_times(count)}, encoded as ordinary text"
+                self.remarks.append(Remark(source, what))
+            if count := int(unknown[index]):
+                counts.num_unknown_tokens += count
+                self.remarks.append(Remark(source, f"{_plural(count, 'token')} unknown to the tokenizer"))
 
     def _collect_letters(self, texts: Iterable[str]) -> None:
         """Add the letters that were in no text before."""
@@ -121,18 +102,6 @@ def make_notes(findings: Findings, tokens: Tokens, max_length: int) -> Iterator[
         yield f"the tokenizer leaves out {_show_letters(dropped)}: it has no token for them"
     if count := counts.num_special_text:
         yield f"special-token text stands in the data {_times(count)}: encoded as ordinary text"
-
-
-def _texts(record: Record) -> Iterator[str]:
-    """Yield all that stands in a record."""
-    yield from (record.prompt or "", record.context, record.completion or "", record.text or "")
-    for message in (*record.before, *record.messages):
-        yield message.content
-
-
-def _count_trained(record: EncodedRecord) -> int:
-    """Return how many tokens of a record are trained."""
-    return int(numpy.count_nonzero(numpy.asarray(record.words) >= TRAINED))
 
 
 def _tell_unknown(letters: list[str], tokens: Tokens, counts: Counts) -> str:

@@ -25,11 +25,15 @@ class Remark(Struct, frozen=True):
 
 
 class RecordsError(UserError):
-    """Records that cannot be trained on: one line for the first of them, and all with their reasons."""
+    """Records that cannot be trained on: one line for the first of them, and all with their reasons.
 
-    def __init__(self, message: str, remarks: Sequence[Remark]) -> None:
+    `has_all` tells whether these are all, or those that were found until the refusal was sure.
+    """
+
+    def __init__(self, message: str, remarks: Sequence[Remark], has_all: bool = True) -> None:
         super().__init__(message)
         self.remarks = remarks
+        self.has_all = has_all
 
 
 class RecordError(RecordsError):
@@ -69,11 +73,17 @@ class Record(Struct, kw_only=True, gc=False, array_like=True):
     tools: str = ""
 
     @property
+    def letters(self) -> str:
+        """Return all that stands in it."""
+        own = f"{self.prompt or ''}{self.context}{self.completion or ''}{self.text or ''}{self.tools}"
+        if self.before or self.messages:
+            return own + "".join([message.content for message in (*self.before, *self.messages)])
+        return own
+
+    @property
     def num_letters(self) -> int:
         """Return how many letters stand in it."""
-        texts = (self.prompt or "", self.context, self.completion or "", self.text or "", self.tools)
-        messages = (*self.before, *self.messages)
-        return sum(map(len, texts)) + sum(len(message.content) for message in messages)
+        return len(self.letters)
 
     @property
     def kind(self) -> Kind:

@@ -52,13 +52,13 @@ class Skipped:
             sources = name_sources(reason.sources, count=reason.count)
             yield f"left out (--skip-bad): {key}: {count} ({sources})"
 
-    def refuse(self, begin: str = "", has_all: bool = True) -> NoReturn:
+    def refuse(self, has_all: bool = True) -> NoReturn:
         """Raise RecordsError for all of them; `has_all` tells whether everything was looked at."""
         first, more = self.remarks[0], len(self.remarks) - 1
         least = "" if has_all else "at least "
         others = f"{least}{more:,} more {self.what}{'s'[: more > 1]}; laptime data lists them" if more else ""
         raise RecordsError(
-            f"{first.source}: {begin}{first.text}{f' (and {others})' if others else ''}", self.remarks
+            f"{first.source}: {first.text}{f' (and {others})' if others else ''}", self.remarks, has_all
         )
 
     def refuse_all(self, where: str) -> NoReturn:

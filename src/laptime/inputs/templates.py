@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import chain
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
 
 from laptime.errors import UserError, suggest
-from laptime.inputs.records import Record, RecordSet
+from laptime.inputs.records import Record, RecordError, RecordSet
 
 PATTERNS = {
     "qa-ko": "### 질문:\n{prompt}\n\n### 답변:\n{completion}",
@@ -63,17 +63,25 @@ class Template(Struct, frozen=True, kw_only=True):
         Where there is no system text, its place goes with the blank behind it.
         """
         pattern = self.with_context if context and self.with_context else self.pattern
-        if not system:
-            pattern = _NO_SYSTEM.sub("", pattern)
         if context and "{context}" not in pattern:
             prompt, context = f"{prompt}\n\n{context}", ""
         values = {"prompt": prompt, "context": context, "system": system, "completion": ""}
-        return _FIELD.sub(lambda found: values[found[1]], pattern)
+        texts, fields = _take_apart(pattern, bool(system))
+        return texts[0] + "".join(
+            [values[field] + text for field, text in zip(fields, texts[1:], strict=True)]
+        )
 
     @property
     def holds_system(self) -> bool:
         """Tell whether the pattern has a place for a system text."""
         return "{system}" in self.pattern
+
+
+@lru_cache(64)
+def _take_apart(pattern: str, with_system: bool) -> tuple[list[str], list[str]]:
+    """Return the texts of a pattern, and the fields between them."""
+    pieces = _FIELD.split(pattern if with_system else _NO_SYSTEM.sub("", pattern))
+    return pieces[::2], pieces[1::2]
 
 
 def check_template(name: str) -> None:
@@ -100,7 +108,8 @@ def choose_template(name: str, records: RecordSet, has_chat_template: bool, give
     """Return the template for `records`: the named one, or with "auto" the one that fits them.
 
     `given` names the chat template that was given in the place of the tokenizer's own. Raises UserError where
-    the template can't hold the records or the tokenizer has none of its own.
+    the template can't hold such records or the tokenizer has none of its own. Whether it holds each of them,
+    `check_fits` tells.
     """
     check_template(name)
     kind = records.kind
@@ -113,15 +122,8 @@ def choose_template(name: str, records: RecordSet, has_chat_template: bool, give
             raise UserError(f"--template {name}: the data is plain text, which takes no template")
         return Template(name="plain", kind="text", reason="plain text is trained as it stands")
     if name == "auto":
-        template = _choose_fitting(records, has_chat_template)
-        _check_before(records, template)
-        return template
-    if kind == "conversations" and name != "chat":
-        for record in chain(records.records, records.held_out):
-            _check_single_turn(record, name)
-    template = make_template(name, has_chat_template)
-    _check_before(records, template)
-    return template
+        return _choose_fitting(records, has_chat_template)
+    return make_template(name, has_chat_template)
 
 
 def make_template(name: str, has_chat_template: bool, reason: str = "") -> Template:
@@ -151,7 +153,8 @@ def as_pair(record: Record, template: Template) -> tuple[str, str, str, str]:
     The system turn of a conversation stands before its question where the template has no place for it.
     """
     if not record.messages:
-        system = "".join(message.content for message in record.before if message.role == "system")
+        before = record.before
+        system = "".join([turn.content for turn in before if turn.role == "system"]) if before else ""
         return record.prompt or "", record.context, system, record.completion or ""
     *before, answer = record.messages
     system = before[0].content if before[0].role == "system" and template.holds_system else ""
@@ -159,29 +162,32 @@ def as_pair(record: Record, template: Template) -> tuple[str, str, str, str]:
     return "\n\n".join(message.content for message in question), "", system, answer.content
 
 
-def _check_before(records: RecordSet, template: Template) -> None:
-    """Refuse records with a system text, earlier turns or tools that the template has no place for."""
-    if template.kind == "chat":
+def check_fits(record: Record, template: Template) -> None:
+    """Raise RecordError for one that a pattern has no place for: many turns, a system text, tools."""
+    if record.messages:
+        _check_single_turn(record, template.name)
+    name = _short(template.name)
+    if record.tools:
+        raise RecordError(
+            record.source,
+            f"tools beside the question; --template {name} has no place for them; use a chat template "
+            f"(--chat-template gives one)",
+        )
+    if not record.before:
         return
-    for record in chain(records.records, records.held_out):
-        if record.tools:
-            raise UserError(
-                f"{record.source}: tools beside the question; --template {_short(template.name)} has no "
-                f"place for them; use a chat template (--chat-template gives one)"
-            )
-        roles = {message.role for message in record.before}
-        if roles - {"system"}:
-            raise UserError(
-                f"{record.source}: earlier turns beside the question; --template {_short(template.name)} "
-                f"holds one question and one answer, more turns need a chat template "
-                f"(--chat-template gives one)"
-            )
-        if roles and not template.holds_system:
-            raise UserError(
-                f"{record.source}: a system text beside the question, which --template "
-                f"{_short(template.name)} has no place for; give a string with {{system}}, {{prompt}} and "
-                f"{{completion}}, or a chat template (--chat-template gives one)"
-            )
+    roles = {message.role for message in record.before}
+    if roles - {"system"}:
+        raise RecordError(
+            record.source,
+            f"earlier turns beside the question; --template {name} holds one question and one answer, more "
+            f"turns need a chat template (--chat-template gives one)",
+        )
+    if not template.holds_system:
+        raise RecordError(
+            record.source,
+            f"a system text beside the question, which --template {name} has no place for; give a string "
+            f"with {{system}}, {{prompt}} and {{completion}}, or a chat template (--chat-template gives one)",
+        )
 
 
 def _choose_fitting(records: RecordSet, has_chat_template: bool) -> Template:
@@ -212,9 +218,10 @@ def _check_single_turn(record: Record, name: str) -> None:
     """Refuse a conversation that a template of one question and one answer can't hold."""
     roles = [message.role for message in record.messages]
     if roles not in (["user", "assistant"], ["system", "user", "assistant"]):
-        raise UserError(
-            f"{record.source}: a conversation of {len(roles)} turns; --template {_short(name)} holds one "
-            f"question and one answer, more turns need a chat template (--chat-template gives one)"
+        raise RecordError(
+            record.source,
+            f"a conversation of {len(roles)} turns; --template {_short(name)} holds one question and one "
+            f"answer, more turns need a chat template (--chat-template gives one)",
         )
 
 

@@ -7,8 +7,10 @@ it, and encoded as ordinary text; the same text written by a template is the spe
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from laptime.inputs.bulk_tokens import BulkTokens, Ids
 
 MARK = "\ufdd0"  # a noncharacter; data that hold it all the same get it doubled
 _MARKS = re.compile(f"{MARK}({MARK}?)")
@@ -21,7 +23,7 @@ class Tokens:
     special tokens (None where it has none).
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, in_bulk: bool = True) -> None:
         self.tokenizer = tokenizer
         self.eos_id: int | None = tokenizer.eos_token_id
         self.unknown_id: int | None = tokenizer.unk_token_id
@@ -32,6 +34,11 @@ class Tokens:
         self.adds_space = self._adds_space()
         self.num_special_text = 0
         self.has_plain_backend = _has_plain_backend(tokenizer)
+        self.bulk = BulkTokens(self._encode_plain, self._backend if in_bulk else None)
+
+    def has_special(self, text: str) -> bool:
+        """Tell whether something in data would have to be marked."""
+        return self.special is not None and (MARK in text or self.special.search(text) is not None)
 
     def protect(self, text: str) -> str:
         """Mark the special-token text in data, and count it."""
@@ -55,20 +62,28 @@ class Tokens:
             for text in texts
         ]
 
-    def encode_parts(self, records: Sequence[Sequence[str]]) -> list[list[list[int]]]:
+    def encode_parts(self, records: Sequence[Sequence[str]]) -> Ids:
         """Return the ids of every part of every record, so that a part never changes the one before it.
 
         Parts are encoded each for itself. A tokenizer that puts a space before every text
         (SentencePiece) would put one in the middle of the record: there a part is what the longer text
         has more than the shorter one, wherever the shorter one's ids stay as they are.
         """
-        alone = iter(self.encode([part for parts in records for part in parts]))
-        separate = [[next(alone) for _ in parts] for parts in records]
-        if not self.adds_space:
-            return separate
-        joined = [["".join(parts[: end + 1]) for end in range(len(parts))] for parts in records]
-        together = iter(self.encode([text for texts in joined for text in texts]))
-        return [_differences([next(together) for _ in parts], parts) for parts in separate]
+        alone = self._encode_flat([part for parts in records for part in parts])
+        if not self.adds_space or all(len(parts) < 2 for parts in records):
+            return alone
+        longer = ["".join(parts[: end + 1]) for parts in records for end in range(1, len(parts))]
+        separate, together = iter(alone.lists()), iter(self._encode_flat(longer).lists())
+        found: list[list[int]] = []
+        for parts in records:
+            found += _differences([next(separate) for _ in parts], together)
+        return Ids.of_lists(found)
+
+    def _encode_flat(self, texts: list[str]) -> Ids:
+        """Return what `encode` does, of many texts."""
+        if all(text and MARK not in text for text in texts):
+            return self.bulk.encode(texts)
+        return Ids.of_lists(self.encode(texts))
 
     def find_dropped(self, letters: Sequence[str]) -> list[str]:
         """Return those of `letters` for which the tokenizer has no token, not even one for the unknown."""
@@ -76,12 +91,16 @@ class Tokens:
 
     def _encode_plain(self, texts: list[str]) -> list[list[int]]:
         """Encode texts of which none holds a mark."""
-        if not self.has_plain_backend:
+        if self._backend is None:
             return list(self.tokenizer(texts, add_special_tokens=False)["input_ids"])
         # A call sets the backend: nothing cut, nothing padded. It would also ask where each token stands.
         self.tokenizer("a", add_special_tokens=False)
-        encoded = self.tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return [one.ids for one in encoded]
+        return [one.ids for one in self._backend.encode_batch_fast(texts, add_special_tokens=False)]
+
+    @property
+    def _backend(self) -> Any:
+        """Return what does the work of a call, where a call does nothing else; else None."""
+        return self.tokenizer.backend_tokenizer if self.has_plain_backend else None
 
     def _encode_marked(self, text: str) -> list[int]:
         """Encode a text in which marked and real special tokens stand side by side."""
@@ -133,12 +152,14 @@ def _special_tokens(tokenizer: Any) -> dict[str, int]:
     return {text: index for text, index in special.items() if text and index is not None}
 
 
-def _differences(joined: list[list[int]], separate: list[list[int]]) -> list[list[int]]:
-    """Return what each of the growing texts adds; where it changes what came before, the part by itself."""
-    parts: list[list[int]] = []
+def _differences(separate: list[list[int]], together: Iterator[list[int]]) -> Iterator[list[int]]:
+    """Yield what each part adds to those before it; where it changes what came before, the part by itself.
+
+    `together` gives the ids of the first two parts as one text, of the first three, and so on.
+    """
     so_far: list[int] = []
-    for whole, alone in zip(joined, separate, strict=True):
+    for index, alone in enumerate(separate):
+        whole = next(together) if index else alone
         part = whole[len(so_far) :] if whole[: len(so_far)] == so_far else alone
-        parts.append(part)
+        yield part
         so_far = so_far + part
-    return parts

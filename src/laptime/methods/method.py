@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,11 @@ from laptime.spec import Options, build
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
+
+
+NOT_DECAYED = re.compile(
+    r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)"
+)  # the Trainer's patterns
 
 
 class Cost(Struct, kw_only=True, frozen=True):
@@ -70,8 +76,16 @@ class Method(ABC):
         """Change the model and mark what trains; returns the model to call."""
 
     def parameter_groups(self, model: PreTrainedModel) -> list[dict[str, Any]]:
-        """Return {"params": [...], "rate_factor": 1.0} groups; a factor scales the learning rate."""
-        return [{"params": [p for p in model.parameters() if p.requires_grad], "rate_factor": 1.0}]
+        """Return {"params": [...], "rate_factor": 1.0, "decays": True} groups.
+
+        A factor scales the learning rate; weight decay falls on the groups that decay alone.
+        """
+        decayed = decayed_names(model)
+        trained = [(name in decayed, p) for name, p in model.named_parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for d, p in trained if d is decays], "decays": decays} for decays in (True, False)
+        ]
+        return [{"rate_factor": 1.0} | group for group in groups if group["params"]]
 
     def prepare(self, model: PreTrainedModel, steps: Sequence[Any]) -> Sequence[Any]:
         """Do data-dependent work, timed as part of the training; may return others in place of the steps."""
@@ -91,6 +105,22 @@ class Method(ABC):
     def merge(self, model: PreTrainedModel) -> PreTrainedModel:
         """Return a plain model that computes the same without this method's parts."""
         return model
+
+
+def decayed_names(model: torch.nn.Module) -> set[str]:
+    """Return the names of the parameters that weight decay falls on: not those of norms, and no biases.
+
+    By the rule of transformers' Trainer (get_decay_parameter_names): torch's LayerNorm by its type, the norms
+    that models bring along by their names.
+    """
+    from torch import nn
+
+    norms = tuple(f"{name}." for name, module in model.named_modules() if isinstance(module, nn.LayerNorm))
+    return {
+        name
+        for name, _ in model.named_parameters()
+        if not name.startswith(norms) and not NOT_DECAYED.search(name.lower())
+    }
 
 
 def width_scaled_rate(shape: Shape) -> float:

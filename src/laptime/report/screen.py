@@ -6,6 +6,7 @@ markup, bring no control sequences and turn no text around, and no password of a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,8 @@ from rich.text import Text
 
 from laptime.credentials import hide
 from laptime.report.plain_text import clean
+
+_BLANKS_AT_END = re.compile(r" (?: |\x1b\[[0-9;]*m)*$", re.MULTILINE)  # with colours among them
 
 
 class Screen(Console):
@@ -31,6 +34,10 @@ class Screen(Console):
         """Render what a caller made itself; only the console's own segments hold control sequences."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=clean(segment.text))
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        """Return what is written: rich fills lines up with blanks, which no line ends in here."""
+        return _BLANKS_AT_END.sub(lambda found: found[0].replace(" ", ""), super()._render_buffer(buffer))
 
     def say(self, text: object) -> None:
         """Print a line that is neither wrapped nor cut, so that it can be copied."""

@@ -33,9 +33,11 @@ class AnswerHead(Speedup):
         return f"{head.out_features} words, trained tokens only"
 
 
-def loss_of_head(head: Any, hidden_ND: torch.Tensor, targets_N: torch.Tensor) -> torch.Tensor:
+def loss_of_head(
+    head: Any, hidden_ND: torch.Tensor, targets_N: torch.Tensor, factor: torch.Tensor | None
+) -> torch.Tensor:
     """Return the summed loss; looks the weight up anew, since a tied one may be replaced."""
-    return answer_loss(hidden_ND, head.weight, head.bias, targets_N)
+    return answer_loss(hidden_ND, head.weight, head.bias, targets_N, factor)
 
 
 def makes_the_logits(head: Any, model: Any) -> bool:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from laptime.decoder.prefix import Prefix
     from laptime.inputs.batches import Batch
 
-HeadLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (hidden_ND, targets_N) -> scalar
+# (hidden_ND, targets_N, factor) -> scalar
+HeadLoss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
 
 
 class Forward:
@@ -27,10 +28,11 @@ class Forward:
         self.prefix: Prefix | None = None
         self.head_loss: HeadLoss | None = None
 
-    def sum_loss(self, batch: Batch) -> torch.Tensor:
+    def sum_loss(self, batch: Batch, factor: torch.Tensor | None = None) -> torch.Tensor:
         """Return the cross-entropy summed over the trained tokens of a batch, in float32.
 
-        Only the logits that predict a trained token (N of them, V words each) become float32.
+        Only the logits that predict a trained token (N of them, V words each) become float32. `factor` is
+        what the sum will be multiplied with before its backward pass: some make their gradient at once.
         """
         if self.decoder is None and self.head_loss is None:
             logits_BTV = self.model(
@@ -40,7 +42,7 @@ class Forward:
             return F.cross_entropy(logits_NV, batch.targets_N, reduction="sum")
         hidden_ND = self._decode(batch)
         if self.head_loss is not None:
-            return self.head_loss(hidden_ND, batch.targets_N)
+            return self.head_loss(hidden_ND, batch.targets_N, factor)
         logits_NV = self.model.get_output_embeddings()(hidden_ND.to(self.model.dtype)).float()
         return F.cross_entropy(logits_NV, batch.targets_N, reduction="sum")
 

@@ -53,7 +53,7 @@ class PrepackedWeights(Speedup):
         training, num_words = setup.training, setup.model.get_output_embeddings().out_features
         room = find_room(
             sum(one.weight_NK.nbytes for layer in frozen for one in layer),
-            training.batch_size * setup.longest * num_words,
+            setup.batch_tokens * num_words,
             asked=self.name in training.speedups,
         )
         # What lies below the lowest trained layer runs once for each record: packing would not pay.

@@ -45,7 +45,8 @@ class Setup(Struct, kw_only=True):
     device: torch.device
     native_formats: frozenset[str]  # dtypes that the processor multiplies in hardware
     expands_heads: bool = False  # the processor's attention kernels know no grouped heads
-    longest: int  # tokens of the longest record
+    longest: int  # tokens of the longest record, held out or not
+    batch_tokens: int  # of the largest batch to train on
     is_ragged: bool  # records of several lengths share a batch
     recomputes: bool  # activations are made again in the backward pass
     record_keys: set[str]  # of the records to train on

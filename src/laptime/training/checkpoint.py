@@ -26,7 +26,7 @@ from laptime.errors import UserError
 from laptime.job import CHECKPOINT_NAMES
 from laptime.training.tensor_file import FileFacts, TensorFile, read_file_facts, write_file, write_tensors
 from laptime.untrusted import read_whole, tell_special
-from laptime.whole_file import discard_folder, keep_aside, sync_way_to, whole_folder
+from laptime.whole_file import discard_folder, set_aside, sync_way_to, whole_folder
 
 VERSION = 1
 PREFIX = "step-"
@@ -86,7 +86,7 @@ def write_checkpoint(home: Path, state: State, tensors: Mapping[str, Mapping[str
         sync_way_to(home)
     folder = home / f"{PREFIX}{state.step:08d}"
     if folder.is_symlink():
-        keep_aside(folder)
+        set_aside(folder)
     with whole_folder(folder) as aside:
         files = {f"{part}.safetensors": aside / f"{part}.safetensors" for part in PARTS}
         facts = {name: write_tensors(file, tensors[file.stem]) for name, file in files.items()}
@@ -114,7 +114,7 @@ def list_checkpoints(home: Path) -> list[Path]:
 def discard_checkpoint(folder: Path) -> None:
     """Remove a checkpoint; one that somebody has put something to, or a link, is kept under another name."""
     if folder.is_symlink() or any(path.name not in {*FILES, MANIFEST_FILE} for path in folder.iterdir()):
-        keep_aside(folder)
+        set_aside(folder)
     else:
         discard_folder(folder)
 

@@ -38,13 +38,14 @@ def train(
         for step in coming:
             timer.begin()
             losses: list[torch.Tensor] = []
+            factor = optimizer.scale(torch.ones((), device=model.device) / step.num_trained_tokens)
             for cpu_batch in step.batches:
                 batch = cpu_batch.to(model.device)
                 timer.mark("data")
-                batch_loss = forward.sum_loss(batch) / step.num_trained_tokens
+                batch_loss = forward.sum_loss(batch, factor)
                 timer.mark("forward")
-                optimizer.scale(batch_loss).backward()
-                losses.append(batch_loss.detach())
+                (batch_loss * factor).backward()
+                losses.append(batch_loss.detach() / step.num_trained_tokens)
                 timer.mark("backward")
             rate = scheduled_rate(learning_rate, step.step, len(steps), training)
             norm, left_out = optimizer.step(rate, torch.stack(losses).sum())

@@ -12,6 +12,7 @@ import torch
 
 from laptime.errors import UserError
 from laptime.events import Load
+from laptime.training import nvml
 from laptime.training.precision import Processor
 
 PACKAGES = ["laptime", "torch", "transformers", "peft", "tokenizers", "safetensors", "numpy"]
@@ -108,10 +109,7 @@ def _version(package: str) -> str | None:
 def _driver_version() -> str | None:
     """Return the NVIDIA driver's version, where NVML tells it."""
     try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        return str(pynvml.nvmlSystemGetDriverVersion())
+        return nvml.driver_version()
     except Exception:  # no NVML here
         return None
 

@@ -12,7 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from laptime.events import Phase, Step
 from laptime.record import RecordWriter
+from laptime.training import nvml
 
 if TYPE_CHECKING:
     import torch
@@ -92,9 +93,9 @@ class Meter:
 
             counters["cuda_allocated"] = torch.cuda.max_memory_allocated(self.device)
             counters["cuda_reserved"] = torch.cuda.max_memory_reserved(self.device)
-            used = process_device_bytes(self.device)
-            if used is not None:
-                counters["process_device"] = used
+            with suppress(Exception):  # NVML is absent, or closed to containers: the other counters stay
+                if (used := nvml.process_bytes(self.device)) is not None:
+                    counters["process_device"] = used
         return counters
 
     @contextmanager
@@ -132,23 +133,6 @@ class Meter:
     def wall_seconds(self) -> float:
         """Return the seconds since the process was started."""
         return time.time() - self.started
-
-
-def process_device_bytes(device: torch.device) -> int | None:
-    """Return what the driver says this process holds on the device now; None without NVML."""
-    try:
-        import os
-
-        import pynvml
-
-        pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByIndex(device.index or 0)
-        for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle):
-            if process.pid == os.getpid():
-                return process.usedGpuMemory
-    except Exception:  # NVML is absent, or closed to containers: the other counters stay
-        return None
-    return None
 
 
 class PendingStep(Struct):

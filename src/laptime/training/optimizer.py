@@ -40,7 +40,7 @@ class Optimizer:
     ) -> None:
         self.max_grad_norm = training.max_grad_norm
         self.chunks = [
-            make_chunk(parameters, group.get("rate_factor", 1.0), training, fused)
+            make_chunk(parameters, group, training, fused)
             for group in groups
             for parameters in split_parameters(group["params"])
         ]
@@ -143,18 +143,18 @@ def split_parameters(parameters: list[torch.nn.Parameter]) -> list[list[torch.nn
 
 
 def make_chunk(
-    parameters: list[torch.nn.Parameter], rate_factor: float, training: TrainingSpec, fused: bool
+    parameters: list[torch.nn.Parameter], group: Mapping[str, Any], training: TrainingSpec, fused: bool
 ) -> Chunk:
-    """Make the masters and the moments of some parameters."""
+    """Make the masters and the moments of some parameters of a group."""
     masters = [p if p.dtype == torch.float32 else p.detach().float() for p in parameters]
     adam = torch.optim.AdamW(
         masters,
         betas=(training.adam_beta1, training.adam_beta2),
         eps=training.adam_epsilon,
-        weight_decay=training.weight_decay,
+        weight_decay=training.weight_decay if group.get("decays", True) else 0.0,
         fused=fused,
     )
-    return Chunk(parameters, masters, adam, rate_factor)
+    return Chunk(parameters, masters, adam, group.get("rate_factor", 1.0))
 
 
 @torch.no_grad()

@@ -108,11 +108,17 @@ def tell_ignored(columns: list[str]) -> list[str]:
 
 
 def encode_records(
-    records: RecordSet, source: ModelSource, model: ModelSpec, data: DataSpec, answers: AnswerSpec
+    records: RecordSet,
+    source: ModelSource,
+    model: ModelSpec,
+    data: DataSpec,
+    answers: AnswerSpec,
+    lists_bad: bool = False,
 ) -> tuple[EncodedData, Any]:
-    """Encode records with the model's tokenizer, which comes second."""
+    """Encode records with the model's tokenizer, which comes second; `lists_bad` as for `encode`."""
     tokenizer = load_tokenizer(model, source)
-    return encode(records, tokenizer, data, answers, model_max_length(source.config)), tokenizer
+    limit = model_max_length(source.config)
+    return encode(records, tokenizer, data, answers, limit, lists_bad), tokenizer
 
 
 def main() -> None:

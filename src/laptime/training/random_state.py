@@ -19,8 +19,11 @@ def seed_random(seed: int) -> None:
     np.random.seed(seed)
 
 
-def capture_random() -> dict[str, torch.Tensor]:
-    """Return the state of torch (CPU and every CUDA device), of python's `random` and of numpy."""
+def capture_random(device: torch.device) -> dict[str, torch.Tensor]:
+    """Return the state of torch (CPU and `device`), of python's `random` and of numpy.
+
+    No other GPU is asked: that would open a context there, and take memory from whoever uses it.
+    """
     version, words, gauss = random.getstate()
     state: Any = np.random.get_state(legacy=True)
     kind, keys, position, has_gauss, cached = state
@@ -33,20 +36,23 @@ def capture_random() -> dict[str, torch.Tensor]:
         "numpy_place": torch.tensor([position, has_gauss], dtype=torch.int64),
         "numpy_gauss": torch.tensor(cached, dtype=torch.float64),
     }
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        states = torch.cuda.get_rng_state_all()
-        tensors |= {f"cuda_{index}": state for index, state in enumerate(states)}
+    if device.type == "cuda":
+        tensors[name_state(device)] = torch.cuda.get_rng_state(device)
     return tensors
 
 
-def restore_random(tensors: Mapping[str, torch.Tensor]) -> None:
-    """Put back what `capture_random` returned; a CUDA device that is not there is left out."""
+def restore_random(tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
+    """Put back what `capture_random` returned; that of another device than `device` is left out."""
     torch.set_rng_state(tensors["torch"].clone())
     gauss = tensors["python_gauss"].item()
     random.setstate((3, tuple(tensors["python"].tolist()), None if gauss != gauss else gauss))
     position, has_gauss = tensors["numpy_place"].tolist()
     keys = tensors["numpy"].numpy().astype(np.uint32)
     np.random.set_state(("MT19937", keys, position, has_gauss, tensors["numpy_gauss"].item()))
-    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-        if f"cuda_{index}" in tensors:
-            torch.cuda.set_rng_state(tensors[f"cuda_{index}"].clone(), index)
+    if device.type == "cuda" and name_state(device) in tensors:
+        torch.cuda.set_rng_state(tensors[name_state(device)].clone(), device)
+
+
+def name_state(device: torch.device) -> str:
+    """Return the name of a GPU's state."""
+    return f"cuda_{device.index or 0}"

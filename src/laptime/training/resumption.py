@@ -36,7 +36,7 @@ from laptime.training.machine import describe_machine
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.random_state import capture_random, restore_random
-from laptime.whole_file import keep_aside, remove_files, remove_leftovers
+from laptime.whole_file import remove_files, remove_leftovers, set_aside
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -155,7 +155,7 @@ class Checkpoints:
     def restore_random(self) -> None:
         """Put back the random numbers; to be done right before the next step."""
         if self.found is not None:
-            restore_random(self.found.tensors("random"))
+            restore_random(self.found.tensors("random"), self.model.device)
 
     def begin(
         self,
@@ -207,7 +207,7 @@ class Checkpoints:
         tensors = {
             "weights": {name: parameter for parameter, name in names.items()},
             "optimizer": self.optimizer.capture(names),
-            "random": capture_random(),
+            "random": capture_random(self.model.device),
         }
         return write_checkpoint(self.home, state, tensors)
 
@@ -228,7 +228,7 @@ def keep_additions(saved: Path, ours: set[str]) -> None:
     if saved.is_symlink() or any(
         str(file.relative_to(saved)) not in ours for file in saved.rglob("*") if not file.is_dir()
     ):
-        keep_aside(saved)
+        set_aside(saved)
 
 
 def trained_names(model: PreTrainedModel) -> dict[torch.nn.Parameter, str]:

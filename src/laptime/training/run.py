@@ -190,7 +190,7 @@ class Run:
         timer = StepTimer(self.record, self.device, self.precision.loss_scaling, checkpoints.num_skipped)
         checkpoints.begin(self.model, self.optimizer, timer, self.facts, self.recomputes)
         self.record.write(read_load("before"))
-        energy = EnergyCounter((self.device.index or 0) if self.device.type == "cuda" else None)
+        energy = EnergyCounter(self.device)
         with self.meter.phase("train", checkpoints.seconds_before):
             steps = self.method.prepare(self.model, self.steps)
             checkpoints.restore_random()
@@ -351,13 +351,14 @@ def run(job: RunJob, record: RecordWriter) -> None:
 
 
 def train_and_check(this: Run) -> dict[str, int]:
-    """Do what follows the preparation; returns the peaks of the training and of what was saved in its way."""
+    """Do what follows the preparation; returns the peaks up to the end of the training."""
     this.train()
+    # Read here whatever follows: some options save beside what comes next, others before it; and evaluation
+    # and answers never count as training's memory.
+    peak_bytes = this.meter.peak_bytes()
     if this.job.until == "training":
-        return this.meter.peak_bytes()
+        return peak_bytes
     with this.saving():
-        # Evaluation and answers come after the peak is read: they never count as training's memory.
-        peak_bytes = this.meter.peak_bytes()
         del this.optimizer
         this.checkpoints.end()
         gc.collect()

@@ -48,6 +48,7 @@ def make_setup(
         native_formats=native_formats(processor),
         expands_heads=expands_heads(processor),
         longest=longest,
+        batch_tokens=int(lengths.max()) * min(spec.training.batch_size, len(lengths)),
         is_ragged=bool(spec.training.batch_size > 1 and lengths.min() < lengths.max()),
         recomputes=recomputes,
         # Only what an earlier run has left is looked up by them all.
