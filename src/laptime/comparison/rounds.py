@@ -297,7 +297,10 @@ def prepare_inputs(
         )
     records_digest = records_digest or check_records(spec.data, seed=spec.training.seed)
     if facts.data.get("records_digest") != records_digest:
-        raise UserError(f"--data {spec.data.data}: changed since {inputs.parent} was begun; give a new --out")
+        name = f"--data {spec.data.named}"
+        if given := spec.data.chat_template:
+            name += f" or --chat-template {given}"
+        raise UserError(f"{name}: changed since {inputs.parent} was begun; give a new --out")
     refuse_other_base(facts, inputs.parent)
     return facts
 
@@ -319,8 +322,8 @@ def read_whole_inputs(inputs: Path, listener: Listener) -> InputFacts | None:
 def refuse_other_inputs(plan: Plan, facts: InputFacts, spec: CompareSpec) -> None:
     """Raise UserError where inputs that were prepared anew are not those that the comparison began with."""
     for option, before, now in (
-        (f"--data {spec.data.data}", plan.data.get("records_digest"), facts.data.get("records_digest")),
-        (f"--data {spec.data.data}", plan.data.get("digest"), facts.data.get("digest")),
+        (f"--data {spec.data.named}", plan.data.get("records_digest"), facts.data.get("records_digest")),
+        (f"--data {spec.data.named}", plan.data.get("digest"), facts.data.get("digest")),
         (f"--model {spec.model.model}", plan.model_digest, facts.model_digest),
     ):
         if before and before != now:
