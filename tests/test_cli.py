@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from laptime import cli
-from laptime.options import method_options, options_of
-from laptime.spec import SECTIONS, CompareSpec, flag
+from laptime.options import convert, method_options, options_of
+from laptime.spec import SECTIONS, CompareSpec, build, flag
 from laptime.speedups.speedup import speedup_names
 
 COMMAND = [sys.executable, "-m", "laptime.cli"]
@@ -88,6 +88,16 @@ def test_every_field_of_every_spec_is_a_documented_option() -> None:
     }
 
 
+def test_rounds_are_a_number_or_a_word() -> None:
+    (option,) = [option for option in options_of([CompareSpec]) if option.name == "rounds"]
+    assert option.metavar == "N|auto"
+    assert [build(CompareSpec, {"rounds": convert(option, given)}).rounds for given in ("auto", "7")] == [
+        "auto",
+        7,
+    ]
+    assert build(CompareSpec, {}).rounds == "auto"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -147,6 +157,13 @@ def test_every_field_of_every_spec_is_a_documented_option() -> None:
         (["report", "\udcff"], r"DIR: a path with \udcff in it ('\udcff'); give one without"),
         (["show", "a  [/b] 한글"], "a  [/b] 한글: no such folder"),
         (["compare", "--learning-rate", "full=1,full=2"], "--learning-rate: full is given twice"),
+        (["compare", "--rounds", "many"], "--rounds: expected a whole number or auto (got 'many')"),
+        (["compare", "--rounds", "2.5"], "--rounds: expected a whole number or auto (got '2.5')"),
+        (
+            ["compare", "--rounds", "3", "--minutes", "2"],
+            "--minutes: --rounds 3 is a number already; leave one of the two out",
+        ),
+        (["compare", "--minutes", "0"], "--minutes: expected a number > 0.0 (got 0.0)"),
         (["compare", "--rounds", "1000000"], "--rounds: expected a whole number <= 1000 (got 1000000)"),
         (["show", "nowhere"], "nowhere: no such folder"),
         (["report", "."], ".: neither a comparison nor a run of laptime"),
@@ -179,6 +196,13 @@ def test_what_only_the_model_can_refuse_is_one_line_too(
     tmp_path: Path, words: list[str], message: str
 ) -> None:
     assert refusal(*words, "--out", "out", cwd=tmp_path) == message
+    assert list(tmp_path.iterdir()) == [], "a refusal leaves nothing behind"
+
+
+def test_more_threads_than_there_are_cores_are_refused_by_all_who_take_them(tmp_path: Path) -> None:
+    for words in (["ask", ".", "why?"], ["train"], ["compare"]):
+        said = refusal(*words, "--threads", "99999", cwd=tmp_path)
+        assert said.startswith("--threads 99999: this machine has "), said
     assert list(tmp_path.iterdir()) == [], "a refusal leaves nothing behind"
 
 
@@ -215,6 +239,9 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
             "--without: no speedup 'answer_hed'; did you mean 'answer_head'?",
         ),
         ("job.yaml", "ablate: 3", "job.yaml: --ablate: expected true or false (got 3)"),
+        ("job.yaml", "wait: soon", "job.yaml: --wait: expected true or false (got 'soon')"),
+        ("job.yaml", "rounds: soon", "job.yaml: --rounds: expected a whole number or auto (got 'soon')"),
+        ("job.yaml", "rounds: 2.5", "job.yaml: --rounds: expected a whole number or auto (got 2.5)"),
         ("job.yaml", "lang: fr", "job.yaml: --lang: one of en, ko (got 'fr')"),
         (
             "job.json",
@@ -238,7 +265,7 @@ def test_config_errors_name_the_file_or_the_option(
 
 def test_a_config_file_takes_every_option_and_the_command_line_wins(tmp_path: Path) -> None:
     (tmp_path / "job.yaml").write_text(
-        "methods: lora\nepochs: 3\nlearning_rate: 1e-4\nlora-rank: 4\ndata: nowhere.jsonl\n"
+        "methods: lora\nepochs: 3\nwait: true\nlearning_rate: 1e-4\nlora-rank: 4\ndata: nowhere.jsonl\n"
     )
     assert refusal("compare", "--config", "job.yaml", cwd=tmp_path).startswith("--data nowhere.jsonl")
     assert refusal("compare", "--config", "job.yaml", "--data", "other.jsonl", cwd=tmp_path).startswith(

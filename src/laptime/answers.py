@@ -94,6 +94,11 @@ def generate(
     return output_BT[0, len(prompt_ids) :].tolist()
 
 
+def use_threads(number: int) -> None:
+    """Let torch work with so many threads."""
+    torch.set_num_threads(number)
+
+
 class Interviewer:
     """Asks one base and the results trained from it, loading each once."""
 
@@ -140,7 +145,7 @@ class Interviewer:
         for record in read_measured(self.folder, self.result):
             if record.saved and record.folder / record.saved.path == saved:
                 refuse_other_result(record)
-        options = make_method(method.name, method.method_options)
+        options = make_method(method.method, method.method_options)
         check_saved(saved, options.saved_kind)
         dtype = getattr(torch, method.compute_dtype or "float32")
         return options.load(self.load_base(method.compute_dtype), saved, dtype)

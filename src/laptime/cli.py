@@ -37,6 +37,9 @@ def output_options(command: str) -> list[SectionedOption]:
     }
     if command == "comparison":
         rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": "Language of the report [en]."}
+    if command in ("comparison", "run"):
+        what = "Wait for a comparison that is at work on this machine."
+        rows["--wait"] = {"is_flag": True, "flag_value": True, "default": None, "help": what}
     if command == "run":
         rows["--resume"] = {"metavar": "DIR", "help": "Go on with the run in DIR, with its options."}
     return [SectionedOption(name, "Output", **settings) for name, settings in rows.items()]
@@ -89,14 +92,17 @@ def compare_command(**_: Any) -> None:
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_comparison, run_session
+    from laptime.system_processors import Look
     from laptime.trackers.tracker import check_trackers
 
+    look = Look()
     ctx = click.get_current_context()
     values = gather(ctx)
     chosen = section_values(CompareSpec, values)
     spec = CompareSpec(
         methods=chosen.methods,
         rounds=chosen.rounds,
+        minutes=chosen.minutes,
         ablate=chosen.ablate,
         **sections(values),
         method_options=options_by_method(values, chosen.methods),
@@ -104,7 +110,8 @@ def compare_command(**_: Any) -> None:
     trackers = tracker_names(values.get("track"))
     check_trackers(trackers)
     digest = check_spec(spec)
-    folder, result = run_session(spec, values.get("out"), "laptime-comparison", digest)
+    out, waits = values.get("out"), values.get("wait", False)
+    folder, result = run_session(spec, out, "laptime-comparison", digest, look=look, waits=waits)
     sys.exit(finish_comparison(folder, result, values.get("lang", "en"), trackers))
 
 
@@ -121,8 +128,10 @@ def train_command(**_: Any) -> None:
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_training, run_session
+    from laptime.system_processors import Look
     from laptime.trackers.tracker import check_trackers
 
+    look = Look()
     ctx = click.get_current_context()
     values = gather(ctx)
     resumed = values.pop("resume", None)
@@ -131,7 +140,8 @@ def train_command(**_: Any) -> None:
     check_trackers(trackers)
     digest = check_spec(spec)
     kind: Any = "resumed" if resumed else "train"
-    folder, result = run_session(spec, resumed or values.get("out"), "laptime-run", digest, kind)
+    out, waits = resumed or values.get("out"), values.get("wait", False)
+    folder, result = run_session(spec, out, "laptime-run", digest, kind, look, waits)
     sys.exit(finish_training(folder, result, trackers))
 
 
@@ -187,9 +197,14 @@ def data_command(**_: Any) -> None:
 @click.option(
     "--max-new-tokens", type=click.IntRange(min=1), help="Longest answer in tokens [as in the run]."
 )
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads [as many as cores are free].")
 @click.option("--trust-remote-code", is_flag=True, help="Run the Python code that the model brings along.")
 def ask_command(
-    folder: Path, questions: tuple[str, ...], max_new_tokens: int | None, trust_remote_code: bool
+    folder: Path,
+    questions: tuple[str, ...],
+    max_new_tokens: int | None,
+    threads: int | None,
+    trust_remote_code: bool,
 ) -> None:
     """Ask the base and every result the same question and show the answers side by side.
 
@@ -199,7 +214,7 @@ def ask_command(
     """
     from laptime.session import ask
 
-    ask(folder, questions, max_new_tokens, trust_remote_code)
+    ask(folder, questions, max_new_tokens, trust_remote_code, threads)
 
 
 @commands.command("report")

@@ -12,6 +12,7 @@ from laptime import __version__
 from laptime.events import Role, Started
 from laptime.sealed_file import read_sealed
 from laptime.spec import RunSpec
+from laptime.system_processors import Threads
 
 JOB_FILE = "job.json"
 LOG_FILE = "log.txt"
@@ -27,12 +28,14 @@ class RunJob(Struct, kw_only=True):
 
     run: str
     comparison: str = ""  # the id of the comparison that it is a run of
+    contestant: str = ""  # its name there, where that is not the method's
     spec: RunSpec
     folder: str
     inputs: str  # the folder that the preparation filled
     role: Role = "measured"
     # How far to go: a rehearsal ends before it trains, an ablation before it saves anything.
     until: Literal["preparation", "training", "end"] = "end"
+    threads: Threads | None = None  # chosen once for all runs; None: torch's own number
     resumes: bool = False  # go on from the newest whole checkpoint in the folder
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it
 
@@ -52,4 +55,5 @@ def start_of(job: RunJob) -> Started:
         role=job.role,
         spec=msgspec.to_builtins(job.spec),
         comparison=job.comparison,
+        contestant=job.contestant,
     )

@@ -92,6 +92,8 @@ def make_option(kind: type[Options], name: str, title: str) -> SectionedOption:
         settings["metavar"] = "NAMES"
     elif hint in (int, float):
         settings["metavar"] = "N" if hint is int else "X"
+    elif words := words_of(hint):
+        settings["metavar"] = "|".join(["N", *words])
     return SectionedOption(flag(name), title, hint, kind, **settings)
 
 
@@ -172,8 +174,9 @@ def read_config_options(config: str, options: Mapping[str, SectionedOption]) -> 
         if option.owner:
             build(option.owner, {name: values[name]}, source=f"{config}: ")
             continue
-        if not isinstance(values[name], str):
-            raise UserError(f"{config}: {flag(name)}: expected text (got {readable(repr(value))})")
+        if not isinstance(values[name], bool if option.is_flag else str):
+            kind = "true or false" if option.is_flag else "text"
+            raise UserError(f"{config}: {flag(name)}: expected {kind} (got {readable(repr(value))})")
         if name in PATHS:
             check_path(values[name], f"{config}: {flag(name)}")
         if isinstance(option.type, click.Choice) and values[name] not in option.type.choices:
@@ -211,9 +214,17 @@ def convert(option: SectionedOption, given: Any) -> Any:
         return split_list(given)
     if option.name in REPEATABLE:
         return given[0] if len(given) == 1 and accepts_one(option) else list(given)
+    if words := words_of(kind):
+        return given if given in words else read_number(option.opts[0], given, int, words)
     if isinstance(kind, tuple):  # a number for all methods, or one each
         return read_rates(option.opts[0], given)
     return read_number(option.opts[0], given, kind) if kind in (int, float) else given
+
+
+def words_of(kind: Any) -> tuple[str, ...]:
+    """Return the words that an option takes in the place of a number; none for most."""
+    parts = kind if isinstance(kind, tuple) else ()
+    return tuple(word for part in parts if get_origin(part) is Literal for word in get_args(part))
 
 
 def split_list(text: str) -> list[str]:
@@ -221,12 +232,12 @@ def split_list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def read_number(option: str, text: str, kind: Callable[[str], Any]) -> Any:
-    """Read an int or a float; raises UserError."""
+def read_number(option: str, text: str, kind: Callable[[str], Any], words: tuple[str, ...] = ()) -> Any:
+    """Read an int or a float; raises UserError, which names the `words` that could stand in its place."""
     try:
         return kind(text)
     except ValueError:
-        name = "a whole number" if kind is int else "a number"
+        name = " or ".join(["a whole number" if kind is int else "a number", *words])
         raise UserError(f"{option}: expected {name} (got '{text}')") from None
 
 

@@ -33,6 +33,7 @@ from laptime.record import read_record
 from laptime.report.quantities import Lang
 from laptime.report.screen import Screen
 from laptime.spec import CompareSpec
+from laptime.system_processors import Look, check_threads
 from laptime.untrusted import refuse_specials
 
 Kind = Literal["compare", "train", "resumed"]
@@ -68,9 +69,18 @@ def console(lasting: bool = False) -> Screen:
 
 
 def run_session(
-    spec: CompareSpec, out: str | None, stem: str, records_digest: str, kind: Kind = "compare"
+    spec: CompareSpec,
+    out: str | None,
+    stem: str,
+    records_digest: str,
+    kind: Kind = "compare",
+    look: Look | None = None,
+    waits: bool = False,
 ) -> tuple[Path, ComparisonResult]:
-    """Run a comparison or a single training with progress; an interruption says how to go on."""
+    """Run a comparison or a single training with progress; an interruption says how to go on.
+
+    `look` was begun when the command was; with `waits` a comparison on this machine is waited for.
+    """
     folder = choose_folder(out, stem)
     refuse_specials(folder)
     if kind == "compare" and (folder / PLAN_FILE).exists():
@@ -80,12 +90,13 @@ def run_session(
     screen = console(lasting=True)
     listener = Watcher(screen, header=lambda: say_what_it_is(screen, spec, folder))
     runner = ProcessRunner(single=kind == "train")
+    threads = (look or Look()).choose(spec.training.threads)
     try:
         if kind == "train":
-            return folder, train_once(spec, folder, runner, listener)
+            return folder, train_once(spec, folder, runner, listener, threads, waits)
         if kind == "resumed":
-            return folder, go_on_training(spec, folder, runner, listener, records_digest)
-        return folder, compare(spec, folder, runner, listener, records_digest)
+            return folder, go_on_training(spec, folder, runner, listener, records_digest, threads, waits)
+        return folder, compare(spec, folder, runner, listener, records_digest, threads, waits)
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
         Screen(stderr=True).say(tell_interruption(kind, folder))
@@ -255,16 +266,23 @@ def show(folder: Path) -> None:
 
 
 def ask(
-    folder: Path, questions: tuple[str, ...], max_new_tokens: int | None, trusts_code: bool = False
+    folder: Path,
+    questions: tuple[str, ...],
+    max_new_tokens: int | None,
+    trusts_code: bool = False,
+    threads: int | None = None,
 ) -> None:
     """Ask the base and every saved result, and print the answers side by side."""
+    check_threads(threads)
+    look = Look()
     with told_in_one_line(folder):
         result = gather_result(folder)
     if not any(method.saved_paths for method in result.methods):
         raise UserError(f"{folder}: no run has saved a result yet")
-    from laptime.answers import ask_results
+    from laptime.answers import ask_results, use_threads
     from laptime.report.terminal import print_answers
 
+    use_threads(look.choose(threads).number)
     screen = console()
     for damage in find_damaged_records(folder):
         screen.say(f"not asked: {damage}")

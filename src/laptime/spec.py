@@ -16,6 +16,7 @@ from msgspec import Meta, Struct, field
 
 from laptime.errors import UserError, check_path, suggest
 
+AUTO: Literal["auto"] = "auto"  # of --rounds: as many as it takes
 BUILTIN = "builtin"  # the name of the toy model and of the ten records that ship with the package
 
 
@@ -132,7 +133,8 @@ class TrainingSpec(Options, frozen=True):
     ] = "auto"
     device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="Where to train.")] = "auto"
     threads: Annotated[
-        Annotated[int, Meta(ge=1)] | None, Meta(description="CPU threads (default: all cores).")
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="CPU threads (default: as many as cores are free at the start)."),
     ] = None
     gradient_checkpointing: Annotated[
         bool | None,
@@ -197,13 +199,26 @@ class RunSpec(Options, frozen=True):
 
 
 class CompareSpec(Options, frozen=True):
-    """All that determines a comparison: every method, `rounds` times."""
+    """All that determines a comparison: every method, `rounds` times or as often as it takes."""
 
     methods: Annotated[
         tuple[str, ...],
         Meta(min_length=1, description="Methods to race, comma-separated (laptime train --help lists them)."),
     ] = ("full", "lora")
-    rounds: Annotated[int, Meta(ge=1, le=1000, description="How often each method runs.")] = 3
+    rounds: Annotated[
+        Annotated[int, Meta(ge=1, le=1000)] | Literal["auto"],
+        Meta(
+            description="How often each method runs; auto: 3 times, then on until the headline's interval is "
+            "narrower than 5 %, at most 10 times."
+        ),
+    ] = AUTO
+    minutes: Annotated[
+        Annotated[float, Meta(gt=0, le=1e6)] | None,
+        Meta(
+            description="With --rounds auto: add no round that would make the runs take longer in all "
+            "(default: no limit; 2 with the built-in model)."
+        ),
+    ] = None
     ablate: Annotated[
         bool,
         Meta(
@@ -306,9 +321,10 @@ def tell_invalid(
 
 def _list_choices(hint: Any) -> str:
     """Return the words of a Literal, alone or in a union: "linear, cosine or constant"."""
-    if get_origin(hint) is not Literal:
-        hint = next(part for part in get_args(hint) if get_origin(part) is Literal)
-    *words, last = map(str, get_args(hint))
+    parts = [hint] if get_origin(hint) is Literal else get_args(hint)
+    numbers = [PLAIN_WORDS["int"]] if int in parts else []
+    choices = next(part for part in parts if get_origin(part) is Literal)
+    *words, last = [*numbers, *map(str, get_args(choices))]
     return f"{', '.join(words)} or {last}" if words else last
 
 
@@ -327,6 +343,7 @@ def _short(value: Any) -> str:
 PLAIN_WORDS = {
     "float | object": "a number, or one for each method",
     "str | array": "text, or a list of texts",
+    "int | str": "a whole number or auto",
     "int": "a whole number",
     "float": "a number",
     "str": "text",
@@ -352,7 +369,8 @@ def flatten(spec: CompareSpec) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for section in SECTIONS:
         flat |= msgspec.to_builtins(getattr(spec, section))
-    flat |= {"methods": list(spec.methods), "rounds": spec.rounds, "ablate": spec.ablate}
+    flat |= {"methods": list(spec.methods), "rounds": spec.rounds, "minutes": spec.minutes}
+    flat["ablate"] = spec.ablate
     for options in spec.method_options.values():
         flat |= options
     return {name: value for name, value in flat.items() if value is not None}

@@ -56,18 +56,26 @@ def cgroup_free_bytes() -> Iterator[int]:
 
 def memory_groups() -> Iterator[tuple[Path, str, str, str]]:
     """Yield (folder, limit, use, cache) of every group around this process, by the names of its version."""
+    for folder, version in control_groups("memory"):
+        if version == 2:
+            yield folder, "memory.max", "memory.current", "inactive_file"
+        else:
+            yield folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+
+
+def control_groups(controller: str) -> Iterator[tuple[Path, int]]:
+    """Yield (folder, version) of every group around this process that may limit what `controller` counts."""
     for line in read_lines(PROC / "self" / "cgroup"):
         _, controllers, path = line.split(":", 2)
         if controllers == "":
-            root, names = CGROUPS, ("memory.max", "memory.current", "inactive_file")
-        elif "memory" in controllers.split(","):
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-            root = CGROUPS / "memory"
+            root, version = CGROUPS, 2
+        elif controller in controllers.split(","):
+            root, version = CGROUPS / controller, 1
         else:
             continue
         here = root / path.lstrip("/")
         for folder in (here, *here.parents):
-            yield (folder, *names)
+            yield folder, version
             if folder == root:
                 break
 

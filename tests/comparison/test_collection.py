@@ -47,6 +47,7 @@ def expected_row(name: str, summary: str, seconds: float, **figures: Any) -> Met
     saved = figures["saved_bytes"]
     row: dict[str, Any] = {
         "name": name,
+        "method": name,
         "summary": summary,
         "status": "finished",
         "rounds": [1, 2],
@@ -87,7 +88,7 @@ def expected_row(name: str, summary: str, seconds: float, **figures: Any) -> Met
 def expected_base() -> MethodResult:
     """Return the row of the base, which trains nothing."""
     return MethodResult(
-        name="base", summary="The base model.", status="finished", rounds=[0], failures=[],
+        name="base", method="base", summary="The base model.", status="finished", rounds=[0], failures=[],
         train_seconds=None, train_seconds_by_round=[], total_seconds=4.0, total_seconds_by_round=[4.0],
         phase_seconds={}, step_part_seconds={}, first_step_seconds=None, steady_step_seconds=None,
         tokens_per_second=None, peak_bytes=5000, peak_bytes_kind="vm_hwm", peak_bytes_all={"vm_hwm": 5000},
@@ -126,6 +127,7 @@ def expected_result(folder: Path) -> ComparisonResult:
         created=CREATED,
         complete=True,
         planned_rounds=2,
+        compared_rounds=[1, 2],
         base=expected_base(),
         methods=[
             expected_row(
@@ -142,8 +144,9 @@ def expected_result(folder: Path) -> ComparisonResult:
         pairs=[
             Pair(
                 faster="lora", slower="full", num_rounds=2, train_ratio=2.0, train_interval=(2.0, 2.0),
-                verdict="faster", total_ratio=24 / 14, total_interval=(24 / 14, 24 / 14),
-                total_verdict="faster", arithmetic_ratio=1.5,
+                train_confidence=0.95, verdict="faster", total_ratio=24 / 14,
+                total_interval=(24 / 14, 24 / 14), total_confidence=0.95, total_verdict="faster",
+                arithmetic_ratio=1.5,
             )
         ],
         questions=[

@@ -15,6 +15,7 @@ import pytest
 from laptime.comparison import lock
 from laptime.comparison.folder import locked
 from laptime.comparison.lock import MARKER_FILE, read_owner
+from laptime.comparison.machine_lock import machine_lock
 from laptime.errors import UserError
 from laptime.job import RunJob
 from tests.comparison.test_rounds import ScriptedRunner, race
@@ -23,7 +24,8 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from laptime.comparison.folder import locked
-with locked(Path(sys.argv[1])):
+from laptime.comparison.machine_lock import machine_lock
+with machine_lock("cpu"), locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -56,11 +58,12 @@ def test_a_second_run_names_the_first(tmp_path: Path, own_temporary_files: Path)
     elsewhere.mkdir()
     for temporary, place in ((own_temporary_files, "this machine"), (elsewhere, f"--out {tmp_path / 'out'}")):
         process = hold(tmp_path / "out", temporary)
-        with pytest.raises(UserError) as error, locked(tmp_path / "out"):
+        with pytest.raises(UserError) as error, machine_lock("cpu"), locked(tmp_path / "out"):
             pass
+        hint = "; --wait waits for it" if place == "this machine" else ""
         assert re.fullmatch(
             rf"{place}: locked by pid {process.pid} since \d\d:\d\d:\d\d; "
-            rf"two measurements at once would falsify both",
+            rf"two measurements at once would falsify both{hint}",
             str(error.value),
         )
         process.kill()
@@ -96,11 +99,11 @@ def test_no_place_for_temporary_files_is_one_line(tmp_path: Path, monkeypatch: p
         raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
 
     monkeypatch.setattr("tempfile.gettempdir", nowhere)
-    with pytest.raises(UserError) as error, locked(tmp_path / "out"):
+    with pytest.raises(UserError) as error, machine_lock("auto"):
         pass
     assert "; set TMPDIR to a folder" in str(error.value)
     monkeypatch.setattr("tempfile.gettempdir", lambda: "/proc")  # nobody can write there, not even root
-    with pytest.raises(UserError, match="set TMPDIR to a folder"), locked(tmp_path / "out"):
+    with pytest.raises(UserError, match="set TMPDIR to a folder"), machine_lock("auto"):
         pass
 
 

@@ -16,8 +16,8 @@ import pytest
 from rich.console import Console
 
 import laptime
-from laptime.comparison import lock
-from laptime.comparison.folder import locked
+from laptime.comparison import machine_lock as machine_lock_file
+from laptime.comparison.machine_lock import machine_lock
 from laptime.comparison.plan import Plan, PlannedRun, read_plan, write_plan
 from laptime.errors import UserError
 from laptime.events import Saved, Started
@@ -173,22 +173,22 @@ def test_planted_links_are_not_followed(tmp_path: Path) -> None:
 def test_the_lock_of_the_machine_lies_in_a_folder_of_ones_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lock.tempfile, "gettempdir", lambda: str(tmp_path))
-    with locked(tmp_path / "out"):
+    monkeypatch.setattr(machine_lock_file.tempfile, "gettempdir", lambda: str(tmp_path))
+    with machine_lock("cpu"):
         own = tmp_path / f"laptime-{os.getuid()}"
         assert own.stat().st_mode & 0o777 == 0o700
-        with pytest.raises(UserError, match=f"locked by pid {os.getpid()}"), locked(tmp_path / "other"):
+        with pytest.raises(UserError, match=f"locked by pid {os.getpid()}"), machine_lock("cpu"):
             pass
     for path in own.iterdir():
         path.unlink()
     own.rmdir()
     own.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UserError, match="not a folder of yours alone"), locked(tmp_path / "out"):
+    with pytest.raises(UserError, match="not a folder of yours alone"), machine_lock("cpu"):
         pass
     own.unlink()
     own.mkdir()
     own.chmod(0o777)
-    with pytest.raises(UserError, match="not a folder of yours alone"), locked(tmp_path / "out"):
+    with pytest.raises(UserError, match="not a folder of yours alone"), machine_lock("cpu"):
         pass
 
 

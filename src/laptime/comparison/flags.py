@@ -9,7 +9,8 @@ from typing import Any
 
 from laptime.comparison.plan import Plan
 from laptime.comparison.result import Finding
-from laptime.comparison.statistics import NOTABLE_CHANGE, drift, spread
+from laptime.comparison.rows import MethodRuns
+from laptime.comparison.statistics import NOTABLE_CHANGE, drift, median_of, spread
 from laptime.events import Load
 from laptime.record import RunRecord
 
@@ -20,11 +21,16 @@ LOAD_LIMIT_PER_CORE = 1.5
 Finished = Mapping[str, Sequence[RunRecord]]  # finished records by method, in order of rounds
 
 
+def flag_rounds(rows: Sequence[MethodRuns]) -> list[Finding]:
+    """Return the flags of times that repeat badly, and of methods that finished other rounds."""
+    compared = {row.name: row.compared for row in rows}
+    return [*_flag_repeats(compared), *_flag_clock(compared), *_flag_left_out(rows)]
+
+
 def find_flags(finished: Finished) -> list[Finding]:
-    """Return the flags that the finished measured runs raise."""
+    """Return the flags that single finished measured runs raise."""
     return [
-        *_flag_repeats(finished),
-        *_flag_clock(finished),
+        *_flag_threads(finished),
         *(flag for records in finished.values() for record in records for flag in _flag_machine(record)),
         *(flag for records in finished.values() for record in records for flag in _flag_resumed(record)),
         *_flag_learning(finished),
@@ -166,6 +172,17 @@ def _flag_repeats(finished: Finished) -> Iterator[Finding]:
             yield _flag("drift", text, method=method, percent=percent)
 
 
+def _flag_left_out(rows: Sequence[MethodRuns]) -> Iterator[Finding]:
+    """Yield methods whose times cannot stand beside the others': they are said here instead."""
+    for row in rows:
+        if row.finished and not row.compared:
+            rounds = ", ".join(str(record.started.round) for record in row.finished)
+            seconds = median_of(record.train_seconds for record in row.finished)
+            told = "" if seconds is None else f"; it trained in {seconds:.3g} s there"
+            text = f"{row.name} finished other rounds ({rounds}) than those that are compared{told}."
+            yield _flag("other_rounds", text, method=row.name, rounds=rounds, seconds=seconds)
+
+
 def _flag_clock(finished: Finished) -> Iterator[Finding]:
     """Yield a change of the processor's clock between the first and the last round."""
     by_round: dict[int, list[float]] = {}
@@ -179,6 +196,17 @@ def _flag_clock(finished: Finished) -> Iterator[Finding]:
         percent = _percent(change)
         text = f"The clock changed by {percent:+g} % between the first round and the last."
         yield _flag("clock_drift", text, percent=percent)
+
+
+def _flag_threads(finished: Finished) -> Iterator[Finding]:
+    """Yield that other programs were at work when the threads were chosen."""
+    machines = (record.machine.facts for records in finished.values() for record in records if record.machine)
+    for facts in machines:
+        threads, free, cores = (facts.get(name) for name in ("threads", "free_cores", "physical_cores"))
+        if threads and cores and free is not None and free < cores:
+            text = f"Other programs were at work at the start: {free} of {cores} cores were free."
+            yield _flag("fewer_threads", text, threads=threads, free=free, cores=cores)
+            return
 
 
 def _clocks(loads: Sequence[Load]) -> list[float]:

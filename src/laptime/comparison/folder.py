@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from laptime.comparison.lock import MARKER_FILE, file_lock, is_marker, machine_lock
+from laptime.comparison.lock import MARKER_FILE, file_lock, is_marker
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.plan import Plan, read_plan
 from laptime.errors import UserError
@@ -92,27 +92,26 @@ def differing_keys(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep others out of `folder`, and other measurements off this machine.
+    """Keep others out of `folder`.
 
     When the block is left by an error, a start that got no further than its inputs leaves no trace: what this
     very command made is removed, file by file. Who does not get the lock touches nothing.
     """
-    with machine_lock():
-        made = make_folder(folder)
-        try:
-            with file_lock(folder / MARKER_FILE, f"--out {folder}", hands_on=True) as is_new:
-                if is_new:
-                    refuse_marking(folder)
-                try:
-                    yield
-                except BaseException:
-                    if is_new and not is_begun(folder):
-                        forget_start(folder)
-                    raise
-        finally:
-            with suppress(OSError):  # those that hold something by now stay
-                for path in made:
-                    path.rmdir()
+    made = make_folder(folder)
+    try:
+        with file_lock(folder / MARKER_FILE, f"--out {folder}", hands_on=True) as is_new:
+            if is_new:
+                refuse_marking(folder)
+            try:
+                yield
+            except BaseException:
+                if is_new and not is_begun(folder):
+                    forget_start(folder)
+                raise
+    finally:
+        with suppress(OSError):  # those that hold something by now stay
+            for path in made:
+                path.rmdir()
 
 
 def make_folder(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Locks that the kernel keeps: on the folder of --out, and on the machine.
+"""Locks that the kernel keeps: on the folder of --out, and on what a comparison measures.
 
 A lock lasts as long as any process that holds it, and the processes of a folder's runs hold it too: they
 inherit it with their first breath. Whoever finds it free knows that no process writes there any more, however
@@ -12,7 +12,6 @@ import os
 import socket
 import stat
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +33,7 @@ MARKER_FILE = ".laptime"
 CONTENT_BYTES = 512  # in one write, which a kill does not cut in two
 WAIT_SECONDS = 900.0  # for a run whose command was killed: it saves before it goes
 LOOK_SECONDS = 0.05
+PATIENCE_SECONDS = 0.1  # with a living one: a look whether a lock is free holds it for a moment
 SILENT_SECONDS = 1.0  # before the user is told what is waited for
 
 _handed_on: list[int] = []
@@ -62,7 +62,10 @@ class Owner(Struct, kw_only=True):
 
     def __str__(self) -> str:
         where = "" if self.host == socket.gethostname() else f" on {self.host}"
-        return f"pid {self.pid}{where} since {time.strftime('%H:%M:%S', time.localtime(self.since))}"
+        since, now = time.localtime(self.since), time.localtime()
+        is_today = (since.tm_year, since.tm_yday) == (now.tm_year, now.tm_yday)
+        shown = time.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S", since)
+        return f"pid {self.pid}{where} since {shown}"
 
 
 def descriptors_to_hand_on() -> tuple[int, ...]:
@@ -90,18 +93,27 @@ def is_marker(path: Path) -> bool:
 
 
 @contextmanager
-def file_lock(path: Path, what: str, hands_on: bool = False) -> Iterator[bool]:
+def file_lock(
+    path: Path,
+    what: str,
+    hands_on: bool = False,
+    shared: bool = False,
+    waits: bool | None = None,
+    owners: str = "",
+) -> Iterator[bool]:
     """Hold the lock at `path`; gives whether this call made the file, which stays when the block ends.
 
     A process that is dead but has left others behind, which hold it still, is waited for. Raises UserError
-    naming the living process that holds it.
+    naming the living process that holds it, which `waits` for it instead; None where nobody can. Who shares a
+    lock leaves no name in it, but in one of the locks beside it that the pattern `owners` finds.
     """
     try:
-        descriptor, is_new = _acquire(path, what)
+        descriptor, is_new = _acquire(path, what, shared, waits, owners)
     except OSError as error:  # some network disks know no locks
         raise UserError(f"{what}: {path} cannot be locked ({error.strerror or error})") from None
     try:
-        _write_owner(descriptor)
+        if not shared:
+            _write_owner(descriptor)
         if hands_on:
             _handed_on.append(descriptor)
         yield is_new
@@ -111,26 +123,49 @@ def file_lock(path: Path, what: str, hands_on: bool = False) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _acquire(path: Path, what: str) -> tuple[int, bool]:
+def is_free(path: Path, shared: bool = False) -> bool:
+    """Tell whether a lock could be had now."""
+    try:
+        descriptor, _ = _open(path)
+    except OSError:
+        return True
+    try:
+        return _try_lock(descriptor, shared)
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(path: Path, what: str, shared: bool, waits: bool | None, owners: str) -> tuple[int, bool]:
     """Open and lock the file that is called so when it is locked; tells whether it was made here."""
-    begun, has_told = time.monotonic(), False
+    begun, told = time.monotonic(), ""
     while True:
         try:
             descriptor, is_new = _open(path)
         except OSError as error:
             raise UserError(f"{what}: cannot be written to ({error.strerror or error})") from None
-        if _try_lock(descriptor) and _is_still_called(path, descriptor):
+        if _try_lock(descriptor, shared) and _is_still_called(path, descriptor):
             return descriptor, is_new
         os.close(descriptor)
-        owner, waited = read_owner(path), time.monotonic() - begun
-        if owner and owner.is_alive:
-            raise UserError(f"{what}: locked by {owner}; two measurements at once would falsify both")
-        if waited > WAIT_SECONDS:
-            raise UserError(f"{what}: a process of an earlier command still works there; end it first")
-        if owner and waited > SILENT_SECONDS and not has_told:
-            has_told = True
-            print(f"waiting: a run whose command (pid {owner.pid}) has ended still saves", file=sys.stderr)
+        line = _tell_wait(path, what, waits, owners, time.monotonic() - begun)
+        if line and not told:
+            told = line
+            print(f"waiting: {line}", file=sys.stderr)
         time.sleep(LOOK_SECONDS)
+
+
+def _tell_wait(path: Path, what: str, waits: bool | None, owners: str, waited: float) -> str:
+    """Return what a lock is waited for, "" where there is nothing to say yet; raises UserError to give up."""
+    dead, *others = [read_owner(one) for one in (path, *(path.parent.glob(owners) if owners else ()))]
+    alive = next((one for one in (dead, *others) if one and one.is_alive), None)
+    if alive and waits:
+        return f"{what} is locked by {alive}"
+    if alive and waited > PATIENCE_SECONDS:
+        hint = "" if waits is None else "; --wait waits for it"
+        raise UserError(f"{what}: locked by {alive}; two measurements at once would falsify both{hint}")
+    if not alive and waited > WAIT_SECONDS:
+        raise UserError(f"{what}: a process of an earlier command still works there; end it first")
+    is_told = dead and not alive and waited > SILENT_SECONDS
+    return f"a run whose command (pid {dead.pid}) has ended still saves" if dead and is_told else ""
 
 
 def _open(path: Path) -> tuple[int, bool]:
@@ -142,12 +177,12 @@ def _open(path: Path) -> tuple[int, bool]:
         return os.open(path, flags), False
 
 
-def _try_lock(descriptor: int) -> bool:
-    """Lock an open file; False where another process has done so."""
+def _try_lock(descriptor: int, shared: bool) -> bool:
+    """Lock an open file; False where another process has done so, but for those who share it."""
     if fcntl is None:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -164,27 +199,3 @@ def _is_still_called(path: Path, descriptor: int) -> bool:
 def _write_owner(descriptor: int) -> None:
     owner = Owner(laptime=__version__, pid=os.getpid(), host=socket.gethostname(), since=time.time())
     os.pwrite(descriptor, msgspec.json.encode(owner)[: CONTENT_BYTES - 1].ljust(CONTENT_BYTES - 1) + b"\n", 0)
-
-
-@contextmanager
-def machine_lock() -> Iterator[None]:
-    """Keep other measurements off this machine; raises UserError naming the one that is at work."""
-    with file_lock(private_folder() / "machine.lock", "this machine"):
-        yield
-
-
-def private_folder() -> Path:
-    """Return this user's own folder among the temporary files: nobody else can plant a link in it."""
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    try:
-        folder = Path(tempfile.gettempdir()) / f"laptime-{user}"
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-        found = folder.lstat()
-    except OSError as error:
-        raise UserError(
-            f"no temporary file can be written ({error.strerror}); set TMPDIR to a folder"
-        ) from None
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != user or found.st_mode & 0o022:
-        raise UserError(f"{folder}: not a folder of yours alone; remove it, or set TMPDIR to another place")
-    return folder

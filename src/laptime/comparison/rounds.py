@@ -1,9 +1,7 @@
-"""The order of a comparison: every method once a round, shuffled, each run in a fresh process."""
+"""A whole comparison: what has not run yet runs, each run in a fresh process, until the plan is done."""
 
 from __future__ import annotations
 
-import os
-import random
 import secrets
 import time
 from collections.abc import Callable
@@ -12,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from laptime.comparison.ablation import add_ablation, switch_off
+from laptime.comparison.ablation import switch_off
 from laptime.comparison.answers import BASE
 from laptime.comparison.collection import collect, read_runs
 from laptime.comparison.disk import check_cache, check_disk
@@ -24,10 +22,13 @@ from laptime.comparison.folder import (
     locked,
     shell_command,
 )
+from laptime.comparison.growth import Prospect, foresee, grow
 from laptime.comparison.json_file import write_json
+from laptime.comparison.machine_lock import machine_lock
 from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import find_record_damage
+from laptime.comparison.schedule import plan_runs
 from laptime.errors import UserError, suggest, without_remedy
 from laptime.events import AnyEvent
 from laptime.inputs.encoded import find_damage
@@ -37,8 +38,9 @@ from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
 from laptime.methods.method import find_method, find_methods, make_method
 from laptime.record import read_record
-from laptime.spec import CompareSpec, RunSpec, flatten, read_interval
+from laptime.spec import AUTO, CompareSpec, RunSpec, flatten, read_interval
 from laptime.speedups.speedup import check_names
+from laptime.system_processors import Threads, check_threads
 from laptime.version import full_version
 from laptime.whole_file import set_aside
 
@@ -68,8 +70,8 @@ class Listener(Protocol):
     def prepared(self, facts: InputFacts) -> None:
         """Say what the data and the model turned out to be."""
 
-    def planned(self, runs: list[PlannedRun], num_done: int) -> None:
-        """Say what will run."""
+    def planned(self, runs: list[PlannedRun], num_done: int, prospect: Prospect) -> None:
+        """Say what will run, and what may follow; told again when the plan has grown."""
 
     def began(self, planned: PlannedRun) -> None:
         """Say that a run begins."""
@@ -86,8 +88,6 @@ def check_spec(spec: CompareSpec) -> str:
 
     Returns the digest of the records, "" for large data that their preparation checks. Raises UserError.
     """
-    if len(set(spec.methods)) < len(spec.methods):
-        raise UserError("--methods: the same method twice; use --rounds to repeat it")
     for name in spec.methods:
         make_method(name, spec.method_options.get(name, {}))
     rates = spec.training.learning_rate
@@ -103,54 +103,52 @@ def check_spec(spec: CompareSpec) -> str:
     if both := set(spec.training.without) & set(spec.training.speedups):
         raise UserError(f"--without {min(both)}: --speedups asks for it; leave one of the two out")
     read_interval(spec.training.save_every)
+    if spec.minutes and spec.rounds != AUTO:
+        raise UserError(f"--minutes: --rounds {spec.rounds} is a number already; leave one of the two out")
     check_cache(spec)
     if spec.ablate and spec.training.plain:
         raise UserError("--ablate: --plain leaves nothing to switch off; leave one of the two out")
-    threads, cores = spec.training.threads, os.cpu_count() or 1
-    if threads and threads > cores:
-        raise UserError(f"--threads {threads}: this machine has {cores} cores")
+    check_threads(spec.training.threads)
     digest = check_records(spec.data, seed=spec.training.seed, everything=False)
     locate_model(spec.model, download=False)
     return digest
 
 
-def plan_runs(spec: CompareSpec, with_base: bool = True) -> list[PlannedRun]:
-    """Lay out the runs: the base first, then the methods of each round in a shuffled order."""
-    runs = [PlannedRun(run=BASE, method=BASE, round=0, role="base")] if with_base else []
-    for number in range(1, spec.rounds + 1):
-        order = list(spec.methods)
-        random.Random(f"{spec.training.seed}-{number}").shuffle(order)
-        runs += [PlannedRun(run=f"{name}-r{number}", method=name, round=number) for name in order]
-    return runs
-
-
 def compare(
-    spec: CompareSpec, folder: Path, runner: Runner, listener: Listener, records_digest: str
+    spec: CompareSpec,
+    folder: Path,
+    runner: Runner,
+    listener: Listener,
+    records_digest: str,
+    threads: Threads | None = None,
+    waits: bool = False,
 ) -> ComparisonResult:
     """Run what has not run yet and return the comparison as far as it has come.
 
-    Raises UserError before the first run: a folder that holds something else, too little disk, inputs
-    that cannot be encoded.
+    `threads` are those of a comparison that begins; one that goes on keeps its own. With `waits` another one
+    on this machine is waited for. Raises UserError before the first run: a folder that holds something else,
+    too little disk, inputs that cannot be encoded.
     """
     wanted = msgspec.json.decode(msgspec.json.encode(spec))
     claim(folder, wanted)  # before the lock: a refused folder stays untouched
-    with locked(folder):
+    with machine_lock(spec.training.device, waits), locked(folder):
         old_plan = claim(folder, wanted)
         refuse_foreign_result(folder)
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, records_digest, fresh=old_plan is None)
-        plan = old_plan or make_plan(spec, folder, facts)
+        plan = old_plan or make_plan(spec, folder, facts, threads)
         refuse_other_inputs(plan, facts, spec)
         read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
         check_disk(spec, facts, folder, find_waiting(plan, folder))
         if old_plan is None:
-            rehearse(spec, inputs, runner)
+            rehearse(spec, inputs, runner, threads)
             write_plan(folder, plan)
         if not (folder / SPEC_FILE).exists():  # behind the plan: what lies here without one is a user's
             write_json(folder / SPEC_FILE, flatten(spec))
         listener.prepared(facts)
-        run_waiting(spec, plan, folder, runner, listener)
+        say_threads(plan.threads, threads, listener)
+        run_waiting(spec, facts, plan, folder, runner, listener)
         result = collect(folder)
         write_result(folder, result)
     return result
@@ -161,29 +159,42 @@ def find_waiting(plan: Plan, folder: Path) -> list[PlannedRun]:
     return [planned for planned in plan.runs if not is_over(run_folder(folder, planned.run))]
 
 
-def run_waiting(spec: CompareSpec, plan: Plan, folder: Path, runner: Runner, listener: Listener) -> None:
-    """Run what has not run yet; after round 1 the plan grows by the ablation, where one is asked for."""
-    waiting = find_waiting(plan, folder)
-    listener.planned(plan.runs, len(plan.runs) - len(waiting))
-    for planned in waiting:
-        if plan.awaits_ablation and planned.round > 1:
-            break
-        run_one(spec, planned, folder, runner, listener)
-        write_result(folder, collect(folder))
-    if plan.awaits_ablation:
-        plan = add_ablation(plan, read_runs(folder, plan).records)
+def run_waiting(
+    spec: CompareSpec, facts: InputFacts, plan: Plan, folder: Path, runner: Runner, listener: Listener
+) -> None:
+    """Run what has not run yet, and what the plan grows by when that is over; each run once at the most."""
+    tried: set[str] = set()
+    while True:
+        waiting = [planned for planned in find_waiting(plan, folder) if planned.run not in tried]
+        listener.planned(plan.runs, len(plan.runs) - len(waiting), foresee(plan, folder))
+        for planned in waiting:
+            if plan.awaits_ablation and planned.round > 1:
+                break
+            tried.add(planned.run)
+            run_one(spec, planned, folder, runner, listener)
+            write_result(folder, collect(folder))
+        if not plan.awaits_more:
+            return
+        plan = grow(plan, spec, facts, folder, listener.say)
         write_plan(folder, plan)
-        run_waiting(spec, plan, folder, runner, listener)
 
 
-def rehearse(spec: CompareSpec, inputs: Path, runner: Runner) -> None:
+def say_threads(used: Threads | None, now: Threads | None, listener: Listener) -> None:
+    """Say how many threads every run has, and where that was chosen before, what would be chosen now."""
+    if used and now and used.number != now.number:
+        listener.say(f"{used}, as when it began; now it would be {now}")
+    elif used:
+        listener.say(str(used))
+
+
+def rehearse(spec: CompareSpec, inputs: Path, runner: Runner, threads: Threads | None) -> None:
     """Find out before anything long that a speedup asked for by name cannot apply to one of the methods.
 
     Raises UserError.
     """
-    for name in spec.methods if spec.training.speedups else ():
+    for name in dict.fromkeys(spec.methods) if spec.training.speedups else ():
         planned = PlannedRun(run=f"{REHEARSAL}{name}", method=name, round=1)
-        job = make_job(spec, planned, inputs / planned.run, inputs)
+        job = make_job(spec, planned, inputs / planned.run, inputs, threads)
         job.until = "preparation"
         runner.run(job, lambda event: None)
         if refusal := find_refusal(inputs / planned.run):
@@ -200,8 +211,9 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
     """Run one method once, in its own folder; an attempt that left a checkpoint goes on from there."""
     refuse_other_base(read_facts(folder / INPUTS_FOLDER), folder)
     home = run_folder(folder, planned.run)
-    job = make_job(spec, planned, home, folder / INPUTS_FOLDER)
-    job.comparison = read_plan(folder).id
+    plan = read_plan(folder)
+    job = make_job(spec, planned, home, folder / INPUTS_FOLDER, plan.threads)
+    job.comparison = plan.id
     if damage := find_record_damage(home):
         begin_anew(home, damage, listener)
     job.resumes = has_checkpoint(home)
@@ -223,15 +235,19 @@ def begin_anew(home: Path, why: str, listener: Listener) -> None:
     )
 
 
-def make_job(spec: CompareSpec, planned: PlannedRun, home: Path, inputs: Path) -> RunJob:
+def make_job(
+    spec: CompareSpec, planned: PlannedRun, home: Path, inputs: Path, threads: Threads | None
+) -> RunJob:
     """Return what the process of one run is told."""
     return RunJob(
         run=planned.run,
+        contestant=planned.contestant,
         spec=run_spec(spec, planned),
         folder=str(home),
         inputs=str(inputs),
         role=planned.role,
         until="training" if planned.role == "ablation" else "end",
+        threads=threads,
     )
 
 
@@ -314,7 +330,7 @@ def refuse_other_inputs(plan: Plan, facts: InputFacts, spec: CompareSpec) -> Non
             raise UserError(f"{option}: changed since the comparison was begun; give a new --out")
 
 
-def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts) -> Plan:
+def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts, threads: Threads | None) -> Plan:
     """Write down what is going to run, before it does."""
     return Plan(
         id=secrets.token_hex(8),
@@ -327,4 +343,6 @@ def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts) -> Plan:
         summaries={name: find_method(name).summary for name in spec.methods},
         repeat_command=shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", "AGAIN"),
         awaits_ablation=spec.ablate,
+        threads=threads,
+        awaits_rounds=spec.rounds == AUTO,
     )

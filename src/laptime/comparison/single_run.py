@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from laptime.comparison.collection import collect_single
@@ -16,8 +16,9 @@ from laptime.comparison.folder import (
     locked,
     shell_command,
 )
+from laptime.comparison.growth import Prospect
 from laptime.comparison.lock import MARKER_FILE, is_marker
-from laptime.comparison.plan import PlannedRun
+from laptime.comparison.machine_lock import make_room
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import mend_record, read_begun
 from laptime.comparison.rounds import (
@@ -25,29 +26,42 @@ from laptime.comparison.rounds import (
     Runner,
     find_refusal,
     make_job,
-    plan_runs,
     prepare_inputs,
+    say_threads,
 )
+from laptime.comparison.schedule import plan_runs
 from laptime.errors import UserError
 from laptime.events import AnyEvent, Phase
 from laptime.inputs.facts import InputFacts
+from laptime.job import read_job
 from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.record import read_record
 from laptime.spec import CompareSpec
+from laptime.system_processors import Threads
 
 
-def train_once(spec: CompareSpec, folder: Path, runner: Runner, listener: Listener) -> ComparisonResult:
+def train_once(
+    spec: CompareSpec,
+    folder: Path,
+    runner: Runner,
+    listener: Listener,
+    threads: Threads | None = None,
+    waits: bool = False,
+) -> ComparisonResult:
     """Run the one method of `spec` once, with its record in `folder` itself.
 
-    Raises UserError before the run starts, as `compare` does.
+    With `waits` a comparison on this machine is waited for. Raises UserError before the run starts, as
+    `compare` does.
     """
     refuse_occupied(folder)  # before the lock: a refused folder stays untouched
+    make_room(spec.training.device, waits, listener.say)
     with locked(folder):
         refuse_occupied(folder)
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, "", fresh=True)
-        return run_alone(spec, facts, folder, runner, listener)
+        hearing = Hearing(spec, facts, listener, threads, threads)
+        return run_alone(spec, facts, folder, runner, hearing)
 
 
 def refuse_occupied(folder: Path) -> None:
@@ -65,13 +79,21 @@ def refuse_occupied(folder: Path) -> None:
 
 
 def go_on_training(
-    spec: CompareSpec, folder: Path, runner: Runner, listener: Listener, records_digest: str
+    spec: CompareSpec,
+    folder: Path,
+    runner: Runner,
+    listener: Listener,
+    records_digest: str,
+    threads: Threads | None = None,
+    waits: bool = False,
 ) -> ComparisonResult:
     """Go on with the run in `folder` from its newest whole checkpoint, or anew where none was written.
 
-    Raises UserError before the run starts, as `compare` does.
+    It keeps the threads that it began with, where they are known. Raises UserError before the run starts, as
+    `compare` does.
     """
     read_begun(folder)  # before the lock: a refused folder stays untouched
+    make_room(spec.training.device, waits, listener.say)
     with locked(folder):
         read_begun(folder)  # an earlier command may have come to its end meanwhile
         refuse_foreign_result(folder)
@@ -79,7 +101,15 @@ def go_on_training(
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, records_digest, fresh=False)
-        return run_alone(spec, facts, folder, runner, listener, resumes=True)
+        hearing = Hearing(spec, facts, listener, threads_before(folder) or threads, threads)
+        return run_alone(spec, facts, folder, runner, hearing, resumes=True)
+
+
+def threads_before(folder: Path) -> Threads | None:
+    """Return the threads that the run in `folder` had."""
+    with suppress(UserError, FileNotFoundError):  # the run itself says what is wrong with its job
+        return read_job(folder).threads
+    return None
 
 
 def run_alone(
@@ -87,23 +117,22 @@ def run_alone(
     facts: InputFacts,
     folder: Path,
     runner: Runner,
-    listener: Listener,
+    hearing: Hearing,
     resumes: bool = False,
 ) -> ComparisonResult:
     """Run the one method of `spec` in `folder`; leaves by SystemExit when the run was stopped by a signal."""
-    planned = plan_runs(spec, with_base=False)[0]
+    planned = hearing.planned
     check_disk(spec, facts, folder, [planned])
-    hearing = Hearing(listener, facts, planned)
     if not (resumes or spec.training.speedups):
         hearing.begin()
-    job = make_job(spec, planned, folder, folder / INPUTS_FOLDER)
+    job = make_job(spec, planned, folder, folder / INPUTS_FOLDER, hearing.threads)
     job.resumes = resumes
     with nothing_left_of_nothing(folder, resumes):
         runner.run(job, hearing.happened)
         if refusal := find_refusal(folder):
             raise UserError(refusal)
     hearing.begin()
-    listener.ended(planned)
+    hearing.listener.ended(planned)
     failed = read_record(folder).failed
     if failed and failed.signal:
         raise SystemExit(128 + failed.signal)
@@ -113,10 +142,22 @@ def run_alone(
 
 
 class Hearing:
-    """Hands on the events of a run; of one that may still refuse to run, only when it has not."""
+    """Hands on the events of a run; of one that may still refuse to run, only when it has not.
 
-    def __init__(self, listener: Listener, facts: InputFacts, planned: PlannedRun) -> None:
-        self.listener, self.facts, self.planned = listener, facts, planned
+    `threads` are those that it has, `free` those that would be chosen now.
+    """
+
+    def __init__(
+        self,
+        spec: CompareSpec,
+        facts: InputFacts,
+        listener: Listener,
+        threads: Threads | None,
+        free: Threads | None,
+    ) -> None:
+        self.listener, self.facts = listener, facts
+        self.planned = plan_runs(spec, with_base=False)[0]
+        self.threads, self.free = threads, free
         self.kept: list[AnyEvent] = []
         self.has_begun = False
 
@@ -126,7 +167,8 @@ class Hearing:
             return
         self.has_begun = True
         self.listener.prepared(self.facts)
-        self.listener.planned([self.planned], 0)
+        say_threads(self.threads, self.free, self.listener)
+        self.listener.planned([self.planned], 0, Prospect())
         self.listener.began(self.planned)
         for event in self.kept:
             self.listener.happened(event)

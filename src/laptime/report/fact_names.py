@@ -14,6 +14,8 @@ NAMES: dict[Lang, dict[str, str]] = {
         "cores": "코어",
         "memory_bytes": "메모리",
         "threads": "스레드",
+        "free_cores": "시작할 때 비어 있던 코어",
+        "physical_cores": "물리 코어",
         "device": "장치",
         "environment": "환경 변수",
         "gpu_count": "GPU 수",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from laptime.comparison.contestants import split_name
 from laptime.report import language_en, language_ko, quantities
 from laptime.report.quantities import Lang
 
@@ -67,12 +68,20 @@ class Language:
         return key in self.strings
 
     def method(self, name: str) -> str:
-        """Return a method's name within a sentence: "full fine-tuning", "LoRA"."""
-        return self.strings.get(f"method.{name}", name)
+        """Return a contestant's name within a sentence: "full fine-tuning", "LoRA", "LoRA (again)"."""
+        return self.short(name, self.strings.get(f"method.{split_name(name)[0]}", ""))
+
+    def short(self, name: str, shown: str = "") -> str:
+        """Return a contestant's name where there is little room: "lora", "lora (again)"."""
+        method, number = split_name(name)
+        if number == 1:
+            return shown or name
+        return self.say("again" if number == 2 else "again.more", method=shown or method, number=number)
 
     def title(self, name: str) -> str:
         """Return a method's name where it stands alone: "Full fine-tuning", "LoRA"."""
-        return self.sentence(self.method(name)) if self.knows(f"method.{name}") else name
+        known = self.knows(f"method.{split_name(name)[0]}")
+        return self.sentence(self.method(name)) if known else self.method(name)
 
     def sentence(self, text: str) -> str:
         """Return `text` as a sentence begins: in English with its first letter large."""
@@ -100,3 +109,11 @@ class Language:
     def ratio(self, value: float | None) -> str:
         """Return a ratio in this language."""
         return quantities.ratio(value, self.code)
+
+    def confidence(self, value: float | None) -> str:
+        """Return the confidence of an interval in this language."""
+        return quantities.confidence(value, self.code)
+
+    def difference(self, ratio: float | None) -> str:
+        """Return how far a ratio lies from 1 in this language."""
+        return quantities.difference(ratio, self.code)

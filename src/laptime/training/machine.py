@@ -12,6 +12,7 @@ import torch
 
 from laptime.errors import UserError
 from laptime.events import Load
+from laptime.system_processors import allowed_processors
 from laptime.training import nvml
 from laptime.training.precision import Processor
 
@@ -93,7 +94,7 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
 
 def count_cores() -> int:
     """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(allowed_processors())
 
 
 def _version(package: str) -> str | None:

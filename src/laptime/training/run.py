@@ -78,7 +78,8 @@ class Run:
         refuse_other_base(self.facts, self.folder)
         self.checkpoints.find(self.facts, self.encoded)
         training = self.spec.training
-        if threads := training.threads or self.checkpoints.threads:
+        chosen = self.job.threads
+        if threads := training.threads or self.checkpoints.threads or (chosen and chosen.number):
             torch.set_num_threads(threads)
         self.device = choose_device(training.device)
         self.precision: Precision = choose_precision(describe_processor(self.device), training.precision)
@@ -88,7 +89,9 @@ class Run:
         self.meter.device = self.device
         self.checkpoints.describe(self.precision.compute, self.device)
         self.meter.add_phase("import", self.import_seconds)
-        self.record.write(Machine(facts=describe_machine(self.device)))
+        seen = chosen and chosen.free is not None
+        free = {"free_cores": chosen.free, "physical_cores": chosen.cores} if chosen and seen else {}
+        self.record.write(Machine(facts=describe_machine(self.device) | free))
 
     def foresee_memory(self) -> None:
         """Record what the run will hold; raises DoesNotFitError where that is surely more than there is."""
