@@ -212,10 +212,10 @@ def convert(option: SectionedOption, given: Any) -> Any:
     kind = option.kind
     if is_list(option):
         return split_list(given)
-    if words := words_of(kind):
-        return given if given in words else read_number(option.opts[0], given, int, words)
     if option.name in REPEATABLE:
         return given[0] if len(given) == 1 and accepts_one(option) else list(given)
+    if words := words_of(kind):
+        return given if given in words else read_number(option.opts[0], given, int, words)
     if isinstance(kind, tuple):  # a number for all methods, or one each
         return read_rates(option.opts[0], given)
     return read_number(option.opts[0], given, kind) if kind in (int, float) else given
