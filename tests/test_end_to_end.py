@@ -16,6 +16,7 @@ import pytest
 
 from laptime.comparison.result import ComparisonResult, read_result
 from laptime.record import read_record
+from laptime.report.plain_text import width
 from tests.tiny import make_tiny_model
 
 COMMAND = [sys.executable, "-m", "laptime.cli"]
@@ -91,6 +92,24 @@ def test_both_methods_did_the_same_work_and_learned(race: tuple[Path, str, Compa
         parts = sum(step.seconds for step in record.steps)
         assert parts <= record.finished.train_seconds
     assert "[3/3]" in printed
+
+
+def is_command(line: str) -> bool:
+    """Tell whether a line is there to be copied: it is neither wrapped nor cut."""
+    return "laptime " in line or "/" in line
+
+
+def test_what_is_printed_stays_within_eighty_columns(
+    workplace: Path, race: tuple[Path, str, ComparisonResult]
+) -> None:
+    shown = [
+        race[1],
+        laptime(workplace, "show", "race"),
+        laptime(workplace, "data", *OPTIONS[:4], "--tokens"),
+    ]
+    for line in "".join(shown).splitlines():
+        assert width(line) <= 80 or is_command(line), line
+        assert line == line.rstrip()
 
 
 def test_comparison_json_holds_what_its_documentation_promises(
@@ -242,6 +261,23 @@ def test_a_config_file_says_everything_that_flags_say(workplace: Path) -> None:
     assert "tensorboard --logdir" in laptime(workplace, "compare", "--config", "job.toml")
     assert 'lang="ko"' in (workplace / "from_config" / "report.html").read_text()
     assert list((workplace / "from_config" / "tensorboard").rglob("events.out.tfevents.*"))
+
+
+def test_a_method_races_against_itself_and_answers_twice(workplace: Path) -> None:
+    words = [*OPTIONS, "--methods", "lora,lora", "--learning-rate", "lora=1e-3", "--epochs", "1"]
+    words += ["--rounds", "1", "--skip-self-checks", "--max-questions", "1"]
+    printed = laptime(workplace, "compare", *words, "--out", "equal")
+    assert "One round of equal runs of LoRA: they differ by" in " ".join(printed.split())
+    assert re.search(r"^lora \(again\) +\d", printed, flags=re.M)
+    folder = workplace / "equal"
+    first, again = (read_record(folder / "runs" / run) for run in ("lora-r1", "lora-2-r1"))
+    assert (first.started.contestant, again.started.contestant) == ("", "lora-2")
+    assert [step.digest for step in first.steps] == [step.digest for step in again.steps]
+    assert len({method.saved_paths[0] for method in read_result(folder).methods}) == 2
+    assert "LoRA (again)" in (folder / "report.md").read_text(encoding="utf-8")
+    asked = laptime(workplace, "ask", "equal", QUESTION)
+    answers = re.findall(r"^   (base|lora|lora \(again\))  ", asked, flags=re.M)
+    assert answers == ["base", "lora", "lora (again)"]
 
 
 def test_train_saves_where_it_says(workplace: Path) -> None:

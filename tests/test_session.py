@@ -168,7 +168,7 @@ def test_refused_records_are_said_once(tmp_path: Path, capsys: pytest.CaptureFix
     file.write_text('{"prompt": "a", "completion": ""}\n{"prompt": 1, "completion": "b"}\n')
     with pytest.raises(UserError) as error:
         show_data(specs, 3, tokens=False)
-    assert str(error.value) == f"{file}: 2 records refused; mend them or take them out"
+    assert str(error.value) == f"{file}: 2 records refused; mend them, or --skip-bad leaves them out"
     assert capsys.readouterr().out.splitlines()[1:] == [
         "a.jsonl:1: 'completion' is empty",
         "a.jsonl:2: 'prompt' is a number, expected text",

@@ -17,6 +17,7 @@ from laptime.comparison.collection import read_measured
 from laptime.comparison.folder import INPUTS_FOLDER
 from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers
 from laptime.events import Answer
+from laptime.inputs.chat_templates import put_template
 from laptime.inputs.encoded import read_inputs
 from laptime.inputs.encoding import Question, encode_question, has_chat_template
 from laptime.inputs.facts import read_facts, refuse_other_base
@@ -114,8 +115,9 @@ class Interviewer:
         answers = msgspec.convert(result.spec["answers"], AnswerSpec)
         self.max_new_tokens = max_new_tokens or answers.max_new_tokens
         self.source = find_base(folder, self.model_spec)
-        self.tokenizer = load_tokenizer(self.model_spec, self.source)
         _, self.encoded = read_inputs(folder / INPUTS_FOLDER)
+        tokenizer = load_tokenizer(self.model_spec, self.source)
+        self.tokenizer = put_template(tokenizer, self.encoded.chat_template)
         self.device = choose_device(result.training.get("device", "auto"))
 
     def ask(self, questions: Sequence[str]) -> dict[str, list[Answer]]:

@@ -153,7 +153,7 @@ def is_finished(folder: Path) -> bool:
 def say_what_it_is(screen: Screen, spec: CompareSpec, folder: Path) -> None:
     """Print what is about to run, and what the toy and random weights are good for."""
     methods = " and ".join(spec.methods) if len(spec.methods) < 3 else ", ".join(spec.methods)
-    names = f"{methods} on {spec.model.model}, data {spec.data.data} -> {folder}"
+    names = f"{methods} on {spec.model.model}, data {spec.data.named} -> {folder}"
     screen.print(wrap_words(names, screen.width), style="bold", soft_wrap=True)
     if spec.model.model == "builtin":
         screen.print("The built-in model is a toy for trying the tool. A real one:")
@@ -325,9 +325,9 @@ def show_data(specs: dict[str, Any], num_records: int, tokens: bool, all_remarks
         from laptime.inputs.preview import print_remarks
 
         print_remarks(error.remarks, "refused", console(), all_remarks)
-        number = len(error.remarks)
+        number = f"{'' if error.has_all else 'at least '}{len(error.remarks):,}"
         raise UserError(
-            f"{specs['data'].data}: {number:,} records refused; mend them or take them out"
+            f"{specs['data'].named}: {number} records refused; mend them, or --skip-bad leaves them out"
         ) from None
 
 
@@ -346,5 +346,7 @@ def show_encoded(
     quiet_libraries()
     # A look at the tokens needs no weights: a hub model is fetched without them.
     source = locate_model(replace(specs["model"], random_weights=True))
-    encoded, tokenizer = encode_records(records, source, specs["model"], specs["data"], specs["answers"])
+    encoded, tokenizer = encode_records(
+        records, source, specs["model"], specs["data"], specs["answers"], lists_bad=True
+    )
     print_preview(encoded, tokenizer, console(), num_records, tokens, all_remarks)

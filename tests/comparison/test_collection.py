@@ -25,6 +25,8 @@ from laptime.comparison.result import (
 from laptime.comparison.scores import chrf
 from laptime.errors import UserError
 from laptime.record import FILE_NAME
+from laptime.sealed_file import write_sealed
+from laptime.session import render_again
 from tests.comparison.scripted import (
     CREATED,
     HELD_OUT_QUESTION,
@@ -365,3 +367,15 @@ def test_no_comparison_here(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text("[]")
     with pytest.raises(UserError, match="not a plan"):
         collect(tmp_path)
+
+
+def test_a_result_of_an_earlier_version_is_refused_and_made_anew(tmp_path: Path) -> None:
+    """Its verdict is one that there is no more; the records tell all of it."""
+    write_scripted_comparison(tmp_path, {"full": [20, 20], "lora": [10, 19]})
+    content = msgspec.to_builtins(collect(tmp_path)) | {"version": 2}
+    content["pairs"][0]["verdict"] = "no_measurable_difference"
+    write_sealed(tmp_path / "comparison.json", content)
+    with pytest.raises(UserError, match="not a comparison of this version of laptime"):
+        read_result(tmp_path)
+    render_again(tmp_path, "en")
+    assert read_result(tmp_path).pairs[0].verdict == "not_settled"

@@ -130,11 +130,12 @@ STRINGS: dict[str, str] = {
     "{limit} in all.",
     "rounds.disk": "The rounds ended after {rounds}: the disk has no room for the results of another.",
     "rounds.no_ratio": "The rounds ended after {rounds}: there is no ratio that more of them would settle.",
-    "rounds.looked": "Since it was looked at after every round, the interval is one of {confidence} "
-    "instead of 95 %: so it shows a difference where there is none in fewer than 5 of 100 comparisons.",
+    "rounds.looked": "Since the interval was looked at after every round, it is one of {confidence} instead "
+    "of 95 %: so it shows a difference where there is none in fewer than 5 of 100 comparisons.",
+    "rounds.more": "About {number} more would tell: --rounds {rounds}, in another folder.",
     "rounds.family": "{number} ratios are judged together by Holm's method, which widens their intervals: "
     "the chance that any difference is shown where there is none stays below 5 %.",
-    "rounds.resolution": "A difference below {size} would more likely be missed than seen.",
+    "rounds.resolution": "A difference in training time below {size} could well be missed.",
     "rounds.compared": "All times are of the rounds that every method finished ({list}).",
     "memory.list": "At its peak {list}.",
     "memory.item": "{method} held {size}",

@@ -136,9 +136,11 @@ STRINGS: dict[str, str] = {
     "rounds.no_ratio": "{rounds}라운드에서 마쳤습니다. 라운드를 더 해도 판단할 배율이 없습니다.",
     "rounds.looked": "라운드마다 신뢰 구간을 확인했으므로 95% 대신 {confidence} 신뢰 구간을 씁니다. 그래야 "
     "없는 차이를 있다고 하는 비교가 100번에 5번 미만입니다.",
+    "rounds.more": "약 {number}라운드를 더 하면 판단할 수 있습니다. 다른 폴더에서 --rounds {rounds:을/를} "
+    "지정하십시오.",
     "rounds.family": "배율 {number}개를 Holm 방법으로 함께 판정하여 신뢰 구간을 넓혔습니다. 없는 차이를 "
     "하나라도 있다고 할 확률은 5% 미만입니다.",
-    "rounds.resolution": "{size} 미만의 차이는 알아보지 못할 가능성이 더 큽니다.",
+    "rounds.resolution": "학습 시간의 차이가 {size} 미만이면 알아보지 못할 수 있습니다.",
     "rounds.compared": "시간은 모두 모든 방법이 완료한 라운드({list})의 값입니다.",
     "memory.list": "최대 메모리 사용량: {list}.",
     "memory.item": "{method} {size}",
