@@ -206,7 +206,7 @@ def refuse_unknown(config: str, content: Collection[str], known: Collection[str]
 
 def read_config_value(option: SectionedOption, value: Any, source: str = "") -> Any:
     """Let a file write what the command line can: lists as a,b, one question, a fraction as a number."""
-    if isinstance(option.kind, tuple) and isinstance(value, str) and "=" in value:
+    if takes_rates(option) and isinstance(value, str) and "=" in value:
         return read_rates(f"{source}{option.opts[0]}", value)
     if is_list(option) and isinstance(value, str):
         return split_list(value)
@@ -237,9 +237,14 @@ def convert(option: SectionedOption, given: Any) -> Any:
         return given[0] if len(given) == 1 and accepts_one(option) else list(given)
     if words := words_of(kind):
         return given if given in words else read_number(option.opts[0], given, int, words)
-    if isinstance(kind, tuple):  # a number for all methods, or one each
+    if takes_rates(option):
         return read_rates(option.opts[0], given)
     return read_number(option.opts[0], given, kind) if kind in (int, float) else given
+
+
+def takes_rates(option: SectionedOption) -> bool:
+    """Tell whether an option is a number for all methods, or one for each."""
+    return isinstance(option.kind, tuple) and float in option.kind
 
 
 def words_of(kind: Any) -> tuple[str, ...]:
