@@ -120,6 +120,13 @@ def test_plain_text_takes_none(tmp_path: Path) -> None:
         run(tmp_path, make_tokenizer(), {"text": "a"}, chat_template="chatml")
 
 
+def test_a_template_that_fails_is_named(tmp_path: Path) -> None:
+    own = tmp_path / "own.jinja"
+    own.write_text(OWN.replace("m.role", "m.role | nothing"))
+    with pytest.raises(UserError, match=r"own\.jinja: the chat template fails.*No filter named 'nothing'"):
+        run(tmp_path, make_tokenizer(), chat_template=str(own))
+
+
 TOOL = {"name": "weather", "description": "</s> of the <|im_end|> day"}
 
 

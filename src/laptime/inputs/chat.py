@@ -15,7 +15,7 @@ from typing import Any
 from laptime.errors import UserError
 from laptime.inputs.chat_templates import GivenTemplate, fit_template, put_template
 from laptime.inputs.records import Message, RecordError
-from laptime.inputs.template_file import tell_template
+from laptime.inputs.template_file import GIVEN, tell_template
 from laptime.inputs.tokens import Tokens
 
 # Some templates write today's date; a run and its repetition tomorrow must be the same work.
@@ -171,6 +171,7 @@ def give_template(tokenizer: Any, given: str | None) -> GivenTemplate:
     tokens = Tokens(tokenizer)
     fitted = fit_template(given, set(tokens.special_ids), begins=bool(tokens.leading_ids))
     put_template(tokenizer, fitted.text)
+    setattr(tokenizer, GIVEN, given)
     return fitted
 
 
