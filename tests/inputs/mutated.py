@@ -17,7 +17,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from laptime.errors import UserError
-from laptime.inputs.conversations import ROLES, TRAIN_KEYS, is_nothing
+from laptime.inputs.cells import is_nothing
+from laptime.inputs.conversations import ROLES, TRAIN_KEYS
 from laptime.inputs.encoding import encode
 from laptime.inputs.formats import read_records
 from laptime.inputs.records import Record, RecordSet

@@ -167,7 +167,7 @@ def check_fits(record: Record, template: Template) -> None:
     if record.messages:
         _check_single_turn(record, template.name)
     name = _short(template.name)
-    if record.tools:
+    if record.tools or any(message.beside for message in (*record.before, *record.messages)):
         raise RecordError(
             record.source,
             f"tools beside the question; --template {name} has no place for them; use a chat template "
