@@ -55,7 +55,7 @@ STRINGS: dict[str, str] = {
     "badge.random": "Random weights",
     "badge.random.text": "Speed only: losses and answers mean nothing.",
     "badge.incomplete": "Incomplete",
-    "badge.incomplete.text": "Not every planned run has ended. The same command goes on where it stopped.",
+    "badge.incomplete.text": "Not every planned run has ended. In this folder it goes on with:",
     # Sections
     "section.race": "Training time",
     "section.conclusion": "Conclusion",
@@ -130,11 +130,12 @@ STRINGS: dict[str, str] = {
     "{limit} in all.",
     "rounds.disk": "The rounds ended after {rounds}: the disk has no room for the results of another.",
     "rounds.no_ratio": "The rounds ended after {rounds}: there is no ratio that more of them would settle.",
-    "rounds.looked": "Since it was looked at after every round, the interval is one of {confidence} "
-    "instead of 95 %: so it shows a difference where there is none in fewer than 5 of 100 comparisons.",
+    "rounds.looked": "Since the interval was looked at after every round, it is one of {confidence} instead "
+    "of 95 %: so it shows a difference where there is none in fewer than 5 of 100 comparisons.",
+    "rounds.more": "About {number} more would tell: --rounds {rounds}, in another folder.",
     "rounds.family": "{number} ratios are judged together by Holm's method, which widens their intervals: "
     "the chance that any difference is shown where there is none stays below 5 %.",
-    "rounds.resolution": "A difference below {size} would more likely be missed than seen.",
+    "rounds.resolution": "A difference in training time below {size} could well be missed.",
     "rounds.compared": "All times are of the rounds that every method finished ({list}).",
     "memory.list": "At its peak {list}.",
     "memory.item": "{method} held {size}",
@@ -415,4 +416,29 @@ STRINGS: dict[str, str] = {
     "terminal.findings": "{number} findings on fairness and measurement, see the report",
     "terminal.findings.one": "{number} finding on fairness and measurement, see the report",
     "terminal.no_findings": "nothing was flagged",
+    # In the place of the string of the same name where one training alone is shown
+    "headline.no_pair.single": "{method} trained in {seconds}",
+    "headline.nothing.single": "The training did not come to its end",
+    "subline.incomplete.single": "not complete yet",
+    "badge.incomplete.text.single": "The run has not ended. In this folder it goes on with:",
+    "section.saved.single": "What the training left",
+    "section.findings.single": "Notes on the measurement",
+    "quality.these_runs.single": "One run claims nothing beyond itself.",
+    "checks.passed.single": "Checked after the run of {methods}: {list}.",
+    "failure.sentence.single": "{method}: {reason}. {message}",
+    "incomplete.sentence.single": "The run has not ended; the figures may still change.",
+    "table.caption.single": "Training = all optimizer steps, data wait included. Whole process = import, "
+    "load, prepare, warm-up, training and saving; evaluation and answers are not counted. Tokens without "
+    "padding.",
+    "chart.phases.text.single": "Seconds of each phase that counts for the whole process.",
+    "chart.loss_step.text.single": "Training loss before each update.",
+    "answers.intro.single": "Greedy answers after the training.",
+    "saved.ask.single": "Ask the base and the result at once:",
+    "speedups.intro.single": "How the training got faster: each one that applies runs. The result is "
+    "against the same run without it.",
+    "findings.none.single": "Nothing was flagged.",
+    "finding.unfinished.single": "The run has not ended.",
+    "environment.seeds.single": "Seed: {seeds}.",
+    "terminal.findings.single": "{number} notes on the measurement, see the report",
+    "terminal.findings.single.one": "{number} note on the measurement, see the report",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laptime.comparison.result import ComparisonResult, Pair
-from laptime.comparison.statistics import LOOKING
+from laptime.comparison.statistics import LOOKING, MOST_ROUNDS_TOLD
 from laptime.comparison.stopping import limit_seconds
 from laptime.report.headline import half_width, ratio_words, read_ratio
 from laptime.report.language import Language
@@ -14,6 +14,7 @@ def write_rounds(result: ComparisonResult, pair: Pair | None, language: Language
     """Return what must be known of the rounds to read the intervals; `pair` is the headline's."""
     sentences = [
         *_write_end(result, language),
+        *_write_more(pair, language),
         *_write_compared(result, language),
         *_write_family(result, language),
         *_write_resolution(pair, language),
@@ -32,6 +33,18 @@ def _write_end(result: ComparisonResult, language: Language) -> list[str]:
     if result.rounds_end != "no_ratio":
         sentences.append(language.say("rounds.looked", confidence=language.confidence(LOOKING)))
     return sentences
+
+
+def _write_more(pair: Pair | None, language: Language) -> list[str]:
+    """Return how to settle what is not settled, where a few more rounds would."""
+    if pair is None or pair.verdict != "not_settled" or pair.equal_runs:
+        return []
+    number = pair.more_rounds or MOST_ROUNDS_TOLD
+    return (
+        []
+        if number >= MOST_ROUNDS_TOLD
+        else [language.say("rounds.more", number=number, rounds=str(pair.num_rounds + number))]
+    )
 
 
 def _write_compared(result: ComparisonResult, language: Language) -> list[str]:

@@ -50,13 +50,14 @@ def _write_order(result: ComparisonResult, language: Language) -> list[str]:
     if len([method for method in result.methods if known(method.train_seconds)]) < 3:
         return []
     readings = [reading for pair in result.pairs if (reading := read_ratio(pair, "train"))]
-    shown = [one for one in readings if one.verdict == "faster"]
     sentences = []
-    if shown:
-        names = list(dict.fromkeys(one.faster for one in shown))
-        items = [
-            _say_faster(name, [one.slower for one in shown if one.faster == name], language) for name in names
-        ]
+    slower_ones: dict[str, list[str]] = {}
+    for one in readings:
+        if one.verdict == "faster":
+            slower_ones.setdefault(one.faster, []).append(one.slower)
+    if slower_ones:
+        names = sorted(slower_ones, key=lambda name: -len(slower_ones[name]))
+        items = [_say_faster(name, slower_ones[name], language) for name in names]
         sentences.append(language.say("time.order", list="; ".join(items)))
     if open_ones := [one for one in readings if one.verdict != "faster"]:
         items = [
