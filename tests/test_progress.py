@@ -12,6 +12,7 @@ from laptime.comparison.growth import Prospect
 from laptime.comparison.plan import PlannedRun
 from laptime.events import Data, Failed, Finished, Phase, Step
 from laptime.progress import TimeLeft, Watcher, shown_left
+from laptime.report.screen import Screen
 
 RUNS = [
     PlannedRun(run="base", method="base", round=0, role="base"),
@@ -134,3 +135,17 @@ def test_a_terminal_gets_a_live_line(clock: list[float]) -> None:
 )
 def test_estimates_have_no_decimals(seconds: float, shown: str) -> None:
     assert shown_left(seconds) == shown
+
+
+def test_lines_stay_within_eighty_columns_and_paths_stay_whole() -> None:
+    out, path = io.StringIO(), f"{'/'.join(['folder'] * 15)}/train.jsonl:17"
+    watcher = Watcher(Screen(file=out, width=80))
+    planned = PlannedRun(run="lora_top-r2-without-prepacked_weights", method="lora_top", round=2)
+    watcher.planned([planned], 0, Prospect())
+    watcher.began(planned)
+    watcher.happened(Failed(reason="error", message=f"it cannot be read as it stands in {path}, nor mended"))
+    watcher.ended(planned)
+    lines = out.getvalue().splitlines()
+    assert path in [line.strip(" ,") for line in lines]
+    assert [line for line in lines if len(line) > 80] == [f"{path},"]
+    assert len(lines) > 3

@@ -15,7 +15,7 @@ from laptime.comparison.plan import PlannedRun
 from laptime.events import Answer, AnyEvent, Checkpoint, Data, Failed, Finished, Model, Phase, Resumed, Step
 from laptime.inputs.facts import InputFacts
 from laptime.report import quantities
-from laptime.report.plain_text import clean
+from laptime.report.plain_text import clean, wrap_words
 
 READING = "reading the data and the tokenizer ..."
 PLAIN_SECONDS = 10.0  # without a terminal: a line this often while a run trains
@@ -101,8 +101,9 @@ class Watcher:
             self.say(f"note: {note}")
 
     def say(self, text: str) -> None:
-        """Print a line of plain words."""
-        self.console.print(clean(text), highlight=False, markup=False)
+        """Print a line of plain words, wrapped between them: a path in it stays whole."""
+        text = wrap_words(clean(text), self.console.width)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def planned(self, runs: list[PlannedRun], num_done: int, prospect: Prospect) -> None:
         """Say what will run, once; where the plan has grown, what was learnt from the runs so far is kept."""
@@ -208,7 +209,7 @@ class Watcher:
         self.left.ended(planned, time.monotonic() - self.begun)
         details = ", ".join([*self.parts, self.outcome or "ended without a word"])
         line = f"[{self.num_over}/{self.num_runs}] {planned.run}: {details}"
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.say(line)
 
     def interrupted(self) -> None:
         """Clear the line that was being rewritten."""
