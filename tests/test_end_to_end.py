@@ -244,6 +244,23 @@ def test_a_config_file_says_everything_that_flags_say(workplace: Path) -> None:
     assert list((workplace / "from_config" / "tensorboard").rglob("events.out.tfevents.*"))
 
 
+def test_a_method_races_against_itself_and_answers_twice(workplace: Path) -> None:
+    words = [*OPTIONS, "--methods", "lora,lora", "--learning-rate", "lora=1e-3", "--epochs", "1"]
+    words += ["--rounds", "1", "--skip-self-checks", "--max-questions", "1"]
+    printed = laptime(workplace, "compare", *words, "--out", "equal")
+    assert "One round of equal runs of LoRA: they differ by" in " ".join(printed.split())
+    assert re.search(r"^lora \(again\) +\d", printed, flags=re.M)
+    folder = workplace / "equal"
+    first, again = (read_record(folder / "runs" / run) for run in ("lora-r1", "lora-2-r1"))
+    assert (first.started.contestant, again.started.contestant) == ("", "lora-2")
+    assert [step.digest for step in first.steps] == [step.digest for step in again.steps]
+    assert len({method.saved_paths[0] for method in read_result(folder).methods}) == 2
+    assert "LoRA (again)" in (folder / "report.md").read_text(encoding="utf-8")
+    asked = laptime(workplace, "ask", "equal", QUESTION)
+    answers = re.findall(r"^   (base|lora|lora \(again\))  ", asked, flags=re.M)
+    assert answers == ["base", "lora", "lora (again)"]
+
+
 def test_train_saves_where_it_says(workplace: Path) -> None:
     printed = laptime(workplace, "train", *OPTIONS, "--epochs", "1", "--lora-rank", "4", "--out", "one")
     assert "saved:  one/saved" in " ".join(printed.split("\n")).replace("  ", "  ")

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from laptime import progress
+from laptime.comparison.growth import Prospect
 from laptime.comparison.plan import PlannedRun
 from laptime.events import Data, Failed, Finished, Phase, Step
 from laptime.progress import TimeLeft, Watcher, shown_left
@@ -45,7 +46,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_plain_output_has_a_line_a_run_and_one_now_and_then(clock: list[float]) -> None:
     out = io.StringIO()
     watcher = Watcher(Console(file=out, width=200))
-    watcher.planned(RUNS, 1)
+    watcher.planned(RUNS, 1, Prospect())
     watcher.began(RUNS[1])
     watcher.happened(data())
     for number in range(1, 13):
@@ -66,18 +67,56 @@ def test_plain_output_has_a_line_a_run_and_one_now_and_then(clock: list[float]) 
 
 
 def test_time_left_learns_from_each_method() -> None:
-    left = TimeLeft(RUNS[1:])
-    assert left.estimate(15.0, 20.0) == 15 + 20 + 20, "what is not known is as slow as what is"
+    left = TimeLeft(RUNS[1:], Prospect())
+    assert left.estimate(15.0, 20.0)[0] == 15 + 20 + 20, "what is not known is as slow as what is"
     left.ended(RUNS[1], 24.0)
-    assert left.estimate(2.0, 4.0) == 2 + 24, "a method not yet seen is as slow as the slowest"
+    assert left.estimate(2.0, 4.0)[0] == 2 + 24, "a method not yet seen is as slow as the slowest"
     left.ended(RUNS[2], 8.0)
-    assert left.estimate(5.0, 10.0) == 5.0
+    assert left.estimate(5.0, 10.0) == (5.0, 5.0)
+
+
+def test_time_left_counts_what_may_follow_up_to_the_limit(clock: list[float]) -> None:
+    """Rounds that may be added make a range, which ends where --minutes does and never before the plan."""
+    left = TimeLeft(RUNS[1:], Prospect(runs=RUNS[1:3] * 2))
+    left.ended(RUNS[1], 20.0)
+    left.ended(RUNS[2], 10.0)
+    assert left.estimate(4.0, 10.0) == (4.0, 4.0 + 2 * 30.0)
+    left.hope_for(Prospect(runs=RUNS[1:3] * 2, seconds=50.0))
+    clock[0] = 20.0
+    assert left.estimate(4.0, 10.0) == (4.0, 30.0), "of 50 s 20 are over"
+    clock[0] = 60.0
+    assert left.estimate(4.0, 10.0) == (4.0, 4.0)
+
+
+def test_a_plan_that_grows_keeps_what_was_learnt_and_is_announced_once(clock: list[float]) -> None:
+    out = io.StringIO()
+    watcher = Watcher(Console(file=out, width=200))
+    watcher.planned(RUNS, 0, Prospect(runs=RUNS[2:] * 7))
+    for run in RUNS:
+        watcher.began(run)
+        clock[0] += 5.0
+        watcher.ended(run)
+    again = [
+        PlannedRun(run="lora-r3", method="lora", round=3),
+        PlannedRun(run="full-r3", method="full", round=3),
+    ]
+    watcher.planned([*RUNS, *again], 4, Prospect())
+    watcher.began(again[0])
+    watcher.happened(data())
+    clock[0] += 10.0
+    watcher.happened(step(1))
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "4 runs, each in a process of its own; up to 14 more until the interval is narrow"
+    assert len([line for line in lines if "process of its own" in line]) == 1
+    assert watcher.num_runs == 6 and watcher.num_over == 4
+    # 49 steps of 1 s are left of this run; full-r3 takes the 5 s that full took, by no guess from this run.
+    assert lines[-1].endswith("54 s left")
 
 
 def test_a_terminal_gets_a_live_line(clock: list[float]) -> None:
     out = io.StringIO()
     watcher = Watcher(Console(file=out, width=80, force_terminal=True, color_system=None))
-    watcher.planned(RUNS, 0)
+    watcher.planned(RUNS, 0, Prospect())
     watcher.began(RUNS[1])
     watcher.happened(data())
     clock[0] = 1.0

@@ -19,6 +19,11 @@ from laptime import __version__  # noqa: E402
 from laptime.training.machine import describe_machine  # noqa: E402
 
 
+def name_script() -> str:
+    """Return the path of the running script below benchmarks/."""
+    return Path(sys.argv[0]).resolve().relative_to(BENCHMARKS).as_posix()
+
+
 def write_result(name: str, figures: dict[str, Any]) -> Path:
     """Write `figures` to benchmarks/results/NAME_<processor>.json and return its path."""
     machine = describe_machine(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
@@ -26,7 +31,7 @@ def write_result(name: str, figures: dict[str, Any]) -> Path:
         "proof": name,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "laptime": __version__,
-        "command": " ".join(["python", f"benchmarks/faults/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": " ".join(["python", f"benchmarks/{name_script()}", *sys.argv[1:]]),
         "machine": machine,
         **figures,
     }

@@ -24,7 +24,8 @@ class Event(Struct, kw_only=True, tag_field="event"):
 class Started(Event, tag="started", kw_only=True):
     """The first line: which run this is, of which comparison ("" for none).
 
-    `spec` is the resolved RunSpec.
+    `spec` is the resolved RunSpec. `contestant` is its name in the comparison where a method races against
+    itself ("lora-2"); "" where that is the method's.
     """
 
     version: int = VERSION
@@ -36,6 +37,12 @@ class Started(Event, tag="started", kw_only=True):
     spec: dict[str, Any]
     command: list[str] = []
     comparison: str = ""
+    contestant: str = ""
+
+    @property
+    def name(self) -> str:
+        """Who runs: the name of the row."""
+        return self.contestant or self.method
 
 
 class Machine(Event, tag="machine", kw_only=True):
@@ -106,6 +113,10 @@ class Data(Event, tag="data", kw_only=True):
     num_steps: int
     loss_on: str = "answers"
     notes: list[str] = []  # what was left out, cut or counted
+    num_skipped: int = 0  # records that cannot be trained on, left out with --skip-bad
+    chat_template: str = (
+        ""  # given in the place of the tokenizer's own: chatml, llama3, or the name of its file
+    )
 
 
 class Load(Event, tag="load", kw_only=True):

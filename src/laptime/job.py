@@ -28,6 +28,7 @@ class RunJob(Struct, kw_only=True):
 
     run: str
     comparison: str = ""  # the id of the comparison that it is a run of
+    contestant: str = ""  # its name there, where that is not the method's
     spec: RunSpec
     folder: str
     inputs: str  # the folder that the preparation filled
@@ -54,4 +55,5 @@ def start_of(job: RunJob) -> Started:
         role=job.role,
         spec=msgspec.to_builtins(job.spec),
         comparison=job.comparison,
+        contestant=job.contestant,
     )

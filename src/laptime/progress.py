@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+from laptime.comparison.growth import Prospect
 from laptime.comparison.plan import PlannedRun
 from laptime.events import Answer, AnyEvent, Checkpoint, Data, Failed, Finished, Model, Phase, Resumed, Step
 from laptime.inputs.facts import InputFacts
@@ -20,31 +21,44 @@ READING = "reading the data and the tokenizer ..."
 PLAIN_SECONDS = 10.0  # without a terminal: a line this often while a run trains
 
 
-def shown_left(seconds: float) -> str:
-    """Return an estimate without the digits that it does not have: 42 s, 2m05s, 1h02m."""
-    return f"{seconds:.0f} s" if seconds < 60 else quantities.short_seconds(seconds)
+def shown_left(seconds: float, most: float = 0.0) -> str:
+    """Return an estimate without the digits that it does not have: 42 s, 2m05s to 4m10s, 1h02m."""
+    shown = f"{seconds:.0f} s" if seconds < 60 else quantities.short_seconds(seconds)
+    return f"{shown} to {shown_left(most)}" if most >= seconds + 1 else shown
 
 
 class TimeLeft:
     """Estimates what is left from the runs that are over."""
 
-    def __init__(self, waiting: list[PlannedRun]) -> None:
+    def __init__(self, waiting: list[PlannedRun], prospect: Prospect) -> None:
         self.waiting = list(waiting)
         self.seconds_by_method: dict[str, list[float]] = {}
+        self.hope_for(prospect)
+
+    def hope_for(self, prospect: Prospect) -> None:
+        """Learn what may follow the planned runs, and by when all must be over."""
+        self.prospect = prospect
+        self.since = time.monotonic()
 
     def ended(self, planned: PlannedRun, seconds: float) -> None:
         """Learn from a run."""
         self.seconds_by_method.setdefault(planned.method, []).append(seconds)
         self.waiting = [run for run in self.waiting if run.run != planned.run]
 
-    def estimate(self, present_left: float, present_total: float) -> float:
-        """Return the seconds left, from those of the present run; `present_total` is its whole training.
+    def estimate(self, present_left: float, present_total: float) -> tuple[float, float]:
+        """Return the seconds left of what is planned, and the most with what may follow.
 
-        A method that has not run yet is taken to be as slow as the slowest known.
+        `present_left` are those of the present run, `present_total` its whole training. A method that has not
+        run yet is taken to be as slow as the slowest known.
         """
         known = {name: median(times) for name, times in self.seconds_by_method.items() if name != "base"}
         slowest = max([present_total, *known.values()])
-        return present_left + sum(known.get(run.method, slowest) for run in self.waiting[1:])
+        planned = present_left + sum(known.get(run.method, slowest) for run in self.waiting[1:])
+        more = sum(known.get(run.method, slowest) for run in self.prospect.runs)
+        if self.prospect.seconds is not None:
+            until = self.prospect.seconds - (time.monotonic() - self.since)
+            more = min(more, max(0.0, until - planned))
+        return planned, planned + more
 
 
 class Watcher:
@@ -59,6 +73,7 @@ class Watcher:
         self.num_over = 0
         self.training_since = 0.0
         self.tokens = 0
+        self.left = TimeLeft([], Prospect())
         self.num_before = 0  # steps that an earlier attempt made
         self.precision = ""
 
@@ -75,6 +90,8 @@ class Watcher:
         self.header()
         data = facts.data
         held_out = f", {data['num_held_out']} more held out" if data.get("num_held_out") else ""
+        num_skipped = data.get("num_skipped", 0) + data.get("num_held_out_skipped", 0)
+        held_out += f", {num_skipped} bad ones left out" if num_skipped else ""
         self.say(
             f"{data['num_records']} record{'s'[: data['num_records'] != 1]} to train on{held_out}; "
             f"{data['num_trained_tokens']:,} of {data['num_tokens']:,} tokens trained; "
@@ -87,13 +104,18 @@ class Watcher:
         """Print a line of plain words."""
         self.console.print(clean(text), highlight=False, markup=False)
 
-    def planned(self, runs: list[PlannedRun], num_done: int) -> None:
-        """Say what will run."""
+    def planned(self, runs: list[PlannedRun], num_done: int, prospect: Prospect) -> None:
+        """Say what will run, once; where the plan has grown, what was learnt from the runs so far is kept."""
+        if self.num_runs:
+            self.left.waiting = runs[num_done:]
+            self.left.hope_for(prospect)
+        else:
+            self.left = TimeLeft(runs[num_done:], prospect)
+            done = f", {num_done} already done" if num_done else ""
+            more = f"; up to {len(prospect.runs)} more until the interval is narrow" if prospect.runs else ""
+            shown = "1 run" if len(runs) == 1 else f"{len(runs)} runs, each"
+            self.console.print(f"{shown} in a process of its own{done}{more}", highlight=False)
         self.num_runs, self.num_over = len(runs), num_done
-        self.left = TimeLeft(runs[num_done:])
-        done = f", {num_done} already done" if num_done else ""
-        shown = "1 run" if self.num_runs == 1 else f"{self.num_runs} runs, each"
-        self.console.print(f"{shown} in a process of its own{done}", highlight=False)
 
     def began(self, planned: PlannedRun) -> None:
         """Say that a run begins."""
@@ -141,10 +163,10 @@ class Watcher:
         text = f"step {step.step}/{self.num_steps}  loss {loss}  {speed:,.0f} tokens/s"
         if self.num_steps:
             step_seconds = (now - self.training_since) / max(1, step.step - self.num_before)
-            left = self.left.estimate(
+            left, most = self.left.estimate(
                 step_seconds * (self.num_steps - step.step), step_seconds * self.num_steps
             )
-            text += f"  {shown_left(left)} left"
+            text += f"  {shown_left(left, most)} left"
         if self.live:
             self.live.show(text, step.step, self.num_steps)
         elif now - self.last_line >= PLAIN_SECONDS:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -16,6 +16,7 @@ from msgspec import Meta, Struct, field
 
 from laptime.errors import UserError, check_path, suggest
 
+AUTO: Literal["auto"] = "auto"  # of --rounds: as many as it takes
 BUILTIN = "builtin"  # the name of the toy model and of the ten records that ship with the package
 
 
@@ -46,7 +47,11 @@ class DataSpec(Options, frozen=True):
     """The records to train on, and how they become text."""
 
     data: Annotated[
-        str, Meta(description="File (JSONL, JSON, CSV, Parquet), folder of such files, or hub id.")
+        str | Annotated[tuple[str, ...], Meta(min_length=1)],
+        Meta(
+            description="File (JSONL, JSON, CSV, Parquet, text), folder of such files, or hub id "
+            "(repeatable: read one after the other)."
+        ),
     ] = BUILTIN
     split: Annotated[str, Meta(description="Split of a hub data set.")] = "train"
     held_out: Annotated[
@@ -60,6 +65,15 @@ class DataSpec(Options, frozen=True):
             "with {prompt} and {completion}, perhaps {context} and {system}."
         ),
     ] = "auto"
+    chat_template: Annotated[
+        str | None,
+        Meta(
+            description="Chat template in place of the tokenizer's own: chatml, llama3, or a file with one."
+        ),
+    ] = None
+    skip_bad: Annotated[
+        bool, Meta(description="Train on the good records and count the others by what is wrong with them.")
+    ] = False
     prompt_column: Annotated[str | None, Meta(description="Column that holds the question.")] = None
     completion_column: Annotated[str | None, Meta(description="Column that holds the answer.")] = None
     context_column: Annotated[
@@ -72,6 +86,16 @@ class DataSpec(Options, frozen=True):
         Annotated[int, Meta(ge=2)] | None,
         Meta(description="Cut records to this many tokens (default: the model's limit, at most 2048)."),
     ] = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Return all that `data` names, in order."""
+        return (self.data,) if isinstance(self.data, str) else self.data
+
+    @property
+    def named(self) -> str:
+        """Return what `data` names, as a sentence can show it."""
+        return ", ".join(self.sources)
 
 
 class TrainingSpec(Options, frozen=True):
@@ -175,13 +199,26 @@ class RunSpec(Options, frozen=True):
 
 
 class CompareSpec(Options, frozen=True):
-    """All that determines a comparison: every method, `rounds` times."""
+    """All that determines a comparison: every method, `rounds` times or as often as it takes."""
 
     methods: Annotated[
         tuple[str, ...],
         Meta(min_length=1, description="Methods to race, comma-separated (laptime train --help lists them)."),
     ] = ("full", "lora")
-    rounds: Annotated[int, Meta(ge=1, le=1000, description="How often each method runs.")] = 3
+    rounds: Annotated[
+        Annotated[int, Meta(ge=1, le=1000)] | Literal["auto"],
+        Meta(
+            description="How often each method runs; auto: 3 times, then on until the headline's interval is "
+            "narrower than 5 %, at most 10 times."
+        ),
+    ] = AUTO
+    minutes: Annotated[
+        Annotated[float, Meta(gt=0, le=1e6)] | None,
+        Meta(
+            description="With --rounds auto: add no round that would make the runs take longer in all "
+            "(default: no limit; 2 with the built-in model)."
+        ),
+    ] = None
     ablate: Annotated[
         bool,
         Meta(
@@ -232,7 +269,7 @@ def read_interval(text: str | None) -> Interval | None:
     raise UserError(f"--save-every: expected steps (50) or a time (90s, 10min, 2h) (got '{text}')")
 
 
-PATHS = frozenset({"model", "data", "held_out", "out", "resume", "config"})
+PATHS = frozenset({"model", "data", "held_out", "chat_template", "out", "resume", "config"})
 
 
 def flag(name: str) -> str:
@@ -251,8 +288,9 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
             raise UserError(f"{source}{flag(name)}: expected a finite number (got {value})")
         if value == "" or (isinstance(value, (list, tuple)) and "" in value):
             raise UserError(f"{source}{flag(name)}: empty; give a value or leave the option out")
-        if name in PATHS and isinstance(value, str):
-            check_path(value, f"{source}{flag(name)}")
+        for path in as_list(value) if name in PATHS else ():
+            if isinstance(path, str):
+                check_path(path, f"{source}{flag(name)}")
         if _holds_half_letters(value):
             raise UserError(f"{source}{flag(name)}: no valid UTF-8 text")
     try:
@@ -260,6 +298,11 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
     except msgspec.ValidationError as error:
         option, expected = tell_invalid(kind, values, error)
         raise UserError(f"{source}{flag(option)}: {expected}") from None
+
+
+def as_list(value: Any) -> Sequence[Any]:
+    """Return a list as it is, and anything else as a list of one."""
+    return value if isinstance(value, (list, tuple)) else [value]
 
 
 def tell_invalid(
@@ -278,15 +321,16 @@ def tell_invalid(
 
 def _list_choices(hint: Any) -> str:
     """Return the words of a Literal, alone or in a union: "linear, cosine or constant"."""
-    if get_origin(hint) is not Literal:
-        hint = next(part for part in get_args(hint) if get_origin(part) is Literal)
-    *words, last = map(str, get_args(hint))
+    parts = [hint] if get_origin(hint) is Literal else get_args(hint)
+    numbers = [PLAIN_WORDS["int"]] if int in parts else []
+    choices = next(part for part in parts if get_origin(part) is Literal)
+    *words, last = [*numbers, *map(str, get_args(choices))]
     return f"{', '.join(words)} or {last}" if words else last
 
 
 def _holds_half_letters(value: Any) -> bool:
     """Tell whether text, alone or in a list, holds NUL or surrogates, which no path or tokenizer takes."""
-    texts = value if isinstance(value, (list, tuple)) else [value]
+    texts = as_list(value)
     return any(isinstance(text, str) and re.search("[\0\ud800-\udfff]", text) for text in texts)
 
 
@@ -298,6 +342,8 @@ def _short(value: Any) -> str:
 
 PLAIN_WORDS = {
     "float | object": "a number, or one for each method",
+    "str | array": "text, or a list of texts",
+    "int | str": "a whole number or auto",
     "int": "a whole number",
     "float": "a number",
     "str": "text",
@@ -323,7 +369,8 @@ def flatten(spec: CompareSpec) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for section in SECTIONS:
         flat |= msgspec.to_builtins(getattr(spec, section))
-    flat |= {"methods": list(spec.methods), "rounds": spec.rounds, "ablate": spec.ablate}
+    flat |= {"methods": list(spec.methods), "rounds": spec.rounds, "minutes": spec.minutes}
+    flat["ablate"] = spec.ablate
     for options in spec.method_options.values():
         flat |= options
     return {name: value for name, value in flat.items() if value is not None}

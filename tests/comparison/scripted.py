@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from laptime.comparison.contestants import split_name
 from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
 from laptime.events import (
     Answer,
@@ -105,6 +106,7 @@ def write_scripted_run(
     without: str = "",
     speedups: Sequence[Speedup] = (),
     comparison: str = "",
+    contestant: str = "",
     spec: RunSpec | None = None,
 ) -> Path:
     """Write the record of one run into `folder` and return the folder.
@@ -124,7 +126,7 @@ def write_scripted_run(
         method_options=method_options or {},
     )
     role: Any = "ablation" if without else "base" if method == "base" else "measured"
-    run = run_name(method, round, without)
+    run = run_name(contestant or method, round, without)
     events: list[Any] = [
         Started(
             laptime="0.1.0",
@@ -134,6 +136,7 @@ def write_scripted_run(
             role=role,
             spec=msgspec.to_builtins(spec),
             comparison=comparison,
+            contestant=contestant,
         ),
         Machine(facts=facts or {"cpu": "Test CPU", "cores": 2, "threads": 2, "versions": {"torch": "2"}}),
         _model(method, model or {}),
@@ -268,13 +271,20 @@ def _ending(
     ]
 
 
+def plan_scripted_run(name: str, number: int) -> PlannedRun:
+    """Return the planned run of a contestant: "lora-2" runs lora."""
+    method, _ = split_name(name)
+    contestant = name if name != method else ""
+    return PlannedRun(run=run_name(name, number), method=method, round=number, contestant=contestant)
+
+
 def write_scripted_plan(folder: Path, methods: Sequence[str] = ("full", "lora"), rounds: int = 3) -> Plan:
-    """Write the plan of a comparison of `methods` in `rounds` rounds, the base first."""
+    """Write the plan of a comparison of `methods`, contestants by name, the base first."""
     runs = [PlannedRun(run="base", method="base", round=0, role="base")]
     for number in range(1, rounds + 1):
-        runs += [PlannedRun(run=run_name(method, number), method=method, round=number) for method in methods]
+        runs += [plan_scripted_run(name, number) for name in methods]
     spec = CompareSpec(
-        methods=tuple(methods),
+        methods=tuple(split_name(name)[0] for name in methods),
         rounds=rounds,
         model=ModelSpec(model="tiny"),
         training=TrainingSpec(**TRAINING),
@@ -314,7 +324,8 @@ def write_scripted_comparison(
             continue
         arguments: dict[str, Any] = {"texts": ("모릅니다.", "모릅니다."), "held_out_loss": 4.0}
         if planned.role == "measured":
-            arguments = {"train_seconds": seconds[planned.method][planned.round - 1]}
+            arguments = {"train_seconds": seconds[planned.name][planned.round - 1]}
+            arguments["contestant"] = planned.contestant
         arguments |= (changes or {}).get(planned.run, {})
         write_scripted_run(run_folder(folder, planned.run), planned.method, planned.round, **arguments)
     return folder

@@ -25,6 +25,8 @@ from laptime.comparison.result import (
 from laptime.comparison.scores import chrf
 from laptime.errors import UserError
 from laptime.record import FILE_NAME
+from laptime.sealed_file import write_sealed
+from laptime.session import render_again
 from tests.comparison.scripted import (
     CREATED,
     HELD_OUT_QUESTION,
@@ -47,6 +49,7 @@ def expected_row(name: str, summary: str, seconds: float, **figures: Any) -> Met
     saved = figures["saved_bytes"]
     row: dict[str, Any] = {
         "name": name,
+        "method": name,
         "summary": summary,
         "status": "finished",
         "rounds": [1, 2],
@@ -87,7 +90,7 @@ def expected_row(name: str, summary: str, seconds: float, **figures: Any) -> Met
 def expected_base() -> MethodResult:
     """Return the row of the base, which trains nothing."""
     return MethodResult(
-        name="base", summary="The base model.", status="finished", rounds=[0], failures=[],
+        name="base", method="base", summary="The base model.", status="finished", rounds=[0], failures=[],
         train_seconds=None, train_seconds_by_round=[], total_seconds=4.0, total_seconds_by_round=[4.0],
         phase_seconds={}, step_part_seconds={}, first_step_seconds=None, steady_step_seconds=None,
         tokens_per_second=None, peak_bytes=5000, peak_bytes_kind="vm_hwm", peak_bytes_all={"vm_hwm": 5000},
@@ -126,6 +129,7 @@ def expected_result(folder: Path) -> ComparisonResult:
         created=CREATED,
         complete=True,
         planned_rounds=2,
+        compared_rounds=[1, 2],
         base=expected_base(),
         methods=[
             expected_row(
@@ -142,8 +146,9 @@ def expected_result(folder: Path) -> ComparisonResult:
         pairs=[
             Pair(
                 faster="lora", slower="full", num_rounds=2, train_ratio=2.0, train_interval=(2.0, 2.0),
-                verdict="faster", total_ratio=24 / 14, total_interval=(24 / 14, 24 / 14),
-                total_verdict="faster", arithmetic_ratio=1.5,
+                train_confidence=0.95, verdict="faster", total_ratio=24 / 14,
+                total_interval=(24 / 14, 24 / 14), total_confidence=0.95, total_verdict="faster",
+                arithmetic_ratio=1.5,
             )
         ],
         questions=[
@@ -249,11 +254,18 @@ def test_unequal_work_gets_no_ratio(tmp_path: Path) -> None:
 
 
 def test_one_method_and_one_round(tmp_path: Path) -> None:
-    """No pair, no likeness, and one round says so."""
+    """No pair, no likeness, and no word on a ratio that there is none of."""
     write_scripted_comparison(tmp_path, {"lora": [10]})
     result = collect(tmp_path)
     assert (result.pairs, result.questions[0].alike) == ([], {})
-    assert [finding.code for finding in result.findings] == ["one_round"]
+    assert result.findings == []
+
+
+def test_a_run_that_was_stopped_has_not_failed(tmp_path: Path) -> None:
+    write_scripted_comparison(tmp_path, {"full": [10], "lora": [5]})
+    write_scripted_run(run_folder(tmp_path, "lora-r1"), "lora", failed="interrupted")
+    lora = {method.name: method for method in collect(tmp_path).methods}["lora"]
+    assert (lora.status, lora.failures) == ("unfinished", [])
 
 
 def test_three_methods_give_every_pair(tmp_path: Path) -> None:
@@ -355,3 +367,15 @@ def test_no_comparison_here(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text("[]")
     with pytest.raises(UserError, match="not a plan"):
         collect(tmp_path)
+
+
+def test_a_result_of_an_earlier_version_is_refused_and_made_anew(tmp_path: Path) -> None:
+    """Its verdict is one that there is no more; the records tell all of it."""
+    write_scripted_comparison(tmp_path, {"full": [20, 20], "lora": [10, 19]})
+    content = msgspec.to_builtins(collect(tmp_path)) | {"version": 2}
+    content["pairs"][0]["verdict"] = "no_measurable_difference"
+    write_sealed(tmp_path / "comparison.json", content)
+    with pytest.raises(UserError, match="not a comparison of this version of laptime"):
+        read_result(tmp_path)
+    render_again(tmp_path, "en")
+    assert read_result(tmp_path).pairs[0].verdict == "not_settled"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from laptime.comparison.flags import find_flags, flag_progress, flag_speedups, loss_fell
+from laptime.comparison.flags import find_flags, flag_progress, flag_rounds, flag_speedups, loss_fell
+from laptime.comparison.rows import MethodRuns
 from laptime.record import read_record
 from tests.comparison.scripted import make_speedups, write_scripted_run
 
@@ -19,7 +20,8 @@ def flags(folder: Path, *runs: dict[str, Any]) -> dict[str, dict[str, Any]]:
         read_record(write_scripted_run(folder / str(number), "lora", number, **run))
         for number, run in enumerate(runs, start=1)
     ]
-    found = find_flags({"lora": records})
+    row = MethodRuns(name="lora", method="lora", folder=folder, records=records)
+    found = [*flag_rounds([row]), *find_flags({"lora": records})]
     assert all(flag.level == "flag" and flag.text for flag in found)
     return {flag.code: flag.values for flag in found}
 
@@ -95,7 +97,7 @@ def test_what_weakens_the_result(tmp_path: Path) -> None:
 def test_progress(tmp_path: Path) -> None:
     """One round, runs to come and runs begun again."""
     record = read_record(write_scripted_run(tmp_path, "lora"))
-    found = flag_progress({"lora": [record]}, 1, ["full-r1"], ["lora-r1"])
+    found = flag_progress({"lora": [record], "full": []}, 1, ["full-r1"], ["lora-r1"])
     assert [(flag.code, flag.values) for flag in found] == [
         ("one_round", {}),
         ("unfinished", {"runs": "full-r1"}),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import random
+from statistics import fmean, stdev
 
 import pytest
 
 from laptime.comparison.statistics import (
+    MOST_ROUNDS_TOLD,
+    compare_family,
     compare_paired,
     drift,
     judge,
     median_by_key,
     median_of,
+    share_doubt,
     spread,
     student_quantile,
 )
@@ -24,7 +28,7 @@ def test_two_rounds_by_hand() -> None:
     margin = 12.706204736 * math.log(2)
     assert ratio.value == pytest.approx(4.0)
     assert ratio.interval == pytest.approx((math.exp(math.log(4) - margin), math.exp(math.log(4) + margin)))
-    assert ratio.verdict == "no_measurable_difference"
+    assert (ratio.verdict, ratio.confidence) == ("not_settled", 0.95)
 
 
 def test_agrees_with_scipy_paired_t() -> None:
@@ -70,8 +74,79 @@ def test_unpaired_rounds_are_a_bug() -> None:
 
 def test_equal_times_show_nothing() -> None:
     """An interval that only touches 1 contains it."""
-    assert compare_paired([5.0, 5.0, 5.0], [5.0, 5.0, 5.0]).verdict == "no_measurable_difference"
-    assert judge((1.0, 2.0)) == judge((0.5, 1.0)) == "no_measurable_difference"
+    assert compare_paired([5.0, 5.0, 5.0], [5.0, 5.0, 5.0]).verdict == "about_the_same"
+    assert judge((1.0, 2.0)) == judge((0.5, 1.0)) == "not_settled"
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [
+        ((1.01, 1.04), "faster"),
+        ((0.96, 0.99), "slower"),
+        ((0.96, 1.04), "about_the_same"),
+        ((1 / 1.05, 1.05), "about_the_same"),
+        ((0.96, 1.06), "not_settled"),
+        ((0.94, 1.04), "not_settled"),
+        ((0.61, 6.55), "not_settled"),
+    ],
+)
+def test_not_shown_is_two_things(interval: tuple[float, float], verdict: str) -> None:
+    """Known to lie within 5 %, and not known; what is shown is shown however small."""
+    assert judge(interval) == verdict
+
+
+def test_what_is_not_settled_says_how_many_more_rounds_would_tell() -> None:
+    """With the same mean and scatter, as many rounds more are the first to show the difference."""
+    slow, fast = [10.0, 12.0, 13.0, 10.5], [10.0, 10.0, 10.0, 10.0]
+    ratio = compare_paired(slow, fast)
+    assert ratio.verdict == "not_settled" and ratio.more_rounds is not None
+    logs = [math.log(above / below) for above, below in zip(slow, fast, strict=True)]
+    centre, deviation = fmean(logs), stdev(logs)
+
+    def is_shown(rounds: int) -> bool:
+        return student_quantile(rounds - 1) * deviation / math.sqrt(rounds) < centre
+
+    assert is_shown(4 + ratio.more_rounds) and not is_shown(3 + ratio.more_rounds)
+    assert compare_paired([20.0, 21.0, 22.0], [10.0, 10.0, 10.0]).more_rounds is None, "nothing is open"
+    wild = compare_paired([1.0, 9.0, 1.0, 9.0], [9.0, 1.0, 9.0, 1.001])
+    assert wild.more_rounds == MOST_ROUNDS_TOLD
+
+
+def test_several_ratios_share_their_doubt_as_holm_says() -> None:
+    """Sorted, each is judged at 5 % over as many as are left; from the first that fails on none is shown."""
+    assert share_doubt([0.01, 0.04, 0.03], 0.05) == pytest.approx([0.05 / 3, 0.05 / 2, 0.05 / 2])
+    assert share_doubt([0.001, 0.02, 0.03], 0.05) == pytest.approx([0.05 / 3, 0.05 / 2, 0.05])
+    assert share_doubt([0.02, None, 0.5], 0.05) == pytest.approx([0.025, 0.05, 0.05])
+    assert share_doubt([0.03, 0.03], 0.05) == pytest.approx([0.025, 0.025])
+
+
+def test_a_family_is_judged_with_wider_intervals_than_one_alone() -> None:
+    """A doubt of 4 % is shown alone and not among three; verdict and interval never contradict each other."""
+    fast = [10.0, 10.0, 10.0, 10.0]
+    weak, nothing = [10.6, 11.5, 11.1, 10.5], [9.0, 11.5, 10.0, 9.8]
+    alone = compare_paired(weak, fast)
+    family = compare_family([(weak, fast), (nothing, fast), (fast, nothing)])
+    assert alone.verdict == "faster"
+    assert family[0].verdict == "not_settled"
+    assert alone.interval and family[0].interval
+    assert family[0].interval[0] < 1 < alone.interval[0]
+    assert family[0].confidence == pytest.approx(1 - 0.05 / 3)
+    for ratio in family:
+        assert ratio.interval and ratio.verdict == judge(ratio.interval)
+    assert compare_family([]) == []
+
+
+def test_false_differences_in_a_family_stay_below_5_percent() -> None:
+    """Thirteen rows against one base: each for itself, four in ten comparisons would show a false one."""
+    noise = random.Random(0)
+    alone, together, trials = 0, 0, 400
+    for _ in range(trials):
+        base = [math.exp(noise.gauss(0, 0.05)) for _ in range(5)]
+        rows = [([math.exp(noise.gauss(0, 0.05)) for _ in range(5)], base) for _ in range(13)]
+        alone += any(compare_paired(*row).verdict in ("faster", "slower") for row in rows)
+        together += any(ratio.verdict in ("faster", "slower") for ratio in compare_family(rows))
+    assert alone / trials > 0.2
+    assert together / trials < 0.05 + 4 * math.sqrt(0.05 * 0.95 / trials)
 
 
 def test_pairing_cancels_slow_rounds() -> None:
@@ -84,12 +159,12 @@ def test_pairing_cancels_slow_rounds() -> None:
 @pytest.mark.parametrize("rounds", [3, 5])
 def test_coverage_is_near_95_percent(rounds: int) -> None:
     """On lognormal noise the true ratio of 2 lies within the interval 95 times in 100."""
-    noise, quantile = random.Random(rounds), student_quantile(rounds - 1)
+    noise = random.Random(rounds)
     trials, hits = 4000, 0
     for _ in range(trials):
         fast = [math.exp(noise.gauss(0, 0.1)) for _ in range(rounds)]
         slow = [2 * math.exp(noise.gauss(0, 0.1)) for _ in range(rounds)]
-        low, high = compare_paired(slow, fast, lambda _: quantile).interval or (0.0, 0.0)
+        low, high = compare_paired(slow, fast).interval or (0.0, 0.0)
         hits += low <= 2 <= high
     assert hits / trials == pytest.approx(0.95, abs=0.014)  # four standard errors
 

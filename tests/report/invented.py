@@ -55,6 +55,7 @@ def make_method(name: str = "lora", seconds: float = 9.3, rounds: int = 3, **cha
     phases = {**PHASES, "train": seconds, "save": 1.4 if full else 0.2}
     values: dict[str, Any] = {
         "name": name,
+        "method": name,
         "summary": "trains every weight" if full else "trains low-rank adapters",
         "status": "finished",
         "rounds": list(range(1, rounds + 1)),
@@ -143,9 +144,12 @@ def make_pair(ratio: float | None = 2.31, verdict: Any = "faster", **changes: An
         "num_rounds": 1 if verdict == "one_round" else 3,
         "train_ratio": ratio,
         "train_interval": interval,
+        "train_confidence": interval and 0.95,
         "verdict": verdict,
+        "more_rounds": 7 if verdict == "not_settled" else None,
         "total_ratio": None if ratio is None else 1.92,
         "total_interval": None if interval is None else (1.85, 1.99),
+        "total_confidence": interval and 0.95,
         "total_verdict": verdict,
         "arithmetic_ratio": 1.474,
     }
@@ -190,6 +194,7 @@ def make_result(**changes: Any) -> ComparisonResult:
         "created": 1_760_000_000.0,
         "complete": True,
         "planned_rounds": 3,
+        "compared_rounds": [1, 2, 3],
         "base": make_method("base", held_out_loss=4.213, memorisation=None, generalisation=None),
         "methods": [make_method("full", 21.5), make_method("lora", 9.3)],
         "pairs": [make_pair()],
@@ -272,7 +277,7 @@ def make_ablated() -> ComparisonResult:
     failure = Failure(run="lora-r1-without-x", round=1, reason="out_of_memory", message="too large")
     also = ["fused_projections", "no_padding", "prepacked_weights", "short_attention", "answer_rows"]
     lora = [
-        make_variant("prepacked_weights", 1.02, "no_measurable_difference"),
+        make_variant("prepacked_weights", 1.02, "not_settled"),
         make_variant("plain", 3.21, "faster"),
         make_variant("fused_blocks", 2.31, "faster", also_off=also),
         make_variant("short_attention", 0.91, "slower"),
@@ -296,16 +301,50 @@ def make_one_round(**changes: Any) -> ComparisonResult:
     return make_result(**(values | changes))
 
 
-def make_no_difference() -> ComparisonResult:
-    """Return a comparison whose interval contains 1."""
+def make_not_settled() -> ComparisonResult:
+    """Return a comparison whose interval contains 1 and much else."""
     pair = make_pair(
         1.04,
-        "no_measurable_difference",
+        "not_settled",
         train_interval=(0.91, 1.19),
         total_ratio=0.97,
         total_interval=(0.9, 1.05),
     )
     return make_result(methods=[make_method("full", 9.7), make_method("lora", 9.3)], pairs=[pair])
+
+
+def make_about_the_same() -> ComparisonResult:
+    """Return a comparison whose interval lies within 5 %, after as many rounds as that took."""
+    pair = make_pair(
+        1.01, "about_the_same", train_interval=(0.99, 1.03), train_confidence=0.99, total_ratio=1.005,
+        total_interval=(0.98, 1.031), total_confidence=0.99, num_rounds=5,
+    )  # fmt: skip
+    methods = [make_method("full", 9.4, rounds=5), make_method("lora", 9.3, rounds=5)]
+    return make_result(
+        methods=methods, pairs=[pair], planned_rounds=5, compared_rounds=[1, 2, 3, 4, 5], rounds_end="narrow",
+        spec={"rounds": "auto", "model": {"model": "meta-llama/Llama-3.2-1B"}},
+    )  # fmt: skip
+
+
+def make_equal_runs(verdict: Any = "about_the_same", ratio: float = 1.006, half: float = 1.012) -> Any:
+    """Return LoRA against itself."""
+    interval = None if verdict == "one_round" else (ratio / half, ratio * half)
+    pair = make_pair(
+        ratio, verdict, faster="lora", slower="lora-2", equal_runs=True, train_interval=interval,
+        total_ratio=ratio, total_interval=interval, arithmetic_ratio=1.0,
+    )  # fmt: skip
+    again = make_method("lora-2", 9.3 * ratio, method="lora")
+    questions = make_questions()
+    for question in questions:
+        question.answers = {
+            "base": question.answers["base"],
+            "lora": question.answers["lora"],
+            "lora-2": question.answers["lora"],
+        }
+        question.alike = {"lora,lora-2": 100.0}
+    return make_result(
+        methods=[make_method("lora", 9.3), again], pairs=[pair], questions=questions, findings=[]
+    )
 
 
 def make_unequal() -> ComparisonResult:
@@ -375,6 +414,8 @@ def make_five() -> ComparisonResult:
         )
         for slow in names for fast in names if times[fast] < times[slow]
     ]  # fmt: skip
+    close = next(pair for pair in pairs if {pair.faster, pair.slower} == {"lora", "dora"})
+    close.verdict, close.train_interval, close.more_rounds = "not_settled", (0.9, 2.6), 4
     questions = make_questions()
     for question in questions:
         question.answers |= {"lora_top": question.answers["lora"], "dora": question.answers["full"]}
@@ -439,6 +480,7 @@ def make_single() -> ComparisonResult:
         planned_rounds=1,
         base=None,
         quality_claim="these_runs",
+        findings=[finding for finding in make_result().findings if finding.code == "load"],
     )
 
 
@@ -453,11 +495,20 @@ def make_unfinished() -> ComparisonResult:
     )
 
 
+def make_single_unfinished() -> ComparisonResult:
+    """Return one method alone that was stopped."""
+    method = make_failed("lora")
+    method.failures, method.status = [], "unfinished"
+    return make_result(methods=[method], pairs=[], planned_rounds=1, base=None, complete=False, questions=[])
+
+
 SITUATIONS = {
     "normal": make_result,
     "ablated": make_ablated,
     "one_round": make_one_round,
-    "no_difference": make_no_difference,
+    "not_settled": make_not_settled,
+    "about_the_same": make_about_the_same,
+    "equal_runs": make_equal_runs,
     "unequal": make_unequal,
     "all_failed": make_all_failed,
     "one_failed": make_one_failed,
@@ -470,4 +521,5 @@ SITUATIONS = {
     "long": make_long,
     "single": make_single,
     "unfinished": make_unfinished,
+    "single_unfinished": make_single_unfinished,
 }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from laptime.comparison.result import ComparisonResult
 from laptime.report.conclusion import write_conclusion
 from laptime.report.language import Language
@@ -42,6 +46,7 @@ def test_normal_comparison_word_for_word() -> None:
             "them is not explained by arithmetic: the optimizer takes 2.2 % of a steady step with LoRA and "
             "27 % with full fine-tuning.",
         ),
+        ("rounds", "A difference in training time below 5.1 % could well be missed."),
         (
             "memory",
             "At its peak full fine-tuning held 9.8 GB and LoRA held 3.1 GB. Full fine-tuning needs 3.20x as "
@@ -73,10 +78,14 @@ def test_normal_comparison_word_for_word() -> None:
     ]
 
 
-def test_no_difference_is_not_explained_away() -> None:
-    said = _say(invented.make_no_difference())
-    assert said["time"].endswith("contains 1, so neither is shown to be faster.")
+def test_what_is_not_settled_is_not_explained_away() -> None:
+    said = _say(invented.make_not_settled())
+    assert said["time"].endswith("neither a difference is shown nor that there is none.")
     assert "source" not in said
+    assert said["rounds"] == (
+        "About 7 more would tell: --rounds 10, in another folder. "
+        "A difference in training time below 14 % could well be missed."
+    )
 
 
 def test_ratio_beyond_arithmetic_is_a_warning() -> None:
@@ -136,7 +145,7 @@ def test_memory_of_unlike_counters_is_not_compared() -> None:
 
 
 def test_a_ratio_that_is_not_shown_is_not_explained_by_arithmetic() -> None:
-    result = invented.make_no_difference()
+    result = invented.make_not_settled()
     assert result.pairs[0].arithmetic_ratio
     assert "arithmetic" not in _say(result)
     result.pairs[0].train_ratio = 30.0  # a wild outlier in an interval that still contains 1
@@ -150,3 +159,68 @@ def test_steps_that_are_no_faster_are_not_named_as_the_cause() -> None:
     slower = next(method for method in result.methods if method.name == result.pairs[0].slower)
     faster.steady_step_seconds, slower.steady_step_seconds = slower.steady_step_seconds, 1e-3
     assert "steady step" not in _say(result).get("source", "")
+
+
+def test_the_rounds_of_auto_say_why_they_ended_and_what_looking_costs() -> None:
+    said = _say(invented.make_about_the_same())
+    assert said["rounds"] == (
+        "The rounds went on until the interval of the headline was narrower than 5 %, to 5. Since the "
+        "interval was looked at after every round, it is one of 99 % instead of 95 %: so it shows a "
+        "difference where there is none in fewer than 5 of 100 comparisons. A difference in training time "
+        "below 2 % could well be missed."
+    )
+    assert said["time"].endswith("contains 1 and lies within 5 %: they are about the same.")
+    assert "steps hold time that both share" in said["arithmetic"], "that is a finding, not noise"
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("most", "The rounds went on to 3, the most; the interval of the headline is still wider than 5 %."),
+        ("minutes", "The rounds ended after 3: with another the runs would have taken more than 1 min 30 s"),
+        ("disk", "The rounds ended after 3: the disk has no room for the results of another."),
+        ("no_ratio", "The rounds ended after 3: there is no ratio that more of them would settle."),
+    ],
+)
+def test_every_end_of_the_rounds_is_said(end: Any, words: str) -> None:
+    spec = {"rounds": "auto", "minutes": 1.5, "model": {"model": "x"}}
+    result = invented.make_result(rounds_end=end, spec=spec)
+    assert _say(result)["rounds"].startswith(words)
+    (korean,) = [one.text for one in write_conclusion(result, Language("ko")) if one.topic == "rounds"]
+    assert "라운드" in korean and "{" not in korean
+
+
+def test_more_than_two_methods_are_ranked_by_what_is_shown_alone() -> None:
+    result = invented.make_five()
+    said = _say(result)
+    assert said["time"].endswith(
+        "Shown to be faster: LoRA on the top layers than full fine-tuning, LoRA and DoRA; LoRA than full "
+        "fine-tuning; DoRA than full fine-tuning. No order is shown between LoRA and DoRA."
+    ), said["time"]
+    assert "6 ratios are judged together by Holm's method" in said["rounds"]
+
+
+def test_without_an_interval_there_is_no_rank() -> None:
+    result = invented.make_five()
+    for pair in result.pairs:
+        pair.verdict, pair.train_interval, pair.train_confidence = "one_round", None, None
+    said = _say(result)["time"]
+    assert "Shown to be faster" not in said
+    assert "No order is shown between LoRA and full fine-tuning," in said
+
+
+def test_times_of_fewer_rounds_than_some_finished_say_which() -> None:
+    result = invented.make_result(compared_rounds=[1, 3])
+    assert _say(result)["rounds"].startswith("All times are of the rounds that every method finished (1, 3).")
+
+
+def test_equal_runs_beside_others_say_what_the_machine_shows() -> None:
+    result = invented.make_result()
+    equal = invented.make_equal_runs("faster", 1.04, 1.01)
+    result.methods.append(equal.methods[1])
+    result.pairs += equal.pairs
+    assert "This machine shows a difference of 4 % between equal runs of LoRA" in _say(result)["rounds"]
+    said = _say(equal)
+    assert not {"source", "arithmetic"} & set(said), "equal runs differ by nothing that could be named"
+    assert "LoRA (again)" in said["time"]
+    assert "would tell" not in _say(invented.make_equal_runs("not_settled", 1.02, 1.09))["rounds"]

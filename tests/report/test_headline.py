@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from laptime.comparison.result import ComparisonResult
@@ -20,12 +22,26 @@ CASES = {
         "Whole process: LoRA 1.92x faster, no interval",
         "1라운드 결과: LoRA가 전체 파인튜닝보다 2.31배 빠르게 학습했습니다 (신뢰 구간 없음)",
     ),
-    "no_difference": (
-        "No measurable difference in training time between LoRA and full fine-tuning "
-        "(1.04x, 95 % interval 0.91 to 1.19, 3 rounds)",
-        "Whole process: no measurable difference (1.03x, interval 0.95 to 1.11)",
-        "LoRA와 전체 파인튜닝의 학습 시간에는 측정 가능한 차이가 없습니다"
-        " (1.04배, 95% 신뢰 구간 0.91~1.19, 3라운드)",
+    "not_settled": (
+        "Not settled: LoRA trained between 1.10x slower and 1.19x faster than full fine-tuning "
+        "(95 % interval, 3 rounds; about 7 more would tell)",
+        "Whole process: not settled, full fine-tuning between 1.05x slower and 1.11x faster",
+        "아직 판단할 수 없습니다: LoRA의 학습 속도는 전체 파인튜닝보다 1.10배 느린 쪽에서 1.19배 빠른 쪽 "
+        "사이입니다 (95% 신뢰 구간, 3라운드, 판단하려면 약 7라운드 더 필요)",
+    ),
+    "about_the_same": (
+        "LoRA and full fine-tuning took about the same time to train, within 5 % "
+        "(1.01x, 99 % interval 0.99 to 1.03, 5 rounds)",
+        "Whole process: about the same (1.00x, interval 0.98 to 1.03)",
+        "LoRA와 전체 파인튜닝의 학습 시간은 5% 이내로 거의 같습니다 "
+        "(1.01배, 99% 신뢰 구간 0.99~1.03, 5라운드)",
+    ),
+    "equal_runs": (
+        "This machine shows no difference where there is none: equal runs of LoRA took the same time "
+        "(1.01x, 95 % interval 0.99 to 1.02, 3 rounds)",
+        "Whole process: about the same (1.01x, interval 0.99 to 1.02)",
+        "이 컴퓨터는 차이가 없는 곳에서 차이를 보이지 않습니다. 똑같은 LoRA 실행의 학습 시간이 같습니다 "
+        "(1.01배, 95% 신뢰 구간 0.99~1.02, 3라운드)",
     ),
     "unequal": (
         "The runs did not do the same work: no ratio",
@@ -79,8 +95,48 @@ def test_total_may_go_the_other_way() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("verdict", "ratio", "half", "expected"),
+    [
+        (
+            "faster", 1.08, 1.03,
+            "This machine shows a difference of 8 % between equal runs of LoRA: distrust smaller ones "
+            "(95 % interval 1.05 to 1.11, 3 rounds)",
+        ),
+        (
+            "not_settled", 1.02, 1.09,
+            "This machine shows no difference where there is none, between equal runs of LoRA, but would "
+            "hardly see one below 9 % (95 % interval 0.94 to 1.11, 3 rounds)",
+        ),
+        ("one_round", 1.04, 1.0, "One round of equal runs of LoRA: they differ by 4 %, no interval"),
+    ],
+)  # fmt: skip
+def test_equal_runs_say_what_the_machine_shows_of_itself(
+    verdict: str, ratio: float, half: float, expected: str
+) -> None:
+    result = invented.make_equal_runs(verdict, ratio, half)
+    assert write_headline(result, Language("en")).text == expected
+    assert "{" not in write_headline(result, Language("ko")).text
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"train_interval": (0.999, 1.3)}, "between equally fast and 1.30x faster than"),
+        ({"train_interval": (0.0001, 5e6)}, "between >999x slower and >999x faster than"),
+        ({"more_rounds": 1}, "about 1 more would tell"),
+        ({"more_rounds": 999}, "more than 999 more would be needed"),
+        ({"train_confidence": 1 - 0.01 / 6}, "(99.8 % interval"),
+    ],
+)
+def test_what_is_not_settled_is_said_with_its_reach(changes: dict[str, Any], words: str) -> None:
+    pair = invented.make_pair(1.1, "not_settled", **changes)
+    assert words in write_headline(invented.make_result(pairs=[pair]), Language("en")).text
+
+
 def test_tone_is_a_warning_where_there_is_no_ratio() -> None:
     tones = {name: write_headline(make(), Language("en")).tone for name, make in invented.SITUATIONS.items()}
     assert tones["normal"] == "shown"
-    assert tones["one_round"] == tones["no_difference"] == "open"
+    assert tones["one_round"] == tones["not_settled"] == "open"
+    assert tones["about_the_same"] == "shown"
     assert tones["unequal"] == tones["one_failed"] == tones["all_failed"] == "warning"

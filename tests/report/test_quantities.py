@@ -64,3 +64,21 @@ def test_percent_ratio_loss_and_rates() -> None:
 def test_short_seconds_fit_seven_columns() -> None:
     for value in (1e-5, 0.0034, 0.2404, 9.3, 59.94, 59.96, 1040, 35_999, 359_000):
         assert len(quantities.short_seconds(value)) <= 7, quantities.short_seconds(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.95, "95 %"), (0.99, "99 %"), (1 - 0.05 / 3, "98.3 %"), (0.975, "97.5 %"), (1 - 0.01 / 28, "99.96 %"),
+     (1 - 0.01 / 300, "99.997 %"), (None, "–"), (1.0, "–"), (float("nan"), "–")],
+)  # fmt: skip
+def test_a_confidence_is_never_rounded_to_certainty(value: float | None, shown: str) -> None:
+    assert quantities.confidence(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shown"),
+    [(1.0042, "0.42 %"), (1.05, "5 %"), (1.051, "5.1 %"), (1 / 1.12, "12 %"), (1.999, "100 %"),
+     (3.28, "3.28x"), (1.0, "0 %"), (None, "–"), (0.0, "–")],
+)  # fmt: skip
+def test_a_difference_is_a_percentage_up_to_twice(ratio: float | None, shown: str) -> None:
+    assert quantities.difference(ratio) == shown

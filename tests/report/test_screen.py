@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from laptime import session
+from laptime.comparison.growth import Prospect
 from laptime.comparison.plan import PlannedRun
 from laptime.events import Answer, Data, Failed, Phase, Resumed
 from laptime.progress import Watcher
@@ -82,7 +83,7 @@ def test_progress_takes_no_name_for_markup(terminal: bool, text: str) -> None:
     screen = Screen(file=stream, width=300, force_terminal=terminal, color_system=None)
     watcher = Watcher(screen)
     planned = PlannedRun(run=text, method=text, round=1)
-    watcher.planned([planned], 0)
+    watcher.planned([planned], 0, Prospect())
     watcher.began(planned)
     watcher.happened(Data(name=text, digest="d", template=text, num_records=1, num_held_out=0,
                           num_tokens=1, num_trained_tokens=1, num_cut=0, num_steps=5))  # fmt: skip

@@ -35,13 +35,13 @@ def test_no_record_tells_of_speedups_so_nothing_is_shown(render: Callable[..., P
     assert "Speedups" not in (render("all_failed") / "report.md").read_text(encoding="utf-8")
 
 
-def test_the_greatest_contribution_stands_first_and_all_of_them_last() -> None:
+def test_what_is_shown_to_pay_stands_first_and_all_of_them_last() -> None:
     full, lora = make_ablation(invented.make_ablated(), Language("en"))
     assert [row.name for row in lora.rows] == [
         "fused_blocks", "prepacked_weights", "short_attention", "answer_head", "all: the plain path",
     ]  # fmt: skip
     assert [row.verdict for row in lora.rows] == [
-        "pays", "no measurable difference", "costs time here", "lora-r1-without-x: out of memory. too large",
+        "pays", "not settled", "costs time here", "lora-r1-without-x: out of memory. too large",
         "pays",
     ]  # fmt: skip
     assert (lora.step, lora.rows[0].step, lora.rows[0].ratio, lora.rows[0].interval) == (
@@ -59,7 +59,7 @@ def test_a_failed_round_is_named_beside_the_ratio_of_the_others_and_wide_interva
     packed.failures = result.ablation[1].variants[4].failures
     packed.interval = (1e-9, 1e9)
     row = make_ablation(result, Language("en"))[1].rows[1]
-    assert row.verdict == "no measurable difference; lora-r1-without-x: out of memory. too large"
+    assert row.verdict == "not settled; lora-r1-without-x: out of memory. too large"
     assert row.interval == "<0.01 to >999"
 
 
@@ -82,4 +82,4 @@ def test_terminal_names_equal_ones_once() -> None:
     assert "          lora: prepacked_weights" in lines
     assert "not run   full, lora: prefix_cache (the lowest layer trains)" in lines
     assert "          full: prepacked_weights (no weight is frozen)" in lines
-    assert "fused_blocks          420 ms 2.31x  2.19 to 2.43 pays" in lines
+    assert "fused_blocks          420 ms 2.31x 2.19 to 2.43 pays" in lines

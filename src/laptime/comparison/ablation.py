@@ -6,17 +6,18 @@ training: it saves nothing, asks nothing and stands in no other figure of the co
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from laptime.comparison.fairness import did_the_same_work
-from laptime.comparison.plan import PLAIN, Plan, PlannedRun
+from laptime.comparison.pairs import UNEQUAL, choose_rounds
+from laptime.comparison.plan import PLAIN, Plan
 from laptime.comparison.result import Ablation, Variant
 from laptime.comparison.rows import MethodRuns, steady_step_seconds
-from laptime.comparison.statistics import Ratio, compare_paired, median_of
+from laptime.comparison.schedule import plan_round
+from laptime.comparison.statistics import Ratio, compare_family, median_of
 from laptime.record import RunRecord
 from laptime.spec import RunSpec
 
@@ -26,30 +27,22 @@ def add_ablation(plan: Plan, records: Mapping[str, RunRecord]) -> Plan:
 
     `records` holds the ended runs by name. A speedup that did not run, or that no step feels, needs no run.
     """
-    switched = {method: _speedups_to_switch_off(method, plan, records) for method in plan.methods}
-    rounds: dict[int, list[PlannedRun]] = {}
-    for run in plan.runs:
-        rounds.setdefault(run.round, []).append(run)
-    for number in range(1, plan.num_rounds + 1):
-        added = [_variant(method, number, name) for method, names in switched.items() for name in names]
-        if number > 1:  # in round 1 the others have run already
-            added = [*rounds[number], *added]
-            rounds[number] = []
-        random.Random(f"{plan.spec['training']['seed']}-ablation-{number}").shuffle(added)
-        rounds[number] += added
-    runs = [run for number in sorted(rounds) for run in rounds[number]]
+    seed = plan.spec["training"]["seed"]
+    measured = [run for run in plan.runs if run.round == 1]
+    variants = [
+        replace(run, role="ablation", without=name)
+        for run in measured
+        for name in _speedups_to_switch_off(run.name, plan, records)
+    ]
+    base = [run for run in plan.runs if run.round == 0]
+    rounds = [plan_round([*measured, *variants], seed, number) for number in range(2, plan.num_rounds + 1)]
+    runs = [*base, *measured, *plan_round(variants, seed, 1), *(run for round_ in rounds for run in round_)]
     return replace(plan, runs=runs, awaits_ablation=False)
 
 
-def _variant(method: str, number: int, without: str) -> PlannedRun:
-    """Return the run of a method with a speedup switched off."""
-    name = f"{method}-r{number}-{PLAIN if without == PLAIN else f'without-{without}'}"
-    return PlannedRun(run=name, method=method, round=number, role="ablation", without=without)
-
-
-def _speedups_to_switch_off(method: str, plan: Plan, records: Mapping[str, RunRecord]) -> list[str]:
-    """Return the speedups that ran in a method's first finished run, and PLAIN where any did."""
-    runs = [run for run in plan.runs if run.method == method and run.run in records]
+def _speedups_to_switch_off(name: str, plan: Plan, records: Mapping[str, RunRecord]) -> list[str]:
+    """Return the speedups that ran in a contestant's first finished run, and PLAIN where any did."""
+    runs = [run for run in plan.runs if run.name == name and run.run in records]
     finished = [records[run.run] for run in runs if records[run.run].status == "finished"]
     ran = [one.name for one in finished[0].speedups if one.ran and one.part == "step"] if finished else []
     return [*ran, PLAIN] if ran else []
@@ -70,56 +63,90 @@ def switch_off(spec: RunSpec, without: str) -> RunSpec:
     return replace(spec, training=training, method_options=options)
 
 
-def summarise_ablation(normal: MethodRuns, plan: Plan, records: Mapping[str, RunRecord]) -> Ablation | None:
-    """Return what switching off each speedup does to one method; None where that is not asked."""
-    planned = [run for run in plan.runs if run.role == "ablation" and run.method == normal.name]
-    names = list(dict.fromkeys(run.without for run in planned))
-    if not names:
-        return None
-    return Ablation(
-        method=normal.name,
-        step_seconds=median_of(steady_step_seconds(record) for record in normal.finished),
-        variants=[
-            _summarise_variant(name, normal, [run for run in planned if run.without == name], records)
-            for name in names
-        ],
-    )
+class Switched(Struct, frozen=True):
+    """A method without one speedup, and the records of both by round."""
+
+    without: str
+    runs: MethodRuns
+    records: list[tuple[RunRecord, RunRecord]]
+
+    @property
+    def is_equal_work(self) -> bool:
+        """Whether both trained the same tokens in every step of every round."""
+        return all(did_the_same_work(one, other) for one, other in self.records)
+
+    def seconds(self) -> tuple[list[float], list[float]]:
+        """Return the seconds of a steady step by round, without and with."""
+        both = [(steady_step_seconds(one), steady_step_seconds(other)) for one, other in self.records]
+        measured = [(above, below) for above, below in both if above is not None and below is not None]
+        return [above for above, _ in measured], [below for _, below in measured]
 
 
-def _summarise_variant(
-    without: str, normal: MethodRuns, planned: Sequence[PlannedRun], records: Mapping[str, RunRecord]
-) -> Variant:
-    """Return the figures of one speedup switched off, paired with the same rounds of the method itself."""
-    runs = MethodRuns(
-        name=normal.name,
-        folder=Path(normal.folder),
-        records=[records[run.run] for run in planned if run.run in records],
+def summarise_ablation(
+    rows: Sequence[MethodRuns], plan: Plan, records: Mapping[str, RunRecord], confidence: float
+) -> list[Ablation]:
+    """Return what switching off each speedup does to each method where that was asked.
+
+    All ratios are judged together by Holm's method: among many some would look shown by chance.
+    """
+    switched = {row.name: _pair_variants(row, plan, records) for row in rows}
+    equal = [one for variants in switched.values() for one in variants if one.is_equal_work]
+    judged = compare_family([one.seconds() for one in equal], confidence)
+    ratios = {id(one): ratio for one, ratio in zip(equal, judged, strict=True)}
+    return [
+        Ablation(
+            method=row.name,
+            step_seconds=_step_seconds(row, variants),
+            variants=[_summarise_variant(one, ratios.get(id(one), UNEQUAL)) for one in variants],
+        )
+        for row in rows
+        if (variants := switched[row.name])
+    ]
+
+
+def _pair_variants(normal: MethodRuns, plan: Plan, records: Mapping[str, RunRecord]) -> list[Switched]:
+    """Return each speedup switched off, over the rounds that the method and all variants finished."""
+    planned = [run for run in plan.runs if run.role == "ablation" and run.name == normal.name]
+    runs = {
+        name: replace(
+            normal,
+            records=[records[run.run] for run in planned if run.without == name and run.run in records],
+            unreadable=[],
+        )
+        for name in dict.fromkeys(run.without for run in planned)
+    }
+    by_round = {record.started.round: record for record in normal.figured}
+    common = choose_rounds(
+        {"": by_round} | {name: [r.started.round for r in one.finished] for name, one in runs.items()}
     )
-    by_round = {record.started.round: record for record in normal.finished}
-    pairs = [(one, by_round[number]) for one in runs.finished if (number := one.started.round) in by_round]
-    ratio = _compare_steps(pairs)
-    # Of an unfinished comparison only the rounds that the ratio is made of: the two are read together.
-    compared = [one for one, _ in pairs] or runs.finished
-    seconds = [value for one in compared if (value := steady_step_seconds(one)) is not None]
+    taken = {name: replace(one, common=common & by_round.keys()) for name, one in runs.items()}
+    return [
+        Switched(name, one, [(record, by_round[record.started.round]) for record in one.compared])
+        for name, one in taken.items()
+    ]
+
+
+def _step_seconds(normal: MethodRuns, variants: Sequence[Switched]) -> float | None:
+    """Return a steady step of the method itself, in the rounds that its variants are compared in."""
+    compared = next((one.records for one in variants if one.records), [])
+    records = [normally for _, normally in compared] or normal.figured
+    return median_of(steady_step_seconds(record) for record in records)
+
+
+def _summarise_variant(one: Switched, ratio: Ratio) -> Variant:
+    """Return the figures of one speedup switched off."""
+    seconds, _ = one.seconds()
     return Variant(
-        without=without,
-        also_off=_also_off(without, pairs),
+        without=one.without,
+        also_off=_also_off(one.without, one.records),
         step_seconds=median_of(seconds),
         step_seconds_by_round=seconds,
         ratio=ratio.value,
         interval=ratio.interval,
+        confidence=ratio.confidence,
         verdict=ratio.verdict,
-        failures=runs.failures,
+        failures=one.runs.failures,
     )
-
-
-def _compare_steps(pairs: Sequence[tuple[RunRecord, RunRecord]]) -> Ratio:
-    """Return the seconds of a steady step without over those with, unless the work differs."""
-    if not all(did_the_same_work(one, other) for one, other in pairs):
-        return Ratio(value=None, interval=None, verdict="unequal_work")
-    seconds = [(steady_step_seconds(one), steady_step_seconds(other)) for one, other in pairs]
-    measured = [(above, below) for above, below in seconds if above is not None and below is not None]
-    return compare_paired([above for above, _ in measured], [below for _, below in measured])
 
 
 def _also_off(without: str, pairs: Iterable[tuple[RunRecord, RunRecord]]) -> list[str]:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from laptime.comparison.ablation import summarise_ablation
 from laptime.comparison.answers import BASE, gather_questions
 from laptime.comparison.belonging import refuse_other_run
 from laptime.comparison.fairness import find_stated_differences, find_unequal_work
-from laptime.comparison.flags import find_flags, find_wrong, flag_ablation, flag_progress, flag_speedups
+from laptime.comparison.flags import (
+    find_flags,
+    find_wrong,
+    flag_ablation,
+    flag_progress,
+    flag_rounds,
+    flag_speedups,
+)
+from laptime.comparison.pairs import choose_rounds, compare_rows
 from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder
-from laptime.comparison.result import ComparisonResult, Failure, Finding, MethodResult, Pair
-from laptime.comparison.rows import MethodRuns, flops_per_token, summarise
-from laptime.comparison.statistics import Ratio, compare_paired
+from laptime.comparison.result import ComparisonResult, Failure, Finding, MethodResult
+from laptime.comparison.rows import MethodRuns, summarise
+from laptime.comparison.stopping import choose_confidence
 from laptime.errors import UserError
 from laptime.record import FILE_NAME, RunRecord, has_first_line, read_record
 
@@ -40,12 +48,14 @@ class Collected(Struct, kw_only=True):
         """The records that say what all runs share; those of trained runs know most."""
         return sorted(self.records.values(), key=lambda record: record.started.role != "measured")
 
-    def runs_of(self, method: str) -> MethodRuns:
-        """Return what there is of one method, or of the base."""
+    def runs_of(self, name: str) -> MethodRuns:
+        """Return what there is of one contestant, or of the base."""
         own = [planned for planned in self.plan.runs if planned.role != "ablation"]
-        planned = sorted((p for p in own if p.method == method), key=lambda p: p.round)
+        planned = sorted((p for p in own if p.name == name), key=lambda p: p.round)
+        method = planned[0].method if planned else name
         return MethodRuns(
-            name=method,
+            name=name,
+            method=method,
             folder=self.folder,
             summary=self.plan.summaries.get(method, ""),
             options=self.plan.spec.get("method_options", {}).get(method, {}),
@@ -120,22 +130,23 @@ def assemble(collected: Collected) -> ComparisonResult:
     """Return the comparison of what was collected."""
     plan, spec = collected.plan, collected.plan.spec
     base = next((run.method for run in plan.runs if run.role == "base"), None)
-    rows = [collected.runs_of(method) for method in plan.methods]
     base_runs = collected.runs_of(base) if base else None
+    rows = take_common_rounds([collected.runs_of(name) for name in plan.contestants])
     methods = [summarise(row) for row in rows]
     unequal = find_unequal_work({row.name: row.finished for row in rows})
-    first = {row.name: row.finished[0] for row in rows if row.finished}
+    first = {row.name: row.figured[0] for row in rows if row.figured}
     base_first = {BASE: base_runs.finished[0]} if base_runs and base_runs.finished else {}
+    confidence = choose_confidence(spec)
     return ComparisonResult(
         laptime=plan.laptime,
         created=plan.created,
-        complete=not collected.missing and not plan.awaits_ablation,
+        complete=not collected.missing and not plan.awaits_more,
         planned_rounds=plan.num_rounds,
+        rounds_end=plan.rounds_end,
+        compared_rounds=sorted({record.started.round for row in rows for record in row.compared}),
         base=summarise(base_runs) if base_runs else None,
         methods=methods,
-        pairs=[
-            _compare(one, other, (one.name, other.name) in unequal) for one, other in combinations(rows, 2)
-        ],
+        pairs=compare_rows(rows, unequal, confidence),
         questions=gather_questions(base_first | first),
         findings=_find(collected, rows, unequal),
         order=_order(collected),
@@ -146,8 +157,14 @@ def assemble(collected: Collected) -> ComparisonResult:
         machine=next((r.machine.facts for r in collected.described if r.machine), {}),
         repeat_command=plan.repeat_command,
         spec=spec,
-        ablation=[found for row in rows if (found := summarise_ablation(row, plan, collected.records))],
+        ablation=summarise_ablation(rows, plan, collected.records, confidence),
     )
+
+
+def take_common_rounds(rows: Sequence[MethodRuns]) -> list[MethodRuns]:
+    """Return `rows` told which rounds their figures are made of: the same for all."""
+    common = choose_rounds({row.name: [record.started.round for record in row.whole] for row in rows})
+    return [replace(row, common=common) for row in rows]
 
 
 def _find(
@@ -161,50 +178,11 @@ def _find(
         *find_wrong(finished),
         *(finding for findings in unequal.values() for finding in findings),
         *find_stated_differences(known),
+        *flag_rounds(rows),
         *find_flags(finished),
         *flag_speedups(finished),
         *flag_ablation(plan),
         *flag_progress(finished, plan.num_rounds, collected.missing, collected.retried),
-    ]
-
-
-def _compare(one: MethodRuns, other: MethodRuns, unequal: bool) -> Pair:
-    """Return two methods compared over the rounds that both finished."""
-    train = _ratio(one, other, "train_seconds")
-    swapped = train.value is not None and train.value > 1
-    faster, slower = (other, one) if swapped else (one, other)
-    train, total = _ratio(slower, faster, "train_seconds"), _ratio(slower, faster, "total_seconds")
-    if unequal:
-        train = total = Ratio(value=None, interval=None, verdict="unequal_work")
-    flops = [flops_per_token(row) for row in (slower, faster)]
-    return Pair(
-        faster=faster.name,
-        slower=slower.name,
-        num_rounds=len(_shared_rounds(one, other)),
-        train_ratio=train.value,
-        train_interval=train.interval,
-        verdict=train.verdict,
-        total_ratio=total.value,
-        total_interval=total.interval,
-        total_verdict=total.verdict,
-        arithmetic_ratio=flops[0] / flops[1] if flops[0] and flops[1] else None,
-    )
-
-
-def _ratio(above: MethodRuns, below: MethodRuns, seconds: str) -> Ratio:
-    """Return the ratio of the seconds of two methods, paired by the rounds that both finished."""
-    pairs = [
-        (getattr(ours, seconds), getattr(theirs, seconds)) for ours, theirs in _shared_rounds(above, below)
-    ]
-    measured = [(ours, theirs) for ours, theirs in pairs if ours is not None and theirs is not None]
-    return compare_paired([ours for ours, _ in measured], [theirs for _, theirs in measured])
-
-
-def _shared_rounds(one: MethodRuns, other: MethodRuns) -> list[tuple[RunRecord, RunRecord]]:
-    """Return the records of the rounds that both methods finished."""
-    theirs = {record.started.round: record for record in other.finished}
-    return [
-        (record, theirs[record.started.round]) for record in one.finished if record.started.round in theirs
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,21 @@ CHECKPOINT_BYTES = 14  # for each trained number at the most: half a weight, its
 
 def check_disk(spec: CompareSpec, facts: InputFacts, folder: Path, waiting: list[PlannedRun]) -> None:
     """Refuse to start what the disk cannot hold; a method's options are checked against the model too."""
+    saved, kept = count_results(spec, facts, waiting)
+    needed, free = (saved + kept + SPARE_DISK_BYTES if waiting else 0), count_free(folder)
+    if needed > free:
+        of_it = f" and {show_size(kept)} of checkpoints" if kept else ""
+        advice = ["a lower --keep-checkpoints"] if kept > saved else []
+        advice += ["fewer --rounds"] if spec.rounds != 1 else []
+        raise UserError(
+            f"--out {folder}: the runs leave {show_size(saved)} of results{of_it}, with "
+            f"{show_size(SPARE_DISK_BYTES)} to spare for records and the report; {show_size(free)} are free; "
+            f"use {', '.join(advice)}{' or ' if advice else ''}another disk"
+        )
+
+
+def count_results(spec: CompareSpec, facts: InputFacts, waiting: Sequence[PlannedRun]) -> tuple[int, int]:
+    """Return the bytes that runs leave, and those that they need for checkpoints on the way."""
     saved, checkpoints = 0, 0
     for planned in waiting:
         if planned.role == "measured":
@@ -31,18 +47,12 @@ def check_disk(spec: CompareSpec, facts: InputFacts, folder: Path, waiting: list
             saved += cost.saved_bytes  # float32 at the most
             checkpoints = max(checkpoints, cost.trainable_parameters * CHECKPOINT_BYTES)
     # A run's checkpoints go when its result is there; a new one is written before the oldest goes.
-    kept = (spec.training.keep_checkpoints + 1) * checkpoints if spec.training.save_every else 0
-    needed = saved + kept + SPARE_DISK_BYTES if waiting else 0
-    free = shutil.disk_usage(folder).free + sum(bytes_below(place) for place in checkpoint_folders(folder))
-    if needed > free:
-        of_it = f" and {show_size(kept)} of checkpoints" if kept else ""
-        advice = ["a lower --keep-checkpoints"] if kept > saved else []
-        advice += ["fewer --rounds"] if spec.rounds > 1 else []
-        raise UserError(
-            f"--out {folder}: the runs leave {show_size(saved)} of results{of_it}, with "
-            f"{show_size(SPARE_DISK_BYTES)} to spare for records and the report; {show_size(free)} are free; "
-            f"use {', '.join(advice)}{' or ' if advice else ''}another disk"
-        )
+    return saved, (spec.training.keep_checkpoints + 1) * checkpoints if spec.training.save_every else 0
+
+
+def count_free(folder: Path) -> int:
+    """Return the bytes free for a comparison in `folder`, with those that its checkpoints will give back."""
+    return shutil.disk_usage(folder).free + sum(bytes_below(place) for place in checkpoint_folders(folder))
 
 
 def show_size(num_bytes: float) -> str:

@@ -62,7 +62,7 @@ def compare_records(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
 def _compare_steps(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
     """Yield a difference in the number of steps, and the first step whose trained tokens differ."""
     methods, round_ = _methods(first, second), first.started.round
-    if lacking := [r.started.method for r in (first, second) if r.lacks_steps]:
+    if lacking := [r.started.name for r in (first, second) if r.lacks_steps]:
         names = ", ".join(lacking)
         text = f"{methods}: equal work is not shown; the record of {names} lacks steps in round {round_}."
         values = {"methods": methods, "round": round_, "lacking": names}
@@ -168,9 +168,9 @@ def join_values(values: Mapping[str, Any]) -> str:
 
 def _methods(first: RunRecord, second: RunRecord) -> str:
     """Return both methods as they are named in a finding."""
-    return f"{first.started.method}, {second.started.method}"
+    return f"{first.started.name}, {second.started.name}"
 
 
 def _name_both(first: RunRecord, second: RunRecord, values: tuple[Any, Any]) -> dict[str, Any]:
     """Return both values by method."""
-    return dict(zip((first.started.method, second.started.method), values, strict=True))
+    return dict(zip((first.started.name, second.started.name), values, strict=True))

@@ -9,7 +9,8 @@ from typing import Any
 
 from laptime.comparison.plan import Plan
 from laptime.comparison.result import Finding
-from laptime.comparison.statistics import NOTABLE_CHANGE, drift, spread
+from laptime.comparison.rows import MethodRuns
+from laptime.comparison.statistics import NOTABLE_CHANGE, drift, median_of, spread
 from laptime.events import Load
 from laptime.record import RunRecord
 
@@ -20,11 +21,15 @@ LOAD_LIMIT_PER_CORE = 1.5
 Finished = Mapping[str, Sequence[RunRecord]]  # finished records by method, in order of rounds
 
 
+def flag_rounds(rows: Sequence[MethodRuns]) -> list[Finding]:
+    """Return the flags of times that repeat badly, and of methods that finished other rounds."""
+    compared = {row.name: row.compared for row in rows}
+    return [*_flag_repeats(compared), *_flag_clock(compared), *_flag_left_out(rows)]
+
+
 def find_flags(finished: Finished) -> list[Finding]:
-    """Return the flags that the finished measured runs raise."""
+    """Return the flags that single finished measured runs raise."""
     return [
-        *_flag_repeats(finished),
-        *_flag_clock(finished),
         *_flag_threads(finished),
         *(flag for records in finished.values() for record in records for flag in _flag_machine(record)),
         *(flag for records in finished.values() for record in records for flag in _flag_resumed(record)),
@@ -59,7 +64,7 @@ def flag_progress(
 ) -> list[Finding]:
     """Return the flags of a comparison that is short: one round, runs missing, runs started again."""
     findings = []
-    if planned_rounds == 1 and any(finished.values()):
+    if planned_rounds == 1 and len(finished) > 1 and any(finished.values()):
         findings.append(
             _flag("one_round", "One round only: no interval can be given, and noise can't be told.")
         )
@@ -165,6 +170,17 @@ def _flag_repeats(finished: Finished) -> Iterator[Finding]:
             percent = _percent(change)
             text = f"The training time of {method} moved steadily: {percent:+g} % from first round to last."
             yield _flag("drift", text, method=method, percent=percent)
+
+
+def _flag_left_out(rows: Sequence[MethodRuns]) -> Iterator[Finding]:
+    """Yield methods whose times cannot stand beside the others': they are said here instead."""
+    for row in rows:
+        if row.finished and not row.compared:
+            rounds = ", ".join(str(record.started.round) for record in row.finished)
+            seconds = median_of(record.train_seconds for record in row.finished)
+            told = "" if seconds is None else f"; it trained in {seconds:.3g} s there"
+            text = f"{row.name} finished other rounds ({rounds}) than those that are compared{told}."
+            yield _flag("other_rounds", text, method=row.name, rounds=rounds, seconds=seconds)
 
 
 def _flag_clock(finished: Finished) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What a comparison set out to do: `plan.json`, written once before the first run starts.
+"""What a comparison set out to do: `plan.json`, written before the first run starts, and when it grows.
 
 The plan is how a reader tells a run that is still to come from one that was never meant to be, and how
 `compare` with the same folder goes on where it was. docs/record.md documents it.
@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from laptime.comparison.result import RoundsEnd
 from laptime.errors import UserError
 from laptime.events import Role
 from laptime.record import MOST_ROUNDS
@@ -18,7 +19,7 @@ from laptime.sealed_file import read_sealed, write_sealed
 from laptime.system_processors import Threads
 from laptime.untrusted import check_name
 
-VERSION = 2
+VERSION = 3
 FILE_NAME = "plan.json"
 RUNS_FOLDER = "runs"
 PLAIN = "plain"  # in the place of a speedup's name: all of them
@@ -33,6 +34,12 @@ class PlannedRun(Struct, kw_only=True, frozen=True):
     round: int
     role: Role = "measured"
     without: str = ""  # an ablation: the speedup that is switched off, or PLAIN
+    contestant: str = ""  # its name where that is not the method's: lora-2
+
+    @property
+    def name(self) -> str:
+        """Who runs: the name of its row."""
+        return self.contestant or self.method
 
 
 class Plan(Struct, kw_only=True):
@@ -41,8 +48,9 @@ class Plan(Struct, kw_only=True):
     `spec` is the resolved CompareSpec; `data` holds the facts of the encoded records (name, digest,
     template, template_reason, counts, encode_seconds); `summaries` one sentence for each method.
     With `awaits_ablation` the runs of the ablation are still to be added: which speedups run at all is
-    known after the first round. Every run's record repeats `id`, which no other comparison has. `threads` are
-    those of every run, chosen when the comparison began.
+    known after the first round. With `awaits_rounds` a round may be added when all runs are over;
+    `rounds_end` says why there will be none. Every run's record repeats `id`, which no other comparison has.
+    `threads` are those of every run, chosen when the comparison began.
     """
 
     version: int = VERSION
@@ -57,11 +65,18 @@ class Plan(Struct, kw_only=True):
     repeat_command: str = ""
     awaits_ablation: bool = False
     threads: Threads | None = None
+    awaits_rounds: bool = False
+    rounds_end: RoundsEnd = ""
 
     @property
-    def methods(self) -> list[str]:
-        """The names of the raced methods, in the order that the user gave where the spec holds it."""
-        planned = dict.fromkeys(run.method for run in self.runs if run.role == "measured")
+    def awaits_more(self) -> bool:
+        """Whether runs may still be added."""
+        return self.awaits_ablation or self.awaits_rounds
+
+    @property
+    def contestants(self) -> list[str]:
+        """The names of those that race, in the order that the user gave where the spec holds it."""
+        planned = dict.fromkeys(run.name for run in self.runs if run.role == "measured")
         asked = [name for name in self.spec.get("methods", []) if name in planned]
         return list(dict.fromkeys([*asked, *planned]))
 

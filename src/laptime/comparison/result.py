@@ -13,10 +13,15 @@ from laptime.events import CheckName
 from laptime.sealed_file import DamagedFileError, read_sealed, write_sealed
 
 T = TypeVar("T")
-VERSION = 2
+VERSION = 3
 FILE_NAME = "comparison.json"
 
-Verdict = Literal["faster", "slower", "no_measurable_difference", "one_round", "unequal_work", "not_measured"]
+Verdict = Literal[
+    "faster", "slower", "about_the_same", "not_settled", "one_round", "unequal_work", "not_measured"
+]
+# Why --rounds auto added no further round: the interval is narrow enough, the most rounds, --minutes, no room
+# on the disk, or no ratio that further rounds could settle. "" where the number of rounds was given.
+RoundsEnd = Literal["", "narrow", "most", "minutes", "disk", "no_ratio"]
 
 
 class Failure(Struct, kw_only=True):
@@ -83,9 +88,14 @@ class CheckResult(Struct, kw_only=True):
 
 
 class MethodResult(Struct, kw_only=True):
-    """One row of the table. Lists by round hold the finished rounds in order; medians where one number."""
+    """One row of the table: `name` is the contestant's, which runs `method`.
+
+    Lists by round hold the compared rounds in order, single numbers are medians over them. `rounds` are all
+    that finished. A method that did not finish the rounds that the others did has no times.
+    """
 
     name: str
+    method: str
     summary: str
     status: Literal["finished", "partly_failed", "failed", "unfinished"]  # unfinished: no run has ended yet
     rounds: list[int]
@@ -106,7 +116,7 @@ class MethodResult(Struct, kw_only=True):
     parameters: int | None
     saved_bytes: int | None
     saved_kind: Literal["adapter", "model"] | None
-    saved_paths: list[str]  # relative to the comparison's folder, one a finished round
+    saved_paths: list[str]  # relative to the comparison's folder, one a finished round of all
     learning_rate: float | None
     compute_dtype: str | None
     trained_dtype: str | None
@@ -137,10 +147,11 @@ class Variant(Struct, kw_only=True):
 
     without: str
     also_off: list[str]
-    step_seconds: float | None  # median over the finished rounds
-    step_seconds_by_round: list[float]
+    step_seconds: float | None  # median
+    step_seconds_by_round: list[float]  # of the rounds that all variants finished
     ratio: float | None
     interval: tuple[float, float] | None
+    confidence: float | None = None
     verdict: Verdict
     failures: list[Failure]
 
@@ -154,20 +165,26 @@ class Ablation(Struct, kw_only=True):
 
 
 class Pair(Struct, kw_only=True):
-    """Two methods compared, paired by round: ratio = seconds of `slower` over seconds of `faster`.
+    """Two rows compared, paired by round: ratio = seconds of `slower` over seconds of `faster`.
 
-    `slower` and `faster` are named by the point estimate; `verdict` says whether it is shown.
-    The interval is a paired-t 95 % interval on the log ratios; None with one round.
+    `slower` and `faster` are named by the point estimate; `verdict` says whether it is shown. An interval is
+    Student's on the log ratios; its confidence is higher where several pairs are judged together, or where
+    the rounds went on until it was narrow. One round has none. `more_rounds` estimates how many more would
+    settle what is not settled. `equal_runs`: both are the same method with the same options.
     """
 
     faster: str
     slower: str
+    equal_runs: bool = False
     num_rounds: int
     train_ratio: float | None
     train_interval: tuple[float, float] | None
+    train_confidence: float | None
     verdict: Verdict
+    more_rounds: int | None = None
     total_ratio: float | None
     total_interval: tuple[float, float] | None
+    total_confidence: float | None
     total_verdict: Verdict
     arithmetic_ratio: float | None = None  # of floating-point operations, from shapes alone
 
@@ -194,6 +211,8 @@ class ComparisonResult(Struct, kw_only=True):
     created: float  # seconds since 1970
     complete: bool  # every planned run has ended
     planned_rounds: int
+    rounds_end: RoundsEnd = ""  # why --rounds auto added no more
+    compared_rounds: list[int]  # that every figure set beside another is made of
     base: MethodResult | None
     methods: list[MethodResult]
     pairs: list[Pair]
@@ -208,6 +227,11 @@ class ComparisonResult(Struct, kw_only=True):
     repeat_command: str
     spec: dict[str, Any]  # the resolved CompareSpec
     ablation: list[Ablation] = []  # one a method, where it was asked for
+
+    @property
+    def is_single(self) -> bool:
+        """Whether this is one training that is compared with nothing, not even with its base."""
+        return self.base is None and self.planned_rounds == 1 and len(self.methods) == 1
 
 
 def write_result(folder: Path, result: ComparisonResult) -> Path:

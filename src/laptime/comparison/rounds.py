@@ -1,8 +1,7 @@
-"""The order of a comparison: every method once a round, shuffled, each run in a fresh process."""
+"""A whole comparison: what has not run yet runs, each run in a fresh process, until the plan is done."""
 
 from __future__ import annotations
 
-import random
 import secrets
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from laptime.comparison.ablation import add_ablation, switch_off
+from laptime.comparison.ablation import switch_off
 from laptime.comparison.answers import BASE
 from laptime.comparison.collection import collect, read_runs
 from laptime.comparison.disk import check_cache, check_disk
@@ -23,21 +22,23 @@ from laptime.comparison.folder import (
     locked,
     shell_command,
 )
+from laptime.comparison.growth import Prospect, foresee, grow
 from laptime.comparison.json_file import write_json
 from laptime.comparison.machine_lock import machine_lock
 from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import find_record_damage
-from laptime.errors import UserError, suggest, without_remedy
+from laptime.comparison.schedule import plan_runs
+from laptime.errors import UserError, without_remedy
 from laptime.events import AnyEvent
 from laptime.inputs.encoded import find_damage
 from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob, read_facts, refuse_other_base
 from laptime.inputs.formats import check_records
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
-from laptime.methods.method import find_method, find_methods, make_method
+from laptime.methods.method import find_method, find_methods, make_method, tell_no_method
 from laptime.record import read_record
-from laptime.spec import CompareSpec, RunSpec, flatten, read_interval
+from laptime.spec import AUTO, CompareSpec, RunSpec, flatten, read_interval
 from laptime.speedups.speedup import check_names
 from laptime.system_processors import Threads, check_threads
 from laptime.version import full_version
@@ -69,8 +70,8 @@ class Listener(Protocol):
     def prepared(self, facts: InputFacts) -> None:
         """Say what the data and the model turned out to be."""
 
-    def planned(self, runs: list[PlannedRun], num_done: int) -> None:
-        """Say what will run."""
+    def planned(self, runs: list[PlannedRun], num_done: int, prospect: Prospect) -> None:
+        """Say what will run, and what may follow; told again when the plan has grown."""
 
     def began(self, planned: PlannedRun) -> None:
         """Say that a run begins."""
@@ -87,14 +88,12 @@ def check_spec(spec: CompareSpec) -> str:
 
     Returns the digest of the records, "" for large data that their preparation checks. Raises UserError.
     """
-    if len(set(spec.methods)) < len(spec.methods):
-        raise UserError("--methods: the same method twice; use --rounds to repeat it")
     for name in spec.methods:
         make_method(name, spec.method_options.get(name, {}))
     rates = spec.training.learning_rate
     for name, rate in (rates if isinstance(rates, dict) else {BASE: rates}).items():
-        if isinstance(rates, dict) and name not in (known := find_methods()):
-            raise UserError(f"--learning-rate: no method '{name}'{suggest(name, known)}")
+        if isinstance(rates, dict) and name not in find_methods():
+            raise UserError(tell_no_method("--learning-rate", name))
         if isinstance(rates, dict) and name not in spec.methods:
             raise UserError(f"--learning-rate {name}: not among the methods {', '.join(spec.methods)}")
         if rate is not None and not 0 < rate < float("inf"):
@@ -104,6 +103,8 @@ def check_spec(spec: CompareSpec) -> str:
     if both := set(spec.training.without) & set(spec.training.speedups):
         raise UserError(f"--without {min(both)}: --speedups asks for it; leave one of the two out")
     read_interval(spec.training.save_every)
+    if spec.minutes and spec.rounds != AUTO:
+        raise UserError(f"--minutes: --rounds {spec.rounds} is a number already; leave one of the two out")
     check_cache(spec)
     if spec.ablate and spec.training.plain:
         raise UserError("--ablate: --plain leaves nothing to switch off; leave one of the two out")
@@ -111,16 +112,6 @@ def check_spec(spec: CompareSpec) -> str:
     digest = check_records(spec.data, seed=spec.training.seed, everything=False)
     locate_model(spec.model, download=False)
     return digest
-
-
-def plan_runs(spec: CompareSpec, with_base: bool = True) -> list[PlannedRun]:
-    """Lay out the runs: the base first, then the methods of each round in a shuffled order."""
-    runs = [PlannedRun(run=BASE, method=BASE, round=0, role="base")] if with_base else []
-    for number in range(1, spec.rounds + 1):
-        order = list(spec.methods)
-        random.Random(f"{spec.training.seed}-{number}").shuffle(order)
-        runs += [PlannedRun(run=f"{name}-r{number}", method=name, round=number) for name in order]
-    return runs
 
 
 def compare(
@@ -158,7 +149,7 @@ def compare(
         listener.prepared(facts)
         for line in tell_threads(plan.threads, threads):
             listener.say(line)
-        run_waiting(spec, plan, folder, runner, listener)
+        run_waiting(spec, facts, plan, folder, runner, listener)
         result = collect(folder)
         write_result(folder, result)
     return result
@@ -169,19 +160,24 @@ def find_waiting(plan: Plan, folder: Path) -> list[PlannedRun]:
     return [planned for planned in plan.runs if not is_over(run_folder(folder, planned.run))]
 
 
-def run_waiting(spec: CompareSpec, plan: Plan, folder: Path, runner: Runner, listener: Listener) -> None:
-    """Run what has not run yet; after round 1 the plan grows by the ablation, where one is asked for."""
-    waiting = find_waiting(plan, folder)
-    listener.planned(plan.runs, len(plan.runs) - len(waiting))
-    for planned in waiting:
-        if plan.awaits_ablation and planned.round > 1:
-            break
-        run_one(spec, planned, folder, runner, listener)
-        write_result(folder, collect(folder))
-    if plan.awaits_ablation:
-        plan = add_ablation(plan, read_runs(folder, plan).records)
+def run_waiting(
+    spec: CompareSpec, facts: InputFacts, plan: Plan, folder: Path, runner: Runner, listener: Listener
+) -> None:
+    """Run what has not run yet, and what the plan grows by when that is over; each run once at the most."""
+    tried: set[str] = set()
+    while True:
+        waiting = [planned for planned in find_waiting(plan, folder) if planned.run not in tried]
+        listener.planned(plan.runs, len(plan.runs) - len(waiting), foresee(plan, folder))
+        for planned in waiting:
+            if plan.awaits_ablation and planned.round > 1:
+                break
+            tried.add(planned.run)
+            run_one(spec, planned, folder, runner, listener)
+            write_result(folder, collect(folder))
+        if not plan.awaits_more:
+            return
+        plan = grow(plan, spec, facts, folder, listener.say)
         write_plan(folder, plan)
-        run_waiting(spec, plan, folder, runner, listener)
 
 
 def tell_threads(used: Threads | None, now: Threads | None) -> list[str]:
@@ -196,7 +192,7 @@ def rehearse(spec: CompareSpec, inputs: Path, runner: Runner, threads: Threads |
 
     Raises UserError.
     """
-    for name in spec.methods if spec.training.speedups else ():
+    for name in dict.fromkeys(spec.methods) if spec.training.speedups else ():
         planned = PlannedRun(run=f"{REHEARSAL}{name}", method=name, round=1)
         job = make_job(spec, planned, inputs / planned.run, inputs, threads)
         job.until = "preparation"
@@ -245,6 +241,7 @@ def make_job(
     """Return what the process of one run is told."""
     return RunJob(
         run=planned.run,
+        contestant=planned.contestant,
         spec=run_spec(spec, planned),
         folder=str(home),
         inputs=str(inputs),
@@ -300,7 +297,10 @@ def prepare_inputs(
         )
     records_digest = records_digest or check_records(spec.data, seed=spec.training.seed)
     if facts.data.get("records_digest") != records_digest:
-        raise UserError(f"--data {spec.data.data}: changed since {inputs.parent} was begun; give a new --out")
+        name = f"--data {spec.data.named}"
+        if given := spec.data.chat_template:
+            name += f" or --chat-template {given}"
+        raise UserError(f"{name}: changed since {inputs.parent} was begun; give a new --out")
     refuse_other_base(facts, inputs.parent)
     return facts
 
@@ -322,8 +322,8 @@ def read_whole_inputs(inputs: Path, listener: Listener) -> InputFacts | None:
 def refuse_other_inputs(plan: Plan, facts: InputFacts, spec: CompareSpec) -> None:
     """Raise UserError where inputs that were prepared anew are not those that the comparison began with."""
     for option, before, now in (
-        (f"--data {spec.data.data}", plan.data.get("records_digest"), facts.data.get("records_digest")),
-        (f"--data {spec.data.data}", plan.data.get("digest"), facts.data.get("digest")),
+        (f"--data {spec.data.named}", plan.data.get("records_digest"), facts.data.get("records_digest")),
+        (f"--data {spec.data.named}", plan.data.get("digest"), facts.data.get("digest")),
         (f"--model {spec.model.model}", plan.model_digest, facts.model_digest),
     ):
         if before and before != now:
@@ -344,4 +344,5 @@ def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts, threads: Threa
         repeat_command=shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", "AGAIN"),
         awaits_ablation=spec.ablate,
         threads=threads,
+        awaits_rounds=spec.rounds == AUTO,
     )

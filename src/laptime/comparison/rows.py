@@ -25,20 +25,41 @@ Status = Literal["finished", "partly_failed", "failed", "unfinished"]
 class MethodRuns(Struct, kw_only=True):
     """What lies on disk of one method: its records in order of rounds, and records that can't be read.
 
-    `folder` is the comparison's; what a method saved is named relative to it.
+    `folder` is the comparison's; what a method saved is named relative to it. `common` are the rounds that
+    are compared, None for all.
     """
 
     name: str
+    method: str
     folder: Path
     summary: str = ""
     options: dict[str, Any] = {}
     records: list[RunRecord] = field(default_factory=list)
     unreadable: list[Failure] = field(default_factory=list)
+    common: frozenset[int] | None = None
 
     @property
     def finished(self) -> list[RunRecord]:
         """The records of the runs that did all they should."""
         return [record for record in self.records if record.status == "finished"]
+
+    @property
+    def whole(self) -> list[RunRecord]:
+        """The finished records that lack no figure; where all lack some, all finished ones."""
+        return [r for r in self.finished if r.total_seconds is not None] or self.finished
+
+    @property
+    def compared(self) -> list[RunRecord]:
+        """The records of the rounds that are compared; none where the method did not finish all of them."""
+        if self.common is None:
+            return self.finished
+        records = [record for record in self.finished if record.started.round in self.common]
+        return records if len(records) == len(self.common) else []
+
+    @property
+    def figured(self) -> list[RunRecord]:
+        """The records that figures are made of which are not set against each other."""
+        return self.compared or self.finished
 
     @property
     def failures(self) -> list[Failure]:
@@ -48,7 +69,7 @@ class MethodRuns(Struct, kw_only=True):
                 run=r.started.run, round=r.started.round, reason=r.failed.reason, message=r.failed.message
             )
             for r in self.records
-            if r.failed
+            if r.failed and r.status == "failed"  # one that was stopped goes on where it stands
         ]
         return sorted([*failed, *self.unreadable], key=lambda failure: failure.round)
 
@@ -61,25 +82,29 @@ class MethodRuns(Struct, kw_only=True):
 
 
 def summarise(runs: MethodRuns) -> MethodResult:
-    """Return the row of one method; figures that no finished run holds are None."""
-    finished = runs.finished
+    """Return the row of one method; figures that no finished run holds are None.
+
+    Times are of the rounds that are compared, and of no others: they stand beside those of other methods.
+    """
+    figured = runs.figured
     return MethodResult(
         name=runs.name,
+        method=runs.method,
         summary=runs.summary,
         status=runs.status,
-        rounds=[record.started.round for record in finished],
+        rounds=[record.started.round for record in runs.finished],
         failures=runs.failures,
-        **_times(finished),
-        **_memory(finished),
-        **_model_facts(finished or runs.records),
-        **_saved(finished, runs.folder),
-        **_losses(finished),
-        **_energy(finished),
+        **_times(runs.compared),
+        **_memory(figured),
+        **_model_facts(figured or runs.records),
+        **_saved(figured, runs),
+        **_losses(figured),
+        **_energy(runs.compared),
         method_options=_method_options(runs),
-        speedups=_speedups(finished),
-        checks=_checks(finished),
-        memorisation=_score(finished, "trained"),
-        generalisation=_score(finished, "held_out"),
+        speedups=_speedups(figured),
+        checks=_checks(runs.finished),
+        memorisation=_score(figured, "trained"),
+        generalisation=_score(figured, "held_out"),
     )
 
 
@@ -145,15 +170,14 @@ def flops_per_token(runs: MethodRuns) -> float | None:
     return next((record.model.flops_per_token for record in runs.records if record.model), None)
 
 
-def _saved(finished: Sequence[RunRecord], folder: Path) -> dict[str, Any]:
-    """Return what the user keeps, with paths relative to the comparison's folder."""
-    saved = [(record, record.saved) for record in finished if record.saved]
+def _saved(figured: Sequence[RunRecord], runs: MethodRuns) -> dict[str, Any]:
+    """Return what the user keeps, with the paths of all finished rounds relative to the folder."""
+    saved = [record.saved for record in figured if record.saved]
+    paths = [record.folder / record.saved.path for record in runs.finished if record.saved]
     return {
-        "saved_bytes": round(median(event.num_bytes for _, event in saved)) if saved else None,
-        "saved_kind": saved[0][1].kind if saved else None,
-        "saved_paths": [
-            (record.folder / event.path).relative_to(folder).as_posix() for record, event in saved
-        ],
+        "saved_bytes": round(median(event.num_bytes for event in saved)) if saved else None,
+        "saved_kind": saved[0].kind if saved else None,
+        "saved_paths": [path.relative_to(runs.folder).as_posix() for path in paths],
     }
 
 

@@ -16,6 +16,7 @@ from laptime.comparison.folder import (
     locked,
     shell_command,
 )
+from laptime.comparison.growth import Prospect
 from laptime.comparison.lock import MARKER_FILE, is_marker
 from laptime.comparison.machine_lock import make_room
 from laptime.comparison.plan import PlannedRun
@@ -26,10 +27,10 @@ from laptime.comparison.rounds import (
     Runner,
     find_refusal,
     make_job,
-    plan_runs,
     prepare_inputs,
     tell_threads,
 )
+from laptime.comparison.schedule import plan_runs
 from laptime.errors import UserError
 from laptime.events import AnyEvent, Phase
 from laptime.inputs.facts import InputFacts
@@ -166,7 +167,7 @@ class Hearing:
         self.listener.prepared(self.facts)
         for note in self.notes:
             self.listener.say(note)
-        self.listener.planned([self.planned], 0)
+        self.listener.planned([self.planned], 0, Prospect())
         self.listener.began(self.planned)
         for event in self.kept:
             self.listener.happened(event)

@@ -2,13 +2,17 @@
 
 Ratios are compared on the log scale and paired by round, so that a slow round of the machine slows both
 sides and cancels. The interval is Student's t on the paired differences, not a percentile bootstrap,
-whose real coverage is about 75 % at three rounds.
+whose real coverage is about 75 % at three rounds. Several ratios that are read together are judged by Holm's
+method: the smallest of m doubts must be m times as small, the next m - 1 times, until one is too great.
+benchmarks/results holds what a simulation makes of all this.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from statistics import fmean, median, stdev
 
@@ -17,15 +21,41 @@ from msgspec import Struct
 from laptime.comparison.result import Verdict
 
 CONFIDENCE = 0.95
+LOOKING = 0.99  # of an interval that is looked at after every round, and may end the rounds
+SAME = 1.05  # a ratio between this and its inverse is about the same
+MOST_ROUNDS_TOLD = 999  # a wait beyond is told as this
 NOTABLE_CHANGE = 0.10  # spread and drift from here on are flagged
 
 
 class Ratio(Struct, frozen=True, kw_only=True):
-    """How many times longer one side took than the other; `interval` is None with fewer than two rounds."""
+    """How many times longer one side took than the other.
+
+    `interval` is None with fewer than two rounds, `confidence` that of the interval. `more_rounds` estimates
+    how many more would settle it, where it is not settled.
+    """
 
     value: float | None
     interval: tuple[float, float] | None
     verdict: Verdict
+    confidence: float | None = None
+    more_rounds: int | None = None
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """The logs of a ratio over `number` rounds: their mean, and its standard error where there are two."""
+
+    number: int
+    centre: float
+    error: float | None
+
+    @property
+    def doubt(self) -> float | None:
+        """The probability of a mean as far from 0 where there is no difference: Student's, two-sided."""
+        if self.error is None:
+            return None
+        if self.error == 0:
+            return 0.0 if self.centre else 1.0
+        return student_tail(abs(self.centre) / self.error, self.number - 1)
 
 
 def median_of(values: Iterable[float | None]) -> float | None:
@@ -63,6 +93,7 @@ def drift(values: Sequence[float]) -> float:
     return 0.0
 
 
+@lru_cache(maxsize=4096)
 def student_quantile(degrees: int, confidence: float = CONFIDENCE) -> float:
     """Return the two-sided critical value of Student's t; scipy is imported here, as it takes a second."""
     from scipy.special import stdtrit
@@ -70,32 +101,93 @@ def student_quantile(degrees: int, confidence: float = CONFIDENCE) -> float:
     return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
+def student_tail(value: float, degrees: int) -> float:
+    """Return the probability that Student's t lies further from 0 than `value`."""
+    from scipy.special import stdtr
+
+    return 2 * float(stdtr(degrees, -value))
+
+
 def compare_paired(
-    numerators: Sequence[float],
-    denominators: Sequence[float],
-    quantile: Callable[[int], float] = student_quantile,
+    numerators: Sequence[float], denominators: Sequence[float], confidence: float = CONFIDENCE
 ) -> Ratio:
-    """Return the geometric-mean ratio of paired positive seconds with its 95 % interval and verdict.
+    """Return the geometric-mean ratio of paired positive seconds with its interval and verdict.
 
     Both sequences hold one value a round, in the same order of rounds. The verdict is "faster" where the
     denominators' side is shown to be faster, "slower" where it is shown to be slower.
     """
+    return compare_family([(numerators, denominators)], confidence)[0]
+
+
+def compare_family(
+    pairs: Sequence[tuple[Sequence[float], Sequence[float]]], confidence: float = CONFIDENCE
+) -> list[Ratio]:
+    """Return the ratio of each pair as `compare_paired` does, judged together.
+
+    By Holm's method the probability that any difference is shown which is none stays below 1 - `confidence`.
+    """
+    samples = [_take_logs(*pair) for pair in pairs]
+    levels = share_doubt([sample.doubt if sample else None for sample in samples], 1 - confidence)
+    return [_make_ratio(sample, level) for sample, level in zip(samples, levels, strict=True)]
+
+
+def share_doubt(doubts: Sequence[float | None], most: float) -> list[float]:
+    """Return the level at which each of `doubts` is judged (Holm 1979); where there is none, `most`."""
+    levels = [most for _ in doubts]
+    known = sorted((doubt, place) for place, doubt in enumerate(doubts) if doubt is not None)
+    left = len(known)
+    for doubt, place in known:
+        levels[place] = most / left
+        if doubt <= levels[place]:
+            left -= 1  # shown: the others need share with one less
+    return levels
+
+
+def _take_logs(numerators: Sequence[float], denominators: Sequence[float]) -> Sample | None:
+    """Return the logs of the ratios of paired seconds; None where nothing was measured."""
     if len(numerators) != len(denominators):
         raise ValueError(f"{len(numerators)} against {len(denominators)} rounds can't be paired")
     if not numerators or min(*numerators, *denominators) <= 0:
-        return Ratio(value=None, interval=None, verdict="not_measured")
+        return None
     logs = [math.log(above / below) for above, below in zip(numerators, denominators, strict=True)]
-    centre = fmean(logs)
-    if len(logs) == 1:
-        return Ratio(value=math.exp(centre), interval=None, verdict="one_round")
-    margin = quantile(len(logs) - 1) * stdev(logs) / math.sqrt(len(logs))
-    interval = (math.exp(centre - margin), math.exp(centre + margin))
-    return Ratio(value=math.exp(centre), interval=interval, verdict=judge(interval))
+    error = stdev(logs) / math.sqrt(len(logs)) if len(logs) > 1 else None
+    return Sample(number=len(logs), centre=fmean(logs), error=error)
+
+
+def _make_ratio(sample: Sample | None, level: float) -> Ratio:
+    """Return the ratio of a sample, with the interval outside of which lies `level`."""
+    if sample is None:
+        return Ratio(value=None, interval=None, verdict="not_measured")
+    if sample.error is None:
+        return Ratio(value=math.exp(sample.centre), interval=None, verdict="one_round")
+    margin = student_quantile(sample.number - 1, 1 - level) * sample.error
+    interval = (math.exp(sample.centre - margin), math.exp(sample.centre + margin))
+    verdict = judge(interval)
+    return Ratio(
+        value=math.exp(sample.centre),
+        interval=interval,
+        verdict=verdict,
+        confidence=1 - level,
+        more_rounds=_count_more_rounds(sample, level) if verdict == "not_settled" else None,
+    )
 
 
 def judge(interval: tuple[float, float]) -> Verdict:
-    """Say what an interval of a ratio shows; one that touches 1 shows no difference."""
+    """Say what an interval of a ratio shows; one that only touches 1 shows no difference."""
     low, high = interval
-    if low > 1:
-        return "faster"
-    return "slower" if high < 1 else "no_measurable_difference"
+    if low > 1 or high < 1:
+        return "faster" if low > 1 else "slower"
+    return "about_the_same" if low >= 1 / SAME and high <= SAME else "not_settled"
+
+
+def _count_more_rounds(sample: Sample, level: float) -> int:
+    """Return how many more rounds would settle it, if they scatter about the same mean as those so far."""
+    assert sample.error is not None
+    deviation, distance = sample.error * math.sqrt(sample.number), abs(sample.centre)
+    margin = max(distance, math.log(SAME) - distance)  # then 1 is left out, or all lies close to it
+
+    def settles(more: int) -> bool:
+        number = sample.number + more
+        return student_quantile(number - 1, 1 - level) * deviation / math.sqrt(number) < margin
+
+    return 1 + bisect_left(range(1, MOST_ROUNDS_TOLD), True, key=settles)

@@ -9,6 +9,7 @@ from laptime.report.headline import choose_pair
 from laptime.report.language import Language
 from laptime.report.quality_sentences import write_answers, write_quality
 from laptime.report.remark import Remark
+from laptime.report.rounds_sentences import write_rounds
 from laptime.report.speed_sentences import write_arithmetic, write_source, write_time, write_total
 
 _NEGLIGIBLE = 1.05  # a factor below this is said to be no difference
@@ -20,8 +21,10 @@ def write_conclusion(result: ComparisonResult, language: Language) -> list[Remar
     remarks = write_time(result, pair, language)
     if pair is not None:
         remarks += write_total(result, pair, language)
+    if pair is not None and not pair.equal_runs:
         remarks += write_source(result, pair, language)
         remarks += write_arithmetic(result, pair, language)
+    remarks += write_rounds(result, pair, language)
     remarks += _write_memory(result, language)
     remarks += _write_parameters(result, language)
     remarks += _write_disk(result, language)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
+from laptime.comparison.contestants import split_name
+from laptime.comparison.pairs import headline_pair
 from laptime.comparison.result import ComparisonResult, MethodResult, Pair, Verdict
+from laptime.comparison.statistics import MOST_ROUNDS_TOLD, SAME
 from laptime.report import quantities
 from laptime.report.language import Language
 
+WIDE = 999.5  # an interval that ends beyond says no more than that nothing is known
 Tone = Literal["shown", "open", "warning"]
 _TONES: dict[Verdict, Tone] = {
     "faster": "shown",
     "slower": "shown",
-    "no_measurable_difference": "open",
+    "about_the_same": "shown",
+    "not_settled": "open",
     "one_round": "open",
     "unequal_work": "warning",
     "not_measured": "warning",
@@ -38,6 +44,7 @@ class Reading:
     ratio: float
     interval: tuple[float, float] | None
     verdict: Verdict
+    confidence: float | None = None
 
 
 def read_ratio(pair: Pair, which: Literal["train", "total"]) -> Reading | None:
@@ -45,32 +52,19 @@ def read_ratio(pair: Pair, which: Literal["train", "total"]) -> Reading | None:
     ratio = pair.train_ratio if which == "train" else pair.total_ratio
     interval = pair.train_interval if which == "train" else pair.total_interval
     verdict: Verdict = pair.verdict if which == "train" else pair.total_verdict
+    confidence = pair.train_confidence if which == "train" else pair.total_confidence
     if not quantities.known(ratio) or ratio <= 0 or verdict in ("unequal_work", "not_measured"):
         return None
     verdict = "faster" if verdict == "slower" else verdict
     if ratio >= 1:
-        return Reading(pair.faster, pair.slower, ratio, interval, verdict)
+        return Reading(pair.faster, pair.slower, ratio, interval, verdict, confidence)
     turned = (1 / interval[1], 1 / interval[0]) if interval and min(interval) > 0 else None
-    return Reading(pair.slower, pair.faster, 1 / ratio, turned, verdict)
+    return Reading(pair.slower, pair.faster, 1 / ratio, turned, verdict, confidence)
 
 
 def choose_pair(result: ComparisonResult) -> Pair | None:
-    """Return the pair of the headline: full fine-tuning (else the first method) against the fastest other.
-
-    A pair with a ratio goes before one without.
-    """
-    names = [method.name for method in result.methods]
-    anchor = "full" if "full" in names else names[0] if names else ""
-    with_anchor = [pair for pair in result.pairs if anchor in (pair.faster, pair.slower)]
-    pairs = with_anchor or result.pairs
-
-    def rank(pair: Pair) -> tuple[bool, float]:
-        reading = read_ratio(pair, "train")
-        if reading is None:
-            return False, 1.0 if pair.verdict == "unequal_work" else 0.0
-        return True, reading.ratio if reading.slower == anchor else 1 / reading.ratio
-
-    return max(pairs, key=rank, default=None)
+    """Return the pair of the headline, the one that decided how many rounds there are."""
+    return headline_pair(result.pairs, [method.name for method in result.methods])
 
 
 def write_headline(result: ComparisonResult, language: Language) -> Headline:
@@ -79,7 +73,8 @@ def write_headline(result: ComparisonResult, language: Language) -> Headline:
     reading = read_ratio(pair, "train") if pair else None
     if pair is None or reading is None:
         return _without_ratio(result, pair, language)
-    text = language.say(f"headline.{reading.verdict}", **_values(reading, pair.num_rounds, language))
+    key = "equal" if pair.equal_runs else "headline"
+    text = language.say(f"{key}.{reading.verdict}", **ratio_words(reading, pair, language))
     return Headline(language.sentence(text), _total(pair, language), _TONES[reading.verdict])
 
 
@@ -88,20 +83,49 @@ def _total(pair: Pair, language: Language) -> str:
     reading = read_ratio(pair, "total")
     if reading is None:
         return ""
-    return language.say(f"total.{reading.verdict}", **_values(reading, pair.num_rounds, language))
+    return language.say(f"total.{reading.verdict}", **ratio_words(reading, pair, language))
 
 
-def _values(reading: Reading, rounds: int, language: Language) -> dict[str, str | int]:
+def ratio_words(reading: Reading, pair: Pair, language: Language) -> dict[str, str | int]:
     """Return what the sentences on a ratio need."""
     low, high = reading.interval or (None, None)
     return {
         "faster": language.method(reading.faster),
         "slower": language.method(reading.slower),
+        "method": language.method(split_name(reading.faster)[0]),
         "ratio": language.ratio(reading.ratio),
+        "percent": language.difference(reading.ratio),
         "low": quantities.ratio(low, unit=False),
         "high": quantities.ratio(high, unit=False),
-        "rounds": rounds,
+        "down": _span("slower", 1 / low if low else None, language),
+        "up": _span("faster", high, language),
+        "size": language.difference(half_width(reading.interval)),
+        "same": language.difference(SAME),
+        "confidence": language.confidence(reading.confidence),
+        "rounds": pair.num_rounds,
+        "more": _more_rounds(pair, language),
     }
+
+
+def half_width(interval: tuple[float, float] | None) -> float | None:
+    """Return the ratio from the middle of an interval to its end: one closer to 1 would not be shown."""
+    return math.sqrt(interval[1] / interval[0]) if interval and interval[0] > 0 else None
+
+
+def _span(which: Literal["slower", "faster"], ratio: float | None, language: Language) -> str:
+    """Return how far an interval reaches to one side: "1.40x slower"."""
+    if quantities.known(ratio) and ratio < 1.005:
+        return language.say("span.equal")
+    shown = language.ratio(ratio)
+    if quantities.known(ratio) and ratio >= WIDE:
+        shown = ">" + language.ratio(WIDE - 0.5)
+    return language.say(f"span.{which}", ratio=shown)
+
+
+def _more_rounds(pair: Pair, language: Language) -> str:
+    """Return how many more rounds would tell what these did not."""
+    number = pair.more_rounds or 0
+    return language.say("more.many" if number >= MOST_ROUNDS_TOLD else "more.rounds", number=number)
 
 
 def _without_ratio(result: ComparisonResult, pair: Pair | None, language: Language) -> Headline:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from laptime.comparison.contestants import split_name
 from laptime.report import language_en, language_ko, quantities
 from laptime.report.quantities import Lang
 
@@ -51,28 +52,43 @@ def final_consonant(word: str) -> str:
 
 
 class Language:
-    """One of the languages of the report."""
+    """One of the languages of the report; with `single` it speaks of one training that nothing is beside."""
 
-    def __init__(self, code: Lang) -> None:
+    def __init__(self, code: Lang, single: bool = False) -> None:
         self.code: Lang = code
+        self.single = single
         self.strings = _STRINGS[code]
 
     def say(self, key: str, **values: Any) -> str:
         """Return the string of `key` with `values` in its placeholders."""
+        key = self._choose(key)
         words = {name: Word(value) if isinstance(value, str) else value for name, value in values.items()}
         return self.strings[key].format(**words)
+
+    def _choose(self, key: str) -> str:
+        """Return the key of the string for one training, where there is one."""
+        single = f"{key}.single"
+        return single if self.single and single in self.strings else key
 
     def knows(self, key: str) -> bool:
         """Say whether there is a string of `key`."""
         return key in self.strings
 
     def method(self, name: str) -> str:
-        """Return a method's name within a sentence: "full fine-tuning", "LoRA"."""
-        return self.strings.get(f"method.{name}", name)
+        """Return a contestant's name within a sentence: "full fine-tuning", "LoRA", "LoRA (again)"."""
+        return self.short(name, self.strings.get(f"method.{split_name(name)[0]}", ""))
+
+    def short(self, name: str, shown: str = "") -> str:
+        """Return a contestant's name where there is little room: "lora", "lora (again)"."""
+        method, number = split_name(name)
+        if number == 1:
+            return shown or name
+        return self.say("again" if number == 2 else "again.more", method=shown or method, number=number)
 
     def title(self, name: str) -> str:
         """Return a method's name where it stands alone: "Full fine-tuning", "LoRA"."""
-        return self.sentence(self.method(name)) if self.knows(f"method.{name}") else name
+        known = self.knows(f"method.{split_name(name)[0]}")
+        return self.sentence(self.method(name)) if known else self.method(name)
 
     def sentence(self, text: str) -> str:
         """Return `text` as a sentence begins: in English with its first letter large."""
@@ -80,7 +96,7 @@ class Language:
 
     def plural(self, key: str, number: int, **values: Any) -> str:
         """Return the string of `key` or, for one, of `key` + ".one"."""
-        one = f"{key}.one"
+        one = f"{self._choose(key)}.one"
         return self.say(one if number == 1 and self.knows(one) else key, number=number, **values)
 
     def join(self, parts: Sequence[str]) -> str:
@@ -100,3 +116,11 @@ class Language:
     def ratio(self, value: float | None) -> str:
         """Return a ratio in this language."""
         return quantities.ratio(value, self.code)
+
+    def confidence(self, value: float | None) -> str:
+        """Return the confidence of an interval in this language."""
+        return quantities.confidence(value, self.code)
+
+    def difference(self, ratio: float | None) -> str:
+        """Return how far a ratio lies from 1 in this language."""
+        return quantities.difference(ratio, self.code)

@@ -9,21 +9,38 @@ STRINGS: dict[str, str] = {
     "method.qlora": "QLoRA",
     "method.dora": "DoRA",
     "method.base": "the base model",
+    "again": "{method} (again)",
+    "again.more": "{method} (again, no. {number})",
     "title.base": "Base model",
     # Headline
-    "headline.faster": "{faster} trained {ratio} faster than {slower} (95 % interval {low} to {high}, "
-    "{rounds} rounds)",
-    "headline.no_measurable_difference": "No measurable difference in training time between {faster} and "
-    "{slower} ({ratio}, 95 % interval {low} to {high}, {rounds} rounds)",
+    "headline.faster": "{faster} trained {ratio} faster than {slower} ({confidence} interval {low} to "
+    "{high}, {rounds} rounds)",
+    "headline.about_the_same": "{faster} and {slower} took about the same time to train, within {same} "
+    "({ratio}, {confidence} interval {low} to {high}, {rounds} rounds)",
+    "headline.not_settled": "Not settled: {faster} trained between {down} and {up} than {slower} "
+    "({confidence} interval, {rounds} rounds; {more})",
     "headline.one_round": "One round: {faster} trained {ratio} faster than {slower}, no interval",
+    "equal.faster": "This machine shows a difference of {percent} between equal runs of {method}: distrust "
+    "smaller ones ({confidence} interval {low} to {high}, {rounds} rounds)",
+    "equal.about_the_same": "This machine shows no difference where there is none: equal runs of {method} "
+    "took the same time ({ratio}, {confidence} interval {low} to {high}, {rounds} rounds)",
+    "equal.not_settled": "This machine shows no difference where there is none, between equal runs of "
+    "{method}, but would hardly see one below {size} ({confidence} interval {low} to {high}, {rounds} "
+    "rounds)",
+    "equal.one_round": "One round of equal runs of {method}: they differ by {percent}, no interval",
+    "span.slower": "{ratio} slower",
+    "span.equal": "equally fast",
+    "span.faster": "{ratio} faster",
+    "more.rounds": "about {number} more would tell",
+    "more.many": "more than {number} more would be needed",
     "headline.unequal_work": "The runs did not do the same work: no ratio",
     "headline.not_measured": "{finished} finished, {failed} did not: no ratio",
     "headline.no_pair": "{method} trained in {seconds}; there is nothing to compare it with",
     "headline.nothing": "No run finished: nothing to compare",
     "headline.no_figure": "The training times could not be compared: no ratio",
     "total.faster": "Whole process: {faster} {ratio} faster ({low} to {high})",
-    "total.no_measurable_difference": "Whole process: no measurable difference ({ratio}, interval {low} "
-    "to {high})",
+    "total.about_the_same": "Whole process: about the same ({ratio}, interval {low} to {high})",
+    "total.not_settled": "Whole process: not settled, {faster} between {down} and {up}",
     "total.one_round": "Whole process: {faster} {ratio} faster, no interval",
     "subline.model": "built-in toy model",
     "subline.data": "built-in records",
@@ -38,7 +55,7 @@ STRINGS: dict[str, str] = {
     "badge.random": "Random weights",
     "badge.random.text": "Speed only: losses and answers mean nothing.",
     "badge.incomplete": "Incomplete",
-    "badge.incomplete.text": "Not every planned run has ended. The same command goes on where it stopped.",
+    "badge.incomplete.text": "Not every planned run has ended. In this folder it goes on with:",
     # Sections
     "section.race": "Training time",
     "section.conclusion": "Conclusion",
@@ -51,6 +68,7 @@ STRINGS: dict[str, str] = {
     "section.environment": "How it was measured",
     # Conclusion: labels
     "label.time": "Training",
+    "label.rounds": "Rounds",
     "label.total": "Whole process",
     "label.source": "Where it comes from",
     "label.arithmetic": "Arithmetic",
@@ -64,21 +82,29 @@ STRINGS: dict[str, str] = {
     "label.incomplete": "Not complete",
     # Conclusion: sentences
     "time.faster": "{faster} trained in {fast_seconds}, {slower} in {slow_seconds} (medians of {rounds} "
-    "rounds). The difference is shown: {ratio}, and the 95 % interval from {low} to {high} leaves out 1.",
-    "time.no_measurable_difference": "{faster} trained in {fast_seconds}, {slower} in {slow_seconds} "
-    "(medians of {rounds} rounds). The 95 % interval from {low} to {high} contains 1, so neither is shown "
-    "to be faster.",
+    "rounds). The difference is shown: {ratio}, and the {confidence} interval from {low} to {high} leaves "
+    "out 1.",
+    "time.about_the_same": "{faster} trained in {fast_seconds}, {slower} in {slow_seconds} (medians of "
+    "{rounds} rounds). The {confidence} interval from {low} to {high} contains 1 and lies within {same}: "
+    "they are about the same.",
+    "time.not_settled": "{faster} trained in {fast_seconds}, {slower} in {slow_seconds} (medians of {rounds} "
+    "rounds). The {confidence} interval from {low} to {high} contains 1 and reaches beyond {same}: neither a "
+    "difference is shown nor that there is none.",
     "time.one_round": "{faster} trained in {fast_seconds}, {slower} in {slow_seconds}: {ratio} in one "
     "round. One round has no interval; whether it would come out again is not shown.",
     "time.unequal_work": "{faster} and {slower} did not do the same work (see Fairness), so their times "
     "are not set against each other.",
-    "time.order": "From the fastest: {list}.",
+    "time.order": "Shown to be faster: {list}.",
+    "time.order.item": "{faster} than {slower}",
+    "time.order.open": "No order is shown between {list}.",
+    "time.order.pair": "{first} and {second}",
     "time.single": "{method} trained in {seconds}.",
     "total.sentence.faster": "From import to the saved result {faster} took {fast_seconds} and {slower} "
     "{slow_seconds}: {ratio}, with an interval from {low} to {high}.",
-    "total.sentence.no_measurable_difference": "From import to the saved result {faster} took "
-    "{fast_seconds} and {slower} {slow_seconds}; the interval from {low} to {high} contains 1: no "
-    "measurable difference.",
+    "total.sentence.about_the_same": "From import to the saved result {faster} took {fast_seconds} and "
+    "{slower} {slow_seconds}; the interval from {low} to {high} lies within {same}: about the same.",
+    "total.sentence.not_settled": "From import to the saved result {faster} took {fast_seconds} and {slower} "
+    "{slow_seconds}; the interval from {low} to {high} contains 1: not settled.",
     "total.sentence.one_round": "From import to the saved result {faster} took {fast_seconds} and "
     "{slower} {slow_seconds}: {ratio} in one round.",
     "source.phases": "Of the {gap} between the two whole processes, {list}.",
@@ -96,6 +122,21 @@ STRINGS: dict[str, str] = {
     "arithmetic.warning": "Arithmetic explains a ratio of {arithmetic}; the measured {ratio} is "
     "{factor} times that. Before repeating this figure look for what else was measured: swapping, "
     "offloaded or paged optimizer state, checkpoint writes, emulated precision.",
+    "rounds.narrow": "The rounds went on until the interval of the headline was narrower than 5 %, to "
+    "{rounds}.",
+    "rounds.most": "The rounds went on to {rounds}, the most; the interval of the headline is still wider "
+    "than 5 %.",
+    "rounds.minutes": "The rounds ended after {rounds}: with another the runs would have taken more than "
+    "{limit} in all.",
+    "rounds.disk": "The rounds ended after {rounds}: the disk has no room for the results of another.",
+    "rounds.no_ratio": "The rounds ended after {rounds}: there is no ratio that more of them would settle.",
+    "rounds.looked": "Since the interval was looked at after every round, it is one of {confidence} instead "
+    "of 95 %: so it shows a difference where there is none in fewer than 5 of 100 comparisons.",
+    "rounds.more": "About {number} more would tell: --rounds {rounds}, in another folder.",
+    "rounds.family": "{number} ratios are judged together by Holm's method, which widens their intervals: "
+    "the chance that any difference is shown where there is none stays below 5 %.",
+    "rounds.resolution": "A difference in training time below {size} could well be missed.",
+    "rounds.compared": "All times are of the rounds that every method finished ({list}).",
     "memory.list": "At its peak {list}.",
     "memory.item": "{method} held {size}",
     "memory.less": "{more} needs {factor} as much as {less}.",
@@ -185,9 +226,9 @@ STRINGS: dict[str, str] = {
     "status.partly_failed": "partly failed",
     "status.unfinished": "not finished",
     "status.failed": "failed",
-    "table.caption": "Medians over the finished rounds. Training = all optimizer steps, data wait "
-    "included. Whole process = import, load, prepare, warm-up, training and saving; evaluation and "
-    "answers are not counted. Tokens without padding.",
+    "table.caption": "Medians over the rounds that all methods finished. Training = all optimizer steps, "
+    "data wait included. Whole process = import, load, prepare, warm-up, training and saving; evaluation "
+    "and answers are not counted. Tokens without padding.",
     "counter.vm_hwm": "process memory (VmHWM)",
     "counter.cuda_allocated": "CUDA memory allocated",
     "counter.cuda_reserved": "CUDA memory reserved",
@@ -202,7 +243,8 @@ STRINGS: dict[str, str] = {
     "pairs.interval": "{ratio} ({low} to {high})",
     "verdict.faster": "faster, shown",
     "verdict.slower": "slower, shown",
-    "verdict.no_measurable_difference": "no measurable difference",
+    "verdict.about_the_same": "about the same",
+    "verdict.not_settled": "not settled",
     "verdict.one_round": "one round, no interval",
     "verdict.unequal_work": "unequal work, no ratio",
     "verdict.not_measured": "not measured",
@@ -299,9 +341,11 @@ STRINGS: dict[str, str] = {
     "ablation.interval": "{low} to {high}",
     "ablation.faster": "pays",
     "ablation.slower": "costs time here",
-    "ablation.caption": "Seconds of a steady step without over seconds with, paired by round, with a 95 % "
-    "interval; one round has none. Above 1 the speedup pays. Each is a run of its own that ends with its "
-    "training and stands in no other figure. Several that save the same time each look small alone.",
+    "ablation.caption": "Seconds of a steady step without over seconds with, paired by round, with an "
+    "interval; one round has none. All rows are judged together by Holm's method, so that the chance of "
+    "any false difference stays below 5 %. Above 1 the speedup pays. Those that are shown come first. Each "
+    "is a run of its own that ends with its training and stands in no other figure. Several that save the "
+    "same time each look small alone.",
     # Findings
     "findings.none": "The runs did the same work under the same conditions; nothing was flagged.",
     "findings.wrong": "Self-checks that failed",
@@ -319,6 +363,8 @@ STRINGS: dict[str, str] = {
     "finding.trained_dtype": "The optimizer keeps what it trains in different precisions ({values}).",
     "finding.compute_dtype": "The methods compute in different precisions ({values}).",
     "finding.spread": "The training times of {method} spread over {percent} of their median.",
+    "finding.other_rounds": "{method} finished other rounds ({rounds}) than those that are compared, so its "
+    "times do not stand beside the others. It trained in {seconds} there.",
     "finding.load": "During {run} the machine was busy: load {load_average} on {cores} cores.",
     "finding.fewer_threads": "Other programs were at work at the start: {free} of {cores} cores were free. "
     "Threads of every run: {threads}.",
@@ -370,4 +416,29 @@ STRINGS: dict[str, str] = {
     "terminal.findings": "{number} findings on fairness and measurement, see the report",
     "terminal.findings.one": "{number} finding on fairness and measurement, see the report",
     "terminal.no_findings": "nothing was flagged",
+    # In the place of the string of the same name where one training alone is shown
+    "headline.no_pair.single": "{method} trained in {seconds}",
+    "headline.nothing.single": "The training did not come to its end",
+    "subline.incomplete.single": "not complete yet",
+    "badge.incomplete.text.single": "The run has not ended. In this folder it goes on with:",
+    "section.saved.single": "What the training left",
+    "section.findings.single": "Notes on the measurement",
+    "quality.these_runs.single": "One run claims nothing beyond itself.",
+    "checks.passed.single": "Checked after the run of {methods}: {list}.",
+    "failure.sentence.single": "{method}: {reason}. {message}",
+    "incomplete.sentence.single": "The run has not ended; the figures may still change.",
+    "table.caption.single": "Training = all optimizer steps, data wait included. Whole process = import, "
+    "load, prepare, warm-up, training and saving; evaluation and answers are not counted. Tokens without "
+    "padding.",
+    "chart.phases.text.single": "Seconds of each phase that counts for the whole process.",
+    "chart.loss_step.text.single": "Training loss before each update.",
+    "answers.intro.single": "Greedy answers after the training.",
+    "saved.ask.single": "Ask the base and the result at once:",
+    "speedups.intro.single": "How the training got faster: each one that applies runs. The result is "
+    "against the same run without it.",
+    "findings.none.single": "Nothing was flagged.",
+    "finding.unfinished.single": "The run has not ended.",
+    "environment.seeds.single": "Seed: {seeds}.",
+    "terminal.findings.single": "{number} notes on the measurement, see the report",
+    "terminal.findings.single.one": "{number} note on the measurement, see the report",
 }

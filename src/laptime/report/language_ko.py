@@ -12,21 +12,39 @@ STRINGS: dict[str, str] = {
     "method.qlora": "QLoRA",
     "method.dora": "DoRA",
     "method.base": "베이스 모델",
+    "again": "{method}(재실행)",
+    "again.more": "{method}(재실행, {number}번째)",
     "title.base": "베이스 모델",
     # Headline
-    "headline.faster": "{faster:이/가} {slower}보다 {ratio} 빠르게 학습했습니다 (95% 신뢰 구간 "
+    "headline.faster": "{faster:이/가} {slower}보다 {ratio} 빠르게 학습했습니다 ({confidence} 신뢰 구간 "
     "{low}~{high}, {rounds}라운드)",
-    "headline.no_measurable_difference": "{faster:과/와} {slower}의 학습 시간에는 측정 가능한 차이가 "
-    "없습니다 ({ratio}, 95% 신뢰 구간 {low}~{high}, {rounds}라운드)",
+    "headline.about_the_same": "{faster:과/와} {slower}의 학습 시간은 {same} 이내로 거의 같습니다 "
+    "({ratio}, {confidence} 신뢰 구간 {low}~{high}, {rounds}라운드)",
+    "headline.not_settled": "아직 판단할 수 없습니다: {faster}의 학습 속도는 {slower}보다 {down}에서 {up} "
+    "사이입니다 ({confidence} 신뢰 구간, {rounds}라운드, {more})",
     "headline.one_round": "1라운드 결과: {faster:이/가} {slower}보다 {ratio} 빠르게 학습했습니다 "
     "(신뢰 구간 없음)",
+    "equal.faster": "이 컴퓨터는 똑같은 {method} 실행 사이에 {percent}의 차이를 보입니다. 이보다 작은 차이는 "
+    "믿지 마십시오 ({confidence} 신뢰 구간 {low}~{high}, {rounds}라운드)",
+    "equal.about_the_same": "이 컴퓨터는 차이가 없는 곳에서 차이를 보이지 않습니다. 똑같은 {method} 실행의 "
+    "학습 시간이 같습니다 ({ratio}, {confidence} 신뢰 구간 {low}~{high}, {rounds}라운드)",
+    "equal.not_settled": "이 컴퓨터는 똑같은 {method} 실행 사이에서 없는 차이를 보이지 않지만, {size} 미만의 "
+    "차이는 알아보기 어렵습니다 ({confidence} 신뢰 구간 {low}~{high}, {rounds}라운드)",
+    "equal.one_round": "똑같은 {method} 실행을 1라운드 측정했습니다. 두 실행의 차이는 {percent}입니다 "
+    "(신뢰 구간 없음)",
+    "span.slower": "{ratio} 느린 쪽",
+    "span.equal": "같은 속도",
+    "span.faster": "{ratio} 빠른 쪽",
+    "more.rounds": "판단하려면 약 {number}라운드 더 필요",
+    "more.many": "판단하려면 {number}라운드보다 많이 더 필요",
     "headline.unequal_work": "실행들이 같은 작업을 하지 않았으므로 배율을 제시하지 않습니다",
     "headline.not_measured": "{finished:은/는} 완료되었고 {failed:은/는} 완료되지 않아 배율을 낼 수 없습니다",
     "headline.no_pair": "{method:이/가} {seconds} 만에 학습을 마쳤습니다. 비교할 다른 방법이 없습니다",
     "headline.nothing": "완료된 실행이 없어 비교할 수 없습니다",
     "headline.no_figure": "학습 시간을 비교할 수 없어 배율을 제시하지 않습니다",
     "total.faster": "전체 과정: {faster:이/가} {ratio} 빠름 ({low}~{high})",
-    "total.no_measurable_difference": "전체 과정: 측정 가능한 차이 없음 ({ratio}, 신뢰 구간 {low}~{high})",
+    "total.about_the_same": "전체 과정: 거의 같음 ({ratio}, 신뢰 구간 {low}~{high})",
+    "total.not_settled": "전체 과정: 아직 판단할 수 없음, {faster:은/는} {down}에서 {up} 사이",
     "total.one_round": "전체 과정: {faster:이/가} {ratio} 빠름 (신뢰 구간 없음)",
     "subline.model": "내장 체험용 모델",
     "subline.data": "내장 레코드",
@@ -41,8 +59,7 @@ STRINGS: dict[str, str] = {
     "badge.random": "무작위 가중치",
     "badge.random.text": "속도만 측정했습니다. 손실과 답변에는 아무 의미가 없습니다.",
     "badge.incomplete": "미완료",
-    "badge.incomplete.text": "계획한 실행이 모두 끝나지 않았습니다. 같은 명령을 다시 실행하면 멈춘 곳에서 "
-    "이어집니다.",
+    "badge.incomplete.text": "계획한 실행이 모두 끝나지 않았습니다. 이 폴더에서 이어서 하려면:",
     # Sections
     "section.race": "학습 시간",
     "section.conclusion": "결론",
@@ -55,6 +72,7 @@ STRINGS: dict[str, str] = {
     "section.environment": "측정 환경",
     # Conclusion: labels
     "label.time": "학습 시간",
+    "label.rounds": "라운드",
     "label.total": "전체 과정",
     "label.source": "차이의 원인",
     "label.arithmetic": "연산량",
@@ -68,23 +86,30 @@ STRINGS: dict[str, str] = {
     "label.incomplete": "미완료",
     # Conclusion: sentences
     "time.faster": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다 "
-    "({rounds}라운드의 중앙값). 배율은 {ratio}이고 95% 신뢰 구간 {low}~{high}에 1이 들어 있지 않으므로 "
-    "차이가 확인되었습니다.",
-    "time.no_measurable_difference": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 "
-    "학습했습니다 ({rounds}라운드의 중앙값). 95% 신뢰 구간 {low}~{high}에 1이 들어 있으므로 어느 쪽이 더 "
-    "빠르다고 할 수 없습니다.",
+    "({rounds}라운드의 중앙값). 배율은 {ratio}이고 {confidence} 신뢰 구간 {low}~{high}에 1이 들어 있지 "
+    "않으므로 차이가 확인되었습니다.",
+    "time.about_the_same": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다 "
+    "({rounds}라운드의 중앙값). {confidence} 신뢰 구간 {low}~{high}에 1이 들어 있고 {same} 이내이므로 거의 "
+    "같습니다.",
+    "time.not_settled": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다 "
+    "({rounds}라운드의 중앙값). {confidence} 신뢰 구간 {low}~{high}에 1이 들어 있고 {same}를 벗어나므로, "
+    "차이가 있는지도 없는지도 확인되지 않았습니다.",
     "time.one_round": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다. "
     "1라운드 기준 배율은 {ratio}입니다. 1라운드만으로는 신뢰 구간을 낼 수 없으며, 다시 측정해도 같은 "
     "결과가 나오는지는 확인되지 않았습니다.",
     "time.unequal_work": "{faster:과/와} {slower:은/는} 같은 작업을 하지 않았으므로(공정성 항목 참고) "
     "시간을 서로 비교하지 않습니다.",
-    "time.order": "빠른 순서: {list}.",
+    "time.order": "더 빠름이 확인된 쌍: {list}.",
+    "time.order.item": "{faster} > {slower}",
+    "time.order.open": "순서가 확인되지 않은 쌍: {list}.",
+    "time.order.pair": "{first}·{second}",
     "time.single": "{method:은/는} {seconds} 만에 학습했습니다.",
     "total.sentence.faster": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "
     "{slow_seconds} 걸렸습니다. 배율은 {ratio}, 신뢰 구간은 {low}~{high}입니다.",
-    "total.sentence.no_measurable_difference": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, "
-    "{slower:은/는} {slow_seconds} 걸렸습니다. 신뢰 구간 {low}~{high}에 1이 들어 있어 측정 가능한 차이가 "
-    "없습니다.",
+    "total.sentence.about_the_same": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "
+    "{slow_seconds} 걸렸습니다. 신뢰 구간 {low}~{high:이/가} {same} 이내이므로 거의 같습니다.",
+    "total.sentence.not_settled": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "
+    "{slow_seconds} 걸렸습니다. 신뢰 구간 {low}~{high}에 1이 들어 있어 아직 판단할 수 없습니다.",
     "total.sentence.one_round": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "
     "{slow_seconds} 걸렸습니다. 1라운드 기준 배율은 {ratio}입니다.",
     "source.phases": "두 방법의 전체 과정은 {gap} 차이가 나며, 내역은 다음과 같습니다: {list}.",
@@ -103,6 +128,20 @@ STRINGS: dict[str, str] = {
     "arithmetic.warning": "연산량으로 설명되는 배율은 {arithmetic}입니다. 측정된 {ratio:은/는} 그 "
     "{factor}배입니다. 이 수치를 인용하기 전에 무엇이 함께 측정되었는지 확인하십시오: 스왑, "
     "오프로드되거나 페이징된 옵티마이저 상태, 체크포인트 저장, 에뮬레이션된 정밀도.",
+    "rounds.narrow": "헤드라인의 신뢰 구간이 5%보다 좁아질 때까지 {rounds}라운드를 측정했습니다.",
+    "rounds.most": "최대인 {rounds}라운드까지 측정했으며, 헤드라인의 신뢰 구간은 아직 5%보다 넓습니다.",
+    "rounds.minutes": "{rounds}라운드에서 마쳤습니다. 한 라운드를 더 하면 전체 실행 시간이 {limit:을/를} "
+    "넘게 됩니다.",
+    "rounds.disk": "{rounds}라운드에서 마쳤습니다. 다음 라운드의 결과를 저장할 디스크 공간이 없습니다.",
+    "rounds.no_ratio": "{rounds}라운드에서 마쳤습니다. 라운드를 더 해도 판단할 배율이 없습니다.",
+    "rounds.looked": "라운드마다 신뢰 구간을 확인했으므로 95% 대신 {confidence} 신뢰 구간을 씁니다. 그래야 "
+    "없는 차이를 있다고 하는 비교가 100번에 5번 미만입니다.",
+    "rounds.more": "약 {number}라운드를 더 하면 판단할 수 있습니다. 다른 폴더에서 --rounds {rounds:을/를} "
+    "지정하십시오.",
+    "rounds.family": "배율 {number}개를 Holm 방법으로 함께 판정하여 신뢰 구간을 넓혔습니다. 없는 차이를 "
+    "하나라도 있다고 할 확률은 5% 미만입니다.",
+    "rounds.resolution": "학습 시간의 차이가 {size} 미만이면 알아보지 못할 수 있습니다.",
+    "rounds.compared": "시간은 모두 모든 방법이 완료한 라운드({list})의 값입니다.",
     "memory.list": "최대 메모리 사용량: {list}.",
     "memory.item": "{method} {size}",
     "memory.less": "{more:은/는} {less}의 {factor:을/를} 사용합니다.",
@@ -192,9 +231,9 @@ STRINGS: dict[str, str] = {
     "status.partly_failed": "일부 실패",
     "status.unfinished": "미완료",
     "status.failed": "실패",
-    "table.caption": "완료된 라운드의 중앙값입니다. 학습 시간은 데이터 대기를 포함한 모든 옵티마이저 "
-    "스텝의 시간입니다. 전체 과정은 import, 로드, 준비, 워밍업, 학습, 저장을 합한 시간이며 평가와 답변 "
-    "생성은 포함하지 않습니다. 토큰 수에서 패딩은 제외합니다.",
+    "table.caption": "모든 방법이 완료한 라운드의 중앙값입니다. 학습 시간은 데이터 대기를 포함한 모든 "
+    "옵티마이저 스텝의 시간입니다. 전체 과정은 import, 로드, 준비, 워밍업, 학습, 저장을 합한 시간이며 "
+    "평가와 답변 생성은 포함하지 않습니다. 토큰 수에서 패딩은 제외합니다.",
     "counter.vm_hwm": "프로세스 메모리(VmHWM)",
     "counter.cuda_allocated": "CUDA 할당 메모리",
     "counter.cuda_reserved": "CUDA 예약 메모리",
@@ -209,7 +248,8 @@ STRINGS: dict[str, str] = {
     "pairs.interval": "{ratio} ({low}~{high})",
     "verdict.faster": "빠름이 확인됨",
     "verdict.slower": "느림이 확인됨",
-    "verdict.no_measurable_difference": "측정 가능한 차이 없음",
+    "verdict.about_the_same": "거의 같음",
+    "verdict.not_settled": "아직 판단할 수 없음",
     "verdict.one_round": "1라운드, 신뢰 구간 없음",
     "verdict.unequal_work": "작업이 달라 배율 없음",
     "verdict.not_measured": "측정되지 않음",
@@ -307,9 +347,10 @@ STRINGS: dict[str, str] = {
     "ablation.faster": "효과가 확인됨",
     "ablation.slower": "여기서는 오히려 느림",
     "ablation.caption": "기법을 껐을 때의 이후 스텝 시간을 켰을 때의 시간으로 나눈 값이며, 라운드별로 "
-    "짝지어 95% 신뢰 구간과 함께 나타냈습니다(1라운드면 구간 없음). 1보다 크면 효과가 있습니다. 각각 따로 "
-    "실행해 학습까지만 진행했으며 다른 수치에는 포함하지 않습니다. 같은 시간을 줄이는 기법이 여럿이면 하나씩 "
-    "껐을 때의 차이는 작게 보입니다.",
+    "짝지어 신뢰 구간과 함께 나타냈습니다(1라운드면 구간 없음). 모든 행을 Holm 방법으로 함께 판정하므로 "
+    "없는 차이를 하나라도 있다고 할 확률은 5% 미만입니다. 1보다 크면 효과가 있으며, 효과가 확인된 기법이 "
+    "먼저 나옵니다. 각각 따로 실행해 학습까지만 진행했으며 다른 수치에는 포함하지 않습니다. 같은 시간을 "
+    "줄이는 기법이 여럿이면 하나씩 껐을 때의 차이는 작게 보입니다.",
     # Findings
     "findings.none": "모든 실행이 같은 조건에서 같은 작업을 했으며, 이상 징후는 없었습니다.",
     "findings.wrong": "실패한 자체 점검",
@@ -327,6 +368,8 @@ STRINGS: dict[str, str] = {
     "finding.trained_dtype": "방법마다 옵티마이저가 학습 대상을 유지하는 정밀도가 다릅니다({values}).",
     "finding.compute_dtype": "방법마다 연산 정밀도가 다릅니다({values}).",
     "finding.spread": "{method}의 학습 시간 변동 폭(최대−최소)이 중앙값의 {percent}입니다.",
+    "finding.other_rounds": "{method:은/는} 비교에 쓴 라운드와 다른 라운드({rounds})를 완료했으므로 시간을 "
+    "다른 방법과 나란히 놓지 않습니다. 그 라운드의 학습 시간은 {seconds}입니다.",
     "finding.load": "{run} 실행 중 시스템에 다른 부하가 있었습니다: 코어 {cores}개에 평균 부하(load average) "
     "{load_average}.",
     "finding.fewer_threads": "시작할 때 다른 프로그램이 실행 중이어서 코어 {cores}개 중 {free}개만 비어 "
@@ -382,4 +425,29 @@ STRINGS: dict[str, str] = {
     "terminal.findings": "공정성과 측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
     "terminal.findings.one": "공정성과 측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
     "terminal.no_findings": "이상 징후 없음",
+    # In the place of the string of the same name where one training alone is shown
+    "headline.no_pair.single": "{method:이/가} {seconds} 만에 학습을 마쳤습니다",
+    "headline.nothing.single": "학습이 끝까지 진행되지 않았습니다",
+    "subline.incomplete.single": "아직 끝나지 않았습니다",
+    "badge.incomplete.text.single": "실행이 끝나지 않았습니다. 이 폴더에서 이어서 하려면:",
+    "section.saved.single": "학습 결과물",
+    "section.findings.single": "측정 관련 알림",
+    "quality.these_runs.single": "한 번 실행한 결과이므로 이 실행을 넘어서 일반화하지 않습니다.",
+    "checks.passed.single": "{methods} 실행을 마치고 점검한 결과: {list}.",
+    "failure.sentence.single": "{method}: {reason}. {message}",
+    "incomplete.sentence.single": "실행이 끝나지 않았습니다. 수치는 아직 바뀔 수 있습니다.",
+    "table.caption.single": "학습 시간은 데이터 대기를 포함한 모든 옵티마이저 스텝의 시간입니다. 전체 과정은 "
+    "import, 로드, 준비, 워밍업, 학습, 저장을 합한 시간이며 평가와 답변 생성은 포함하지 않습니다. 토큰 "
+    "수에서 패딩은 제외합니다.",
+    "chart.phases.text.single": "전체 과정에 포함되는 각 단계의 시간(초)입니다.",
+    "chart.loss_step.text.single": "각 업데이트 직전의 학습 손실입니다.",
+    "answers.intro.single": "학습을 마친 뒤 그리디 디코딩으로 생성한 답변입니다.",
+    "saved.ask.single": "베이스 모델과 결과물에 한 번에 질문하려면:",
+    "speedups.intro.single": "학습을 더 빠르게 하는 기법입니다. 적용할 수 있는 기법은 모두 적용합니다. "
+    "결과는 해당 기법 없이 실행했을 때와 비교한 것입니다.",
+    "findings.none.single": "이상 징후는 없었습니다.",
+    "finding.unfinished.single": "실행이 끝나지 않았습니다.",
+    "environment.seeds.single": "시드: {seeds}.",
+    "terminal.findings.single": "측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
+    "terminal.findings.single.one": "측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
 }

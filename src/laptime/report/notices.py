@@ -36,6 +36,8 @@ def _words(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
         words["methods"] = language.join([language.method(str(name)) for name in words["methods"]])
     if isinstance(words.get("values"), dict):
         words["values"] = ", ".join(f"{name} {value}" for name, value in words["values"].items())
+    if "seconds" in words:
+        words["seconds"] = language.seconds(words["seconds"])
     percent = words.get("percent")
     if isinstance(percent, (int, float)) and known(percent):
         words["percent"] = language.percent(abs(percent) / 100)

@@ -7,6 +7,7 @@ or not finite.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Literal, TypeGuard
 
@@ -108,6 +109,23 @@ def ratio(value: float | None, lang: Lang = "en", unit: bool = True) -> str:
         return ABSENT
     places = 2 if value < 9.995 else 1 if value < 99.95 else 0
     return f"{value:,.{places}f}" + (_TIMES[lang] if unit else "")
+
+
+def confidence(value: float | None, lang: Lang = "en") -> str:
+    """Return the confidence of an interval in percent, never rounded to certainty: 95 %, 99.2 %."""
+    if not known(value) or not 0 < value < 1:
+        return ABSENT
+    doubt = 100 * (1 - value)
+    places = 0 if abs(doubt - round(doubt)) < 1e-6 else max(1, -math.floor(math.log10(doubt)))
+    return f"{100 * value:.{places}f}" + _PERCENT[lang]
+
+
+def difference(ratio_: float | None, lang: Lang = "en") -> str:
+    """Return how far a ratio lies from 1: 0.42 %, 12 %, and from twice on as a ratio, 2.31x."""
+    if not known(ratio_) or ratio_ <= 0:
+        return ABSENT
+    above = max(ratio_, 1 / ratio_)
+    return re.sub(r"\.0(?=\D*$)", "", percent(above - 1, lang)) if above < 2 else ratio(above, lang)
 
 
 def loss(value: float | None) -> str:

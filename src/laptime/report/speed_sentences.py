@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from laptime.comparison.result import ComparisonResult, MethodResult, Pair
 from laptime.report import quantities
-from laptime.report.headline import Reading, read_ratio
+from laptime.report.headline import Reading, ratio_words, read_ratio
 from laptime.report.language import Language
 from laptime.report.quantities import known
 from laptime.report.remark import Remark
@@ -14,6 +14,7 @@ from laptime.report.remark import Remark
 # What counts for the whole process.
 PHASES = ("import", "load", "prepare", "warm_up", "train", "checkpoint", "save")
 PARTS = ("data", "forward", "backward", "optimizer")
+NOT_SHOWN = ("about_the_same", "not_settled")
 FAR_BEYOND = 3.0  # measured over arithmetic: from here on something else was measured as well
 _NEAR = 0.15  # measured and arithmetic ratio agree
 _WORTH_NAMING = 0.05  # share of the difference
@@ -29,7 +30,7 @@ def write_time(result: ComparisonResult, pair: Pair | None, language: Language) 
     reading = read_ratio(pair, "train") if pair else None
     if pair is not None and reading is not None:
         text = language.say(
-            f"time.{reading.verdict}", **_values(result, reading, pair.num_rounds, "train_seconds", language)
+            f"time.{reading.verdict}", **_values(result, reading, pair, "train_seconds", language)
         )
         return [Remark("time", " ".join([language.sentence(text), *_write_order(result, language)]))]
     remarks = []
@@ -45,29 +46,44 @@ def write_time(result: ComparisonResult, pair: Pair | None, language: Language) 
 
 
 def _write_order(result: ComparisonResult, language: Language) -> list[str]:
-    """Return the sentence that lists more than two methods from the fastest."""
-    timed = [method for method in result.methods if known(method.train_seconds)]
-    if len(timed) < 3:
+    """Return who of more than two is shown to be faster than whom, and between whom nothing is shown."""
+    if len([method for method in result.methods if known(method.train_seconds)]) < 3:
         return []
-    timed.sort(key=lambda method: method.train_seconds or 0.0)
-    items = [f"{language.method(method.name)} {language.seconds(method.train_seconds)}" for method in timed]
-    return [language.say("time.order", list=", ".join(items))]
+    readings = [reading for pair in result.pairs if (reading := read_ratio(pair, "train"))]
+    sentences = []
+    slower_ones: dict[str, list[str]] = {}
+    for one in readings:
+        if one.verdict == "faster":
+            slower_ones.setdefault(one.faster, []).append(one.slower)
+    if slower_ones:
+        names = sorted(slower_ones, key=lambda name: -len(slower_ones[name]))
+        items = [_say_faster(name, slower_ones[name], language) for name in names]
+        sentences.append(language.say("time.order", list="; ".join(items)))
+    if open_ones := [one for one in readings if one.verdict != "faster"]:
+        items = [
+            language.say(
+                "time.order.pair", first=language.method(one.faster), second=language.method(one.slower)
+            )
+            for one in open_ones
+        ]
+        sentences.append(language.say("time.order.open", list=", ".join(items)))
+    return sentences
+
+
+def _say_faster(name: str, others: list[str], language: Language) -> str:
+    """Return that one method is shown to be faster than others."""
+    slower = language.join([language.method(other) for other in others])
+    return language.say("time.order.item", faster=language.method(name), slower=slower)
 
 
 def _values(
-    result: ComparisonResult, reading: Reading, rounds: int, figure: str, language: Language
+    result: ComparisonResult, reading: Reading, pair: Pair, figure: str, language: Language
 ) -> dict[str, str | int]:
     """Return what the sentences on a ratio of `figure` need."""
-    low, high = reading.interval or (None, None)
-    return {
-        "faster": language.method(reading.faster),
-        "slower": language.method(reading.slower),
-        "fast_seconds": language.seconds(getattr(find_method(result, reading.faster), figure, None)),
-        "slow_seconds": language.seconds(getattr(find_method(result, reading.slower), figure, None)),
-        "ratio": language.ratio(reading.ratio),
-        "low": quantities.ratio(low, unit=False),
-        "high": quantities.ratio(high, unit=False),
-        "rounds": rounds,
+    fast, slow = find_method(result, reading.faster), find_method(result, reading.slower)
+    return ratio_words(reading, pair, language) | {
+        "fast_seconds": language.seconds(getattr(fast, figure, None)),
+        "slow_seconds": language.seconds(getattr(slow, figure, None)),
     }
 
 
@@ -76,7 +92,7 @@ def write_total(result: ComparisonResult, pair: Pair, language: Language) -> lis
     reading = read_ratio(pair, "total")
     if reading is None:
         return []
-    values = _values(result, reading, pair.num_rounds, "total_seconds", language)
+    values = _values(result, reading, pair, "total_seconds", language)
     return [Remark("total", language.sentence(language.say(f"total.sentence.{reading.verdict}", **values)))]
 
 
@@ -88,9 +104,9 @@ def write_source(result: ComparisonResult, pair: Pair, language: Language) -> li
     if reading is None or fast is None or slow is None:
         return []
     sentences = []
-    if pair.total_verdict != "no_measurable_difference":
+    if pair.total_verdict not in NOT_SHOWN:
         sentences += _write_phases(fast, slow, language)
-    if reading.verdict != "no_measurable_difference":
+    if reading.verdict not in NOT_SHOWN:
         sentences += _write_steps(fast, slow, language)
     return [Remark("source", " ".join(sentences))] if sentences else []
 
@@ -161,7 +177,7 @@ def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -
     arithmetic = pair.arithmetic_ratio if reading.slower == pair.slower else 1 / pair.arithmetic_ratio
     factor = reading.ratio / arithmetic
     shown = {"arithmetic": language.ratio(arithmetic), "ratio": language.ratio(reading.ratio)}
-    if reading.verdict == "no_measurable_difference":  # a ratio that may be noise agrees with nothing
+    if reading.verdict == "not_settled":  # a ratio that may be noise agrees with nothing
         return []
     if factor >= FAR_BEYOND:
         text = language.say("arithmetic.warning", factor=quantities.ratio(factor, unit=False), **shown)

@@ -8,10 +8,9 @@ from laptime.comparison.plan import PLAIN
 from laptime.comparison.result import Ablation, ComparisonResult, SpeedupResult, Variant
 from laptime.report import quantities
 from laptime.report.conclusion import failure_reason
+from laptime.report.headline import WIDE
 from laptime.report.language import Language
 from laptime.report.quantities import ABSENT, known
-
-WIDE = 999.5  # an interval that ends beyond says no more than that nothing is known
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,16 @@ def make_ablation(result: ComparisonResult, language: Language) -> list[Ablation
 
 
 def sort_variants(ablation: Ablation) -> list[Variant]:
-    """Return the speedups that contribute most first, and all of them at once last."""
-    return sorted(ablation.variants, key=lambda one: (one.without == PLAIN, -(one.ratio or 0.0)))
+    """Return the speedups that are shown to pay first, the surest first, and all of them at once last.
+
+    The others keep the order of the plan: where no interval tells them apart there is no rank.
+    """
+
+    def place(one: Variant) -> tuple[bool, float]:
+        shown = one.verdict == "faster" and one.interval is not None
+        return one.without == PLAIN, -one.interval[0] if shown and one.interval else 0.0
+
+    return sorted(ablation.variants, key=place)
 
 
 def _variant(variant: Variant, language: Language) -> VariantRow:

@@ -5,8 +5,6 @@ Texts of users and models are printed as they are: never as markup, never as con
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -16,32 +14,35 @@ from laptime.comparison.result import ComparisonResult, MethodAnswer, MethodResu
 from laptime.report import quantities
 from laptime.report.check_sentences import write_checks
 from laptime.report.conclusion import failure_reason
-from laptime.report.headline import write_headline
+from laptime.report.headline import choose_pair, write_headline
 from laptime.report.language import Language
-from laptime.report.page import HTML_NAME, REAL_MODEL_COMMAND
+from laptime.report.page import REAL_MODEL_COMMAND
 from laptime.report.plain_text import clean
 from laptime.report.quantities import ABSENT
+from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sanitising import sanitise
 from laptime.report.speedup_tables import AblationTable, group_speedups, make_ablation
 
 _COLUMNS = ("train", "total", "step", "tok/s", "memory", "trained", "saved", "loss", "held-out")
 _TONES = {"shown": "bold green", "open": "bold", "warning": "bold yellow"}
-_NAME_WIDTH = 9
+_NAME_WIDTH = 12
 
 
-def print_table(result: ComparisonResult, console: Console, folder: Path | None = None) -> None:
-    """Print what `laptime show` shows; with `folder` the path of its report as well."""
-    result, language = sanitise(result), Language("en")
+def print_table(result: ComparisonResult, console: Console, unfinished: str = "") -> None:
+    """Print what `laptime show` shows; `unfinished` says of a result that is not complete how it goes on."""
+    result, language = sanitise(result), Language("en", result.is_single)
     headline = write_headline(result, language)
     console.print()
     console.print(Text(headline.text, style=_TONES[headline.tone]))
     if headline.total:
         console.print(Text(headline.total))
-    _print_badges(result, console)
+    for remark in write_rounds(result, choose_pair(result), language):
+        console.print(Text(remark.text, style="dim"))
+    _print_badges(result, unfinished, console)
     console.print()
-    console.print(make_table(result))
+    console.print(make_table(result, language))
     _print_failures(result, language, console)
-    _print_speedups(result, console)
+    _print_speedups(result, language, console)
     for ablation in make_ablation(result, language):
         _print_ablation(ablation, language, console)
     if result.questions:
@@ -52,11 +53,9 @@ def print_table(result: ComparisonResult, console: Console, folder: Path | None 
     for remark in write_checks(result, language):
         console.print(Text(remark.text, style="yellow" if remark.warning else "dim"))
     _print_findings(result, language, console)
-    if folder is not None:
-        console.print(Text(f"Report: {folder / HTML_NAME}"), soft_wrap=True)
 
 
-def _print_badges(result: ComparisonResult, console: Console) -> None:
+def _print_badges(result: ComparisonResult, unfinished: str, console: Console) -> None:
     """Print what must be seen before any figure is believed."""
     if result.model.get("toy"):
         console.print(Text("TOY MODEL: for trying the tool only. A real model:", style="yellow"))
@@ -64,10 +63,10 @@ def _print_badges(result: ComparisonResult, console: Console) -> None:
     if result.model.get("random_weights"):
         console.print(Text("RANDOM WEIGHTS: speed only; losses and answers mean nothing.", style="yellow"))
     if not result.complete:
-        console.print(Text("INCOMPLETE: the same command goes on where it stopped.", style="yellow"))
+        console.print(Text(f"INCOMPLETE: {unfinished}".rstrip(": "), style="yellow"), soft_wrap=True)
 
 
-def make_table(result: ComparisonResult) -> Table:
+def make_table(result: ComparisonResult, language: Language) -> Table:
     """Return the table of figures, a row a method, at most 80 columns wide."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("method", max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
@@ -75,7 +74,8 @@ def make_table(result: ComparisonResult) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     for method in result.methods:
         style = "" if method.rounds else "dim"
-        table.add_row(Text(method.name, style="bold"), *(Text(cell) for cell in _cells(method)), style=style)
+        name = Text(language.short(method.name), style="bold")
+        table.add_row(name, *(Text(cell) for cell in _cells(method)), style=style)
     return table
 
 
@@ -103,14 +103,14 @@ def _print_failures(result: ComparisonResult, language: Language, console: Conso
         console.print(Text(f"{failure.run}: {reason}. {failure.message}", style="yellow"))
 
 
-def _print_speedups(result: ComparisonResult, console: Console) -> None:
+def _print_speedups(result: ComparisonResult, language: Language, console: Console) -> None:
     """Print which speedups ran for which methods, and why others did not."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for label, ran in (("speedups", True), ("not run", False)):
         for methods, words in group_speedups(result, ran):
-            grid.add_row(label, Text(f"{', '.join(methods)}: {', '.join(words)}"))
+            grid.add_row(label, Text(f"{', '.join(map(language.short, methods))}: {', '.join(words)}"))
             label = ""
     if grid.row_count:
         console.print()
@@ -123,7 +123,7 @@ def _print_ablation(ablation: AblationTable, language: Language, console: Consol
     console.print(Text(ablation.title, style="bold"))
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("switched off", no_wrap=True)
-    for column in ("step", "ratio", "95 % interval"):
+    for column in ("step", "ratio", "interval"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     table.add_row(Text(language.say("ablation.nothing")), Text(ablation.step), "", "", "")
@@ -161,7 +161,7 @@ def print_answers(question_answers: QuestionAnswers, console: Console) -> None:
         _print_answer("reference", question.reference, "", console)
     for name in sorted(question.answers, key=lambda name: name != "base"):
         answer = question.answers[name]
-        _print_answer(name, answer.text, _note(answer, language), console)
+        _print_answer(language.short(name), answer.text, _note(answer, language), console)
 
 
 def _note(answer: MethodAnswer, language: Language) -> str:

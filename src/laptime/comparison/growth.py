@@ -1,0 +1,88 @@
+"""How a plan grows when its runs are over: by the ablation after round 1, by a round where more must be told.
+
+What it grows by follows from the plan and the records alone, so that an interrupted comparison goes on to the
+same runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from laptime.comparison.ablation import add_ablation
+from laptime.comparison.collection import Collected, assemble, read_runs
+from laptime.comparison.disk import SPARE_DISK_BYTES, count_free, count_results
+from laptime.comparison.pairs import headline_pair
+from laptime.comparison.plan import Plan, PlannedRun
+from laptime.comparison.result import Pair, RoundsEnd
+from laptime.comparison.schedule import add_round
+from laptime.comparison.stopping import MOST_ROUNDS, count_seconds, find_end, limit_seconds
+from laptime.inputs.facts import InputFacts
+from laptime.spec import CompareSpec
+
+
+class Prospect(Struct, frozen=True):
+    """What may follow the runs that are planned: at most `runs`, and all in at most `seconds` from now."""
+
+    runs: list[PlannedRun] = []
+    seconds: float | None = None
+
+
+def foresee(plan: Plan, folder: Path) -> Prospect:
+    """Return what may follow the runs of `plan`."""
+    if not plan.awaits_rounds:
+        return Prospect()
+    last = [run for run in plan.runs if run.round == plan.num_rounds]
+    limit, spent = limit_seconds(plan.spec), count_seconds(read_runs(folder, plan).records.values())
+    return Prospect(last * (MOST_ROUNDS - plan.num_rounds), None if limit is None else limit - spent)
+
+
+def grow(plan: Plan, spec: CompareSpec, facts: InputFacts, folder: Path, say: Callable[[str], None]) -> Plan:
+    """Return `plan` with what is to run next, or closed; `say` is told why it goes on."""
+    collected = read_runs(folder, plan)
+    if plan.awaits_ablation:
+        grown = add_ablation(plan, collected.records)
+        if more := len(grown.runs) - len(plan.runs):
+            say(f"round 1 has told which speedups run: {more} runs without them follow")
+        return grown
+    result = assemble(collected)
+    pair = headline_pair(result.pairs, plan.contestants)
+    grown = add_round(plan)
+    added = grown.runs[len(plan.runs) :]
+    if end := _find_end(pair, collected, spec, facts, added):
+        return replace(plan, awaits_rounds=False, rounds_end=end)
+    if pair and pair.train_interval:
+        low, high = pair.train_interval
+        say(
+            f"after round {plan.num_rounds} the interval of {pair.slower} over {pair.faster} is {low:.2f} to "
+            f"{high:.2f}, not narrower than 5 %: round {grown.num_rounds} follows"
+        )
+    return grown
+
+
+def _find_end(
+    pair: Pair | None,
+    collected: Collected,
+    spec: CompareSpec,
+    facts: InputFacts,
+    added: list[PlannedRun],
+) -> RoundsEnd:
+    """Return why the runs of `added` are not to follow, or ""."""
+    plan = collected.plan
+    if end := find_end(pair.train_interval if pair else None, plan.num_rounds):
+        return end
+    limit, spent = limit_seconds(plan.spec), count_seconds(collected.records.values())
+    if limit is not None and spent + _seconds_of_a_round(collected) > limit:
+        return "minutes"
+    # The time limit goes first: it ends the same comparison in the same way on every disk.
+    room = count_free(collected.folder) - SPARE_DISK_BYTES
+    return "disk" if sum(count_results(spec, facts, added)) > room else ""
+
+
+def _seconds_of_a_round(collected: Collected) -> float:
+    """Return how long a round has taken on average, with its ablation."""
+    records = [record for record in collected.records.values() if record.started.round > 0]
+    return count_seconds(records) / max(1, collected.plan.num_rounds)

@@ -1,0 +1,119 @@
+"""Every two contestants compared, over one set of rounds that all figures of the comparison are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from statistics import fmean
+
+from msgspec import Struct
+
+from laptime.comparison.result import Pair
+from laptime.comparison.rows import MethodRuns, flops_per_token
+from laptime.comparison.statistics import Ratio, compare_family
+from laptime.record import RunRecord
+
+UNEQUAL = Ratio(value=None, interval=None, verdict="unequal_work")
+MOST_LOST = 0.5  # of the rounds: who would cost the others more is left out instead
+
+
+class Match(Struct, frozen=True):
+    """Two rows, the slower one first, and the records of the rounds that are compared."""
+
+    slower: MethodRuns
+    faster: MethodRuns
+    records: list[tuple[RunRecord, RunRecord]]
+
+    def seconds(self, figure: str) -> tuple[list[float], list[float]]:
+        """Return a figure of both sides by round."""
+        both = [(getattr(above, figure), getattr(below, figure)) for above, below in self.records]
+        measured = [(above, below) for above, below in both if above is not None and below is not None]
+        return [above for above, _ in measured], [below for _, below in measured]
+
+
+def choose_rounds(finished: Mapping[str, Iterable[int]]) -> frozenset[int]:
+    """Return the rounds that are compared: those that all of `finished`, rounds by name, have in common.
+
+    One that would leave fewer than half of the rounds is left out of the comparison instead.
+    """
+    chosen: frozenset[int] = frozenset()
+    for rounds in sorted((frozenset(rounds) for rounds in finished.values()), key=len, reverse=True):
+        both = chosen & rounds
+        if not chosen:
+            chosen = rounds
+        elif len(both) >= MOST_LOST * len(chosen):
+            chosen = both
+    return chosen
+
+
+def compare_rows(
+    rows: Sequence[MethodRuns], unequal: Iterable[tuple[str, str]], confidence: float
+) -> list[Pair]:
+    """Return every two of `rows` compared; those of `unequal` work by name alone.
+
+    All training times are judged together by Holm's method, and all whole processes.
+    """
+    matches = [_match(one, other) for one, other in combinations(rows, 2)]
+    refused = set(unequal)
+    judged = [match for match in matches if not {_names(match), _names(match)[::-1]} & refused]
+    train, total = (
+        compare_family([match.seconds(figure) for match in judged], confidence)
+        for figure in ("train_seconds", "total_seconds")
+    )
+    ratios = {_names(match): both for match, *both in zip(judged, train, total, strict=True)}
+    return [_make_pair(match, *ratios.get(_names(match), (UNEQUAL, UNEQUAL))) for match in matches]
+
+
+def headline_pair(pairs: Sequence[Pair], names: Sequence[str]) -> Pair | None:
+    """Return the pair of the headline: full fine-tuning, else the first of `names`, against the fastest.
+
+    A pair with a ratio goes before one without, two methods before equal runs.
+    """
+    anchor = "full" if "full" in names else names[0] if names else ""
+    different = [pair for pair in pairs if not pair.equal_runs] or list(pairs)
+    with_anchor = [pair for pair in different if anchor in (pair.faster, pair.slower)]
+
+    def rank(pair: Pair) -> tuple[bool, float]:
+        ratio = pair.train_ratio
+        if ratio is None or not math.isfinite(ratio) or ratio <= 0:
+            return False, 1.0 if pair.verdict == "unequal_work" else 0.0
+        return True, ratio if pair.slower == anchor else 1 / ratio
+
+    return max(with_anchor or different, key=rank, default=None)
+
+
+def _names(match: Match) -> tuple[str, str]:
+    return match.slower.name, match.faster.name
+
+
+def _match(one: MethodRuns, other: MethodRuns) -> Match:
+    """Return two rows with the records of the rounds that are compared, the slower row first."""
+    theirs = {record.started.round: record for record in other.compared}
+    records = [(ours, theirs[ours.started.round]) for ours in one.compared if ours.started.round in theirs]
+    match = Match(one, other, records)
+    above, below = match.seconds("train_seconds")
+    if above and min(*above, *below) > 0 and fmean(map(math.log, above)) < fmean(map(math.log, below)):
+        return Match(other, one, [(theirs, ours) for ours, theirs in records])
+    return match
+
+
+def _make_pair(match: Match, train: Ratio, total: Ratio) -> Pair:
+    """Return two rows with their ratios."""
+    flops = [flops_per_token(row) for row in (match.slower, match.faster)]
+    return Pair(
+        faster=match.faster.name,
+        slower=match.slower.name,
+        equal_runs=(match.faster.method, match.faster.options) == (match.slower.method, match.slower.options),
+        num_rounds=len(match.records),
+        train_ratio=train.value,
+        train_interval=train.interval,
+        train_confidence=train.confidence,
+        verdict=train.verdict,
+        more_rounds=train.more_rounds,
+        total_ratio=total.value,
+        total_interval=total.interval,
+        total_confidence=total.confidence,
+        total_verdict=total.verdict,
+        arithmetic_ratio=flops[0] / flops[1] if flops[0] and flops[1] else None,
+    )

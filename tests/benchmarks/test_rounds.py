@@ -1,0 +1,56 @@
+"""The simulation drives the code that judges real comparisons; a few hundred of its comparisons are quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROUNDS = Path(__file__).parents[2] / "benchmarks" / "rounds"
+sys.path.insert(0, str(ROUNDS))
+
+import equal_runs  # noqa: E402
+import simulate  # noqa: E402
+
+from laptime.comparison.statistics import Ratio  # noqa: E402
+
+TRIALS = 300
+
+
+def test_looking_after_every_round_keeps_false_differences_under_5_percent() -> None:
+    ends = simulate.races(TRIALS, 1.0, 0.03, "auto")
+    assert simulate.share(ends, "faster", "slower") <= 0.05
+    assert {rounds for _, rounds in ends} > {3}, "some go on"
+    plain = simulate.races(TRIALS, 1.0, 0.03, "auto at 95 %")
+    assert simulate.share(plain, "faster", "slower") > simulate.share(ends, "faster", "slower")
+
+
+def test_a_place_that_costs_time_passes_for_a_difference_by_chance_alone() -> None:
+    by_order = {row["order"]: row["false"] for row in simulate.measure_order(TRIALS) if row["rounds"] == 3}
+    assert by_order["balanced"] < 0.05
+    assert by_order["left to chance"] > 0.15
+    same_place = simulate.measure_same_place(TRIALS)
+    assert same_place["balanced"] == 0
+    assert 0.15 < same_place["left to chance"] < 0.35
+
+
+def test_a_difference_of_half_an_interval_could_well_be_missed() -> None:
+    shown = [row["shown"] for row in simulate.measure_resolution(TRIALS)]
+    assert all(0.4 < share < 0.75 for share in shown)
+
+
+def test_the_code_that_judges_is_that_of_the_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No copy of it: what it is replaced by decides."""
+    always = Ratio(value=2.0, interval=(1.99, 2.01), verdict="faster", confidence=0.99)
+    monkeypatch.setattr(simulate, "compare_paired", lambda *_: always)
+    assert simulate.race(1, 1.0, 0.5, "auto") == (always, 3)
+    monkeypatch.setattr(simulate, "find_end", lambda _, rounds: "most" if rounds == 7 else "")
+    assert simulate.race(1, 1.0, 0.5, "auto") == (always, 7)
+
+
+def test_the_intervals_of_equal_runs_are_those_after_each_round() -> None:
+    rows = equal_runs.list_intervals([10.0, 10.0, 10.0], [10.1, 10.1, 10.1])
+    assert [row["rounds"] for row in rows] == [2, 3]
+    assert rows[-1]["ratio"] == pytest.approx(1.01)
+    assert rows[-1]["verdict"] == "faster"
