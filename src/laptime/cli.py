@@ -88,6 +88,7 @@ def compare_command(**_: Any) -> None:
       laptime compare --methods full,lora --epochs 5 --rounds 3 --ask "질문" --out DIR
       laptime compare --config job.toml --out DIR       (goes on where DIR was interrupted)
       laptime compare --ablate                          (what each speedup contributes here)
+      laptime compare --methods lora,lora --rounds 15   (does this machine show differences that are none?)
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_comparison, run_session
