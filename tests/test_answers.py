@@ -54,6 +54,19 @@ def ask(run: Path) -> list[QuestionAnswers]:
     return list(ask_results(run, gather_result(run), ["a"], 2))
 
 
+def test_a_question_of_the_data_is_known_though_the_run_was_not_asked_it(trained: Path) -> None:
+    questions = ["a longer question", " a question ", "why", "nobody wrote this", "a long"]
+    found = list(ask_results(trained, gather_result(trained), questions, 2))
+    assert [(one.question, one.source, one.reference) for one in found] == [
+        ("a longer question", "trained", "d"),
+        (" a question ", "trained", "e"),
+        ("why", "held_out", "so"),
+        ("nobody wrote this", "asked", None),
+        ("a long", "asked", None),
+    ]
+    assert found[0].answers["lora"].chrf is not None, "so it can be scored"
+
+
 @pytest.mark.parametrize("name", ["adapter_model.safetensors", "adapter_config.json"])
 def test_a_result_that_is_not_as_it_was_saved_is_not_asked(trained: Path, name: str) -> None:
     """One bit of a trained weight, or of a setting; then without the file."""

@@ -10,17 +10,21 @@ from typing import Literal
 import pytest
 from rich.console import Console
 
-from laptime.comparison.folder import forget_beginning, has_done_nothing
+from laptime.comparison.folder import forget_beginning, has_done_nothing, locked
+from laptime.comparison.result import write_result
 from laptime.errors import UserError
 from laptime.inputs.facts import InputFacts, InputJob
 from laptime.session import (
     LastingOutput,
     ask,
+    finish_training,
     gather_result,
     render_again,
     run_session,
+    show,
     show_data,
     tell_interruption,
+    tell_unfinished,
 )
 from laptime.spec import CompareSpec, DataSpec, TrainingSpec
 from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
@@ -63,7 +67,54 @@ def test_a_report_of_another_version_is_made_anew(tmp_path: Path) -> None:
     assert file.read_bytes() == present
 
 
+def test_an_unfinished_result_says_how_it_goes_on_or_that_it_cannot(tmp_path: Path) -> None:
+    """With the command that works, and with none where there is nothing to go on with."""
+    run = tmp_path / "run"
+    write_scripted_run(run, "lora", unfinished=True)
+    assert tell_unfinished(run) == f"go on with:\n  laptime train --resume {run}"
+    (run / "saved").mkdir()
+    assert tell_unfinished(run) == (
+        f"trained to its end, its result is in {run}/saved; there is no checkpoint to go on from"
+    )
+    race = tmp_path / "race"
+    write_scripted_comparison(race, {"full": [2.0], "lora": [1.0]})
+    assert tell_unfinished(race) == f"go on with:\n  laptime compare --config {race}/spec.json --out {race}"
+    (race / "spec.json").touch()
+    with locked(race):
+        assert tell_unfinished(race) == "it is at work; these are the figures so far"
+    assert tell_unfinished(race).startswith("go on with:")
+
+
+def test_show_says_of_an_interrupted_training_how_it_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_scripted_run(tmp_path / "run", "lora", failed="interrupted")
+    show(tmp_path / "run")
+    shown = capsys.readouterr().out
+    assert f"INCOMPLETE: go on with:\n  laptime train --resume {tmp_path}/run\n" in shown
+    assert "failed" not in shown.lower() and "SIG" not in shown
+
+
+def test_a_training_has_the_report_that_it_speaks_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_scripted_run(tmp_path, "lora")
+    result = gather_result(tmp_path)
+    write_result(tmp_path, result)
+    assert finish_training(tmp_path, result, "ko", ()) == 0
+    assert f"\nreport: {tmp_path}/report.html\n" in capsys.readouterr().out
+    assert 'lang="ko"' in (tmp_path / "report.html").read_text()
+    assert (tmp_path / "report.md").exists()
+
+
 SPEC = CompareSpec(methods=("lora",), rounds=1)
+
+
+def test_a_training_is_not_gone_on_with_where_its_report_was_changed(tmp_path: Path) -> None:
+    write_scripted_run(tmp_path, "lora", failed="interrupted")
+    (tmp_path / "report.md").write_text("my own words")
+    with pytest.raises(UserError, match=r"report\.md: not written by laptime, or changed since"):
+        run_session(SPEC, str(tmp_path), "laptime-run", "d", "resumed")
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md", "charts/memory.svg"])
@@ -117,7 +168,7 @@ def test_refused_records_are_said_once(tmp_path: Path, capsys: pytest.CaptureFix
     file.write_text('{"prompt": "a", "completion": ""}\n{"prompt": 1, "completion": "b"}\n')
     with pytest.raises(UserError) as error:
         show_data(specs, 3, tokens=False)
-    assert str(error.value) == f"{file}: 2 records refused; mend them or take them out"
+    assert str(error.value) == f"{file}: 2 records refused; mend them, or --skip-bad leaves them out"
     assert capsys.readouterr().out.splitlines()[1:] == [
         "a.jsonl:1: 'completion' is empty",
         "a.jsonl:2: 'prompt' is a number, expected text",

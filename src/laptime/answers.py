@@ -17,13 +17,15 @@ from laptime.comparison.collection import read_measured
 from laptime.comparison.folder import INPUTS_FOLDER
 from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers
 from laptime.events import Answer
+from laptime.inputs.chat_templates import put_template
 from laptime.inputs.encoded import read_inputs
 from laptime.inputs.encoding import Question, encode_question, has_chat_template
 from laptime.inputs.facts import read_facts, refuse_other_base
+from laptime.inputs.known_questions import find_question
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
 from laptime.inputs.model_folder import check_folder, check_saved
 from laptime.inputs.model_source import ModelSource, locate_model
-from laptime.inputs.templates import make_template
+from laptime.inputs.templates import Template, make_template
 from laptime.methods.method import make_method
 from laptime.spec import AnswerSpec, ModelSpec
 from laptime.training.machine import choose_device
@@ -113,24 +115,30 @@ class Interviewer:
         answers = msgspec.convert(result.spec["answers"], AnswerSpec)
         self.max_new_tokens = max_new_tokens or answers.max_new_tokens
         self.source = find_base(folder, self.model_spec)
-        self.tokenizer = load_tokenizer(self.model_spec, self.source)
         _, self.encoded = read_inputs(folder / INPUTS_FOLDER)
+        tokenizer = load_tokenizer(self.model_spec, self.source)
+        self.tokenizer = put_template(tokenizer, self.encoded.chat_template)
         self.device = choose_device(result.training.get("device", "auto"))
 
     def ask(self, questions: Sequence[str]) -> dict[str, list[Answer]]:
         """Return the answers of the base and of each method, in the order of `questions`."""
         template = make_template(self.encoded.template, has_chat_template(self.tokenizer))
         known = {question.question.strip(): question for question in self.encoded.questions}
-        asked = [
-            known.get(text.strip())
-            or Question(text, encode_question(text, self.tokenizer, template), None, "asked")
-            for text in questions
-        ]
+        asked = [known.get(text.strip()) or self.make_question(text, template) for text in questions]
         answers = {"base": self.answer(self.load_base(), asked)}
         for method in self.result.methods:
             if method.saved_paths:
                 answers[method.name] = self.answer(self.load_result(method), asked)
         return answers
+
+    def make_question(self, text: str, template: Template) -> Question:
+        """Return a question that no run was asked: with its answer, where a record of the data has one."""
+        spellings = dict.fromkeys((text, text.strip()))
+        prompts = [encode_question(spelling, self.tokenizer, template) for spelling in spellings]
+        for prompt_ids in prompts:
+            if found := find_question(text, prompt_ids, self.encoded, self.tokenizer):
+                return found
+        return Question(text, prompts[0], None, "asked")
 
     def load_base(self, dtype: str | None = None) -> PreTrainedModel:
         """Load the base in the precision of the comparison."""

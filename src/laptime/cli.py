@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from laptime import __version__
 from laptime.errors import UserError, check_path, suggest
@@ -34,7 +35,7 @@ def output_options(command: str) -> list[SectionedOption]:
         "--out": {"metavar": "DIR", "help": f"Folder for everything [laptime-{command}]."},
         "--track": {"metavar": "NAMES", "help": "Trackers, comma-separated: wandb, tensorboard."},
     }
-    if command == "comparison":
+    if command != "data":
         rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": "Language of the report [en]."}
     if command in ("comparison", "run"):
         what = "Wait for a comparison that is at work on this machine."
@@ -142,7 +143,7 @@ def train_command(**_: Any) -> None:
     kind: Any = "resumed" if resumed else "train"
     out, waits = resumed or values.get("out"), values.get("wait", False)
     folder, result = run_session(spec, out, "laptime-run", digest, kind, look, waits)
-    sys.exit(finish_training(folder, result, trackers))
+    sys.exit(finish_training(folder, result, values.get("lang", "en"), trackers))
 
 
 def single_spec(values: dict[str, Any]) -> CompareSpec:
@@ -182,9 +183,12 @@ def data_command(**_: Any) -> None:
 
     ctx = click.get_current_context()
     values = gather(ctx)
-    if ctx.params["file"]:
-        values["data"] = ctx.params["file"]
-        check_path(values["data"], "DATA")
+    if files := ctx.params["file"]:
+        if ctx.get_parameter_source("data") == ParameterSource.COMMANDLINE:
+            raise UserError(f"--data {values['data']}: DATA is given too; name all of it in one way")
+        for file in files:
+            check_path(file, "DATA")
+        values["data"] = files[0] if len(files) == 1 else list(files)
     show_data(sections(values), ctx.params["records"], ctx.params["tokens"], ctx.params["all"])
 
 
@@ -272,7 +276,7 @@ def build_commands() -> None:
     ]
     config = output_options("data")[0]
     data_params: list[click.Parameter] = [
-        click.Argument(["file"], metavar="[DATA]", required=False),
+        click.Argument(["file"], metavar="[DATA]...", required=False, nargs=-1),
         *options_of([ModelSpec, DataSpec]),
         click.Option(
             ["--records"], type=click.IntRange(min=0), default=3, help="How many records to show [3]."

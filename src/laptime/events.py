@@ -113,6 +113,10 @@ class Data(Event, tag="data", kw_only=True):
     num_steps: int
     loss_on: str = "answers"
     notes: list[str] = []  # what was left out, cut or counted
+    num_skipped: int = 0  # records that cannot be trained on, left out with --skip-bad
+    chat_template: str = (
+        ""  # given in the place of the tokenizer's own: chatml, llama3, or the name of its file
+    )
 
 
 class Load(Event, tag="load", kw_only=True):

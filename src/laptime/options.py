@@ -22,12 +22,13 @@ from laptime.spec import (
     ModelSpec,
     Options,
     TrainingSpec,
+    as_list,
     build,
     flag,
 )
 from laptime.speedups.speedup import speedup_names
 
-REPEATABLE = {"ask"}  # given several times; other lists are comma-separated
+REPEATABLE = {"ask", "data"}  # given several times; other lists are comma-separated
 TITLES = {
     ModelSpec: "Model",
     DataSpec: "Data",
@@ -156,8 +157,8 @@ def gather(ctx: click.Context) -> dict[str, Any]:
     for name, value in given.items():
         if value in ("", [], [""]):
             raise UserError(f"{flag(name)}: empty; give a value or leave the option out")
-        if name in PATHS:
-            check_path(value, flag(name))
+        for path in as_list(value) if name in PATHS else ():
+            check_path(path, flag(name))
     config = given.pop("config", None)
     return (read_config_options(config, options) if config else {}) | given
 
@@ -189,7 +190,7 @@ def read_config_value(option: SectionedOption, value: Any) -> Any:
     if is_list(option) and isinstance(value, str):
         return split_list(value)
     if option.name in REPEATABLE and isinstance(value, str):
-        return [value]
+        return value if accepts_one(option) else [value]
     if option.owner is None and isinstance(value, list) and all(isinstance(part, str) for part in value):
         return ",".join(value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -201,6 +202,11 @@ def is_list(option: SectionedOption) -> bool:
     return get_origin(option.kind) is tuple and option.name not in REPEATABLE
 
 
+def accepts_one(option: SectionedOption) -> bool:
+    """Tell whether one value of a repeatable option stands for itself, and not for a list of one."""
+    return isinstance(option.kind, tuple) and str in option.kind
+
+
 def convert(option: SectionedOption, given: Any) -> Any:
     """Turn the text of an option into the plain value of its type; raises UserError."""
     kind = option.kind
@@ -208,11 +214,11 @@ def convert(option: SectionedOption, given: Any) -> Any:
         return split_list(given)
     if words := words_of(kind):
         return given if given in words else read_number(option.opts[0], given, int, words)
+    if option.name in REPEATABLE:
+        return given[0] if len(given) == 1 and accepts_one(option) else list(given)
     if isinstance(kind, tuple):  # a number for all methods, or one each
         return read_rates(option.opts[0], given)
-    if kind in (int, float):
-        return read_number(option.opts[0], given, kind)
-    return list(given) if option.name in REPEATABLE else given
+    return read_number(option.opts[0], given, kind) if kind in (int, float) else given
 
 
 def words_of(kind: Any) -> tuple[str, ...]:

@@ -13,11 +13,12 @@ from msgspec.structs import replace
 
 from laptime.comparison.collection import collect, collect_single
 from laptime.comparison.folder import choose_folder, has_checkpoint, has_done_nothing, shell_command
+from laptime.comparison.lock import MARKER_FILE, is_held
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.processes import ProcessRunner
 from laptime.comparison.result import FILE_NAME as RESULT_FILE
 from laptime.comparison.result import ComparisonResult, read_outline, write_result
-from laptime.comparison.resumption import find_damaged_records
+from laptime.comparison.resumption import find_damaged_records, read_begun
 from laptime.comparison.rounds import (
     ENDED_FROM_OUTSIDE,
     SPEC_FILE,
@@ -26,7 +27,7 @@ from laptime.comparison.rounds import (
 from laptime.comparison.single_run import go_on_training, train_once
 from laptime.errors import UserError
 from laptime.inputs.records import RecordSet
-from laptime.job import SAVED_FOLDER
+from laptime.job import LOG_FILE, SAVED_FOLDER
 from laptime.progress import Watcher
 from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.record import read_record
@@ -83,7 +84,7 @@ def run_session(
     """
     folder = choose_folder(out, stem)
     refuse_specials(folder)
-    if kind == "compare" and (folder / PLAN_FILE).exists():
+    if (folder / (PLAN_FILE if kind == "compare" else RECORD_FILE)).exists():
         from laptime.report.page import refuse_foreign_report
 
         refuse_foreign_report(folder)  # now, and not when all has run
@@ -151,7 +152,7 @@ def is_finished(folder: Path) -> bool:
 def say_what_it_is(screen: Screen, spec: CompareSpec, folder: Path) -> None:
     """Print what is about to run, and what the toy and random weights are good for."""
     methods = " and ".join(spec.methods) if len(spec.methods) < 3 else ", ".join(spec.methods)
-    names = f"{methods} on {spec.model.model}, data {spec.data.data} -> {folder}"
+    names = f"{methods} on {spec.model.model}, data {spec.data.named} -> {folder}"
     screen.print(names, style="bold", soft_wrap=True)
     if spec.model.model == "builtin":
         screen.print("The built-in model is a toy for trying the tool. A real one:")
@@ -162,15 +163,14 @@ def say_what_it_is(screen: Screen, spec: CompareSpec, folder: Path) -> None:
 
 def finish_comparison(folder: Path, result: ComparisonResult, lang: Lang, trackers: tuple[str, ...]) -> int:
     """Render the report, publish, print the table; returns 1 when a method finished no run, else 0."""
-    from laptime.report.page import render_report
+    from laptime.report.page import HTML_NAME, render_report
     from laptime.report.terminal import print_table
 
-    paths = render_report(folder, lang)
+    render_report(folder, lang)
     screen = console(lasting=True)
     print_table(result, screen)
     publish(folder, trackers)
-    report = next((path for path in paths if path.suffix == ".html"), paths[0])
-    screen.say(f"\nreport: {report}")
+    screen.say(f"\nreport: {folder / HTML_NAME}")
     if any(method.saved_paths for method in result.methods):
         screen.say(f'ask:    {shell_command("laptime", "ask", as_word(folder))} "..."')
     if any(failure.reason in ENDED_FROM_OUTSIDE for m in result.methods for failure in m.failures):
@@ -178,21 +178,27 @@ def finish_comparison(folder: Path, result: ComparisonResult, lang: Lang, tracke
     return 0 if all(method.rounds for method in result.methods) else 1
 
 
-def finish_training(folder: Path, result: ComparisonResult, trackers: tuple[str, ...]) -> int:
-    """Print the row of the one run and where its result lies; returns 1 when it failed."""
+def finish_training(folder: Path, result: ComparisonResult, lang: Lang, trackers: tuple[str, ...]) -> int:
+    """Render the report, publish, print the row of the one run and where its result lies.
+
+    Returns 1 when it failed.
+    """
+    from laptime.report.page import HTML_NAME, render_report
     from laptime.report.terminal import print_table
 
+    render_report(folder, lang)
     screen = console(lasting=True)
     print_table(result, screen)
     publish(folder, trackers)
     method = result.methods[0]
-    for failure in method.failures:
-        screen.say(f"failed: {failure.message}; the log: {folder / 'log.txt'}")
+    screen.say(f"\nreport: {folder / HTML_NAME}")
+    if method.failures:
+        screen.say(f"log:    {folder / LOG_FILE}")
     if method.failures and has_checkpoint(folder):
         screen.say(f"go on:  {shell_command('laptime', 'train', '--resume', folder)}")
     for path in method.saved_paths:
         kind = "PeftModel" if method.saved_kind == "adapter" else "AutoModelForCausalLM"
-        screen.say(f"\nsaved:  {folder / path}  ({kind}.from_pretrained)")
+        screen.say(f"saved:  {folder / path}  ({kind}.from_pretrained)")
         screen.say(f'ask:    {shell_command("laptime", "ask", as_word(folder))} "..."')
     return 0 if method.rounds else 1
 
@@ -262,7 +268,21 @@ def show(folder: Path) -> None:
     from laptime.report.terminal import print_table
 
     with told_in_one_line(folder):
-        print_table(gather_result(folder), console())
+        result = gather_result(folder)
+        print_table(result, console(), "" if result.complete else tell_unfinished(folder))
+
+
+def tell_unfinished(folder: Path) -> str:
+    """Say how a comparison or a training that is not complete goes on."""
+    if is_held(folder / MARKER_FILE):
+        return "it is at work; these are the figures so far"
+    if (folder / PLAN_FILE).exists():
+        return f"go on with:\n  {compare_again(folder)}"
+    try:
+        read_begun(folder)
+    except UserError as error:  # there is nothing to go on with
+        return str(error).removeprefix(f"--resume {folder}: ")
+    return f"go on with:\n  {shell_command('laptime', 'train', '--resume', folder)}"
 
 
 def ask(
@@ -304,9 +324,9 @@ def show_data(specs: dict[str, Any], num_records: int, tokens: bool, all_remarks
         from laptime.inputs.preview import print_remarks
 
         print_remarks(error.remarks, "refused", console(), all_remarks)
-        number = len(error.remarks)
+        number = f"{'' if error.has_all else 'at least '}{len(error.remarks):,}"
         raise UserError(
-            f"{specs['data'].data}: {number:,} records refused; mend them or take them out"
+            f"{specs['data'].named}: {number} records refused; mend them, or --skip-bad leaves them out"
         ) from None
 
 
@@ -325,5 +345,7 @@ def show_encoded(
     quiet_libraries()
     # A look at the tokens needs no weights: a hub model is fetched without them.
     source = locate_model(replace(specs["model"], random_weights=True))
-    encoded, tokenizer = encode_records(records, source, specs["model"], specs["data"], specs["answers"])
+    encoded, tokenizer = encode_records(
+        records, source, specs["model"], specs["data"], specs["answers"], lists_bad=True
+    )
     print_preview(encoded, tokenizer, console(), num_records, tokens, all_remarks)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -47,7 +47,11 @@ class DataSpec(Options, frozen=True):
     """The records to train on, and how they become text."""
 
     data: Annotated[
-        str, Meta(description="File (JSONL, JSON, CSV, Parquet), folder of such files, or hub id.")
+        str | Annotated[tuple[str, ...], Meta(min_length=1)],
+        Meta(
+            description="File (JSONL, JSON, CSV, Parquet, text), folder of such files, or hub id "
+            "(repeatable: read one after the other)."
+        ),
     ] = BUILTIN
     split: Annotated[str, Meta(description="Split of a hub data set.")] = "train"
     held_out: Annotated[
@@ -61,6 +65,15 @@ class DataSpec(Options, frozen=True):
             "with {prompt} and {completion}, perhaps {context} and {system}."
         ),
     ] = "auto"
+    chat_template: Annotated[
+        str | None,
+        Meta(
+            description="Chat template in place of the tokenizer's own: chatml, llama3, or a file with one."
+        ),
+    ] = None
+    skip_bad: Annotated[
+        bool, Meta(description="Train on the good records and count the others by what is wrong with them.")
+    ] = False
     prompt_column: Annotated[str | None, Meta(description="Column that holds the question.")] = None
     completion_column: Annotated[str | None, Meta(description="Column that holds the answer.")] = None
     context_column: Annotated[
@@ -73,6 +86,16 @@ class DataSpec(Options, frozen=True):
         Annotated[int, Meta(ge=2)] | None,
         Meta(description="Cut records to this many tokens (default: the model's limit, at most 2048)."),
     ] = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Return all that `data` names, in order."""
+        return (self.data,) if isinstance(self.data, str) else self.data
+
+    @property
+    def named(self) -> str:
+        """Return what `data` names, as a sentence can show it."""
+        return ", ".join(self.sources)
 
 
 class TrainingSpec(Options, frozen=True):
@@ -246,7 +269,7 @@ def read_interval(text: str | None) -> Interval | None:
     raise UserError(f"--save-every: expected steps (50) or a time (90s, 10min, 2h) (got '{text}')")
 
 
-PATHS = frozenset({"model", "data", "held_out", "out", "resume", "config"})
+PATHS = frozenset({"model", "data", "held_out", "chat_template", "out", "resume", "config"})
 
 
 def flag(name: str) -> str:
@@ -265,8 +288,9 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
             raise UserError(f"{source}{flag(name)}: expected a finite number (got {value})")
         if value == "" or (isinstance(value, (list, tuple)) and "" in value):
             raise UserError(f"{source}{flag(name)}: empty; give a value or leave the option out")
-        if name in PATHS and isinstance(value, str):
-            check_path(value, f"{source}{flag(name)}")
+        for path in as_list(value) if name in PATHS else ():
+            if isinstance(path, str):
+                check_path(path, f"{source}{flag(name)}")
         if _holds_half_letters(value):
             raise UserError(f"{source}{flag(name)}: no valid UTF-8 text")
     try:
@@ -274,6 +298,11 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
     except msgspec.ValidationError as error:
         option, expected = tell_invalid(kind, values, error)
         raise UserError(f"{source}{flag(option)}: {expected}") from None
+
+
+def as_list(value: Any) -> Sequence[Any]:
+    """Return a list as it is, and anything else as a list of one."""
+    return value if isinstance(value, (list, tuple)) else [value]
 
 
 def tell_invalid(
@@ -301,7 +330,7 @@ def _list_choices(hint: Any) -> str:
 
 def _holds_half_letters(value: Any) -> bool:
     """Tell whether text, alone or in a list, holds NUL or surrogates, which no path or tokenizer takes."""
-    texts = value if isinstance(value, (list, tuple)) else [value]
+    texts = as_list(value)
     return any(isinstance(text, str) and re.search("[\0\ud800-\udfff]", text) for text in texts)
 
 
@@ -314,6 +343,7 @@ def _short(value: Any) -> str:
 PLAIN_WORDS = {
     "float | object": "a number, or one for each method",
     "int | str": "a whole number or auto",
+    "str | array": "text, or a list of texts",
     "int": "a whole number",
     "float": "a number",
     "str": "text",

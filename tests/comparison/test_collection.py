@@ -254,11 +254,18 @@ def test_unequal_work_gets_no_ratio(tmp_path: Path) -> None:
 
 
 def test_one_method_and_one_round(tmp_path: Path) -> None:
-    """No pair, no likeness, and one round says so."""
+    """No pair, no likeness, and no word on a ratio that there is none of."""
     write_scripted_comparison(tmp_path, {"lora": [10]})
     result = collect(tmp_path)
     assert (result.pairs, result.questions[0].alike) == ([], {})
-    assert [finding.code for finding in result.findings] == ["one_round"]
+    assert result.findings == []
+
+
+def test_a_run_that_was_stopped_has_not_failed(tmp_path: Path) -> None:
+    write_scripted_comparison(tmp_path, {"full": [10], "lora": [5]})
+    write_scripted_run(run_folder(tmp_path, "lora-r1"), "lora", failed="interrupted")
+    lora = {method.name: method for method in collect(tmp_path).methods}["lora"]
+    assert (lora.status, lora.failures) == ("unfinished", [])
 
 
 def test_three_methods_give_every_pair(tmp_path: Path) -> None:

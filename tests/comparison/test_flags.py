@@ -97,7 +97,7 @@ def test_what_weakens_the_result(tmp_path: Path) -> None:
 def test_progress(tmp_path: Path) -> None:
     """One round, runs to come and runs begun again."""
     record = read_record(write_scripted_run(tmp_path, "lora"))
-    found = flag_progress({"lora": [record]}, 1, ["full-r1"], ["lora-r1"])
+    found = flag_progress({"lora": [record], "full": []}, 1, ["full-r1"], ["lora-r1"])
     assert [(flag.code, flag.values) for flag in found] == [
         ("one_round", {}),
         ("unfinished", {"runs": "full-r1"}),

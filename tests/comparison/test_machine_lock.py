@@ -150,10 +150,9 @@ def test_who_waits_gets_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_training_is_told_and_waits_only_where_it_shall() -> None:
     said: list[str] = []
-    make_room("cpu", False, said.append)
-    assert said == []
+    assert make_room("cpu", False, said.append) == said == []
     with held_for_a_while() as told:
-        make_room("cpu", False, said.append)
+        said += make_room("cpu", False, said.append)
         make_room("cpu", True, lambda line: (said.append(line), told.set()))  # type: ignore[func-returns-value]
     assert [line.partition(f"pid {os.getpid()} since")[0] for line in said] == ["note: ", "waiting for "]
     assert find_owner("cpu") is None

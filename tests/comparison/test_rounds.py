@@ -351,7 +351,7 @@ def test_two_at_once_are_refused_with_the_pid(tmp_path: Path) -> None:
                 assert re.fullmatch(
                     rf"note: pid {os.getpid()} since [\d:]+ compares on this machine; "
                     r"the times of both are off \(--wait waits for it\)",
-                    beside.heard[0],
+                    beside.heard[2],
                 )
             super().run(job, on_event)
 

@@ -293,7 +293,7 @@ def test_the_systems_count_tells_who_was_killed_for_memory(
 def test_a_resumed_run_dies_of_its_own_cause(begun: Path) -> None:
     """Not of what stopped the attempt before it."""
     writer = RecordWriter(begun)
-    writer.write(Failed(reason="interrupted", message="stopped by SIGTERM after step 2", signal=15))
+    writer.write(Failed(reason="interrupted", message="stopped after step 2", signal=15))
     before = (begun / FILE_NAME).stat().st_size
     assert find_silent_death(begun, 128 + 15) is None
     failure = find_silent_death(begun, -signal.SIGKILL, begun_at=before)

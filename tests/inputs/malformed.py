@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 PAIR = b'{"prompt": "a", "completion": "b"}\n'
+EXPECTED = "expected .jsonl, .ndjson, .json, .csv, .tsv, .parquet or .txt, or all but Parquet packed as .gz"
 SHAPE_FLAGS = "--prompt-column and --completion-column, --messages-column or --text-column"
 
 
@@ -158,7 +159,7 @@ ENCODINGS = [
         "gzip",
         "a.jsonl",
         gzip.compress(PAIR, mtime=0),
-        "a.jsonl: compressed with gzip; unpack it first (gunzip)",
+        "a.jsonl: packed with gzip; name it .gz behind its own suffix (.jsonl.gz), or unpack it (gunzip)",
     ),
     Case(
         "an Excel workbook",
@@ -405,9 +406,18 @@ BESIDE = [
              f"{CHOOSE}")
         for name in ("image", "images", "audio", "videos")
     ),
-    Case("tools beside a question", "a.csv", b'prompt,completion,tools\na,b,[]\nc,d,"[{""name"": 1}]"\n',
-         f"a.csv:3: 'tools' is not supported (no template is given tools or settings); take the column out, "
-         f"{CHOOSE}"),
+    Case("tools that are none", "a.csv", b'prompt,completion,tools\na,b,[]\nc,d,"[{""name"": 1}]"\n',
+         "a.csv:3: 'tools' is a list with something else, expected a list of tools, each an object with a "
+         "name"),
+    Case("tools that are no JSON", "a.jsonl", line(prompt="a", completion="b", tools="search"),
+         "a.jsonl:1: 'tools': malformed JSON at column 1: expecting value"),
+    Case("settings of a template", "a.jsonl",
+         line(prompt="a", completion="b", chat_template_kwargs={"thinking": True}),
+         "a.jsonl:1: 'chat_template_kwargs' is not supported (no template is given calls or settings); take "
+         f"the column out, {CHOOSE}"),
+    Case("tools beside plain text", "a.jsonl", line(text="a", tools=[{"name": "f"}]),
+         "a.jsonl:1: 'tools' stands beside plain text, which has no place for it; write it into 'text', or "
+         "choose that alone with --text-column"),
     Case("an answer that is not wanted", "a.jsonl",
          line(prompt="a", completion="b", label=True) + line(prompt="a", completion="c", label=False),
          f"a.jsonl:2: 'label' is false: an answer that is not wanted (KTO), which is not to be learnt; leave "
@@ -415,6 +425,14 @@ BESIDE = [
     Case("an answer that is not wanted in CSV", "a.csv", b"prompt,completion,label\na,b,False\n",
          f"a.csv:2: 'label' is False: an answer that is not wanted (KTO), which is not to be learnt; leave "
          f"the row out, {CHOOSE}"),
+    *(
+        Case(f"the label {label!r}", "a.jsonl", line(prompt="a", completion="b", label=label),
+             f"a.jsonl:1: 'label' is {label}: an answer that is not wanted (KTO), which is not to be learnt; "
+             f"leave the row out, {CHOOSE}")
+        for label in ("0", "bad", "Undesirable", -1, 0.0)
+    ),
+    Case("a row of weight 0 in CSV", "a.csv", b"prompt,completion,train\na,b,0\n",
+         f"a.csv:2: 'train' is 0, which keeps the row out of training; leave the row out, {CHOOSE}"),
     Case("an answer beside a worse one", "a.jsonl", line(prompt="a", completion="b", rejected="c"),
          f"a.jsonl:1: 'rejected' makes this preference data, which is not supported; take the column out, "
          f"{CHOOSE}"),
@@ -517,10 +535,15 @@ CONVERSATIONS = [
          line(prompt=turns(("user", "a")),
               completion=[{"role": "assistant", "content": "b", "train_on_turn": False}]),
          "a.jsonl:1: 'completion' keeps its last turn out of training; leave the row out"),
-    Case("tools beside a conversation", "a.jsonl",
-         line(tools=[{"name": "f"}], messages=turns(("user", "a"), ("assistant", "b"))),
-         "a.jsonl:1: 'tools' is not supported (no template is given tools or settings); take the column out, "
-         "or choose what to train on with --messages-column"),
+    Case("tools beside a conversation that are none", "a.jsonl",
+         line(tools={"name": "f"}, messages=turns(("user", "a"), ("assistant", "b"))),
+         "a.jsonl:1: 'tools' is an object, expected a list of tools, each an object with a name"),
+    Case("an answer that is empty in a pair of turns", "a.jsonl",
+         line(conversation=[{"human": "a", "assistant": "b"}, {"human": "c", "assistant": ""}]),
+         "a.jsonl:1: turn 2 of 'conversation' (assistant) is empty"),
+    Case("something beside a pair of turns", "a.jsonl",
+         line(conversation=[{"human": "a", "assistant": "b", "image": "x.png"}]),
+         "a.jsonl:1: turn 1 of 'conversation' has 'image' beside 'human' and 'assistant'; take it out"),
     Case("a conversation that was not preferred", "a.jsonl",
          line(rejected_response="c", messages=turns(("user", "a"), ("assistant", "b"))),
          "a.jsonl:1: 'rejected_response' makes this preference data, which is not supported; take the column "
@@ -567,17 +590,56 @@ TABLES = [
 
 PLACES = [
     Case("a Word document", "a.docx", b"x",
-         "a.docx: cannot read '.docx' files; expected .jsonl, .ndjson, .json, .csv, .tsv or .parquet"),
-    Case("a packed file", "a.jsonl.gz", b"x", "a.jsonl.gz: cannot read '.gz' files; expected .jsonl, "
-         ".ndjson, .json, .csv, .tsv or .parquet; unpack it first"),
+         f"a.docx: cannot read '.docx' files; {EXPECTED}"),
+    Case("a packed file", "a.jsonl.xz", b"x",
+         f"a.jsonl.xz: cannot read '.xz' files; {EXPECTED}; unpack it first"),
+    Case("a packed Parquet", "a.parquet.gz", b"x",
+         f"a.parquet.gz: cannot read '.gz' files; {EXPECTED}; unpack it first"),
+    Case("no gzip", "a.jsonl.gz", PAIR, "a.jsonl.gz: not packed with gzip; name it a.jsonl"),
+    Case("an empty packed file", "a.jsonl.gz", b"", "a.jsonl.gz: the file is empty"),
+    Case("nothing in a packed file", "a.jsonl.gz", gzip.compress(b"", mtime=0),
+         "a.jsonl.gz: the file is empty"),
+    Case("a packed file cut off", "a.jsonl.gz", gzip.compress(PAIR * 99, mtime=0)[:-9],
+         "a.jsonl.gz: a truncated gzip file (its end is missing); copy it again"),
+    Case("a packed file with something behind it", "a.jsonl.gz", gzip.compress(PAIR, mtime=0) + b"more",
+         "a.jsonl.gz: a damaged gzip file (Not a gzipped file (b'mo')); copy it again"),
+    Case("a packed file in another", "a.jsonl.gz", gzip.compress(gzip.compress(PAIR, mtime=0), mtime=0),
+         "a.jsonl.gz: packed with gzip; name it .gz behind its own suffix (.jsonl.gz), or unpack it "
+         "(gunzip)"),
+    Case("a bad row of a packed file", "a.csv.gz",
+         gzip.compress(b'prompt,completion\n"a\nb",c\nd,\n', mtime=0), "a.csv.gz:4: 'completion' is empty"),
+    Case("bytes of no encoding in a packed file", "a.json.gz",
+         gzip.compress(b'[\n{"prompt": "\xff"}]', mtime=0),
+         "a.json.gz:2: invalid UTF-8 at byte 13 of the line (0xff); save the file as UTF-8"),
     Case("a pipe", "a.jsonl", os.mkfifo, "a.jsonl: a pipe; save the data in a file"),
     Case("a link to nothing", "a.jsonl", lambda path: path.symlink_to("nowhere.jsonl"),
          "--data a.jsonl: a link that leads to no file"),
     Case("an empty folder", "train", lambda path: path.mkdir(),
-         "--data train: an empty folder; expected .jsonl, .ndjson, .json, .csv, .tsv or .parquet"),
-    Case("a folder without data", "train", folder_of(notes__txt=b"x"),
-         "--data train: no data file in this folder; "
-         "expected .jsonl, .ndjson, .json, .csv, .tsv or .parquet"),
+         f"--data train: an empty folder; {EXPECTED}"),
+    Case("a folder without data", "train", folder_of(notes__md=b"x"),
+         f"--data train: no data file in this folder; {EXPECTED}"),
+    Case("a folder with a file twice", "train",
+         folder_of(train__jsonl=PAIR, train__jsonl__gz=gzip.compress(PAIR, mtime=0)),
+         "--data train: train.jsonl lies there twice, once packed; take one of them away"),
+    Case("a file that is named twice", "a.jsonl", PAIR, "--data: a.jsonl is named twice; name it once",
+         ("a.jsonl",)),
+    Case("data that are named in two ways", "a.jsonl", PAIR,
+         "--data b.jsonl: DATA is given too; name all of it in one way", ("--data", "b.jsonl")),
+    Case("a chat template that is not there", "a.jsonl", PAIR,
+         "--chat-template chatlm: no such template or file; did you mean 'chatml'?",
+         ("--chat-template", "chatlm")),
+    Case("a chat template that is not used", "a.jsonl", PAIR,
+         "--chat-template chatml: --template qa-en leaves it unused; give one of the two",
+         ("--chat-template", "chatml", "--template", "qa-en")),
+    Case("a chat template that is none", "a.jsonl", PAIR,
+         "a.jsonl: no chat template: it does not write the messages", ("--chat-template", "a.jsonl")),
+    Case("a chat template of half a loop", "a.jsonl", line(prompt="{% for m in messages %}", completion="b"),
+         "a.jsonl:1: no chat template (Unexpected end of template. Jinja was looking for the following tags: "
+         "'endfor' or 'else'. The innermost block that needs to be closed is 'for'.)",
+         ("--chat-template", "a.jsonl")),
+    Case("a blank text", "a.txt", b" \n\t\n", "a.txt: the file is empty"),
+    Case("a text in CP949", "a.txt", b"a\n\xc7\xd1\xb1\xdb",
+         "a.txt:2: invalid UTF-8 at byte 1 of the line (0xc7); it reads as CP949: iconv -f CP949 -t UTF-8"),
     Case("a folder without the split", "train", folder_of(train__jsonl=PAIR),
          "--data train: no data file for --split dev in this folder; its data files: train.jsonl",
          ("--split", "dev")),

@@ -179,7 +179,9 @@ def test_every_record_that_leaves_nothing_to_train_is_named() -> None:
             max_length=20,
         )
     assert [remark.source for remark in caught.value.remarks] == ["d:1", "d:3"]
-    assert caught.value.remarks[1].text.startswith("the prompt alone has 32 tokens, a record holds 20")
+    assert caught.value.remarks[1].text.startswith(
+        "nothing left to train: the prompt alone has 32 tokens, a record holds 20"
+    )
 
 
 def test_an_answer_of_which_the_tokenizer_knows_nothing_is_refused() -> None:
@@ -210,7 +212,7 @@ def test_a_prompt_that_leaves_nothing_to_train_is_refused() -> None:
         )
     assert str(caught.value) == (
         "d:2: nothing left to train: the prompt alone has 31 tokens, a record holds 20; shorten it, or raise "
-        "--max-length as far as the model goes (and 1 more such record; laptime data lists them)"
+        "--max-length as far as the model goes (and at least 1 more such record; laptime data lists them)"
     )
 
 

@@ -44,6 +44,9 @@ SHAPES = [
     ({"instruction": "a", "context": "c", "response": "b", "category": "x"}, ("a", "c", "b")),
     ({"question": "a", "answer": "b"}, ("a", "", "b")),
     ({"question": "a", "answers": ["b", "z"]}, ("a", "", "b")),
+    ({"Q": "a", "A": "b"}, ("a", "", "b")),
+    ({"question": "a", "answer": "b", "a": "x", "q": "y"}, ("a", "", "b")),
+    ({"q": "a", "a": "b", "context": "c"}, ("a", "c", "b")),
     ({"question": "a", "context": "c", "answers": {"text": ["b"], "answer_start": [0]}}, ("a", "c", "b")),
 ]
 
@@ -61,11 +64,88 @@ def test_question_and_answer_shapes(tmp_path: Path, row: dict, expected: tuple[s
         {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}, *turns(("model", "b"))]},
         {"conversations": turns(("human", "a"), ("gpt", "b"), role="from", content="value")},
         {"conversation": turns(("User", "a"), ("bot", "b"), ("user", "trailing"))},
+        {"conversation": [{"human": "a", "assistant": "b"}]},
+        {"conversation": [{"system": "", "input": "a", "output": "b", "images": None}]},
     ],
 )
 def test_conversation_shapes(tmp_path: Path, row: dict) -> None:
     found = read(write(tmp_path, "a.jsonl", line(**row)))
     assert found.records[0].messages == [Message("user", "a"), Message("assistant", "b")]
+
+
+def test_pairs_of_turns_are_a_conversation(tmp_path: Path) -> None:
+    first = {"system": "s", "human": "a", "assistant": "b", "train": False}
+    found = read(write(tmp_path, "a.jsonl", line(conversation=[first, {"human": "c", "assistant": "d"}])))
+    assert found.records[0].messages == [
+        Message("system", "s"),
+        Message("user", "a"),
+        Message("assistant", "b", trained=False),
+        Message("user", "c"),
+        Message("assistant", "d"),
+    ]
+
+
+def test_earlier_turns_may_have_roles(tmp_path: Path) -> None:
+    history = turns(("user", "c"), ("assistant", "d"))
+    (record,) = read(write(tmp_path, "a.jsonl", line(prompt="a", completion="b", history=history))).records
+    assert record.before == [Message("user", "c"), Message("assistant", "d")]
+
+
+TOOLS = [
+    {"type": "function", "function": {"name": "f", "description": None, "parameters": {"type": "object"}}}
+]
+
+
+def test_tools_are_kept_as_json(tmp_path: Path) -> None:
+    plain = json.dumps(TOOLS)
+    talk = {"messages": turns(("user", "a"), ("assistant", "b"))}
+    rows = [talk | {"tools": TOOLS}, talk | {"tools": plain}, talk | {"tools": []}, talk]
+    found = read(write(tmp_path, "a.jsonl", b"".join(line(**row) for row in rows)))
+    told = '[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}]'
+    assert [record.tools for record in found.records] == [told, told, "", ""]
+    assert found.shape == "conversations (column messages, tools from tools)" and not found.ignored_columns
+    other = read(write(tmp_path, "b.jsonl", line(**talk) * 4))
+    assert found.digest != other.digest
+    pair = read(write(tmp_path, "c.jsonl", line(prompt="a", completion="b", functions=TOOLS))).records[0]
+    assert pair.tools == told
+
+
+NOTED = {
+    "reasoning": (
+        "because",
+        "is left out, so the answers are learnt without it; to train on it, write it into them",
+    ),
+    "score": (0.5, "is left out: every record counts alike; leave out those that should not be learnt"),
+    "label": ("polite", "is left out: what it says of a record changes nothing of what is learnt"),
+}
+
+
+@pytest.mark.parametrize("column", NOTED)
+def test_a_column_that_would_change_what_is_learnt_has_a_note_of_its_own(tmp_path: Path, column: str) -> None:
+    value, told = NOTED[column]
+    rows = line(prompt="a", completion="b", id=1) + line(**{"prompt": "a", "completion": "b", column: value})
+    found = read(write(tmp_path, "a.jsonl", rows * 4))
+    assert found.ignored_columns == ["id"]
+    assert found.notes == [f"'{column}' {told}: 4 records (a.jsonl:2, a.jsonl:4, a.jsonl:6, a.jsonl:8)"]
+    nothing = line(**{"prompt": "a", "completion": "b", column: None})
+    empty = read(write(tmp_path, "b.jsonl", nothing))
+    assert (empty.notes, empty.ignored_columns) == ([], [column])
+
+
+def test_a_weight_that_is_no_number_is_told(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    rows = [{"prompt": "a", "completion": "b", "weight": weight} for weight in (1.0, float("nan"))]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet").notes == [
+        "'weight' is NaN, no number: the record counts like every other: 1 record (a.parquet row 2)"
+    ]
+
+
+def test_a_wanted_answer_needs_no_note(tmp_path: Path) -> None:
+    found = read(write(tmp_path, "a.jsonl", line(prompt="a", completion="b", label=True, kto_tag="true")))
+    assert found.notes == []
 
 
 def test_system_column_begins_the_conversation(tmp_path: Path) -> None:
@@ -331,7 +411,7 @@ def test_a_folder_gives_the_files_of_its_split(tmp_path: Path) -> None:
     ):
         write(tmp_path, name, line(prompt=name, completion="b"))
     assert [r.prompt for r in read(tmp_path).records] == ["data/train-00000.jsonl", "data/train-00001.jsonl"]
-    assert read(tmp_path).notes == ["read from 2 files: train-00000.jsonl, train-00001.jsonl"]
+    assert read(tmp_path, held_out="0.5").notes == ["read from 2 files: train-00000.jsonl, train-00001.jsonl"]
     assert [r.prompt for r in read(tmp_path, split="test").records] == ["data/test-00000.jsonl"]
     with pytest.raises(UserError, match=r"no data file for --split dev in this folder; its data files: "):
         read(tmp_path, split="dev")
@@ -429,12 +509,12 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> No
 def test_nothing_called_data_in_a_folder_is_passed_over(tmp_path: Path) -> None:
     write(tmp_path, "a.jsonl", PAIR)
     write(tmp_path, "notes.txt.gz", b"no data")
-    write(tmp_path, "test.jsonl.gz", b"of another split")
+    write(tmp_path, "test.jsonl.zst", b"of another split")
     assert len(read(tmp_path).records) == 1
-    write(tmp_path, "b.jsonl.gz", b"packed")
-    with pytest.raises(UserError, match=r"b\.jsonl\.gz is packed; unpack it, or take it out of the folder$"):
+    write(tmp_path, "b.jsonl.zst", b"packed")
+    with pytest.raises(UserError, match=r"b\.jsonl\.zst is packed; unpack it, or take it out of the folder$"):
         read(tmp_path)
-    (tmp_path / "b.jsonl.gz").unlink()
+    (tmp_path / "b.jsonl.zst").unlink()
     os.mkfifo(tmp_path / "b.jsonl")
     with pytest.raises(UserError, match=r"^b\.jsonl: a pipe"):
         read(tmp_path)

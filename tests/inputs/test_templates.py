@@ -99,7 +99,8 @@ def test_a_system_text_goes_where_the_template_has_a_place() -> None:
             check_fits(told, make_template(name, False))
         assert str(caught.value) == (
             f"d:3: a system text beside the question, which --template {name} has no place for; give a "
-            f"string with {{system}}, {{prompt}} and {{completion}}, or use a tokenizer with a chat template"
+            f"string with {{system}}, {{prompt}} and {{completion}}, or a chat template "
+            f"(--chat-template gives one)"
         )
 
 

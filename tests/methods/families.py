@@ -59,6 +59,11 @@ class Family(Struct, frozen=True, kw_only=True):
     left_out: tuple[str, ...] = ()
     counts: bool = True
 
+    @property
+    def has_experts(self) -> bool:
+        """Tell whether a router chooses experts for each token."""
+        return "num_experts_per_tok" in self.sizes
+
     def make_base(self, folder: Path) -> Path:
         """Write model and tokenizer."""
         model = self.make_model()

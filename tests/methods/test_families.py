@@ -61,8 +61,10 @@ def test_a_run_trains_what_plain_libraries_train(
     """Losses, final weights, counts, and what the saved result gives when it is loaded."""
     family, folder = base
     options = {} if method == "full" else {"lora_rank": RANK}
-    record = train(folder, tmp_path / "run", method, options, **SETTINGS)
-    training = TrainingSpec(**SETTINGS)
+    # A token that two experts want alike goes to either by rounding, and more so with every step.
+    settings = SETTINGS | ({"epochs": 1} if family.has_experts else {})
+    record = train(folder, tmp_path / "run", method, options, **settings)
+    training = TrainingSpec(**settings)
     records = read_encoded(folder / "inputs" / ENCODED_FILE).records
     losses, plain = train_plain(family, folder / "model", method, records, training)
     assert [step.loss for step in record.steps] == pytest.approx(losses, rel=5e-5)

@@ -480,6 +480,7 @@ def make_single() -> ComparisonResult:
         planned_rounds=1,
         base=None,
         quality_claim="these_runs",
+        findings=[finding for finding in make_result().findings if finding.code == "load"],
     )
 
 
@@ -492,6 +493,13 @@ def make_unfinished() -> ComparisonResult:
         pairs=[make_pair(None, "not_measured")],
         complete=False,
     )
+
+
+def make_single_unfinished() -> ComparisonResult:
+    """Return one method alone that was stopped."""
+    method = make_failed("lora")
+    method.failures, method.status = [], "unfinished"
+    return make_result(methods=[method], pairs=[], planned_rounds=1, base=None, complete=False, questions=[])
 
 
 SITUATIONS = {
@@ -513,4 +521,5 @@ SITUATIONS = {
     "long": make_long,
     "single": make_single,
     "unfinished": make_unfinished,
+    "single_unfinished": make_single_unfinished,
 }

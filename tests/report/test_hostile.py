@@ -31,7 +31,7 @@ def test_there_are_five_hundred() -> None:
 def test_nothing_hostile_reaches_the_terminal() -> None:
     for text in STRINGS[::4]:
         screen = io.StringIO()
-        print_table(invented.make_hostile(text), Console(file=screen, width=80), Path("folder"))
+        print_table(invented.make_hostile(text), Console(file=screen, width=80), "go on")
         assert FORBIDDEN.search(screen.getvalue()) is None, text
 
 

@@ -24,6 +24,17 @@ def test_both_languages_have_the_same_keys_and_placeholders() -> None:
         assert _placeholders(text) == _placeholders(language_ko.STRINGS[key]), key
 
 
+def test_words_for_one_training_stand_in_the_place_of_others() -> None:
+    keys = [key for key in language_en.STRINGS if ".single" in key and key != "time.single"]
+    assert keys and all(key.replace(".single", "") in language_en.STRINGS for key in keys)
+    for code in ("en", "ko"):
+        several, one = Language(code), Language(code, single=True)
+        assert several.say("findings.none") != one.say("findings.none")
+        assert several.say("findings.wrong") == one.say("findings.wrong")
+    assert Language("en", single=True).plural("terminal.findings", 1).startswith("1 note on")
+    assert Language("en", single=True).plural("terminal.findings", 2).startswith("2 notes on")
+
+
 def test_every_speedup_is_described() -> None:
     described = {key.removeprefix("speedup.") for key in language_en.STRINGS if key.startswith("speedup.")}
     assert described == set(speedup_names())

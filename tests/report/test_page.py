@@ -17,6 +17,8 @@ from markdown_it import MarkdownIt
 from laptime.comparison.result import write_result
 from laptime.errors import UserError
 from laptime.report import render_report
+from laptime.report.language import Language
+from laptime.report.quantities import Lang
 from tests.report import invented
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -79,7 +81,7 @@ def test_page_is_whole_and_loads_nothing(render: Callable[..., Path], situation:
     assert len(ids) == len(set(ids))
     optional = {"charts", "speedups"} - set(ids)
     assert [name for name in ids if name in SECTIONS] == [s for s in SECTIONS if s not in optional]
-    assert optional == ({"charts", "speedups"} if situation == "all_failed" else set())
+    assert optional == ({"charts", "speedups"} if situation in ("all_failed", "single_unfinished") else set())
 
 
 @pytest.mark.parametrize("situation", invented.SITUATIONS)
@@ -141,6 +143,35 @@ def test_badges_stand_where_they_must(render: Callable[..., Path]) -> None:
     random = (render("random_weights") / "report.md").read_text(encoding="utf-8")
     assert "Speed only: losses and answers mean nothing." in random
     assert "Toy model" not in (render("normal") / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_a_training_alone_has_no_words_and_charts_that_compare(
+    render: Callable[..., Path], lang: Lang
+) -> None:
+    folder = render("single", lang)
+    text, page = ((folder / name).read_text(encoding="utf-8") for name in ("report.md", "report.html"))
+    assert sorted(file.name for file in (folder / "charts").iterdir()) == [
+        "loss_by_step.svg",
+        "time_by_phase.svg",
+    ]
+    assert 'class="race' not in page and 'class="race' in (render("normal") / "report.html").read_text()
+    english = ("compare", "fair", "each method", "every method", "round", "other methods", "ratio")
+    korean = ("비교할", "공정", "방법별", "모든 방법", "라운드", "배율")
+    shown = (
+        text.partition(f"## {Language(lang).say('section.environment')}")[0]
+        .lower()
+        .replace("but for rounding", "")
+    )
+    assert len(shown) > 1000
+    assert [word for word in (english if lang == "en" else korean) if word in shown] == []
+
+
+def test_a_report_names_the_command_that_goes_on(render: Callable[..., Path]) -> None:
+    text = (render("unfinished") / "report.md").read_text(encoding="utf-8")
+    assert "In this folder it goes on with: `laptime compare --config spec.json --out .`" in text
+    alone = (render("single_unfinished") / "report.md").read_text(encoding="utf-8")
+    assert "In this folder it goes on with: `laptime train --resume .`" in alone
 
 
 def test_code_names_base_and_adapter(render: Callable[..., Path]) -> None:

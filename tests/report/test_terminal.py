@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -16,7 +15,7 @@ from tests.report import invented
 def printed(situation: str, **options: object) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=80, **options)  # type: ignore[arg-type]
-    print_table(invented.SITUATIONS[situation](), console, Path("out"))
+    print_table(invented.SITUATIONS[situation](), console, "go on with:\n  laptime compare")
     return stream.getvalue()
 
 
@@ -32,7 +31,7 @@ def test_normal_table() -> None:
     assert "method  train  total   step tok/s memory trained  saved  loss held-out" in lines
     assert "full   21.5 s 27.9 s 421 ms   660 9.8 GB  1.24 B 2.5 GB 0.112    1.934" in lines
     assert "lora    9.3 s 14.5 s 182 ms 1,527 3.1 GB  11.3 M  45 MB 0.148    1.871" in lines
-    assert lines[-2:] == ["2 findings on fairness and measurement, see the report", "Report: out/report.html"]
+    assert lines[-1] == "2 findings on fairness and measurement, see the report"
 
 
 def test_no_escape_codes_without_a_terminal_and_colours_with_one() -> None:
@@ -47,7 +46,15 @@ def test_badges_and_failures_are_printed() -> None:
     assert "RANDOM WEIGHTS: speed only" in printed("random_weights")
     assert "full-1: out of memory. CUDA ran out of memory" in printed("one_failed")
     assert "did not do the same work: the tokens of step 3" in printed("unequal")
-    assert "INCOMPLETE" in printed("unfinished")
+    assert "INCOMPLETE: go on with:\n  laptime compare\n" in printed("unfinished")
+
+
+def test_a_training_alone_is_compared_with_nothing() -> None:
+    shown = printed("single")
+    assert shown.splitlines()[1] == "LoRA trained in 9.3 s"
+    assert "1 note on the measurement, see the report" in shown
+    for word in ("compare", "fairness", "every"):
+        assert word not in shown.lower().replace("laptime compare", ""), word
 
 
 def test_answers_keep_markup_as_text() -> None:

@@ -174,6 +174,7 @@ def test_a_chat_template_stays_in_its_sandbox(template: str) -> None:
     try:
         text = chat.cue([Message("user", "hello")], "train.jsonl:1")
     except UserError as error:
-        assert str(error).startswith("train.jsonl:1: the chat template refuses this conversation (")
+        assert re.search(r"the chat template (fails|refuses this conversation)", str(error))
+        assert len(str(error).splitlines()) == 1
     else:
         assert not re.search(r"class |module|root:|uid=", text), text

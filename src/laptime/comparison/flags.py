@@ -64,7 +64,7 @@ def flag_progress(
 ) -> list[Finding]:
     """Return the flags of a comparison that is short: one round, runs missing, runs started again."""
     findings = []
-    if planned_rounds == 1 and any(finished.values()):
+    if planned_rounds == 1 and len(finished) > 1 and any(finished.values()):
         findings.append(
             _flag("one_round", "One round only: no interval can be given, and noise can't be told.")
         )

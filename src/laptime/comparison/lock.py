@@ -92,6 +92,20 @@ def is_marker(path: Path) -> bool:
     return False
 
 
+def is_held(path: Path) -> bool:
+    """Tell whether a process holds the lock at `path`, without taking it or making the file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return False
+    try:
+        return not _try_lock(descriptor, shared=True)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def file_lock(
     path: Path,

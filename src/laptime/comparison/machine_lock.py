@@ -40,16 +40,19 @@ def machine_lock(device: str, waits: bool = False) -> Iterator[None]:
         yield
 
 
-def make_room(device: str, waits: bool, say: Callable[[str], None]) -> None:
-    """Tell a training who measures where it is about to begin; with `waits`, wait until nobody does."""
+def make_room(device: str, waits: bool, say: Callable[[str], None]) -> list[str]:
+    """Return a note for a training on who measures where it is about to begin.
+
+    With `waits` that is said at once, and waited until nobody does.
+    """
     if (owner := find_owner(device)) is None:
-        return
+        return []
     if not waits:
-        say(f"note: {owner} compares on this machine; the times of both are off (--wait waits for it)")
-        return
+        return [f"note: {owner} compares on this machine; the times of both are off (--wait waits for it)"]
     say(f"waiting for {owner}, which compares on this machine")
     while find_owner(device):
         time.sleep(LOOK_SECONDS)
+    return []
 
 
 def find_owner(device: str) -> Owner | None:

@@ -228,6 +228,11 @@ class ComparisonResult(Struct, kw_only=True):
     spec: dict[str, Any]  # the resolved CompareSpec
     ablation: list[Ablation] = []  # one a method, where it was asked for
 
+    @property
+    def is_single(self) -> bool:
+        """Whether this is one training that is compared with nothing, not even with its base."""
+        return self.base is None and self.planned_rounds == 1 and len(self.methods) == 1
+
 
 def write_result(folder: Path, result: ComparisonResult) -> Path:
     """Write `comparison.json` and return its path; raises UserError where a user's file is called so."""

@@ -109,9 +109,9 @@ def check_place(folder: Path, begun: CompareSpec) -> None:
         there = Path(read_facts(folder / INPUTS_FOLDER).begun_in)
     except (UserError, OSError):  # what is wrong with it is said where it is needed
         return
-    for option, name in (
-        ("--data", begun.data.data), ("--held-out", begun.data.held_out), ("--model", begun.model.model)
-    ):  # fmt: skip
+    paths = [("--held-out", begun.data.held_out), ("--model", begun.model.model)]
+    paths += [("--chat-template", begun.data.chat_template)]
+    for option, name in [*(("--data", source) for source in begun.data.sources), *paths]:
         if name and there != Path.cwd() and not Path(name).exists() and (there / name).exists():
             raise UserError(
                 f"--resume {folder}: its {option} {name} is not here but in {there}, "

@@ -147,7 +147,8 @@ def compare(
         if not (folder / SPEC_FILE).exists():  # behind the plan: what lies here without one is a user's
             write_json(folder / SPEC_FILE, flatten(spec))
         listener.prepared(facts)
-        say_threads(plan.threads, threads, listener)
+        for line in tell_threads(plan.threads, threads):
+            listener.say(line)
         run_waiting(spec, facts, plan, folder, runner, listener)
         result = collect(folder)
         write_result(folder, result)
@@ -179,12 +180,11 @@ def run_waiting(
         write_plan(folder, plan)
 
 
-def say_threads(used: Threads | None, now: Threads | None, listener: Listener) -> None:
-    """Say how many threads every run has, and where that was chosen before, what would be chosen now."""
+def tell_threads(used: Threads | None, now: Threads | None) -> list[str]:
+    """Return the line on the threads of every run, where they are known; also what would be chosen now."""
     if used and now and used.number != now.number:
-        listener.say(f"{used}, as when it began; now it would be {now}")
-    elif used:
-        listener.say(str(used))
+        return [f"{used}, as when it began; now it would be {now}"]
+    return [str(used)] if used else []
 
 
 def rehearse(spec: CompareSpec, inputs: Path, runner: Runner, threads: Threads | None) -> None:
@@ -297,7 +297,10 @@ def prepare_inputs(
         )
     records_digest = records_digest or check_records(spec.data, seed=spec.training.seed)
     if facts.data.get("records_digest") != records_digest:
-        raise UserError(f"--data {spec.data.data}: changed since {inputs.parent} was begun; give a new --out")
+        name = f"--data {spec.data.named}"
+        if given := spec.data.chat_template:
+            name += f" or --chat-template {given}"
+        raise UserError(f"{name}: changed since {inputs.parent} was begun; give a new --out")
     refuse_other_base(facts, inputs.parent)
     return facts
 
@@ -319,8 +322,8 @@ def read_whole_inputs(inputs: Path, listener: Listener) -> InputFacts | None:
 def refuse_other_inputs(plan: Plan, facts: InputFacts, spec: CompareSpec) -> None:
     """Raise UserError where inputs that were prepared anew are not those that the comparison began with."""
     for option, before, now in (
-        (f"--data {spec.data.data}", plan.data.get("records_digest"), facts.data.get("records_digest")),
-        (f"--data {spec.data.data}", plan.data.get("digest"), facts.data.get("digest")),
+        (f"--data {spec.data.named}", plan.data.get("records_digest"), facts.data.get("records_digest")),
+        (f"--data {spec.data.named}", plan.data.get("digest"), facts.data.get("digest")),
         (f"--model {spec.model.model}", plan.model_digest, facts.model_digest),
     ):
         if before and before != now:

@@ -69,7 +69,7 @@ class MethodRuns(Struct, kw_only=True):
                 run=r.started.run, round=r.started.round, reason=r.failed.reason, message=r.failed.message
             )
             for r in self.records
-            if r.failed
+            if r.failed and r.status == "failed"  # one that was stopped goes on where it stands
         ]
         return sorted([*failed, *self.unreadable], key=lambda failure: failure.round)
 

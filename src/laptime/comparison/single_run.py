@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from laptime.comparison.folder import (
 from laptime.comparison.growth import Prospect
 from laptime.comparison.lock import MARKER_FILE, is_marker
 from laptime.comparison.machine_lock import make_room
+from laptime.comparison.plan import PlannedRun
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import mend_record, read_begun
 from laptime.comparison.rounds import (
@@ -27,7 +28,7 @@ from laptime.comparison.rounds import (
     find_refusal,
     make_job,
     prepare_inputs,
-    say_threads,
+    tell_threads,
 )
 from laptime.comparison.schedule import plan_runs
 from laptime.errors import UserError
@@ -54,14 +55,14 @@ def train_once(
     `compare` does.
     """
     refuse_occupied(folder)  # before the lock: a refused folder stays untouched
-    make_room(spec.training.device, waits, listener.say)
+    notes = make_room(spec.training.device, waits, listener.say)
     with locked(folder):
         refuse_occupied(folder)
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, "", fresh=True)
-        hearing = Hearing(spec, facts, listener, threads, threads)
-        return run_alone(spec, facts, folder, runner, hearing)
+        notes += tell_threads(threads, threads)
+        return run_alone(spec, facts, folder, runner, listener, threads, notes)
 
 
 def refuse_occupied(folder: Path) -> None:
@@ -93,7 +94,7 @@ def go_on_training(
     `compare` does.
     """
     read_begun(folder)  # before the lock: a refused folder stays untouched
-    make_room(spec.training.device, waits, listener.say)
+    notes = make_room(spec.training.device, waits, listener.say)
     with locked(folder):
         read_begun(folder)  # an earlier command may have come to its end meanwhile
         refuse_foreign_result(folder)
@@ -101,8 +102,9 @@ def go_on_training(
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, records_digest, fresh=False)
-        hearing = Hearing(spec, facts, listener, threads_before(folder) or threads, threads)
-        return run_alone(spec, facts, folder, runner, hearing, resumes=True)
+        used = threads_before(folder) or threads
+        notes += tell_threads(used, threads)
+        return run_alone(spec, facts, folder, runner, listener, used, notes, resumes=True)
 
 
 def threads_before(folder: Path) -> Threads | None:
@@ -117,22 +119,28 @@ def run_alone(
     facts: InputFacts,
     folder: Path,
     runner: Runner,
-    hearing: Hearing,
+    listener: Listener,
+    threads: Threads | None,
+    notes: Sequence[str] = (),
     resumes: bool = False,
 ) -> ComparisonResult:
-    """Run the one method of `spec` in `folder`; leaves by SystemExit when the run was stopped by a signal."""
-    planned = hearing.planned
+    """Run the one method of `spec` in `folder`; leaves by SystemExit when the run was stopped by a signal.
+
+    `notes` are said when it begins.
+    """
+    planned = plan_runs(spec, with_base=False)[0]
     check_disk(spec, facts, folder, [planned])
+    hearing = Hearing(listener, facts, planned, notes)
     if not (resumes or spec.training.speedups):
         hearing.begin()
-    job = make_job(spec, planned, folder, folder / INPUTS_FOLDER, hearing.threads)
+    job = make_job(spec, planned, folder, folder / INPUTS_FOLDER, threads)
     job.resumes = resumes
     with nothing_left_of_nothing(folder, resumes):
         runner.run(job, hearing.happened)
         if refusal := find_refusal(folder):
             raise UserError(refusal)
     hearing.begin()
-    hearing.listener.ended(planned)
+    listener.ended(planned)
     failed = read_record(folder).failed
     if failed and failed.signal:
         raise SystemExit(128 + failed.signal)
@@ -142,22 +150,12 @@ def run_alone(
 
 
 class Hearing:
-    """Hands on the events of a run; of one that may still refuse to run, only when it has not.
-
-    `threads` are those that it has, `free` those that would be chosen now.
-    """
+    """Hands on the events of a run; of one that may still refuse to run, only when it has not."""
 
     def __init__(
-        self,
-        spec: CompareSpec,
-        facts: InputFacts,
-        listener: Listener,
-        threads: Threads | None,
-        free: Threads | None,
+        self, listener: Listener, facts: InputFacts, planned: PlannedRun, notes: Sequence[str]
     ) -> None:
-        self.listener, self.facts = listener, facts
-        self.planned = plan_runs(spec, with_base=False)[0]
-        self.threads, self.free = threads, free
+        self.listener, self.facts, self.planned, self.notes = listener, facts, planned, notes
         self.kept: list[AnyEvent] = []
         self.has_begun = False
 
@@ -167,7 +165,8 @@ class Hearing:
             return
         self.has_begun = True
         self.listener.prepared(self.facts)
-        say_threads(self.threads, self.free, self.listener)
+        for note in self.notes:
+            self.listener.say(note)
         self.listener.planned([self.planned], 0, Prospect())
         self.listener.began(self.planned)
         for event in self.kept:

@@ -7,12 +7,14 @@ A template that marks its answers ({% generation %}) is believed instead.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from laptime.errors import UserError
-from laptime.inputs.records import Message
+from laptime.inputs.chat_templates import GivenTemplate, fit_template, put_template
+from laptime.inputs.records import Message, RecordError
 from laptime.inputs.template_file import tell_template
 from laptime.inputs.tokens import Tokens
 
@@ -30,24 +32,29 @@ class ChatTemplate:
         self.marks_answers = bool(_GENERATION.search(_template_text(tokens.tokenizer)))
         self.turn_end_ids: dict[int, None] = {}  # the special tokens that ended the answers so far
 
-    def cue(self, messages: Sequence[Message], source: str) -> str:
+    def cue(self, messages: Sequence[Message], source: str, tools: str = "") -> str:
         """Return the text of `messages` up to where the answer begins."""
-        return self._render(messages, source, cue=True)
+        return self._render(messages, source, cue=True, tools=tools)
 
-    def split(self, messages: Sequence[Message], num_prompt_messages: int, source: str) -> list[Part]:
+    def split(
+        self, messages: Sequence[Message], num_prompt_messages: int, source: str, tools: str = ""
+    ) -> list[Part]:
         """Cut the text of a conversation into parts that are answers and parts that are not.
 
-        An answer holds the special token with which the template ends it; the last one gets the end of
-        sequence where the template ends it with none. Raises UserError where the answers can't be told.
+        `tools` is the JSON of those that the model may call. An answer holds the special token with which the
+        template ends it; the last one gets the end of sequence where the template ends it with none. Raises
+        UserError where the answers can't be told.
         """
         if self.marks_answers:
-            full, spans = self._marked_spans(messages, num_prompt_messages, source)
+            full, spans = self._marked_spans(messages, num_prompt_messages, source, tools)
         else:
-            full = self._render(messages, source)
-            spans = self._prefix_spans(full, messages, num_prompt_messages, source)
+            full = self._render(messages, source, tools=tools)
+            spans = self._prefix_spans(full, messages, num_prompt_messages, source, tools)
         for message in messages:
             if message.role == "system" and not _holds(full, message.content):
                 raise _without_system(source)
+        if tools and full == self._render(messages, source):
+            raise _without_tools(source)
         parts: list[Part] = []
         position = 0
         for start, end in spans:
@@ -56,27 +63,34 @@ class ChatTemplate:
         parts.append((full[position:], False))
         return [part for part in self._end_last_answer(parts, source) if part[0]]
 
-    def _render(self, messages: Sequence[Message], source: str, cue: bool = False) -> str:
-        """Let the template write `messages`; special-token text in them is marked."""
+    def _render(self, messages: Sequence[Message], source: str, cue: bool = False, tools: str = "") -> str:
+        """Let the template write `messages` and `tools`; special-token text in them is marked."""
         turns = [{"role": m.role, "content": m.content} for m in messages]
         try:
             return self.tokens.tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=cue, **_PINNED
+                turns, tokenize=False, add_generation_prompt=cue, tools=_read_tools(tools), **_PINNED
             )
         except Exception as error:  # a template is a program: it fails in any way it likes
-            raise UserError(tell_template(self.tokens.tokenizer, source, error)) from None
+            raise self._failed(source, error) from None
+
+    def _failed(self, source: str, error: BaseException) -> UserError:
+        """Make the error for a template that fails: RecordError where it refuses the record itself."""
+        told = tell_template(self.tokens.tokenizer, source, error)
+        if told.startswith(f"{source}: "):
+            return RecordError(source, told.removeprefix(f"{source}: "))
+        return UserError(told)
 
     def _prefix_spans(
-        self, full: str, messages: Sequence[Message], num_prompt_messages: int, source: str
+        self, full: str, messages: Sequence[Message], num_prompt_messages: int, source: str, tools: str
     ) -> list[tuple[int, int]]:
         """Find each answer between what the template writes before it and what it writes after it."""
         spans = []
         for index in _answers(messages, num_prompt_messages):
-            before = self.cue(messages[:index], source)
+            before = self.cue(messages[:index], source, tools)
             if not full.startswith(before):
                 raise _hidden(source)
             last = index + 1 == len(messages)
-            through = full if last else self._render(messages[: index + 1], source)
+            through = full if last else self._render(messages[: index + 1], source, tools=tools)
             if full.startswith(through) and len(through) > len(before):
                 end = len(before) + self._answer_length(full[len(before) : len(through)])
             else:  # the template writes a last turn in another way than an earlier one
@@ -104,7 +118,7 @@ class ChatTemplate:
         return special.end()
 
     def _marked_spans(
-        self, messages: Sequence[Message], num_prompt_messages: int, source: str
+        self, messages: Sequence[Message], num_prompt_messages: int, source: str, tools: str
     ) -> tuple[str, list[tuple[int, int]]]:
         """Take the answers from the template's own marks, each with the special token right behind it."""
         from transformers.utils.chat_template_utils import render_jinja_template
@@ -114,6 +128,7 @@ class ChatTemplate:
         try:
             rendered, marks = render_jinja_template(
                 conversations=[turns],
+                tools=_read_tools(tools),
                 chat_template=_template_text(tokenizer),
                 return_assistant_tokens_mask=True,
                 **tokenizer.special_tokens_map,
@@ -149,6 +164,16 @@ class ChatTemplate:
         return [*parts[:last], (text + self.tokens.tokenizer.eos_token, True)]
 
 
+def give_template(tokenizer: Any, given: str | None) -> GivenTemplate:
+    """Give a tokenizer the chat template that the user gives; raises UserError where it does not fit."""
+    if given is None:
+        return GivenTemplate()
+    tokens = Tokens(tokenizer)
+    fitted = fit_template(given, set(tokens.special_ids), begins=bool(tokens.leading_ids))
+    put_template(tokenizer, fitted.text)
+    return fitted
+
+
 def no_end_of_sequence(source: str) -> UserError:
     """Make the error for a tokenizer with no token that ends an answer."""
     return UserError(
@@ -169,9 +194,10 @@ def refuse_contradiction(messages: Sequence[Message], train_on: str, source: str
 def _check_written(written: str, content: str, source: str) -> None:
     """Refuse a template that writes something else for an answer; white space is its own affair."""
     if not _holds(written, content):
-        raise UserError(
-            f"{source}: the chat template does not write the answer as it stands in the data; "
-            f"use --template (qa-en, or a string)"
+        raise RecordError(
+            source,
+            "the chat template does not write the answer as it stands in the data; "
+            "use --template (qa-en, or a string)",
         )
 
 
@@ -191,14 +217,27 @@ def _template_text(tokenizer: Any) -> str:
     return str(tokenizer.get_chat_template())
 
 
-def _hidden(source: str) -> UserError:
-    return UserError(
-        f"{source}: the chat template hides which tokens are the answer; use --template (qa-en, or a string)"
+def _read_tools(tools: str) -> list[Any] | None:
+    """Return tools as a template takes them."""
+    return json.loads(tools) if tools else None
+
+
+def _hidden(source: str) -> RecordError:
+    return RecordError(
+        source, "the chat template hides which tokens are the answer; use --template (qa-en, or a string)"
     )
 
 
-def _without_system(source: str) -> UserError:
-    return UserError(
-        f"{source}: the chat template leaves out the system text; take that out, or give a --template with "
-        f"{{system}}, {{prompt}} and {{completion}}"
+def _without_system(source: str) -> RecordError:
+    return RecordError(
+        source,
+        "the chat template leaves out the system text; take that out, or give a --template with "
+        "{system}, {prompt} and {completion}",
+    )
+
+
+def _without_tools(source: str) -> RecordError:
+    return RecordError(
+        source,
+        "the chat template leaves out the tools; take them out, or give a --chat-template that writes them",
     )

@@ -21,19 +21,23 @@ from laptime.inputs.invisible import is_blank
 from laptime.inputs.records import Message, Record
 from laptime.inputs.side_columns import (
     HISTORIES,
+    NOTED,
     PREFERRED,
     REFUSED,
     SYSTEMS,
+    TOOLS,
     begin_with_system,
     check_beside,
     read_history,
     read_system,
+    read_tools,
 )
 from laptime.spec import DataSpec, flag
 
 PROMPTS = ("prompt", "instruction", "question", "query")
 COMPLETIONS = ("completion", "response", "output", "answer", "answers")
 CONTEXTS = ("context", "input")
+LETTERS = (("q",), ("a",))  # question and answer, where nothing else in a row is called like them
 MESSAGES = ("messages", "conversations", "conversation")
 FIRST_ANSWER = "the first of several answers is trained, the others are left out"
 ONLY_ANSWER = "a list of one answer is trained as that answer"
@@ -42,10 +46,15 @@ AFTER_TRAINED = "what stands behind the last trained answer is left out"
 FLAGS = ("prompt_column", "completion_column", "context_column", "messages_column", "text_column")
 
 
+class UnknownShapeError(UserError):
+    """Columns of which nobody can tell what they hold."""
+
+
 class Layout(Struct, frozen=True, kw_only=True):
     """The columns that are read; either `messages`, or `text`, or `prompt` and `completion`.
 
-    `chosen`: flags name all of them. `refused`: columns that may hold what would be lost.
+    `chosen`: flags name all of them. `refused`: columns that may hold what would be lost; `noted`: columns
+    that are left out, and would change what is learnt.
     """
 
     prompt: str | None = None
@@ -55,7 +64,9 @@ class Layout(Struct, frozen=True, kw_only=True):
     text: str | None = None
     systems: tuple[str, ...] = ()
     history: str | None = None
+    tools: str | None = None
     refused: tuple[str, ...] = ()
+    noted: tuple[str, ...] = ()
     chosen: bool = False
 
     @property
@@ -66,7 +77,8 @@ class Layout(Struct, frozen=True, kw_only=True):
     @property
     def used(self) -> set[str]:
         """Return all columns that are read."""
-        return {*self.needed, *self.systems, *(name for name in (self.context, self.history) if name)}
+        others = (self.context, self.history, self.tools)
+        return {*self.needed, *self.systems, *(name for name in others if name)}
 
     @property
     def flags(self) -> str:
@@ -81,13 +93,14 @@ class Layout(Struct, frozen=True, kw_only=True):
         if self.text:
             return f"plain text (column {self.text})"
         system = f", system text from {' and '.join(self.systems)}" if self.systems else ""
+        tools = f", tools from {self.tools}" if self.tools else ""
         if self.messages:
-            return f"conversations (column {self.messages}{system})"
+            return f"conversations (column {self.messages}{system}{tools})"
         context = f", further input from {self.context}" if self.context else ""
         history = f", earlier turns from {self.history}" if self.history else ""
         return (
             f"questions and answers (question from {self.prompt}, answer from {self.completion}"
-            f"{context}{system}{history})"
+            f"{context}{system}{history}{tools})"
         )
 
 
@@ -110,7 +123,7 @@ def recognise(values: dict[str, Any], spec: DataSpec, file: str) -> Layout:
         return layout
     if not given and (text := _find(columns, ("text",))) and not _find(columns, PROMPTS):
         return Layout(text=text[0])
-    raise UserError(f"{file}: {_tell_unknown(columns)}")
+    raise UnknownShapeError(f"{file}: {_tell_unknown(columns)}")
 
 
 def read_record(values: dict[str, Any], layout: Layout, source: str) -> Record:
@@ -140,14 +153,18 @@ def with_context(layout: Layout, values: dict[str, Any]) -> Layout:
         layout = msgspec.structs.replace(layout, context=found[0] if found else None)
     systems = [] if layout.text and layout.chosen else _find(columns, SYSTEMS)
     histories = [] if layout.text else _find(columns, HISTORIES)
+    tools = _find(columns, TOOLS)
     refused = [] if layout.chosen else [*_find(columns, REFUSED)]
+    noted = [] if layout.chosen else _find(columns, NOTED)
     if layout.completion in PREFERRED:  # one side of the pairs is named
         refused = [name for name in refused if name not in PREFERRED]
     return msgspec.structs.replace(
         layout,
         systems=tuple(dict.fromkeys([*layout.systems, *systems])),
         history=layout.history or next(iter(histories), None),
+        tools=layout.tools or next(iter(tools), None),
         refused=tuple(dict.fromkeys([*layout.refused, *refused])),
+        noted=tuple(dict.fromkeys([*layout.noted, *noted])),
     )
 
 
@@ -166,10 +183,12 @@ def _find(columns: Iterable[str], names: tuple[str, ...]) -> list[str]:
 
 def _recognise_pair(columns: list[str], spec: DataSpec, file: str) -> Layout | None:
     """Find question and answer, or None; two candidates for one of them raise UserError."""
-    taken = {spec.prompt_column, spec.completion_column, spec.context_column}
-    free = [column for column in columns if column not in taken]
+    given = {spec.prompt_column, spec.completion_column, spec.context_column} - {None}
+    free = [column for column in columns if column not in given]
     prompts = [spec.prompt_column] if spec.prompt_column else _find(free, PROMPTS) or _find(free, ("input",))
     completions = [spec.completion_column] if spec.completion_column else _find(free, COMPLETIONS)
+    if not given and not prompts and not completions:
+        prompts, completions = (_find(free, names) for names in LETTERS)
     if not prompts or not completions:
         return None
     for found, option in ((prompts, "prompt_column"), (completions, "completion_column")):
@@ -238,8 +257,13 @@ def _read_answer(values: dict[str, Any], column: str) -> tuple[str, str]:
 
 
 def _read_text(values: dict[str, Any], layout: Layout, source: str) -> Record:
-    """Turn a row of plain text into a record; it has no place for a system text."""
+    """Turn a row of plain text into a record; it has no place for a system text, nor for tools."""
     assert layout.text
+    if layout.tools and not layout.chosen and read_tools(values, layout.tools):
+        raise RowError(
+            f"'{layout.tools}' stands beside plain text, which has no place for it; write it into "
+            f"'{layout.text}', or choose that alone with --text-column"
+        )
     if layout.systems and read_system(values, layout.systems):
         raise RowError(
             f"'{layout.systems[0]}' stands beside plain text, which has no place for it; write it into "
@@ -264,6 +288,7 @@ def _read_pair(values: dict[str, Any], layout: Layout, source: str) -> Record:
         context=context if context.strip() else "",
         before=[Message("system", system), *history] if system else history,
         remark=remark,
+        tools=read_tools(values, layout.tools) if layout.tools else "",
     )
 
 
@@ -281,7 +306,8 @@ def _read_conversation(values: dict[str, Any], layout: Layout, source: str) -> R
     while messages[-1].role != "assistant" or not messages[-1].trained:
         remark = AFTER_TRAINED
         messages.pop()
-    return Record(source=source, messages=messages, remark=remark)
+    tools = read_tools(values, layout.tools) if layout.tools else ""
+    return Record(source=source, messages=messages, remark=remark, tools=tools)
 
 
 def _read_conversational_pair(values: dict[str, Any], layout: Layout, source: str) -> Record:
@@ -296,7 +322,12 @@ def _read_conversational_pair(values: dict[str, Any], layout: Layout, source: st
         raise RowError(f"'{layout.completion}' keeps its last turn out of training; leave the row out")
     begin_with_system(prompt, read_system(values, layout.systems), layout.prompt)
     check_conversation([*prompt, *completion], layout.prompt)
-    return Record(source=source, messages=[*prompt, *completion], num_prompt_messages=len(prompt))
+    return Record(
+        source=source,
+        messages=[*prompt, *completion],
+        num_prompt_messages=len(prompt),
+        tools=read_tools(values, layout.tools) if layout.tools else "",
+    )
 
 
 def _refuse_beside_turns(values: dict[str, Any], layout: Layout, column: str) -> None:

@@ -34,6 +34,8 @@ ROLE_KEYS = ("role", "from", "speaker")
 CONTENT_KEYS = ("content", "value", "text")
 # What other tools read as: trained, or context alone.
 TRAIN_KEYS = ("weight", "loss", "train", "training", "train_on_turn", "trainable", "loss_mask")
+# Turns that come in pairs of a question and its answer.
+PAIRED_KEYS = (("human", "user", "input"), ("assistant", "gpt", "bot", "output"))
 TEXT_TYPES = (None, "text", "input_text", "output_text")
 _CALL = " calls tools, which is not supported; write the call out as text"
 _NOT_TEXT = " holds parts that are not text (images, audio): not supported"
@@ -64,7 +66,10 @@ def read_turns(value: Any, column: str) -> list[Message]:
     messages = []
     for number, turn in enumerate(value, start=1):
         try:
-            messages.append(_read_turn(turn))
+            if not isinstance(turn, dict):
+                raise RowError(f" is {describe(turn)}, expected an object with role and content")
+            keys = _sort_keys(tuple(turn))
+            messages += _read_turn_pair(turn, keys) if keys.pair else [_read_turn(turn, keys)]
         except RowError as error:
             raise RowError(f"turn {number} of '{column}'{error}") from None
     return messages
@@ -114,11 +119,9 @@ def is_nothing(value: Any) -> bool:
     return value is None or value is False or (isinstance(value, float) and isnan(value))
 
 
-def _read_turn(turn: Any) -> Message:
+def _read_turn(turn: dict[str, Any], keys: _Keys) -> Message:
     """Turn one object into a message; the text of a RowError goes on where the turn was named."""
-    if not isinstance(turn, dict):
-        raise RowError(f" is {describe(turn)}, expected an object with role and content")
-    roles, contents, beside, train = _sort_keys(tuple(turn))
+    roles, contents, beside, train, _ = keys
     for key in beside:
         if not is_nothing(turn[key]):
             raise RowError(BESIDE[key].format(key=key))
@@ -135,6 +138,25 @@ def _read_turn(turn: Any) -> Message:
     return Message(role, content, _is_trained(turn, train)) if train else Message(role, content)
 
 
+def _read_turn_pair(turn: dict[str, Any], keys: _Keys) -> list[Message]:
+    """Turn an object with a question and its answer into both, with the system text before them."""
+    question, answer = keys.pair
+    known = {question, answer, "system", *keys.train}
+    if others := [key for key in turn if key not in known and not is_nothing(turn[key])]:
+        raise RowError(f" has '{readable(others[0])}' beside '{question}' and '{answer}'; take it out")
+    trained = _is_trained(turn, keys.train)
+    roles = {"system": "system", question: "user", answer: "assistant"}
+    messages = []
+    for key, role in roles.items():
+        if key == "system" and is_nothing(turn.get(key)):
+            continue
+        content = _read_content(turn[key])
+        if is_blank(content):
+            raise RowError(f" ({role}) is empty")
+        messages.append(Message(role, content, trained or role != "assistant"))
+    return messages
+
+
 class _Keys(NamedTuple):
     """The keys of a turn by what they hold."""
 
@@ -142,13 +164,17 @@ class _Keys(NamedTuple):
     content: tuple[str, ...]
     beside: tuple[str, ...]
     train: tuple[str, ...]
+    pair: tuple[str, ...]  # a question and its answer in one object
 
 
 @lru_cache(256)  # turns by the hundred thousand have the same few keys
 def _sort_keys(keys: tuple[str, ...]) -> _Keys:
     """Say what the keys of a turn hold, those of one meaning in the order of preference."""
     kinds: list[Collection[str]] = [ROLE_KEYS, CONTENT_KEYS, BESIDE, TRAIN_KEYS]
-    return _Keys(*(tuple(name for name in kind if name in keys) for kind in kinds))
+    pair = tuple(next((name for name in names if name in keys), "") for names in PAIRED_KEYS)
+    is_pair = all(pair) and not any(name in keys for name in ROLE_KEYS)
+    role, content, beside, train = (tuple(name for name in kind if name in keys) for kind in kinds)
+    return _Keys(role, content, beside, train, pair if is_pair else ())
 
 
 def _read_one(turn: dict[str, Any], keys: tuple[str, ...], read: Callable[[Any], str]) -> str:

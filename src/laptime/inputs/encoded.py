@@ -199,13 +199,17 @@ class Counts(Struct, kw_only=True):
     num_cut_tokens: int = 0
     num_special_text: int = 0  # special-token text in the data, encoded as ordinary text
     num_unknown_tokens: int = 0  # tokens that stand for characters the tokenizer does not know
+    num_skipped: int = 0  # records that cannot be trained on, left out with --skip-bad
+    num_held_out_skipped: int = 0
 
 
 class EncodedFacts(Struct, kw_only=True):
     """What is to be known of encoded records; `notes` are sentences that the user should read.
 
     `template` is a name or the user's template string: `templates.make_template` gives the same again.
-    `stop_ids` end an answer. `digest` is the SHA-256 over token ids and trained positions of both sets.
+    `stop_ids` end an answer. `chat_template` is the text of the one that the user gave in the place of the
+    tokenizer's own, `turn_end` that of the special token that ends a turn of it. `digest` is the SHA-256 over
+    token ids and trained positions of both sets.
     """
 
     name: str
@@ -223,6 +227,9 @@ class EncodedFacts(Struct, kw_only=True):
     held_out_name: str | None = None
     ignored_columns: list[str] = []
     notes: list[str] = []
+    chat_template: str = ""
+    chat_template_name: str = ""
+    turn_end: str = ""
 
 
 class EncodedData(EncodedFacts, kw_only=True):

@@ -16,7 +16,13 @@ import numpy
 from laptime.errors import UserError
 from laptime.inputs.assembly import EncodedBatch, Frame
 from laptime.inputs.bulk_tokens import DisagreementError
-from laptime.inputs.chat import ChatTemplate, Part, no_end_of_sequence, refuse_contradiction
+from laptime.inputs.chat import (
+    ChatTemplate,
+    Part,
+    give_template,
+    no_end_of_sequence,
+    refuse_contradiction,
+)
 from laptime.inputs.encoded import (
     EncodedData,
     EncodedRecord,
@@ -25,9 +31,10 @@ from laptime.inputs.encoded import (
     write_encoded,
 )
 from laptime.inputs.flat_records import FlatRecords
+from laptime.inputs.longest import find_longest
 from laptime.inputs.notes import Findings, make_notes
-from laptime.inputs.records import Message, Record, RecordsError, RecordSet, Remark
-from laptime.inputs.spool import Spool
+from laptime.inputs.records import Message, Record, RecordError, RecordSet
+from laptime.inputs.skipped import Skipped
 from laptime.inputs.templates import Template, as_pair, check_fits, choose_template
 from laptime.inputs.tokens import Tokens
 from laptime.spec import AnswerSpec, DataSpec
@@ -44,24 +51,41 @@ __all__ = [
 ]
 
 DEFAULT_MAX_LENGTH = 2048
+MOST_BAD = 1000  # that are looked for
 LETTERS_AT_ONCE = 1_000_000  # a tokenizer takes a hundred bytes and more for each token it makes at once
 
 
 def encode(
-    records: RecordSet, tokenizer: Any, spec: DataSpec, answers: AnswerSpec, model_max_length: int | None
+    records: RecordSet,
+    tokenizer: Any,
+    spec: DataSpec,
+    answers: AnswerSpec,
+    model_max_length: int | None,
+    lists_bad: bool = False,
 ) -> EncodedData:
     """Encode the training set, the held-out set and the questions with a transformers tokenizer.
 
+    With `lists_bad` a refusal lists up to 1,000 records, else it comes as soon as it is sure.
     Raises UserError for a template that does not fit, a tokenizer without end of sequence, and a record
     whose prompt leaves no room for an answer.
     """
-    template = choose_template(spec.template, records, has_chat_template(tokenizer))
+    given = give_template(tokenizer, spec.chat_template)
+    template = choose_template(spec.template, records, has_chat_template(tokenizer), given.name)
     limit = choose_max_length(spec.max_length, model_max_length)
+
+    def encode_all(in_bulk: bool) -> EncodedData:
+        encoder = _Encoder(tokenizer, template, spec.train_on, limit, in_bulk)
+        encoder.skips_bad, encoder.lists_bad = spec.skip_bad, lists_bad
+        data = _encode(records, encoder, answers)
+        data.chat_template, data.chat_template_name = given.text, given.name
+        data.turn_end = encoder.find_turn_end() if given.text else ""
+        data.notes[:0] = given.notes
+        return data
+
     try:
-        return _encode(records, _Encoder(tokenizer, template, spec.train_on, limit), answers)
+        return encode_all(in_bulk=True)
     except DisagreementError as error:
-        alone = _Encoder(tokenizer, template, spec.train_on, limit, in_bulk=False)
-        data = _encode(records, alone, answers)
+        data = encode_all(in_bulk=False)
         data.notes.append(f"encoded slowly, by tokenizers alone: {error}")
         return data
 
@@ -78,6 +102,7 @@ def _encode(records: RecordSet, encoder: _Encoder, answers: AnswerSpec) -> Encod
             flat.add(batch.words, batch.begins, batch.cuts, [record.source for record in batch.records])
             findings.add(batch, is_held_out)
             questions.add(batch, "held_out" if is_held_out else "trained")
+        findings.add_skipped(encoder.end_set(chosen), records, is_held_out)
     trained, held_out = flat.finish()
     return EncodedData(
         name=records.name,
@@ -96,7 +121,11 @@ def _encode(records: RecordSet, encoder: _Encoder, answers: AnswerSpec) -> Encod
         train_on=encoder.train_on,
         held_out_name=records.held_out_name,
         ignored_columns=records.ignored_columns,
-        notes=[*records.notes, *make_notes(findings, encoder.tokens, encoder.max_length)],
+        notes=[
+            *records.notes,
+            *findings.skipped_notes,
+            *make_notes(findings, encoder.tokens, encoder.max_length),
+        ],
         remarks=findings.remarks,
     )
 
@@ -139,6 +168,8 @@ class _Encoder:
         self.chat = ChatTemplate(self.tokens) if template.kind == "chat" else None
         # A chat template writes the beginning of sequence itself.
         self.leading_ids = [] if self.chat else self.tokens.leading_ids
+        self.skips_bad = self.lists_bad = False
+        self.bad = Skipped("such record")
 
     @property
     def stop_ids(self) -> list[int]:
@@ -146,31 +177,82 @@ class _Encoder:
         ends = [] if self.tokens.eos_id is None else [self.tokens.eos_id]
         return list(dict.fromkeys([*ends, *(self.chat.turn_end_ids if self.chat else ())]))
 
-    def encode_records(self, records: Sequence[Record]) -> Iterator[EncodedBatch]:
-        """Encode records in order, some at a time; raises RecordsError, at the end, for untrained ones."""
-        untrained = Spool(Remark)
-        for some, letters in _take_some(records):
-            batch = self._encode_some(some, letters)
-            for index in numpy.flatnonzero(~batch.is_trained).tolist():
-                untrained.append(Remark(some[index].source, self._tell_untrained(batch, index)))
-            yield batch
-        if untrained:
-            raise _untrained_error(untrained)
+    def find_turn_end(self) -> str:
+        """Return the text of the special token that ended the answers, "" where there are several or none."""
+        ends = list(self.chat.turn_end_ids) if self.chat else []
+        texts = [text for text, index in self.tokens.special_ids.items() if index in ends]
+        return texts[0] if len(texts) == 1 else ""
 
-    def _encode_some(self, records: list[Record], letters: str) -> EncodedBatch:
-        """Encode records together, which is faster than one by one; `letters` is all that stands in them."""
+    def encode_records(self, records: Sequence[Record]) -> Iterator[EncodedBatch]:
+        """Encode records in order, some at a time, without those that cannot be trained on.
+
+        Unless these are to be left out, raises RecordsError for them.
+        """
+        if not self.skips_bad and not self.lists_bad:
+            self._try_longest(records)
+        num_taken = 0
+        for some, letters in _take_some(records):
+            if batch := self._encode_good(some, letters):
+                yield batch
+            num_taken += len(some)
+            if self.bad and not self.skips_bad and (not self.lists_bad or len(self.bad) > MOST_BAD):
+                break
+        if self.bad and not self.skips_bad:
+            self.bad.refuse(has_all=num_taken == len(records))
+
+    def _try_longest(self, records: Sequence[Record]) -> None:
+        """Raise RecordsError where the longest prompts leave no room, before all the others are encoded."""
+        ends = dict(self.chat.turn_end_ids) if self.chat else {}
+        if longest := find_longest(records, self.max_length):
+            self._encode_good(longest, "".join(record.letters for record in longest))
+        if self.bad:
+            self.bad.refuse(has_all=len(longest) == len(records))
+        if self.chat:
+            self.chat.turn_end_ids = ends  # their order is that of the records
+
+    def end_set(self, records: Sequence[Record]) -> Skipped:
+        """Return what of a set was left out; raises RecordsError where that is all of it."""
+        bad, self.bad = self.bad, Skipped("such record")
+        if bad and len(bad) == len(records):
+            bad.refuse_all(records[0].source)
+        return bad
+
+    def _encode_good(self, records: list[Record], letters: str) -> EncodedBatch | None:
+        """Encode records without those of which nothing is trained; None where no record is left."""
+        batch = self._encode_some(records, letters)
+        if batch is None or batch.is_trained.all():
+            return batch
+        for index in numpy.flatnonzero(~batch.is_trained).tolist():
+            self.bad.add(batch.records[index].source, self._tell_untrained(batch, index))
+        kept = [batch.records[index] for index in numpy.flatnonzero(batch.is_trained).tolist()]
+        return self._encode_some(kept, "".join(record.letters for record in kept)) if self.skips_bad else None
+
+    def _encode_some(self, records: list[Record], letters: str) -> EncodedBatch | None:
+        """Encode records together, which is faster than one by one; `letters` is all that stands in them.
+
+        Those that the template cannot write are bad, and not among them; None where no record is left.
+        """
         protect = self.tokens.protect if self.tokens.has_special(letters) else _leave
-        parts, num_special_text = [], []
+        parts, num_special_text, taken = [], [], []
         for record in records:
             before = self.tokens.num_special_text
-            parts.append(
-                self._split_chat(record, protect) if self.chat else self._split_text(record, protect)
-            )
+            try:
+                parts.append(
+                    self._split_chat(record, protect) if self.chat else self._split_text(record, protect)
+                )
+            except RecordError as error:
+                self.bad.add(record.source, error.remark.text)
+                continue
+            taken.append(record)
             num_special_text.append(self.tokens.num_special_text - before)
+        if not taken:
+            return None
+        if len(taken) < len(records):
+            letters = "".join(record.letters for record in taken)
         with _told_in_one_line(records):
             ids = self.tokens.encode_parts([[text for text, _ in record_parts] for record_parts in parts])
         return EncodedBatch(
-            records,
+            taken,
             ids,
             [len(record_parts) for record_parts in parts],
             [is_answer for record_parts in parts for _, is_answer in record_parts],
@@ -206,7 +288,8 @@ class _Encoder:
             messages = [*record.before, *pair]
         refuse_contradiction(messages, self.train_on, record.source)
         protected = [Message(m.role, protect(m.content), m.trained) for m in messages]
-        return self.chat.split(protected, record.num_prompt_messages, record.source)
+        tools = protect(record.tools) if record.tools else ""
+        return self.chat.split(protected, record.num_prompt_messages, record.source, tools)
 
     def _split_text(self, record: Record, protect: Callable[[str], str]) -> list[Part]:
         """Cut a pair into prompt and answer; plain text is all answer."""
@@ -221,10 +304,10 @@ class _Encoder:
     def _tell_untrained(self, batch: EncodedBatch, index: int) -> str:
         """Say why nothing of a record is trained."""
         if batch.is_lost[index]:
-            return "the tokenizer has no token for any letter of the answer"
+            return "nothing left to train: the tokenizer has no token for any letter of the answer"
         return (
-            f"the prompt alone has {len(batch.prompt_ids(index))} tokens, a record holds {self.max_length}; "
-            f"shorten it, or raise --max-length as far as the model goes"
+            f"nothing left to train: the prompt alone has {len(batch.prompt_ids(index))} tokens, a record "
+            f"holds {self.max_length}; shorten it, or raise --max-length as far as the model goes"
         )
 
     def _with_leading(self, ids: list[int]) -> list[int]:
@@ -312,10 +395,3 @@ def _take_some(records: Sequence[Record]) -> Iterator[tuple[list[Record], str]]:
         num_letters += len(own)
     if some:
         yield some, "".join(letters)
-
-
-def _untrained_error(untrained: Sequence[Remark]) -> RecordsError:
-    """Make the error for records of whose answer nothing is trained."""
-    first, more = untrained[0], len(untrained) - 1
-    others = f" (and {more} more such record{'s'[: more > 1]}; laptime data lists them)" if more else ""
-    return RecordsError(f"{first.source}: nothing left to train: {first.text}{others}", untrained)

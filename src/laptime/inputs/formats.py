@@ -1,4 +1,4 @@
-"""From what `--data` names (a file, a folder, a hub data set, the built-in records) to checked records.
+"""From what `--data` names (files, folders, hub data sets, the built-in records) to checked records.
 
 Everything that is wrong with the data is found here, before any tokenizer or model is loaded.
 """
@@ -6,43 +6,36 @@ Everything that is wrong with the data is found here, before any tokenizer or mo
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import shutil
 import tempfile
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from importlib import resources
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from laptime.errors import UserError, readable, suggest
-from laptime.inputs.columns import Layout, read_record, recognise, with_context
-from laptime.inputs.conversations import RowError
-from laptime.inputs.files import SUFFIXES, choose_files, find_unreadable, read_rows
-from laptime.inputs.hub import fetch_dataset, is_hub_id
+from laptime.errors import UserError
+from laptime.inputs.chat_templates import add_to_identity, check_chat_template
+from laptime.inputs.collected import Collected
+from laptime.inputs.data_files import DataFiles, locate, locate_data, name_apart, refuse_twins
+from laptime.inputs.files import read_rows
 from laptime.inputs.records import (
-    SHOWN_SOURCES,
     Message,
     Record,
-    RecordsDigest,
     RecordsError,
     RecordSet,
     Remark,
     digest_of,
     name_sources,
 )
-from laptime.inputs.rows import Row
 from laptime.inputs.spool import IN_MEMORY, Chosen, Spool, join_spools
 from laptime.inputs.templates import check_template
-from laptime.spec import BUILTIN, DataSpec
+from laptime.spec import DataSpec
 
 __all__ = ["Message", "Record", "RecordSet", "check_records", "digest_of", "read_records"]
 
 LARGE_BYTES = 64 << 20
 CHECKED_ROWS = 10_000  # of each large file, before anything heavy is imported
-MOST_LETTERS = 4_000_000  # of a record: more tokens than any model holds, and a tokenizer takes a while
 
 
 def read_records(spec: DataSpec, seed: int = 0) -> RecordSet:
@@ -68,10 +61,15 @@ def check_records(spec: DataSpec, seed: int = 0, everything: bool = True) -> str
 
 def _is_large(spec: DataSpec) -> bool:
     """Tell whether reading the data takes seconds."""
-    if spec.data == BUILTIN:
-        return False
-    files = _locate(spec.data, spec.split, "--data")
+    files = [file for part in _locate_all(spec) for file in part.files]
     return sum(file.stat().st_size for file in files if file.is_file()) > LARGE_BYTES
+
+
+def _locate_all(spec: DataSpec) -> list[DataFiles]:
+    """Return the files of each `--data`; raises UserError for a file that is named twice."""
+    parts = [locate_data(name, spec.split, spec.held_out is None) for name in spec.sources]
+    refuse_twins(file for part in parts for file in part.files)
+    return parts
 
 
 def _read(spec: DataSpec, seed: int, keeps: bool, most_rows: int | None = None) -> RecordSet:
@@ -80,94 +78,45 @@ def _read(spec: DataSpec, seed: int, keeps: bool, most_rows: int | None = None) 
     With `most_rows` no more are read of a file, and nothing is held out.
     """
     check_template(spec.template)
-    held_out = spec.held_out
-    if spec.data == BUILTIN:
-        _refuse_split(spec.split, f"--data {BUILTIN}")
-        folder = Path(str(resources.files("laptime"))) / "builtin"
-        found = _read_files([folder / "ten_records.jsonl"], spec, BUILTIN, keeps)
-        own = folder / "held_out.jsonl"
-        held_out = str(own) if held_out is None and own.exists() else held_out
-    else:
-        found = _read_files(_locate(spec.data, spec.split, "--data"), spec, spec.data, keeps, most_rows)
-    if held_out is not None and most_rows is None:
-        _hold_out(found, held_out, spec, seed, keeps)
+    check_chat_template(spec.chat_template, spec.template)
+    parts = _locate_all(spec)
+    found = _read_files(parts, spec, spec.named, keeps, most_rows)
+    beside = [file for part in parts for file in part.held_out]
+    if most_rows is None and (beside or spec.held_out is not None):
+        _hold_out(found, beside, spec, seed, keeps)
+    found.digest = add_to_identity(found.digest, spec.chat_template)
     return found
 
 
-def _refuse_split(split: str, what: str) -> None:
-    """Refuse a split of what has none: the whole would be read without a word."""
-    if split != "train":
-        raise UserError(f"--split {split}: {what} has no splits; leave the option out")
-
-
-def _locate(name: str, split: str, option: str) -> list[Path]:
-    """Return the files that `name` stands for; raises UserError when there are none."""
-    path = Path(os.path.expanduser(name))  # noqa: PTH111 - Path's own raises for a user that is not there
-    if path.is_dir():
-        return _choose_inside(path, split, f"{option} {name}")
-    if path.exists():
-        if option == "--data":
-            _refuse_split(split, f"the file {path.name}")
-        return [path]
-    if path.is_symlink():
-        raise UserError(f"{option} {name}: a link that leads to no file")
-    if is_hub_id(name):
-        return fetch_dataset(name, split)
-    raise UserError(f"{option} {name}: no such file or folder{_suggest_file(path)}")
-
-
-def _choose_inside(folder: Path, split: str, option: str) -> list[Path]:
-    """Return the files of a folder that hold the split; raises UserError when there are none."""
-    try:
-        any(folder.iterdir())  # rglob leaves out without a word what may not be read
-    except OSError as error:
-        raise UserError(f"{option}: cannot be read ({error.strerror})") from None
-    # What is called like data and is none (a pipe, a link to nothing) is refused when it is read.
-    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()]
-    for name in find_unreadable(names, split):
-        raise UserError(f"{option}: {readable(name)} is packed; unpack it, or take it out of the folder")
-    if chosen := choose_files(names, split):
-        return [folder / file for file in chosen]
-    data = sorted(file for file in names if file.lower().endswith(SUFFIXES))
-    if not data:
-        what = "no data file in this folder" if names else "an empty folder"
-        raise UserError(f"{option}: {what}; expected {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
-    raise UserError(
-        f"{option}: no data file for --split {split} in this folder; its data files: {name_sources(data)}"
-    )
-
-
-def _suggest_file(path: Path) -> str:
-    """Name the file in the same folder whose name is nearest."""
-    if not path.parent.is_dir():
-        return f" (nor a folder {path.parent})"
-    names = [file.name for file in path.parent.iterdir() if file.suffix.lower() in SUFFIXES or file.is_dir()]
-    near = suggest(path.name, names) if names else ""
-    return near if "did you mean" in near else ""
-
-
 def _read_files(
-    files: list[Path], spec: DataSpec, name: str, keeps: bool, most_rows: int | None = None
+    parts: list[DataFiles], spec: DataSpec, name: str, keeps: bool, most_rows: int | None = None
 ) -> RecordSet:
-    """Read all rows of `files` as one data set; the first bad row is named, the others are counted."""
+    """Read all rows of all files as one data set; the first bad row is named, the others are counted."""
+    files = [file for part in parts for file in part.files]
     _check_room(files, name)
-    collected = _Collected(spec, keeps)
+    collected = Collected(spec, keeps, is_whole=most_rows is None)
     names = name_apart(files)
-    for file, shown in zip(files, names, strict=True):
-        collected.add(shown, islice(read_rows(file, shown), most_rows))
-    collected.refuse_bad()
-    if not collected.records or collected.layout is None:
+    notes = [note for part in parts for note in part.notes]
+    shown = dict(zip(files, names, strict=True))
+    for part in parts:
+        collected.begin()
+        for file in part.files:
+            rows = read_rows(file, shown[file], notes.append)
+            collected.add(shown[file], islice(rows, most_rows))
+    collected.finish()
+    if not collected.num_good and not collected.bad:
         raise UserError(f"{names[0]}: no record in it")
-    used = collected.layout.used
-    notes = [f"read from {len(files)} files: {name_sources(names)}"] if len(files) > 1 else []
+    if len(files) > 1:
+        notes.insert(0, f"read from {len(files)} files: {name_sources(names)}")
     return RecordSet(
         name=name,
-        shape=collected.layout.sentence,
+        shape=collected.shape,
         records=collected.records,
-        ignored_columns=[column for column in collected.columns if column not in used],
-        notes=[*notes, *_sum_up(collected.remarks)],
-        remarks=collected.remarks,
+        ignored_columns=collected.ignored(),
+        notes=[*notes, *collected.tell()],
+        remarks=collected.all_remarks(),
         digest=collected.digest.finish(),
+        num_skipped=len(collected.bad),
     )
 
 
@@ -182,101 +131,23 @@ def _check_room(files: list[Path], name: str) -> None:
         )
 
 
-def name_apart(files: list[Path]) -> list[str]:
-    """Return the names of files, with their folders where two files are called the same."""
-    names = [file.name for file in files]
-    if len(set(names)) == len(names):
-        return names
-    root = os.path.commonpath([file.parent for file in files])
-    return [file.relative_to(root).as_posix() for file in files]
+def _hold_out(found: RecordSet, beside: list[Path], spec: DataSpec, seed: int, keeps: bool) -> None:
+    """Fill the held-out set from files or from a share of the records; marks prompts in both sets.
 
-
-def _sum_up(remarks: Iterable[Remark]) -> Iterator[str]:
-    """Yield one sentence for each kind of remark, with the first records that it is about."""
-    first: dict[str, list[str]] = {}
-    counts: Counter[str] = Counter()
-    for remark in remarks:
-        counts[remark.text] += 1
-        if counts[remark.text] <= SHOWN_SOURCES:
-            first.setdefault(remark.text, []).append(remark.source)
-    for text, sources in first.items():
-        count = f"{counts[text]} record{'s'[: counts[text] > 1]}"
-        yield f"{text}: {count} ({name_sources(sources, count=counts[text])})"
-
-
-class _Collected:
-    """Records so far, or with `keeps` False only the first of them, and the rows that are none."""
-
-    def __init__(self, spec: DataSpec, keeps: bool) -> None:
-        self.spec = spec
-        self.keeps = keeps
-        self.records = Spool(Record)
-        self.kind = ""
-        self.digest = RecordsDigest()
-        self.layout: Layout | None = None
-        self.layouts: dict[tuple[str, ...], Layout] = {}  # by the columns of a row
-        self.columns: dict[str, None] = {}
-        self.remarks = Spool(Remark)
-        self.bad = Spool(Remark)
-
-    def add(self, file: str, rows: Iterable[Row]) -> None:
-        """Turn `rows` into records; the first good row decides how columns are understood."""
-        for row in rows:
-            if row.values is None:
-                self.bad.append(Remark(row.source, row.fault))
-                continue
-            columns = tuple(row.values)
-            layout = self.layouts.get(columns) or self._lay_out(columns, row.values, file)
-            try:
-                self._keep(read_record(row.values, layout, row.source))
-            except RowError as error:
-                self.bad.append(Remark(row.source, str(error)))
-
-    def refuse_bad(self) -> None:
-        """Raise RecordsError when there is a bad row."""
-        if not self.bad:
-            return
-        first, more = self.bad[0], len(self.bad) - 1
-        others = f" (and {more} more bad row{'s'[: more > 1]}; laptime data lists them)" if more else ""
-        raise RecordsError(f"{first.source}: {first.text}{others}", self.bad)
-
-    def _keep(self, record: Record) -> None:
-        """Add a record; raises RowError for one of another kind, and for one that no training could hold."""
-        self.kind = self.kind or record.kind
-        if record.kind != self.kind:
-            raise RowError(f"holds {record.kind}, the rows before it {self.kind}")
-        if (num_letters := record.num_letters) > MOST_LETTERS:
-            raise RowError(
-                f"{num_letters:,} letters in one record, more than the {MOST_LETTERS:,} that are "
-                f"read; split it into several records"
-            )
-        self.digest.add(record)
-        if self.keeps or not self.records:
-            self.records.append(record)
-        if record.remark:
-            self.remarks.append(Remark(record.source, record.remark))
-
-    def _lay_out(self, columns: tuple[str, ...], values: dict[str, Any], file: str) -> Layout:
-        """Say how rows with these columns are read; the first row's shape holds for all."""
-        if self.layout is None:
-            self.layout = recognise(values, self.spec, file)
-        layout = self.layouts[columns] = with_context(self.layout, values)
-        self.layout = layout
-        self.columns.update(dict.fromkeys(columns))
-        return layout
-
-
-def _hold_out(found: RecordSet, held_out: str, spec: DataSpec, seed: int, keeps: bool) -> None:
-    """Fill the held-out set from a file or from a share of the records; marks prompts in both sets."""
-    fraction = _as_fraction(held_out)
+    `beside`: files that lie there to be held out, where the user names none.
+    """
+    fraction = _as_fraction(spec.held_out) if spec.held_out else None
     remarks = found.remarks
     if fraction is None:
-        files = _locate(held_out, "test", "--held-out")
-        other = _read_files(files, spec, held_out, keeps)
+        files = locate(spec.held_out, "test", "--held-out") if spec.held_out else beside
+        name = spec.held_out or ", ".join(name_apart(files))
+        with _told_how_to_choose(not spec.held_out):
+            other = _read_files([DataFiles(name, files)], spec, name, keeps)
         if other.kind != found.kind:
-            raise UserError(f"--held-out {held_out}: holds {other.kind}, the data to train on {found.kind}")
-        found.held_out, found.held_out_name = other.records, Path(held_out).name
+            raise UserError(f"--held-out {name}: holds {other.kind}, the data to train on {found.kind}")
+        found.held_out, found.held_out_name = other.records, Path(name).name if spec.held_out else name
         found.notes += [f"held out: {note}" for note in other.notes]
+        found.num_held_out_skipped = other.num_skipped
         remarks = join_spools(Remark, remarks, other.remarks)
     else:
         _split(found, fraction, seed)
@@ -287,6 +158,20 @@ def _hold_out(found: RecordSet, held_out: str, spec: DataSpec, seed: int, keeps:
         )
     told = (Remark(source, "held out, its question is also trained on") for source in both)
     found.remarks = join_spools(Remark, remarks, told)
+
+
+@contextmanager
+def _told_how_to_choose(is_found: bool) -> Iterator[None]:
+    """Add to what is wrong with a held-out set how to choose another, where the user has named none."""
+    advice = (
+        "; found beside the data: choose with --held-out, or name the file to train on" if is_found else ""
+    )
+    try:
+        yield
+    except RecordsError as error:
+        raise RecordsError(f"{error}{advice}", error.remarks) from None
+    except UserError as error:
+        raise UserError(f"{error}{advice}") from None
 
 
 def _find_in_both(found: RecordSet) -> Spool[str]:

@@ -18,18 +18,18 @@ from urllib.parse import urlsplit
 from urllib.request import Request, getproxies, proxy_bypass, urlopen
 
 from laptime.errors import UserError
-from laptime.inputs.files import SUFFIXES, choose_files
+from laptime.inputs.files import TEXT, choose_files, is_data, names_split, suffix_of
 
 CONVERTED = "refs/convert/parquet"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(/[\w./=-]+)?")
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 6.0
-_PREFERRED = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+_PREFERRED = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt")
 
 
 def is_hub_id(name: str) -> bool:
     """Tell `organisation/name` (or `organisation/name/configuration`) from a path."""
-    if name.startswith((".", "/", "~")) or Path(name).suffix.lower() in SUFFIXES:
+    if name.startswith((".", "/", "~")) or is_data(name):
         return False
     return HUB_ID.fullmatch(name) is not None
 
@@ -86,9 +86,11 @@ def _list_files(repo_id: str, revision: str | None) -> list[str]:
 def _choose(name: str, listed: list[str], configuration: str, split: str) -> list[str]:
     """Choose the files of the split; of several formats of the same data one, of configurations none."""
     inside = [file for file in listed if not configuration or file.startswith(configuration + "/")]
+    # A repository holds texts of many kinds: those are data that are named so.
+    inside = [file for file in inside if suffix_of(file) != TEXT or names_split(file, split)]
     chosen = choose_files(inside, split)
-    suffix = next((s for s in _PREFERRED if any(file.lower().endswith(s) for file in chosen)), "")
-    chosen = [file for file in chosen if file.lower().endswith(suffix)]
+    suffix = next((s for s in _PREFERRED if any(suffix_of(file) == s for file in chosen)), "")
+    chosen = [file for file in chosen if suffix_of(file) == suffix]
     folders = sorted({PurePosixPath(file).parts[0] for file in chosen if "/" in file} - {"data", split})
     if configuration or len(folders) < 2:
         return chosen
@@ -102,7 +104,7 @@ def _choose(name: str, listed: list[str], configuration: str, split: str) -> lis
 
 def _tell_splits(listed: list[str]) -> str:
     """List the data files that there are, so that the user can name another split."""
-    data = [file for file in listed if file.lower().endswith(SUFFIXES)]
+    data = [file for file in listed if is_data(file)]
     shown = ", ".join(data[:5]) + (", ..." if len(data) > 5 else "")
     return f"; its data files: {shown}" if data else "; it has no data files that can be read"
 

@@ -13,6 +13,8 @@ from laptime.inputs.text_files import MOST_LINE_BYTES, TextFile
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 FORGOTTEN_AT_ONCE = 1 << 20  # letters
+# Takes what strict JSON refuses: it tells where a value ends.
+_LENIENT = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=len)
 LONGEST_TOKEN = 64  # letters at the end of what is read that may go on in what is not: a literal, an escape
 
 
@@ -55,7 +57,10 @@ class JsonText:
                 return
 
     def parse(self) -> Any:
-        """Parse the next value; raises UserError with its line."""
+        """Parse the next value; raises UserError with its line where no end of it can be told.
+
+        Raises ValueError for a value that is whole and must not be taken; the place is behind it then.
+        """
         self._forget()
         while True:
             try:
@@ -72,8 +77,19 @@ class JsonText:
             except RecursionError:
                 raise UserError(f"{self.name}: malformed JSON: nested too deeply") from None
             except ValueError as error:
-                raise UserError(f"{self.name}:{self.line}: {tell_value(error)}") from None
+                if end := self._find_end():
+                    self._position = end
+                    raise ValueError(tell_value(error)) from None
             self._read()
+
+    def _find_end(self) -> int:
+        """Return where the next value ends, whatever it holds; 0 where more has to be read for that."""
+        try:
+            return _LENIENT.raw_decode(self._text, self._position)[1]
+        except json.JSONDecodeError as error:
+            if self._has_ended:
+                raise self._tell(error) from None
+            return 0
 
     def check_end(self) -> None:
         """Refuse what stands behind the whole: it would be left unread without a word."""

@@ -8,7 +8,8 @@ import numpy
 
 from laptime.inputs.assembly import EncodedBatch
 from laptime.inputs.encoded import Counts
-from laptime.inputs.records import SHOWN_SOURCES, Remark, name_sources
+from laptime.inputs.records import SHOWN_SOURCES, RecordSet, Remark, name_sources
+from laptime.inputs.skipped import Skipped, as_remarks
 from laptime.inputs.spool import Spool
 from laptime.inputs.templates import Template
 from laptime.inputs.tokens import Tokens
@@ -26,6 +27,7 @@ class Findings:
         self.remarks = Spool(Remark)
         for remark in remarks:
             self.remarks.append(remark)
+        self.skipped_notes: list[str] = []
         self._is_known = numpy.zeros(LETTERS, bool)
         self.letters: list[str] = []  # of the template and of the data, in order of appearance
         self._collect_letters([template.fill("") if template.pattern else ""])
@@ -44,6 +46,17 @@ class Findings:
             counts.num_records += len(batch)
             counts.num_tokens += num_tokens
             counts.num_trained_tokens += num_trained
+
+    def add_skipped(self, skipped: Skipped, records: RecordSet, held_out: bool) -> None:
+        """Count the records of a set that were left out, when they were read or encoded."""
+        if held_out:
+            self.counts.num_held_out_skipped = records.num_held_out_skipped + len(skipped)
+        else:
+            self.counts.num_skipped = records.num_skipped + len(skipped)
+        begin = "held out: " if held_out else ""
+        self.skipped_notes += [begin + told for told in skipped.tell()]
+        for remark in as_remarks(skipped.remarks):
+            self.remarks.append(remark)
 
     def _remark(self, batch: EncodedBatch) -> None:
         """Keep what was cut from the records or counted in them."""

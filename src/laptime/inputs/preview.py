@@ -121,6 +121,8 @@ def _summary(data: EncodedData) -> Iterator[tuple[str, str]]:
     """Yield the labelled lines above the records."""
     counts = data.counts
     yield "data", f"{visible(data.name)}: {_plural(counts.num_records, 'record')}, {data.shape}"
+    if skipped := _tell_skipped(counts.num_skipped, counts.num_held_out_skipped):
+        yield "left out", skipped
     if data.ignored_columns:
         yield "ignored", visible("columns " + ", ".join(data.ignored_columns))
     if counts.num_held_out:
@@ -135,6 +137,15 @@ def _summary(data: EncodedData) -> Iterator[tuple[str, str]]:
     yield "trained", f"{counts.num_trained_tokens:,} of {counts.num_tokens:,} tokens ({share:.0%}): {what}"
     yield "lengths", _tell_lengths(data)
     yield "questions", _tell_questions(data)
+
+
+def _tell_skipped(num_skipped: int, num_held_out_skipped: int) -> str:
+    """Say how many records were left out because they cannot be trained on, "" where none was."""
+    if not num_skipped + num_held_out_skipped:
+        return ""
+    held_out = f", {num_held_out_skipped:,} of them held out" if num_held_out_skipped else ""
+    count = _plural(num_skipped + num_held_out_skipped, "bad record")
+    return f"{count}{held_out} (--skip-bad); what is wrong with them stands in the notes"
 
 
 def _tell_lengths(data: EncodedData) -> str:

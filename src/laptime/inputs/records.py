@@ -25,11 +25,23 @@ class Remark(Struct, frozen=True):
 
 
 class RecordsError(UserError):
-    """Records that cannot be trained on: one line for the first of them, and all with their reasons."""
+    """Records that cannot be trained on: one line for the first of them, and all with their reasons.
 
-    def __init__(self, message: str, remarks: Sequence[Remark]) -> None:
+    `has_all` tells whether these are all, or those that were found until the refusal was sure.
+    """
+
+    def __init__(self, message: str, remarks: Sequence[Remark], has_all: bool = True) -> None:
         super().__init__(message)
         self.remarks = remarks
+        self.has_all = has_all
+
+
+class RecordError(RecordsError):
+    """What is wrong with one record; its message begins with the record's place."""
+
+    def __init__(self, source: str, text: str) -> None:
+        self.remark = Remark(source, text)
+        super().__init__(f"{source}: {text}", [self.remark])
 
 
 class Message(Struct, gc=False):
@@ -45,7 +57,8 @@ class Record(Struct, kw_only=True, gc=False, array_like=True):
 
     `source` names where it stands: "train.jsonl:17", "train.parquet row 17". Assistant turns among the
     first `num_prompt_messages` messages are history and carry no loss. `before` holds what stands before the
-    question of a pair: a system text, earlier turns. `remark` says what of the row was left out.
+    question of a pair: a system text, earlier turns. `remark` says what of the row was left out; `tools` is
+    the JSON of those that the model may call.
     """
 
     source: str
@@ -57,11 +70,12 @@ class Record(Struct, kw_only=True, gc=False, array_like=True):
     num_prompt_messages: int = 0
     text: str | None = None
     remark: str = ""
+    tools: str = ""
 
     @property
     def letters(self) -> str:
         """Return all that stands in it."""
-        own = f"{self.prompt or ''}{self.context}{self.completion or ''}{self.text or ''}"
+        own = f"{self.prompt or ''}{self.context}{self.completion or ''}{self.text or ''}{self.tools}"
         if self.before or self.messages:
             return own + "".join([message.content for message in (*self.before, *self.messages)])
         return own
@@ -113,6 +127,8 @@ class RecordSet(Struct, kw_only=True):
     notes: list[str] = []
     remarks: Sequence[Remark] = []
     digest: str = ""
+    num_skipped: int = 0  # rows that cannot be trained on, left out with --skip-bad
+    num_held_out_skipped: int = 0
 
     @property
     def kind(self) -> Kind:
@@ -169,6 +185,8 @@ def _encode_content(record: Record) -> bytes:
     )
     if record.before:
         content += ([_content_of(message) for message in record.before],)
+    if record.tools:
+        content += (record.tools,)
     return msgspec.json.encode(content) + b"\n"
 
 

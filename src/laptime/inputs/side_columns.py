@@ -1,31 +1,39 @@
 """The columns beside a question, a conversation or a text: what is used of them, and what is refused.
 
 A column that would change what is learnt is never left out in silence: it is used (a system text, earlier
-turns), or its row is refused. Who names the columns to train on by flag has chosen, and is asked no more.
+turns, tools), or its row is refused, or a note says what is not learnt. Who names the columns to train on by
+flag has chosen, and is asked no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from math import isnan
 from typing import Any
 
+import msgspec
+
 from laptime.errors import readable
-from laptime.inputs.conversations import RowError, describe, is_nothing
+from laptime.inputs.conversations import RowError, describe, is_nothing, is_turns, read_turns
 from laptime.inputs.invisible import is_blank
 from laptime.inputs.records import Message
 from laptime.inputs.strict_json import parse_json
 
 SYSTEMS = ("system", "system_prompt", "system_message")
 HISTORIES = ("history",)
+TOOLS = ("tools", "functions")
 PREFERRED = ("chosen", "rejected")
+_NO = ("false", "0", "0.0", "-1", "undesirable", "rejected", "bad")  # as texts, of an answer
+_YES = ("true", "1", "1.0", "desirable", "chosen", "good")
 
 
 def _tell_media(name: str, value: Any) -> str:
     return "" if is_nothing(value) else f"'{name}' holds more than text, which is not trained on"
 
 
-def _tell_tools(name: str, value: Any) -> str:
-    return "" if is_nothing(value) else f"'{name}' is not supported (no template is given tools or settings)"
+def _tell_settings(name: str, value: Any) -> str:
+    return "" if is_nothing(value) else f"'{name}' is not supported (no template is given calls or settings)"
 
 
 def _tell_preference(name: str, value: Any) -> str:
@@ -33,7 +41,7 @@ def _tell_preference(name: str, value: Any) -> str:
 
 
 def _tell_label(name: str, value: Any) -> str:
-    if value in (False, 0) or (isinstance(value, str) and value.strip().lower() == "false"):
+    if str(value).strip().lower() in _NO or (isinstance(value, (int, float)) and value < 0):
         return f"'{name}' is {_shown(value)}: an answer that is not wanted (KTO), which is not to be learnt"
     return ""
 
@@ -45,14 +53,14 @@ def _tell_weight(name: str, value: Any) -> str:
 
 
 def _tell_switch(name: str, value: Any) -> str:
-    if value in (False, 0) or (isinstance(value, str) and value.strip().lower() == "false"):
+    if str(value).strip().lower() in ("false", "0", "0.0"):
         return f"'{name}' is {_shown(value)}, which keeps the row out of training"
     return ""
 
 
 _TELLERS: dict[str, Callable[[str, Any], str]] = (
     dict.fromkeys(("image", "images", "audio", "audios", "video", "videos"), _tell_media)
-    | dict.fromkeys(("tools", "functions", "tool_calls", "chat_template_kwargs", "documents"), _tell_tools)
+    | dict.fromkeys(("tool_calls", "chat_template_kwargs", "documents"), _tell_settings)
     | dict.fromkeys((*PREFERRED, "rejected_response", "rejected_messages"), _tell_preference)
     | dict.fromkeys(("label", "kto_tag"), _tell_label)
     | dict.fromkeys(("weight", "sample_weight", "loss_weight"), _tell_weight)
@@ -60,6 +68,45 @@ _TELLERS: dict[str, Callable[[str, Any], str]] = (
 )
 _OF_ANSWERS = (_tell_label, _tell_preference)  # say nothing of plain text
 REFUSED = tuple(_TELLERS)
+
+
+def _note_reasoning(name: str, value: Any) -> str:
+    if is_nothing(value):
+        return ""
+    return f"'{name}' is left out, so the answers are learnt without it; to train on it, write it into them"
+
+
+def _note_score(name: str, value: Any) -> str:
+    if is_nothing(value):
+        return ""
+    return f"'{name}' is left out: every record counts alike; leave out those that should not be learnt"
+
+
+def _note_label(name: str, value: Any) -> str:
+    if is_nothing(value) or str(value).strip().lower() in _YES:
+        return ""
+    return f"'{name}' is left out: what it says of a record changes nothing of what is learnt"
+
+
+def _note_weight(name: str, value: Any) -> str:
+    if not (isinstance(value, float) and isnan(value)):
+        return ""
+    return f"'{name}' is NaN, no number: the record counts like every other"
+
+
+_NOTERS: dict[str, Callable[[str, Any], str]] = (
+    dict.fromkeys(("reasoning", "reasoning_content", "thinking", "thought", "thoughts"), _note_reasoning)
+    | dict.fromkeys(("rationale", "chain_of_thought", "cot", "complex_cot"), _note_reasoning)
+    | dict.fromkeys(("score", "scores", "rating", "ratings", "reward", "quality"), _note_score)
+    | dict.fromkeys(("label", "labels"), _note_label)
+    | dict.fromkeys(("weight", "sample_weight", "loss_weight"), _note_weight)
+)
+NOTED = tuple(_NOTERS)
+
+
+def tell_beside(column: str, value: Any) -> str:
+    """Say what of a column that is left out would change what is learnt, or ""."""
+    return _NOTERS[column.strip(" ").lower()](column, value)
 
 
 def check_beside(values: dict[str, Any], columns: tuple[str, ...], is_text: bool, flags: str) -> None:
@@ -90,6 +137,56 @@ def read_system(values: dict[str, Any], columns: tuple[str, ...]) -> str:
     return next(iter(found.values()), "")
 
 
+def read_tools(values: dict[str, Any], column: str) -> str:
+    """Return the tools of a row as JSON, or ""; raises RowError for what is no list of tools.
+
+    What is null in them is left out: a table has a null wherever another row has a value.
+    """
+    value = values.get(column)
+    if isinstance(value, str) and not is_nothing(value):
+        return _parse_tools(value, column)
+    return "" if is_nothing(value) else _write_tools(value, column)
+
+
+@lru_cache(64)  # the same few tools stand in row after row
+def _parse_tools(text: str, column: str) -> str:
+    """Return tools that are written as JSON."""
+    try:
+        return _write_tools(parse_json(text), column)
+    except ValueError as error:
+        raise error if isinstance(error, RowError) else RowError(f"'{column}': {error}") from None
+
+
+def _write_tools(value: Any, column: str) -> str:
+    """Check tools and write them as JSON."""
+    if not isinstance(value, list) or not value or not all(map(is_tool, value)):
+        shown = "a list with something else" if isinstance(value, list) else describe(value)
+        raise RowError(f"'{column}' is {shown}, expected a list of tools, each an object with a name")
+    try:
+        return msgspec.json.encode(_without_nulls(value)).decode()
+    except (TypeError, ValueError, RecursionError):
+        raise RowError(f"'{column}' holds what JSON cannot") from None
+
+
+def is_tool(value: Any) -> bool:
+    """Tell whether a value names a function, by itself or within."""
+    return bool(name_of_tool(value))
+
+
+def name_of_tool(value: Any) -> str:
+    """Return the name of a tool, "" for what is none."""
+    inner = value.get("function", value) if isinstance(value, dict) else None
+    name = inner.get("name") if isinstance(inner, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _without_nulls(value: Any) -> Any:
+    """Return a value without the members of objects that are null."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
+
+
 def read_history(values: dict[str, Any], column: str) -> list[Message]:
     """Return the earlier turns of a row from its list of [question, answer]; raises RowError."""
     value = values.get(column)
@@ -102,6 +199,8 @@ def read_history(values: dict[str, Any], column: str) -> list[Message]:
         return []
     if not isinstance(value, list):
         raise RowError(f"'{column}' is {describe(value)}, expected a list of [question, answer]")
+    if is_turns(value):
+        return read_turns(value, column)
     messages = []
     for number, pair in enumerate(value, start=1):
         texts = [text for text in pair if isinstance(text, str)] if isinstance(pair, list) else []

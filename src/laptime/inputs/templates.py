@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from laptime.errors import UserError, suggest
-from laptime.inputs.records import Record, RecordSet
+from laptime.inputs.records import Record, RecordError, RecordSet
 
 PATTERNS = {
     "qa-ko": "### 질문:\n{prompt}\n\n### 답변:\n{completion}",
@@ -104,14 +104,19 @@ def check_template(name: str) -> None:
         )
 
 
-def choose_template(name: str, records: RecordSet, has_chat_template: bool) -> Template:
+def choose_template(name: str, records: RecordSet, has_chat_template: bool, given: str = "") -> Template:
     """Return the template for `records`: the named one, or with "auto" the one that fits them.
 
-    Raises UserError where the template can't hold such records or the tokenizer has none of its own. Whether
-    it holds each of them, `check_fits` tells.
+    `given` names the chat template that was given in the place of the tokenizer's own. Raises UserError where
+    the template can't hold such records or the tokenizer has none of its own. Whether it holds each of them,
+    `check_fits` tells.
     """
     check_template(name)
     kind = records.kind
+    if given and kind == "text":
+        raise UserError(f"--chat-template {given}: the data is plain text, which takes no template")
+    if given:
+        return make_template("chat", True, f"the chat template given with --chat-template {given}")
     if kind == "text":
         if name not in ("auto", "plain"):
             raise UserError(f"--template {name}: the data is plain text, which takes no template")
@@ -127,7 +132,8 @@ def make_template(name: str, has_chat_template: bool, reason: str = "") -> Templ
     if name == "chat":
         if not has_chat_template:
             raise UserError(
-                "--template chat: this tokenizer has no chat template; name another (--template qa-en)"
+                "--template chat: this tokenizer has no chat template; give one with --chat-template "
+                "(chatml, llama3, or a file), or name another template (--template qa-en)"
             )
         return Template(name=name, kind="chat", reason=reason or "chosen with --template")
     assert name != "auto", "auto depends on the data: choose_template"
@@ -157,22 +163,30 @@ def as_pair(record: Record, template: Template) -> tuple[str, str, str, str]:
 
 
 def check_fits(record: Record, template: Template) -> None:
-    """Raise UserError for a record that a pattern has no place for: many turns, or a system text."""
+    """Raise RecordError for one that a pattern has no place for: many turns, a system text, tools."""
     if record.messages:
         _check_single_turn(record, template.name)
+    name = _short(template.name)
+    if record.tools:
+        raise RecordError(
+            record.source,
+            f"tools beside the question; --template {name} has no place for them; use a chat template "
+            f"(--chat-template gives one)",
+        )
     if not record.before:
         return
     roles = {message.role for message in record.before}
     if roles - {"system"}:
-        raise UserError(
-            f"{record.source}: earlier turns beside the question; --template {_short(template.name)} "
-            f"holds one question and one answer, more turns need a tokenizer with a chat template"
+        raise RecordError(
+            record.source,
+            f"earlier turns beside the question; --template {name} holds one question and one answer, more "
+            f"turns need a chat template (--chat-template gives one)",
         )
     if not template.holds_system:
-        raise UserError(
-            f"{record.source}: a system text beside the question, which --template "
-            f"{_short(template.name)} has no place for; give a string with {{system}}, {{prompt}} and "
-            f"{{completion}}, or use a tokenizer with a chat template"
+        raise RecordError(
+            record.source,
+            f"a system text beside the question, which --template {name} has no place for; give a string "
+            f"with {{system}}, {{prompt}} and {{completion}}, or a chat template (--chat-template gives one)",
         )
 
 
@@ -182,8 +196,9 @@ def _choose_fitting(records: RecordSet, has_chat_template: bool) -> Template:
         return make_template("chat", True, "the tokenizer brings its own chat template")
     if records.kind == "conversations":
         raise UserError(
-            "--template: the data holds conversations and this tokenizer has no chat template; use the "
-            "tokenizer of an instruct model, or for single turns name a template (--template qa-en)"
+            "--template: the data holds conversations and this tokenizer has no chat template; give one "
+            "with --chat-template (chatml, llama3, or a file), or for single turns name a template "
+            "(--template qa-en)"
         )
     judged = records.records[:_JUDGED]
     if all(_CUE.search(record.prompt or "") for record in judged):
@@ -203,9 +218,10 @@ def _check_single_turn(record: Record, name: str) -> None:
     """Refuse a conversation that a template of one question and one answer can't hold."""
     roles = [message.role for message in record.messages]
     if roles not in (["user", "assistant"], ["system", "user", "assistant"]):
-        raise UserError(
-            f"{record.source}: a conversation of {len(roles)} turns; --template {_short(name)} holds one "
-            f"question and one answer, more turns need a tokenizer with a chat template"
+        raise RecordError(
+            record.source,
+            f"a conversation of {len(roles)} turns; --template {_short(name)} holds one question and one "
+            f"answer, more turns need a chat template (--chat-template gives one)",
         )
 
 

@@ -8,11 +8,13 @@ from itertools import chain
 from pathlib import Path
 
 from laptime.errors import UserError
+from laptime.inputs.packed_files import SUFFIX as PACKED
+from laptime.inputs.packed_files import read_packed
 from laptime.untrusted import tell_special
 
 # How files begin that hold something else, whatever they are called.
 BEGINNINGS: dict[bytes, str] = {
-    b"\x1f\x8b": "compressed with gzip; unpack it first (gunzip)",
+    b"\x1f\x8b": "packed with gzip; name it .gz behind its own suffix (.jsonl.gz), or unpack it (gunzip)",
     b"BZh9": "compressed with bzip2; unpack it first (bunzip2)",
     b"\xfd7zXZ": "compressed with xz; unpack it first (unxz)",
     b"\x28\xb5\x2f\xfd": "compressed with zstd; unpack it first (unzstd)",
@@ -57,6 +59,7 @@ class TextFile:
         self.name = name
         self.is_blank = True  # until it is checked, as the next one
         self._has_line_feed = False
+        self._hint: str | None = None  # on the encoding, once it is looked for
         self._begin = 0  # behind the byte order mark
         self.head = next(self.pieces(HEAD_BYTES), b"")
         _refuse_others(name, self.head)
@@ -64,7 +67,10 @@ class TextFile:
             self._begin, self.head = len(BOM_UTF8), self.head[len(BOM_UTF8) :]
 
     def pieces(self, num_bytes: int = 0) -> Iterator[bytes]:
-        """Yield the bytes of the file, so many at a time; raises UserError where they cannot be read."""
+        """Yield the bytes of the file, unpacked, so many at a time; raises UserError where it can't."""
+        if self.path.suffix.lower() == PACKED:
+            yield from read_packed(self.path, self.name, self._begin, num_bytes or PIECE_BYTES)
+            return
         try:
             with self.path.open("rb", buffering=0) as stream:
                 stream.seek(self._begin)
@@ -107,6 +113,15 @@ class TextFile:
                 f"{self.name}:{line}: invalid UTF-8 at byte {column} of the line "
                 f"(0x{error.object[error.start]:02x}){self._tell_encoding(error)}"
             ) from None
+
+    def tell_no_text(self, error: UnicodeDecodeError) -> str:
+        """Say which byte of a line is no UTF-8, and what the file may be."""
+        what = f"invalid UTF-8 at byte {error.start + 1} of the line (0x{error.object[error.start]:02x})"
+        if error.reason == "unexpected end of data":
+            return f"{what}; the line ends in the middle of a letter"
+        if self._hint is None:
+            self._hint = self._tell_encoding(error)
+        return what + self._hint
 
     def lines(self) -> Iterator[bytes | None]:
         """Yield every line without its end; None for one of more than MOST_LINE_BYTES.

@@ -45,7 +45,9 @@ class Chart:
 
 def draw_charts(result: ComparisonResult, language: Language) -> list[Chart]:
     """Return the charts for which there are figures, in their order on the page."""
-    builders = (_phases, _memory, _loss_by_step, _loss_by_second, _time_against_quality, _saved)
+    builders = [_phases, _loss_by_step]
+    if len(result.methods) > 1:  # these show nothing but how methods differ
+        builders = [_phases, _memory, _loss_by_step, _loss_by_second, _time_against_quality, _saved]
     charts = [build(result, language) for build in builders]
     return [chart for chart in charts if chart is not None]
 

@@ -52,16 +52,23 @@ def final_consonant(word: str) -> str:
 
 
 class Language:
-    """One of the languages of the report."""
+    """One of the languages of the report; with `single` it speaks of one training that nothing is beside."""
 
-    def __init__(self, code: Lang) -> None:
+    def __init__(self, code: Lang, single: bool = False) -> None:
         self.code: Lang = code
+        self.single = single
         self.strings = _STRINGS[code]
 
     def say(self, key: str, **values: Any) -> str:
         """Return the string of `key` with `values` in its placeholders."""
+        key = self._choose(key)
         words = {name: Word(value) if isinstance(value, str) else value for name, value in values.items()}
         return self.strings[key].format(**words)
+
+    def _choose(self, key: str) -> str:
+        """Return the key of the string for one training, where there is one."""
+        single = f"{key}.single"
+        return single if self.single and single in self.strings else key
 
     def knows(self, key: str) -> bool:
         """Say whether there is a string of `key`."""
@@ -89,7 +96,7 @@ class Language:
 
     def plural(self, key: str, number: int, **values: Any) -> str:
         """Return the string of `key` or, for one, of `key` + ".one"."""
-        one = f"{key}.one"
+        one = f"{self._choose(key)}.one"
         return self.say(one if number == 1 and self.knows(one) else key, number=number, **values)
 
     def join(self, parts: Sequence[str]) -> str:

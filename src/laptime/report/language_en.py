@@ -55,7 +55,7 @@ STRINGS: dict[str, str] = {
     "badge.random": "Random weights",
     "badge.random.text": "Speed only: losses and answers mean nothing.",
     "badge.incomplete": "Incomplete",
-    "badge.incomplete.text": "Not every planned run has ended. The same command goes on where it stopped.",
+    "badge.incomplete.text": "Not every planned run has ended. In this folder it goes on with:",
     # Sections
     "section.race": "Training time",
     "section.conclusion": "Conclusion",
@@ -416,4 +416,29 @@ STRINGS: dict[str, str] = {
     "terminal.findings": "{number} findings on fairness and measurement, see the report",
     "terminal.findings.one": "{number} finding on fairness and measurement, see the report",
     "terminal.no_findings": "nothing was flagged",
+    # In the place of the string of the same name where one training alone is shown
+    "headline.no_pair.single": "{method} trained in {seconds}",
+    "headline.nothing.single": "The training did not come to its end",
+    "subline.incomplete.single": "not complete yet",
+    "badge.incomplete.text.single": "The run has not ended. In this folder it goes on with:",
+    "section.saved.single": "What the training left",
+    "section.findings.single": "Notes on the measurement",
+    "quality.these_runs.single": "One run claims nothing beyond itself.",
+    "checks.passed.single": "Checked after the run of {methods}: {list}.",
+    "failure.sentence.single": "{method}: {reason}. {message}",
+    "incomplete.sentence.single": "The run has not ended; the figures may still change.",
+    "table.caption.single": "Training = all optimizer steps, data wait included. Whole process = import, "
+    "load, prepare, warm-up, training and saving; evaluation and answers are not counted. Tokens without "
+    "padding.",
+    "chart.phases.text.single": "Seconds of each phase that counts for the whole process.",
+    "chart.loss_step.text.single": "Training loss before each update.",
+    "answers.intro.single": "Greedy answers after the training.",
+    "saved.ask.single": "Ask the base and the result at once:",
+    "speedups.intro.single": "How the training got faster: each one that applies runs. The result is "
+    "against the same run without it.",
+    "findings.none.single": "Nothing was flagged.",
+    "finding.unfinished.single": "The run has not ended.",
+    "environment.seeds.single": "Seed: {seeds}.",
+    "terminal.findings.single": "{number} notes on the measurement, see the report",
+    "terminal.findings.single.one": "{number} note on the measurement, see the report",
 }

@@ -59,8 +59,7 @@ STRINGS: dict[str, str] = {
     "badge.random": "무작위 가중치",
     "badge.random.text": "속도만 측정했습니다. 손실과 답변에는 아무 의미가 없습니다.",
     "badge.incomplete": "미완료",
-    "badge.incomplete.text": "계획한 실행이 모두 끝나지 않았습니다. 같은 명령을 다시 실행하면 멈춘 곳에서 "
-    "이어집니다.",
+    "badge.incomplete.text": "계획한 실행이 모두 끝나지 않았습니다. 이 폴더에서 이어서 하려면:",
     # Sections
     "section.race": "학습 시간",
     "section.conclusion": "결론",
@@ -426,4 +425,29 @@ STRINGS: dict[str, str] = {
     "terminal.findings": "공정성과 측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
     "terminal.findings.one": "공정성과 측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
     "terminal.no_findings": "이상 징후 없음",
+    # In the place of the string of the same name where one training alone is shown
+    "headline.no_pair.single": "{method:이/가} {seconds} 만에 학습을 마쳤습니다",
+    "headline.nothing.single": "학습이 끝까지 진행되지 않았습니다",
+    "subline.incomplete.single": "아직 끝나지 않았습니다",
+    "badge.incomplete.text.single": "실행이 끝나지 않았습니다. 이 폴더에서 이어서 하려면:",
+    "section.saved.single": "학습 결과물",
+    "section.findings.single": "측정 관련 알림",
+    "quality.these_runs.single": "한 번 실행한 결과이므로 이 실행을 넘어서 일반화하지 않습니다.",
+    "checks.passed.single": "{methods} 실행을 마치고 점검한 결과: {list}.",
+    "failure.sentence.single": "{method}: {reason}. {message}",
+    "incomplete.sentence.single": "실행이 끝나지 않았습니다. 수치는 아직 바뀔 수 있습니다.",
+    "table.caption.single": "학습 시간은 데이터 대기를 포함한 모든 옵티마이저 스텝의 시간입니다. 전체 과정은 "
+    "import, 로드, 준비, 워밍업, 학습, 저장을 합한 시간이며 평가와 답변 생성은 포함하지 않습니다. 토큰 "
+    "수에서 패딩은 제외합니다.",
+    "chart.phases.text.single": "전체 과정에 포함되는 각 단계의 시간(초)입니다.",
+    "chart.loss_step.text.single": "각 업데이트 직전의 학습 손실입니다.",
+    "answers.intro.single": "학습을 마친 뒤 그리디 디코딩으로 생성한 답변입니다.",
+    "saved.ask.single": "베이스 모델과 결과물에 한 번에 질문하려면:",
+    "speedups.intro.single": "학습을 더 빠르게 하는 기법입니다. 적용할 수 있는 기법은 모두 적용합니다. "
+    "결과는 해당 기법 없이 실행했을 때와 비교한 것입니다.",
+    "findings.none.single": "이상 징후는 없었습니다.",
+    "finding.unfinished.single": "실행이 끝나지 않았습니다.",
+    "environment.seeds.single": "시드: {seeds}.",
+    "terminal.findings.single": "측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
+    "terminal.findings.single.one": "측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
 }

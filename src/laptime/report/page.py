@@ -47,7 +47,7 @@ def render_report(folder: Path, lang: Lang = "en") -> list[Path]:
     that somebody has changed since.
     """
     result = sanitise(read_result(folder))
-    context = make_context(result, Language(lang))
+    context = make_context(result, Language(lang, result.is_single))
     style = _template_text("chart.css")
     files = {folder / HTML_NAME: render_html(context), folder / MARKDOWN_NAME: render_markdown(context)}
     for chart in context["charts"]:
@@ -179,7 +179,7 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "ask_command": ask_command(result, language),
         "findings": group_findings(result, language),
         "facts": environment.group_facts(result, language),
-        "order": result.order,
+        "order": [] if result.is_single else result.order,
         "seeds": environment.list_seeds(result, language),
         "repeat_command": result.repeat_command,
         "version": result.laptime,
@@ -197,7 +197,8 @@ def _write_subline(result: ComparisonResult, language: Language) -> list[str]:
     if isinstance(result.data.get("num_records"), int):
         data += ", " + language.plural("subline.records", result.data["num_records"])
     parts += [data, environment.name_machine(result, language)]
-    parts.append(language.plural("subline.rounds", result.planned_rounds))
+    if not result.is_single:
+        parts.append(language.plural("subline.rounds", result.planned_rounds))
     return [part for part in parts if part]
 
 
@@ -213,7 +214,8 @@ def list_badges(result: ComparisonResult, language: Language) -> list[tuple[str,
         done, planned = count_runs(result)
         text = language.say("subline.incomplete", done=done, planned=planned)
         text = f"{text}. {language.say('badge.incomplete.text')}"
-        badges.append(("incomplete", language.say("badge.incomplete"), text, ""))
+        command = "train --resume ." if result.is_single else "compare --config spec.json --out ."
+        badges.append(("incomplete", language.say("badge.incomplete"), text, f"laptime {command}"))
     return badges
 
 
@@ -221,6 +223,8 @@ def _list_race(result: ComparisonResult, language: Language) -> list[dict[str, A
     """Return the bars under the headline: each method's training time as a share of the longest."""
     times = [method.train_seconds for method in result.methods if quantities.known(method.train_seconds)]
     longest = max(times, default=0.0)
+    if len(result.methods) < 2:
+        return []
     return [
         {
             "title": language.title(method.name),

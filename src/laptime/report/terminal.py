@@ -5,8 +5,6 @@ Texts of users and models are printed as they are: never as markup, never as con
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -18,7 +16,7 @@ from laptime.report.check_sentences import write_checks
 from laptime.report.conclusion import failure_reason
 from laptime.report.headline import choose_pair, write_headline
 from laptime.report.language import Language
-from laptime.report.page import HTML_NAME, REAL_MODEL_COMMAND
+from laptime.report.page import REAL_MODEL_COMMAND
 from laptime.report.plain_text import clean
 from laptime.report.quantities import ABSENT
 from laptime.report.rounds_sentences import write_rounds
@@ -30,9 +28,9 @@ _TONES = {"shown": "bold green", "open": "bold", "warning": "bold yellow"}
 _NAME_WIDTH = 12
 
 
-def print_table(result: ComparisonResult, console: Console, folder: Path | None = None) -> None:
-    """Print what `laptime show` shows; with `folder` the path of its report as well."""
-    result, language = sanitise(result), Language("en")
+def print_table(result: ComparisonResult, console: Console, unfinished: str = "") -> None:
+    """Print what `laptime show` shows; `unfinished` says of a result that is not complete how it goes on."""
+    result, language = sanitise(result), Language("en", result.is_single)
     headline = write_headline(result, language)
     console.print()
     console.print(Text(headline.text, style=_TONES[headline.tone]))
@@ -40,7 +38,7 @@ def print_table(result: ComparisonResult, console: Console, folder: Path | None 
         console.print(Text(headline.total))
     for remark in write_rounds(result, choose_pair(result), language):
         console.print(Text(remark.text, style="dim"))
-    _print_badges(result, console)
+    _print_badges(result, unfinished, console)
     console.print()
     console.print(make_table(result, language))
     _print_failures(result, language, console)
@@ -55,11 +53,9 @@ def print_table(result: ComparisonResult, console: Console, folder: Path | None 
     for remark in write_checks(result, language):
         console.print(Text(remark.text, style="yellow" if remark.warning else "dim"))
     _print_findings(result, language, console)
-    if folder is not None:
-        console.print(Text(f"Report: {folder / HTML_NAME}"), soft_wrap=True)
 
 
-def _print_badges(result: ComparisonResult, console: Console) -> None:
+def _print_badges(result: ComparisonResult, unfinished: str, console: Console) -> None:
     """Print what must be seen before any figure is believed."""
     if result.model.get("toy"):
         console.print(Text("TOY MODEL: for trying the tool only. A real model:", style="yellow"))
@@ -67,7 +63,7 @@ def _print_badges(result: ComparisonResult, console: Console) -> None:
     if result.model.get("random_weights"):
         console.print(Text("RANDOM WEIGHTS: speed only; losses and answers mean nothing.", style="yellow"))
     if not result.complete:
-        console.print(Text("INCOMPLETE: the same command goes on where it stopped.", style="yellow"))
+        console.print(Text(f"INCOMPLETE: {unfinished}".rstrip(": "), style="yellow"), soft_wrap=True)
 
 
 def make_table(result: ComparisonResult, language: Language) -> Table:

@@ -56,6 +56,8 @@ def describe_data(facts: InputFacts, num_steps: int, loss_on: str) -> Data:
         num_tokens=data["num_tokens"],
         num_trained_tokens=data["num_trained_tokens"],
         num_cut=data["num_cut"],
+        num_skipped=data.get("num_skipped", 0),
+        chat_template=data.get("chat_template", ""),
         num_steps=num_steps,
         loss_on=loss_on,
         notes=data.get("notes", []),

@@ -87,6 +87,9 @@ def prepare(job: InputJob) -> InputFacts:
             "num_tokens": encoded.counts.num_tokens,
             "num_trained_tokens": encoded.counts.num_trained_tokens,
             "num_cut": encoded.records.num_cut,
+            "num_skipped": encoded.counts.num_skipped,
+            "num_held_out_skipped": encoded.counts.num_held_out_skipped,
+            "chat_template": encoded.chat_template_name,
             "notes": [*tell_ignored(encoded.ignored_columns), *encoded.notes, *notes],
             "encode_seconds": time.perf_counter() - begun,
         },
@@ -105,11 +108,17 @@ def tell_ignored(columns: list[str]) -> list[str]:
 
 
 def encode_records(
-    records: RecordSet, source: ModelSource, model: ModelSpec, data: DataSpec, answers: AnswerSpec
+    records: RecordSet,
+    source: ModelSource,
+    model: ModelSpec,
+    data: DataSpec,
+    answers: AnswerSpec,
+    lists_bad: bool = False,
 ) -> tuple[EncodedData, Any]:
-    """Encode records with the model's tokenizer, which comes second."""
+    """Encode records with the model's tokenizer, which comes second; `lists_bad` as for `encode`."""
     tokenizer = load_tokenizer(model, source)
-    return encode(records, tokenizer, data, answers, model_max_length(source.config)), tokenizer
+    limit = model_max_length(source.config)
+    return encode(records, tokenizer, data, answers, limit, lists_bad), tokenizer
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from laptime.answers import answer_questions
 from laptime.credentials import print_traceback
 from laptime.events import Digests, Energy, Evaluation, Failed, Finished, Machine, Speedup
 from laptime.inputs.batches import TrainStep, make_batch, make_steps
+from laptime.inputs.chat_templates import put_template
 from laptime.inputs.encoded import read_inputs
 from laptime.inputs.facts import refuse_other_base
 from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
@@ -243,7 +244,10 @@ class Run:
 
     def write_result(self, method: Method, folder: Path) -> float:
         """Write the adapter, or the whole model with its tokenizer; returns the seconds it took."""
-        tokenizer = self.tokenizer if method.saved_kind == "model" else None
+        given = self.encoded.chat_template
+        tokenizer = self.tokenizer if method.saved_kind == "model" or given else None
+        if given:  # so that whoever asks the result stops where its answers end
+            self.model.generation_config.eos_token_id = self.encoded.stop_ids
         keep_additions(folder, self.checkpoints.saved_before)
         return write_result(method, self.model, tokenizer, folder)
 
@@ -253,7 +257,8 @@ class Run:
         source = ModelSource(
             name=self.facts.model_name, folder=self.facts.model_folder, config={}, toy=self.facts.toy
         )
-        return load_tokenizer(self.spec.model, source)
+        tokenizer = load_tokenizer(self.spec.model, source)
+        return put_template(tokenizer, self.encoded.chat_template, self.encoded.turn_end)
 
     def evaluate(self) -> None:
         """Measure the held-out loss; nothing from here on counts as training."""

@@ -20,10 +20,13 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 class StoppedError(BaseException):
-    """The run was asked to stop; `kept` says what is on the disk. No handler of errors may swallow it."""
+    """The run was asked to stop; `kept` says what is on the disk. No handler of errors may swallow it.
+
+    By which signal does not say by whom: a command that hears Ctrl-C ends its run by SIGTERM.
+    """
 
     def __init__(self, number: int, step: int, kept: str) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name} after step {step}; {kept}")
+        super().__init__(f"stopped after step {step}; {kept}")
         self.number = number
         self.step = step
 
