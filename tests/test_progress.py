@@ -76,6 +76,14 @@ def test_time_left_learns_from_each_method() -> None:
     assert left.estimate(5.0, 10.0) == (5.0, 5.0)
 
 
+def test_the_last_run_is_not_over_with_its_training() -> None:
+    """One of 20 s, of which the training is 10 s: after 9 s of it 11 s are left."""
+    left = TimeLeft(RUNS[2:], Prospect())
+    left.ended(RUNS[2], 20.0)
+    assert left.estimate(1.0, 10.0) == (11.0, 11.0)
+    assert left.estimate(30.0, 50.0) == (30.0, 30.0), "it may take longer than the others did"
+
+
 def test_time_left_counts_what_may_follow_up_to_the_limit(clock: list[float]) -> None:
     """Rounds that may be added make a range, which ends where --minutes does and never before the plan."""
     left = TimeLeft(RUNS[1:], Prospect(runs=RUNS[1:3] * 2))

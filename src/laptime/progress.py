@@ -53,6 +53,9 @@ class TimeLeft:
         """
         known = {name: median(times) for name, times in self.seconds_by_method.items() if name != "base"}
         slowest = max([present_total, *known.values()])
+        if self.waiting:  # after its training a run saves, evaluates and answers
+            elapsed = present_total - present_left
+            present_left = max(present_left, known.get(self.waiting[0].method, 0.0) - elapsed)
         planned = present_left + sum(known.get(run.method, slowest) for run in self.waiting[1:])
         more = sum(known.get(run.method, slowest) for run in self.prospect.runs)
         if self.prospect.seconds is not None:
