@@ -103,7 +103,22 @@ def test_rounds_are_a_number_or_a_word() -> None:
     [
         (["compair"], "no command 'compair'; did you mean 'compare'?"),
         (["compare", "--lerning-rate", "1"], "no option --lerning-rate; did you mean '--learning-rate'?"),
-        (["compare", "--methods", "full,lorra"], "--methods: no method 'lorra'; did you mean 'lora'?"),
+        (
+            ["compare", "--methods", "full,lorra"],
+            "--methods: no method 'lorra'; did you mean 'lora'? there are full, lora, lora_top",
+        ),
+        (["train", "--lr", "1"], "no option --lr; here it is --learning-rate"),
+        (["compare", "--output_dir", "x"], "no option --output_dir; here it is --out"),
+        (["train", "--deepspeed", "x"], "no option --deepspeed; leave it out: one process on one device"),
+        (["data", "--epochs", "3"], "no option --epochs of laptime data; it is one of compare and train"),
+        (
+            ["train", "--method", "qlora"],
+            "--method: no method 'qlora'; did you mean 'lora'? there are full, lora, lora_top",
+        ),
+        (
+            ["compare", "--methods", "galore-x"],
+            "--methods: no method 'galore-x'; there are full, lora, lora_top",
+        ),
         (["compare", "--epochs", "many"], "--epochs: expected a whole number (got 'many')"),
         (["compare", "--epochs", "0"], "--epochs: expected a whole number >= 1 (got 0)"),
         (["compare", "--learning-rate", "full=fast"], "--learning-rate: expected a number (got 'fast')"),
@@ -135,7 +150,10 @@ def test_rounds_are_a_number_or_a_word() -> None:
             ["train", "--save-every", "soon"],
             "--save-every: expected steps (50) or a time (90s, 10min, 2h) (got 'soon')",
         ),
-        (["train", "--method", "loro"], "--method: no method 'loro'; did you mean 'lora'?"),
+        (
+            ["train", "--method", "loro"],
+            "--method: no method 'loro'; did you mean 'lora'? there are full, lora, lora_top",
+        ),
         (["train", "--lora-dropout", "1.5"], "--lora-dropout: expected a number < 1.0 (got 1.5)"),
         (["compare", "--weight-decay", "inf"], "--weight-decay: expected a finite number (got inf)"),
         (["compare", "--learning-rate", "nan"], "--learning-rate: expected a finite number (got nan)"),
@@ -223,6 +241,18 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
             'learning_rate: "1e-4"',
             "job.yaml: --learning-rate: expected a number, or one for each method (got '1e-4')",
         ),
+        ("job.toml", 'learning_rate = "full=x"', "job.toml: --learning-rate: expected a number (got 'x')"),
+        (
+            "job.toml",
+            'schedule = "bad"',
+            "job.toml: --schedule: expected linear, cosine or constant (got 'bad')",
+        ),
+        (
+            "job.yaml",
+            "base_model: x\nmicro_batch_size: 2\nsample_packing: true",
+            "job.yaml: options of another tool: base_model -> model, micro_batch_size -> batch-size; leave "
+            "out sample_packing (a batch is laid end to end without padding already)",
+        ),
         ("job.yaml", "- 1", "job.yaml: expected option: value pairs at the top level"),
         ("job.json", '{"epochs": ', "job.json: Expecting value: line 1 column 12 (char 11)"),
         ("job.json", '{"epochs": 1, "epochs": 2}', "job.json: option 'epochs' is given twice"),
@@ -271,6 +301,23 @@ def test_a_config_file_takes_every_option_and_the_command_line_wins(tmp_path: Pa
     assert refusal("compare", "--config", "job.yaml", "--data", "other.jsonl", cwd=tmp_path).startswith(
         "--data other"
     )
+
+
+def test_a_config_file_of_rates_by_method_is_read_as_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_text('learning-rate = "full=2e-5, lora=2e-4"\nmethods = ["full"]')
+    said = refusal("compare", "--config", "job.toml", cwd=tmp_path)
+    assert said == "--learning-rate lora: not among the methods full"
+
+
+@pytest.mark.parametrize("others", ["methods: [full, lora]\nrounds: 2\nlang: ko", "method: full\nepochs: 3"])
+def test_data_takes_the_file_of_a_training_or_a_comparison(tmp_path: Path, others: str) -> None:
+    """What says nothing on the data is passed over, if it is right; a seed says what is held out."""
+    (tmp_path / "job.yaml").write_text(f"data: nowhere.jsonl\n{others}\nseed: 3")
+    said = refusal("data", "--config", "job.yaml", cwd=tmp_path)
+    assert said == "--data nowhere.jsonl: no such file or folder"
+    (tmp_path / "job.yaml").write_text(f"{others}\nbatch_size: none")
+    said = refusal("data", "--config", "job.yaml", cwd=tmp_path)
+    assert said == "job.yaml: --batch-size: expected a whole number (got 'none')"
 
 
 def test_the_version_is_told() -> None:

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from laptime import __version__
 from laptime.errors import UserError, check_path, suggest
 from laptime.floors import check_floors
+from laptime.foreign_names import find_here, find_reason
 from laptime.options import (
     SectionedCommand,
     SectionedOption,
@@ -23,7 +24,7 @@ from laptime.options import (
     section_values,
     sections,
 )
-from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, TrainingSpec, flatten
+from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, TrainingSpec, flag, flatten
 
 LANGUAGES = ["en", "ko"]
 
@@ -148,11 +149,11 @@ def train_command(**_: Any) -> None:
 
 def single_spec(values: dict[str, Any]) -> CompareSpec:
     """Return the spec of one run from its options; raises UserError."""
-    from laptime.methods.method import find_methods
+    from laptime.methods.method import find_methods, tell_no_method
 
     method = values.get("method", "lora")
-    if method not in (known := find_methods()):
-        raise UserError(f"--method: no method '{method}'{suggest(method, known)}")
+    if method not in find_methods():
+        raise UserError(tell_no_method("--method", method))
     return CompareSpec(
         methods=(method,), rounds=1, **sections(values), method_options=options_by_method(values, (method,))
     )
@@ -294,7 +295,11 @@ def build_commands() -> None:
         ("train", train_command, train_params),
         ("data", data_command, data_params),
     ):
-        commands.add_command(SectionedCommand(name, callback=callback, params=params, help=callback.__doc__))
+        command = SectionedCommand(name, callback=callback, params=params, help=callback.__doc__)
+        if name == "data":  # the file of a training or a comparison tells of the same data
+            everything = [*train_params, *compare_params]
+            command.of_others = [option for option in everything if isinstance(option, SectionedOption)]
+        commands.add_command(command)
 
 
 def fail(message: str, code: int = 2) -> NoReturn:
@@ -320,6 +325,20 @@ def stop(number: int, frame: Any) -> NoReturn:
     raise SystemExit(128 + number)
 
 
+def tell_no_option(error: click.exceptions.NoSuchOption) -> str:
+    """Return the line for an option that a command does not have; another tool calls it so."""
+    name, command = error.option_name, error.ctx.command if error.ctx else commands
+    options = [option for parameter in command.params for option in parameter.opts]
+    if ours := find_here(name, [option.lstrip("-").replace("-", "_") for option in options]):
+        return f"no option {name}; here it is {flag(ours)}"
+    if reason := find_reason(name):
+        return f"no option {name}; leave it out: {reason}"
+    having = [one for one, other in commands.commands.items() if any(name in p.opts for p in other.params)]
+    if having:
+        return f"no option {name} of laptime {command.name}; it is one of {' and '.join(having)}"
+    return f"no option {name}{suggest(name, options)}"
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit code 2."""
     signal.signal(signal.SIGTERM, stop)
@@ -331,8 +350,7 @@ def main() -> None:
     except UserError as error:
         fail(str(error))
     except click.exceptions.NoSuchOption as error:
-        options = [o for p in (error.ctx.command.params if error.ctx else []) for o in p.opts]
-        fail(f"no option {error.option_name}{suggest(error.option_name, options)}")
+        fail(tell_no_option(error))
     except click.ClickException as error:
         fail(error.format_message())
     except BrokenPipeError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from laptime.config_file import read_config
 from laptime.errors import UserError, check_path, readable, suggest
+from laptime.foreign_names import tell_foreign
 from laptime.methods.method import find_methods
 from laptime.spec import (
     PATHS,
@@ -128,7 +129,12 @@ def method_options() -> list[SectionedOption]:
 
 
 class SectionedCommand(click.Command):
-    """A command whose help groups its options by what they configure."""
+    """A command whose help groups its options by what they configure.
+
+    `of_others` are options of other commands that a config file may hold beside its own.
+    """
+
+    of_others: Sequence[SectionedOption] = ()
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one block a section."""
@@ -146,9 +152,13 @@ class SectionedCommand(click.Command):
 
 
 def gather(ctx: click.Context) -> dict[str, Any]:
-    """Return what the user gave: the config file's values, overridden by the command line's."""
+    """Return what the user gave: the config file's values, overridden by the command line's.
+
+    The file may hold options of other commands too, where the command says so.
+    """
     params = [p for p in ctx.command.params if isinstance(p, SectionedOption)]
     options = {p.name: p for p in params if p.name}
+    of_others = {p.name: p for p in getattr(ctx.command, "of_others", ()) if p.name}
     given = {
         name: convert(option, ctx.params[name])
         for name, option in options.items()
@@ -160,17 +170,17 @@ def gather(ctx: click.Context) -> dict[str, Any]:
         for path in as_list(value) if name in PATHS else ():
             check_path(path, flag(name))
     config = given.pop("config", None)
-    return (read_config_options(config, options) if config else {}) | given
+    return (read_config_options(config, of_others | options) if config else {}) | given
 
 
 def read_config_options(config: str, options: Mapping[str, SectionedOption]) -> dict[str, Any]:
     """Read and check the options of a config file; errors name the file."""
     values: dict[str, Any] = {}
-    for name, value in read_config(config).items():
-        if name not in options or name == "config":
-            raise UserError(f"{config}: unknown option '{name}'{suggest(name, set(options) - {'config'})}")
+    content = read_config(config)
+    refuse_unknown(config, content, options.keys() - {"config"})
+    for name, value in content.items():
         option = options[name]
-        values[name] = read_config_value(option, value)
+        values[name] = read_config_value(option, value, f"{config}: ")
         if option.owner:
             build(option.owner, {name: values[name]}, source=f"{config}: ")
             continue
@@ -185,8 +195,19 @@ def read_config_options(config: str, options: Mapping[str, SectionedOption]) -> 
     return values
 
 
-def read_config_value(option: SectionedOption, value: Any) -> Any:
+def refuse_unknown(config: str, content: Collection[str], known: Collection[str]) -> None:
+    """Raise UserError for names that are no options; those of other tools are told all at once."""
+    unknown = [name for name in content if name not in known]
+    if told := tell_foreign(unknown, known):
+        raise UserError(f"{config}: options of another tool: {told}")
+    for name in unknown:
+        raise UserError(f"{config}: unknown option '{name}'{suggest(name, known)}")
+
+
+def read_config_value(option: SectionedOption, value: Any, source: str = "") -> Any:
     """Let a file write what the command line can: lists as a,b, one question, a fraction as a number."""
+    if isinstance(option.kind, tuple) and isinstance(value, str) and "=" in value:
+        return read_rates(f"{source}{option.opts[0]}", value)
     if is_list(option) and isinstance(value, str):
         return split_list(value)
     if option.name in REPEATABLE and isinstance(value, str):
@@ -212,10 +233,10 @@ def convert(option: SectionedOption, given: Any) -> Any:
     kind = option.kind
     if is_list(option):
         return split_list(given)
-    if words := words_of(kind):
-        return given if given in words else read_number(option.opts[0], given, int, words)
     if option.name in REPEATABLE:
         return given[0] if len(given) == 1 and accepts_one(option) else list(given)
+    if words := words_of(kind):
+        return given if given in words else read_number(option.opts[0], given, int, words)
     if isinstance(kind, tuple):  # a number for all methods, or one each
         return read_rates(option.opts[0], given)
     return read_number(option.opts[0], given, kind) if kind in (int, float) else given

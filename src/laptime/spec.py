@@ -342,8 +342,8 @@ def _short(value: Any) -> str:
 
 PLAIN_WORDS = {
     "float | object": "a number, or one for each method",
-    "int | str": "a whole number or auto",
     "str | array": "text, or a list of texts",
+    "int | str": "a whole number or auto",
     "int": "a whole number",
     "float": "a number",
     "str": "text",

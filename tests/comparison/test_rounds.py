@@ -459,7 +459,10 @@ REUSING: dict[str, Any] = {
             CompareSpec(ablate=True, training=TrainingSpec(plain=True)),
             "--ablate: --plain leaves nothing to switch off; leave one of the two out",
         ),
-        (CompareSpec(methods=("full", "lorra")), "--methods: no method 'lorra'; did you mean 'lora'?"),
+        (
+            CompareSpec(methods=("full", "lorra")),
+            "--methods: no method 'lorra'; did you mean 'lora'? there are full, lora, lora_top",
+        ),
         (
             CompareSpec(rounds=4, minutes=5),
             "--minutes: --rounds 4 is a number already; leave one of the two out",
@@ -473,7 +476,7 @@ REUSING: dict[str, Any] = {
         ),
         (
             CompareSpec(training=TrainingSpec(learning_rate={"lora": 1e-4, "ful": 1.0})),
-            "--learning-rate: no method 'ful'; did you mean 'full'?",
+            "--learning-rate: no method 'ful'; did you mean 'full'? there are full, lora, lora_top",
         ),
         (
             CompareSpec(training=TrainingSpec(learning_rate={"lora_top": 1e-4})),

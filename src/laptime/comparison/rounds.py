@@ -29,14 +29,14 @@ from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, ru
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import find_record_damage
 from laptime.comparison.schedule import plan_runs
-from laptime.errors import UserError, suggest, without_remedy
+from laptime.errors import UserError, without_remedy
 from laptime.events import AnyEvent
 from laptime.inputs.encoded import find_damage
 from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob, read_facts, refuse_other_base
 from laptime.inputs.formats import check_records
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
-from laptime.methods.method import find_method, find_methods, make_method
+from laptime.methods.method import find_method, find_methods, make_method, tell_no_method
 from laptime.record import read_record
 from laptime.spec import AUTO, CompareSpec, RunSpec, flatten, read_interval
 from laptime.speedups.speedup import check_names
@@ -92,8 +92,8 @@ def check_spec(spec: CompareSpec) -> str:
         make_method(name, spec.method_options.get(name, {}))
     rates = spec.training.learning_rate
     for name, rate in (rates if isinstance(rates, dict) else {BASE: rates}).items():
-        if isinstance(rates, dict) and name not in (known := find_methods()):
-            raise UserError(f"--learning-rate: no method '{name}'{suggest(name, known)}")
+        if isinstance(rates, dict) and name not in find_methods():
+            raise UserError(tell_no_method("--learning-rate", name))
         if isinstance(rates, dict) and name not in spec.methods:
             raise UserError(f"--learning-rate {name}: not among the methods {', '.join(spec.methods)}")
         if rate is not None and not 0 < rate < float("inf"):

@@ -33,6 +33,7 @@ from laptime.inputs.encoded import (
 from laptime.inputs.flat_records import FlatRecords
 from laptime.inputs.longest import find_longest
 from laptime.inputs.notes import Findings, make_notes
+from laptime.inputs.questions import Questions
 from laptime.inputs.records import Message, Record, RecordError, RecordSet
 from laptime.inputs.skipped import Skipped
 from laptime.inputs.templates import Template, as_pair, check_fits, choose_template
@@ -94,7 +95,7 @@ def _encode(records: RecordSet, encoder: _Encoder, answers: AnswerSpec) -> Encod
     """Encode all records and questions; raises DisagreementError where that has to be done otherwise."""
     began = time.perf_counter()
     template = encoder.template
-    flat, questions = FlatRecords(), _Questions(answers)
+    flat, questions = FlatRecords(), Questions(answers)
     findings = Findings(template, encoder.tokens.unknown_id, records.remarks)
     for chosen, is_held_out in ((records.records, False), (records.held_out, True)):
         flat.begin_set()
@@ -112,7 +113,7 @@ def _encode(records: RecordSet, encoder: _Encoder, answers: AnswerSpec) -> Encod
         shape=records.shape,
         records=trained,
         held_out=held_out,
-        questions=questions.make(encoder),
+        questions=questions.make(encoder.encode_question),
         stop_ids=encoder.stop_ids,
         num_special_text=findings.counts.num_special_text,
         encode_seconds=time.perf_counter() - began,
@@ -314,50 +315,6 @@ class _Encoder:
         """Put the beginning of sequence before a text, unless its template wrote it already."""
         lead = self.leading_ids
         return ids if not lead or ids[: len(lead)] == lead else [*lead, *ids]
-
-
-class _Questions:
-    """The questions to ask: those asked for, else the first held-out ones, else the first trained ones."""
-
-    def __init__(self, spec: AnswerSpec) -> None:
-        self.spec = spec
-        self.asked = {question.strip() for question in spec.ask}
-        self.found: dict[str, Question] = {}  # by what is asked
-        self.first: dict[str, list[Question | None]] = {"trained": [], "held_out": []}
-
-    def add(self, batch: EncodedBatch, source: Literal["trained", "held_out"]) -> None:
-        """Look at some records of a set; None stands for plain text, which asks nothing."""
-        first = self.first[source]
-        if self.asked:
-            for index in range(len(batch)):
-                self._look_up(batch, index, source)
-            return
-        for index, record in enumerate(batch.records[: max(0, self.spec.max_questions - len(first))]):
-            first.append(None if record.text is not None else _make_question(batch, index, source))
-
-    def make(self, encoder: _Encoder) -> list[Question]:
-        """Return the questions."""
-        if self.spec.ask:
-            return [
-                self.found.get(question.strip())
-                or Question(question, encoder.encode_question(question), None, "asked")
-                for question in self.spec.ask
-            ]
-        return [question for question in self.first["held_out"] or self.first["trained"] if question]
-
-    def _look_up(self, batch: EncodedBatch, index: int, source: Literal["trained", "held_out"]) -> None:
-        """Keep the reference and the source of the first record that asks what is asked."""
-        record = batch.records[index]
-        if record.text is None and record.is_alone:
-            question = record.question.strip()
-            if question in self.asked:
-                self.found.setdefault(question, _make_question(batch, index, source))
-
-
-def _make_question(batch: EncodedBatch, index: int, source: Literal["trained", "held_out"]) -> Question:
-    """Ask what a record asks; a conversation's last question comes with its history."""
-    record = batch.records[index]
-    return Question(record.question, batch.prompt_ids(index), record.answer, source)
 
 
 def _leave(text: str) -> str:

@@ -166,6 +166,8 @@ def check_fits(record: Record, template: Template) -> None:
     """Raise RecordError for one that a pattern has no place for: many turns, a system text, tools."""
     if record.messages:
         _check_single_turn(record, template.name)
+    if not record.tools and not record.before:
+        return
     name = _short(template.name)
     if record.tools:
         raise RecordError(
@@ -173,8 +175,6 @@ def check_fits(record: Record, template: Template) -> None:
             f"tools beside the question; --template {name} has no place for them; use a chat template "
             f"(--chat-template gives one)",
         )
-    if not record.before:
-        return
     roles = {message.role for message in record.before}
     if roles - {"system"}:
         raise RecordError(

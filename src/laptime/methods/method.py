@@ -151,7 +151,7 @@ def find_method(name: str) -> type[Method]:
     """Return the method called `name`; raises UserError with the nearest name."""
     methods = find_methods()
     if name not in methods:
-        raise UserError(f"--methods: no method '{name}'{suggest(name, methods)}")
+        raise UserError(tell_no_method("--methods", name))
     return methods[name]
 
 
@@ -159,3 +159,10 @@ def make_method(name: str, options: Mapping[str, Any]) -> Method:
     """Make the method called `name` from its plain options; raises UserError when one does not fit."""
     kind = find_method(name)
     return kind(build(kind.options_type, options))
+
+
+def tell_no_method(option: str, name: str) -> str:
+    """Return the line for a name that is no method: the nearest, and all, for they are few."""
+    known = sorted(find_methods())
+    near = suggest(name, known).partition("; known")[0]
+    return f"{option}: no method '{name}'{near}{'' if near else ';'} there are {', '.join(known)}"
