@@ -37,6 +37,13 @@ def test_a_place_that_costs_time_passes_for_a_difference_by_chance_alone() -> No
     assert 0.15 < same_place["left to chance"] < 0.35
 
 
+def test_three_methods_and_looks_together_stay_under_5_percent() -> None:
+    ends = [simulate.race_three(seed, 0.03) for seed in range(TRIALS)]
+    false = sum(any(one.verdict in ("faster", "slower") for one in found) for found, _ in ends)
+    assert false <= 0.05 * len(ends)
+    assert {rounds for _, rounds in ends} <= set(range(3, 11))
+
+
 def test_a_difference_of_half_an_interval_could_well_be_missed() -> None:
     shown = [row["shown"] for row in simulate.measure_resolution(TRIALS)]
     assert all(0.4 < share < 0.75 for share in shown)
