@@ -16,7 +16,8 @@ _NAMES = {
     "split": "dataset_train_split dataset_split",
     "held_out": "val_size val_set_size eval_dataset test_datasets validation_file val_dataset "
     "split_dataset_ratio dataset_test_split test_size",
-    "template": "chat_template chat_template_path prompt_template prompt_style",
+    "template": "prompt_template prompt_style",
+    "chat_template": "chat_template_path chat_template_jinja",
     "max_length": "cutoff_len sequence_len max_seq_length max_seq_len model_max_length block_size seq_len",
     "text_column": "dataset_text_field text_field",
     "messages_column": "field_messages",

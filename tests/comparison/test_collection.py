@@ -171,7 +171,7 @@ def expected_result(folder: Path) -> ComparisonResult:
         data={
             "name": "ten", "digest": "data-digest", "template": "qa-ko", "num_records": 2, "num_held_out": 1,
             "num_tokens": 40, "num_trained_tokens": 16, "num_cut": 0, "num_steps": 4, "loss_on": "answers",
-            "notes": [],
+            "notes": [], "num_skipped": 0, "chat_template": "",
             "encode_seconds": 0.5,
         },
         training=plan.spec["training"],

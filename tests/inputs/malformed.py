@@ -480,9 +480,22 @@ CONVERSATIONS = [
          "a.jsonl:1: turn 1 of 'messages': its content is a number, expected text"),
     Case("an assistant that begins", "a.jsonl", talk(("assistant", "b")),
          "a.jsonl:1: turn 1 of 'messages' is the assistant's; expected a user or system turn"),
-    Case("a call of tools", "a.jsonl",
+    Case("a call of tools that is none", "a.jsonl",
          line(messages=[{"role": "assistant", "content": None, "tool_calls": [1]}]),
-         "a.jsonl:1: turn 1 of 'messages' calls tools, which is not supported; write the call out as text"),
+         "a.jsonl:1: turn 1 of 'messages': 'tool_calls' is no list of calls, each an object with a name"),
+    Case("a call of tools by a user", "a.jsonl",
+         line(messages=[{"role": "user", "content": "a", "tool_calls": [{"name": "f"}]}]),
+         "a.jsonl:1: turn 1 of 'messages' (user) calls tools, as only an assistant does"),
+    *(
+        Case(f"the arguments {arguments!r} of a call", "a.jsonl",
+             answer_with(tool_calls=[{"function": {"name": "f", "arguments": arguments}}]),
+             f"a.jsonl:1: turn 2 of 'messages': the arguments of 'f'{why}")
+        for arguments, why in (
+            ("{", ": truncated JSON: expecting property name enclosed in double quotes at column 2"),
+            ("[1]", " are a list, expected an object"),
+            (3, " are a number, expected an object"),
+        )
+    ),
     Case("an image", "a.jsonl", line(messages=[{"role": "user", "content": [{"type": "image"}]}]),
          "a.jsonl:1: turn 1 of 'messages' holds parts that are not text (images, audio): not supported"),
     Case("a turn of weight 0", "a.jsonl",
@@ -500,9 +513,9 @@ CONVERSATIONS = [
     ),
     *(
         Case(f"{key} beside a turn's text", "a.jsonl", answer_with(**{key: {"name": "f"}}),
-             "a.jsonl:1: turn 2 of 'messages' calls tools, which is not supported; write the call out as "
-             "text")
-        for key in ("function_call", "tool_calls")
+             f"a.jsonl:1: turn 2 of 'messages' has '{key}', which is not supported; write it as tool_calls, "
+             f"or out as text")
+        for key in ("function_call", "tool_call")
     ),
     Case("sound beside a turn's text", "a.jsonl", answer_with(audio={"id": "x"}),
          "a.jsonl:1: turn 2 of 'messages' holds parts that are not text (images, audio): not supported"),

@@ -17,7 +17,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from laptime.errors import UserError
-from laptime.inputs.conversations import ROLES, TRAIN_KEYS, is_nothing
+from laptime.inputs.cells import is_nothing
+from laptime.inputs.conversations import ROLES, TRAIN_KEYS
 from laptime.inputs.encoding import encode
 from laptime.inputs.formats import read_records
 from laptime.inputs.records import Record, RecordSet
@@ -221,6 +222,7 @@ def what_should_train(row: dict[str, Any], columns: list[str], kind: str) -> tup
         last = max(index for index, (who, _, kept) in enumerate(said) if who == "assistant" and kept)
         return None, None, "", None, said[: last + 1], last + 1 < len(said)
     prompt, answer = row[columns[0]], row[columns[1]]
+    is_told = isinstance(answer, list)  # a list of one answer too
     is_system = len(columns) > 2 and columns[2].strip().lower().startswith("system")
     context = row.get(columns[2]) if len(columns) > 2 and not is_system else None
     system = row.get(columns[2]) if is_system else None
@@ -228,9 +230,9 @@ def what_should_train(row: dict[str, Any], columns: list[str], kind: str) -> tup
     if isinstance(answer, dict):
         answer = answer["text"]
     several = isinstance(answer, list)
-    left_out = several and len(answer) > 1
     shown = context if context and context.strip() else ""
-    return prompt, answer[0] if several else answer, shown, None, before, left_out
+    is_told = is_told or (several and len(answer) > 1)
+    return prompt, answer[0] if several else answer, shown, None, before, is_told
 
 
 def as_turns(cell: Any) -> list[dict[str, Any]]:

@@ -120,6 +120,13 @@ def test_plain_text_takes_none(tmp_path: Path) -> None:
         run(tmp_path, make_tokenizer(), {"text": "a"}, chat_template="chatml")
 
 
+def test_a_template_that_fails_is_named(tmp_path: Path) -> None:
+    own = tmp_path / "own.jinja"
+    own.write_text(OWN.replace("m.role", "m.role | nothing"))
+    with pytest.raises(UserError, match=r"own\.jinja: the chat template fails.*No filter named 'nothing'"):
+        run(tmp_path, make_tokenizer(), chat_template=str(own))
+
+
 TOOL = {"name": "weather", "description": "</s> of the <|im_end|> day"}
 
 
@@ -142,6 +149,59 @@ def test_tools_reach_the_template(tmp_path: Path, template: str | None) -> None:
     assert data.questions[0].prompt_ids == data.records[0].token_ids[: len(data.questions[0].prompt_ids)]
     pair = run(tmp_path, tokenizer, {"tools": [TOOL], "prompt": "a", "completion": "b"})
     assert "tools " in text_of(pair, tokenizer)
+
+
+CALLING = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}" + (
+    "{% for c in m.tool_calls or [] %}<call>{{ c.function | tojson }}</call>{% endfor %}"
+    "{% if m.tool_call_id %}({{ m.tool_call_id }}){% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+CALLS = [{"id": "7", "function": {"name": "weather", "arguments": '{"city": "</s> \\"서울\\""}'}}]
+TALK = [
+    {"role": "user", "content": "a"},
+    {"role": "assistant", "content": "", "tool_calls": CALLS},
+    {"role": "tool", "content": "rain", "tool_call_id": "7"},
+    {"role": "assistant", "content": "b"},
+]
+
+
+def test_calls_of_tools_are_learnt_as_the_template_writes_them(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer(CALLING)
+    data = run(tmp_path, tokenizer, {"messages": TALK})
+    pairs = zip(data.records[0].token_ids, data.records[0].trained, strict=True)
+    learnt = tokenizer.decode([token for token, kept in pairs if kept])
+    call = learnt.partition("<call>")[2].partition("</call>")[0]
+    assert json.loads(call) == {"name": "weather", "arguments": {"city": '</s> "서울"'}}
+    assert learnt.endswith("</call><|im_end|>b<|im_end|>")
+    assert "rain(7)<|im_end|>" in text_of(data, tokenizer)
+    assert [token for token in data.records[0].token_ids if token > 255].count(257) == 0, "</s> is text"
+
+
+def test_calls_that_a_template_does_not_write_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        RecordsError, match=r"^a\.jsonl:1: the chat template does not write the calls of tools"
+    ):
+        run(tmp_path, make_tokenizer(CHATML), {"messages": TALK})
+    single = [TALK[0], TALK[1] | {"content": "b"}]
+    with pytest.raises(
+        RecordsError, match=r"^a\.jsonl:1: tools beside the question; --template qa-en has no"
+    ):
+        run(tmp_path, make_tokenizer(), {"messages": single}, template="qa-en")
+
+
+def test_a_real_template_writes_tools_and_calls(tmp_path: Path, shared_data: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(shared_data / "models" / "llama-3-instruct-tokenizer")
+    tool = {"type": "function", "function": {"name": "weather", "description": "<|eot_id|>"}}
+    data = run(tmp_path, tokenizer, {"tools": [tool], "messages": TALK})
+    text = text_of(data, tokenizer)
+    assert '"name": "weather",' in text.partition("<|start_header_id|>user<|end_header_id|>")[2]
+    pairs = zip(data.records[0].token_ids, data.records[0].trained, strict=True)
+    assert tokenizer.decode([token for token, kept in pairs if kept]) == (
+        '{"name": "weather", "parameters": {"city": "</s> \\"서울\\""}}<|eot_id|>b<|eot_id|>'
+    )
+    assert data.num_special_text == 1
 
 
 def test_a_template_that_leaves_out_the_tools_is_refused(tmp_path: Path) -> None:

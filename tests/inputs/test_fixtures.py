@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from laptime.errors import UserError
 from laptime.inputs.encoding import encode
 from laptime.inputs.formats import read_records
-from laptime.inputs.records import RecordSet
+from laptime.inputs.records import RecordSet, digest_of
 from laptime.spec import AnswerSpec, DataSpec
 from tests.inputs.mutated import (
     byte_tokenizer,
@@ -120,6 +122,39 @@ def test_dollys_context_reaches_the_model(shared_data: Path) -> None:
         100_000,
     )
     assert record.context in byte_tokenizer().decode(encoded.records[0].token_ids)
+
+
+def test_a_folder_of_training_and_validation_data_is_both(shared_data: Path) -> None:
+    found = read(shared_data / "fixtures" / "litgpt")
+    assert (len(found.records), len(found.held_out)) == (17, 9)
+    assert found.held_out_name == "longform_val.json"
+    assert found.notes[0] == "held out: longform_val.json, which lies beside longform_train.json"
+
+
+def test_several_files_are_one_data_set(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "fixtures"
+    names = ("torchtitan/sft_test_data.json", "torchtune/instruct_tiny.json", "unsloth/canary_dataset.jsonl")
+    packed = tmp_path / "canary_dataset.jsonl.gz"
+    packed.write_bytes(gzip.compress((folder / names[2]).read_bytes()))
+    found = read_records(DataSpec(data=(str(folder / names[0]), str(folder / names[1]), str(packed))))
+    alone = [record for name in names for record in read(folder / name).records]
+    assert list(map(what_trains, found.records)) == list(map(what_trains, alone))
+    assert found.digest == digest_of(alone)
+    assert found.records[-1].source == "canary_dataset.jsonl.gz:6"
+
+
+def test_the_rest_of_a_data_set_is_trained_without_its_empty_turn(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "fixtures" / "axolotl"
+    rows = [
+        read_plainly(folder / name)[0] for name in ("conversation.missingturns.json", "conversation.json")
+    ]
+    path = tmp_path / "both.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_records(DataSpec(data=str(path), skip_bad=True))
+    assert [record.source for record in found.records] == ["both.jsonl:2"]
+    assert found.notes == [
+        "left out (--skip-bad): turn N of 'conversations' (assistant) is empty: 1 record (both.jsonl:1)"
+    ]
 
 
 def test_every_fixture_has_its_test(shared_data: Path) -> None:

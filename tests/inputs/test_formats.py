@@ -110,6 +110,29 @@ def test_tools_are_kept_as_json(tmp_path: Path) -> None:
     assert pair.tools == told
 
 
+def test_calls_of_tools_are_kept_as_json(tmp_path: Path) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"city": "서울"}'}}
+    bare = {"name": "f", "arguments": None}
+    messages = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "rain", "tool_call_id": "1", "name": "f"},
+        {"role": "assistant", "content": "b", "tool_calls": [bare]},
+    ]
+    found = read(write(tmp_path, "a.jsonl", line(messages=messages)))
+    turns_read = found.records[0].messages
+    assert [message.content for message in turns_read] == ["a", "", "rain", "b"]
+    told = {"name": "f", "arguments": {"city": "서울"}}
+    assert [json.loads(message.beside or "{}") for message in turns_read] == [
+        {},
+        {"tool_calls": [{"id": "1", "type": "function", "function": told}]},
+        {"name": "f", "tool_call_id": "1"},
+        {"tool_calls": [{"name": "f", "arguments": {}}]},
+    ]
+    del messages[3]["tool_calls"]
+    assert found.digest != read(write(tmp_path, "b.jsonl", line(messages=messages))).digest
+
+
 NOTED = {
     "reasoning": (
         "because",

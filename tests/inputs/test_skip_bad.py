@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from laptime.errors import UserError
-from laptime.inputs import collected, encoding, skipped
+from laptime.inputs import collected, encoding, formats, skipped
 from laptime.inputs.encoding import EncodedData, encode
 from laptime.inputs.formats import RecordSet, check_records, read_records
 from laptime.inputs.longest import count_before_answer, find_longest
@@ -99,6 +99,17 @@ def test_a_file_with_nothing_good_in_it_is_refused(tmp_path: Path) -> None:
         read_records(DataSpec(data=(str(good), str(tmp_path / "a.jsonl")), skip_bad=True))
     with pytest.raises(UserError, match=r"^c\.jsonl:1: 'completion' is empty$"):
         read(write(tmp_path / "c.jsonl", BAD[1], PAIR), skip_bad=False)
+
+
+def test_the_beginning_of_large_data_may_be_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "LARGE_BYTES", 10)
+    monkeypatch.setattr(formats, "CHECKED_ROWS", 2)
+    path = write(tmp_path / "a.jsonl", *BAD[:3], PAIR)
+    spec = DataSpec(data=str(path), skip_bad=True)
+    assert check_records(spec, everything=False) == ""
+    assert check_records(spec) == read_records(spec).digest
+    with pytest.raises(RecordsError, match=r"^a\.jsonl:1: malformed JSON"):
+        check_records(DataSpec(data=str(path)), everything=False)
 
 
 def test_the_held_out_set_has_a_count_of_its_own(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from laptime.errors import UserError
 from laptime.inputs.chat_templates import GivenTemplate, fit_template, put_template
 from laptime.inputs.records import Message, RecordError
-from laptime.inputs.template_file import tell_template
+from laptime.inputs.template_file import GIVEN, tell_template
 from laptime.inputs.tokens import Tokens
 
 # Some templates write today's date; a run and its repetition tomorrow must be the same work.
@@ -65,7 +65,7 @@ class ChatTemplate:
 
     def _render(self, messages: Sequence[Message], source: str, cue: bool = False, tools: str = "") -> str:
         """Let the template write `messages` and `tools`; special-token text in them is marked."""
-        turns = [{"role": m.role, "content": m.content} for m in messages]
+        turns = [_as_turn(message) for message in messages]
         try:
             return self.tokens.tokenizer.apply_chat_template(
                 turns, tokenize=False, add_generation_prompt=cue, tools=_read_tools(tools), **_PINNED
@@ -96,7 +96,7 @@ class ChatTemplate:
             else:  # the template writes a last turn in another way than an earlier one
                 end = self._find_end(full, len(before), messages[index].content, source)
             spans.append((len(before), end))
-            _check_written(full[len(before) : end], messages[index].content, source)
+            _check_written(full[len(before) : end], messages[index], source)
         return spans
 
     def _answer_length(self, turn: str) -> int:
@@ -124,7 +124,7 @@ class ChatTemplate:
         from transformers.utils.chat_template_utils import render_jinja_template
 
         tokenizer = self.tokens.tokenizer
-        turns = [{"role": m.role, "content": m.content} for m in messages]
+        turns = [_as_turn(message) for message in messages]
         try:
             rendered, marks = render_jinja_template(
                 conversations=[turns],
@@ -143,7 +143,7 @@ class ChatTemplate:
         full = rendered[0]
         spans = [span for index, span in zip(all_answers, marks[0], strict=True) if index in answers]
         for index, (start, end) in zip(answers, spans, strict=True):
-            _check_written(full[start:end], messages[index].content, source)
+            _check_written(full[start:end], messages[index], source)
         return full, [(start, self._through_special(full, end)) for start, end in spans]
 
     def _through_special(self, full: str, end: int) -> int:
@@ -171,6 +171,7 @@ def give_template(tokenizer: Any, given: str | None) -> GivenTemplate:
     tokens = Tokens(tokenizer)
     fitted = fit_template(given, set(tokens.special_ids), begins=bool(tokens.leading_ids))
     put_template(tokenizer, fitted.text)
+    setattr(tokenizer, GIVEN, given)
     return fitted
 
 
@@ -191,14 +192,37 @@ def refuse_contradiction(messages: Sequence[Message], train_on: str, source: str
         )
 
 
-def _check_written(written: str, content: str, source: str) -> None:
+def _as_turn(message: Message) -> dict[str, Any]:
+    """Return a turn as a template takes it."""
+    beside = json.loads(message.beside) if message.beside else {}
+    return {"role": message.role, "content": message.content, **beside}
+
+
+def _check_written(written: str, message: Message, source: str) -> None:
     """Refuse a template that writes something else for an answer; white space is its own affair."""
-    if not _holds(written, content):
+    if not _holds(written, message.content):
         raise RecordError(
             source,
             "the chat template does not write the answer as it stands in the data; "
             "use --template (qa-en, or a string)",
         )
+    for call in json.loads(message.beside).get("tool_calls", []) if message.beside else []:
+        function = call.get("function", call)
+        for text in (function["name"], *_texts_in(function["arguments"])):
+            if not _holds(written, text) and not _holds(written, json.dumps(text, ensure_ascii=False)[1:-1]):
+                raise RecordError(
+                    source,
+                    "the chat template does not write the calls of tools as they stand in the data; "
+                    "write them out as text, or give a --chat-template that does",
+                )
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts that stand in a value from JSON, the names of its members apart."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts_in(inner)
 
 
 def _holds(written: str, content: str) -> bool:

@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any
 
 from laptime.errors import UserError
+from laptime.inputs.cells import RowError
 from laptime.inputs.columns import Layout, UnknownShapeError, read_record, recognise, with_context
-from laptime.inputs.conversations import RowError
 from laptime.inputs.records import SHOWN_SOURCES, Record, RecordsDigest, Remark, name_sources
 from laptime.inputs.rows import Row
 from laptime.inputs.side_columns import tell_beside

@@ -9,14 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from laptime.errors import UserError, readable, suggest
-from laptime.inputs.conversations import (
-    RowError,
-    check_conversation,
-    describe,
-    is_nothing,
-    is_turns,
-    read_turns,
-)
+from laptime.inputs.cells import RowError, describe, is_nothing
+from laptime.inputs.conversations import check_conversation, is_turns, read_turns
 from laptime.inputs.invisible import is_blank
 from laptime.inputs.records import Message, Record
 from laptime.inputs.side_columns import (
@@ -30,8 +24,8 @@ from laptime.inputs.side_columns import (
     check_beside,
     read_history,
     read_system,
-    read_tools,
 )
+from laptime.inputs.tools import read_tools
 from laptime.spec import DataSpec, flag
 
 PROMPTS = ("prompt", "instruction", "question", "query")

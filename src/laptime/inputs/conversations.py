@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection
 from functools import lru_cache
-from math import isnan
 from typing import Any, NamedTuple
 
 from laptime.errors import readable, suggest
+from laptime.inputs.cells import RowError, describe, is_nothing
 from laptime.inputs.invisible import is_blank
 from laptime.inputs.records import Message
 from laptime.inputs.strict_json import parse_json
+from laptime.inputs.tools import read_calls
 
 ROLES = {
     "system": "system",
@@ -34,22 +36,21 @@ ROLE_KEYS = ("role", "from", "speaker")
 CONTENT_KEYS = ("content", "value", "text")
 # What other tools read as: trained, or context alone.
 TRAIN_KEYS = ("weight", "loss", "train", "training", "train_on_turn", "trainable", "loss_mask")
+CALLS = "tool_calls"
+# What a template may want to know of a tool's answer.
+TOOL_KEYS = ("name", "tool_call_id")
 # Turns that come in pairs of a question and its answer.
 PAIRED_KEYS = (("human", "user", "input"), ("assistant", "gpt", "bot", "output"))
 TEXT_TYPES = (None, "text", "input_text", "output_text")
-_CALL = " calls tools, which is not supported; write the call out as text"
+_CALL = " has '{key}', which is not supported; write it as tool_calls, or out as text"
 _NOT_TEXT = " holds parts that are not text (images, audio): not supported"
 _LEFT_OUT = " has '{key}' beside its text, which would be left out; write it into the text, or take it out"
 # What a turn may hold beside its text that a model would learn from, or that changes what is learnt.
 BESIDE = (
-    dict.fromkeys(("tool_calls", "tool_call", "function_call"), _CALL)
+    dict.fromkeys(("tool_call", "function_call"), _CALL)
     | dict.fromkeys(("audio", "audios", "image", "images", "image_url", "video", "videos"), _NOT_TEXT)
     | dict.fromkeys(("reasoning_content", "reasoning", "thinking", "refusal", "train_detail"), _LEFT_OUT)
 )
-
-
-class RowError(ValueError):
-    """What is wrong with one row; its message is shown behind the row's place."""
 
 
 def read_turns(value: Any, column: str) -> list[Message]:
@@ -86,56 +87,45 @@ def check_conversation(messages: list[Message], column: str) -> None:
         raise RowError(f"turn 1 of '{column}' is the {messages[0].role}'s; expected a user or system turn")
 
 
-def describe(value: Any) -> str:
-    """Say what a value is, in JSON's words."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "a boolean"
-    names = {
-        str: "text",
-        bytes: "binary data",
-        int: "a number",
-        float: "a number",
-        list: "a list",
-        dict: "an object",
-    }
-    return names.get(type(value), f"a {type(value).__name__}")
-
-
 def is_turns(value: Any) -> bool:
     """Tell whether a cell looks like a conversation."""
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
-def is_nothing(value: Any) -> bool:
-    """Tell whether a value says nothing: null, false, NaN (a table's null), blank, or made of such alone."""
-    if isinstance(value, str):
-        return is_blank(value) or value.strip() in ("[]", "{}", "null")
-    if isinstance(value, dict):
-        return all(map(is_nothing, value.values()))
-    if isinstance(value, list):
-        return all(map(is_nothing, value))
-    return value is None or value is False or (isinstance(value, float) and isnan(value))
-
-
 def _read_turn(turn: dict[str, Any], keys: _Keys) -> Message:
     """Turn one object into a message; the text of a RowError goes on where the turn was named."""
-    roles, contents, beside, train, _ = keys
-    for key in beside:
+    roles, contents = keys.role, keys.content
+    for key in keys.beside:
         if not is_nothing(turn[key]):
             raise RowError(BESIDE[key].format(key=key))
-    if not roles or not contents:
+    calls = read_calls(turn[CALLS]) if keys.for_tools and not is_nothing(turn.get(CALLS)) else ""
+    if not roles or not (contents or calls):
         names = ", ".join(map(readable, list(turn)[:12]))
         raise RowError(f" has the keys {names}; expected role and content")
     if len(roles) == len(contents) == 1 and type(turn[roles[0]]) is type(turn[contents[0]]) is str:
         role, content = ROLES.get(turn[roles[0]]) or _read_role(turn[roles[0]]), turn[contents[0]]
     else:
         role = _read_one(turn, roles, _read_role)
-        content = _read_one(turn, contents, _read_content)
-    if is_blank(content):
+        says_nothing = calls and all(is_nothing(turn[key]) for key in contents)
+        content = "" if says_nothing else _read_one(turn, contents, _read_content)
+    if calls and role != "assistant":
+        raise RowError(f" ({role}) calls tools, as only an assistant does")
+    if is_blank(content) and not calls:
         raise RowError(f" ({role}) is empty")
-    return Message(role, content, _is_trained(turn, train)) if train else Message(role, content)
+    trained = _is_trained(turn, keys.train) if keys.train else True
+    if not keys.for_tools:
+        return Message(role, content, trained)
+    return Message(role, content, trained, beside=_read_beside(turn, role, calls))
+
+
+def _read_beside(turn: dict[str, Any], role: str, calls: str) -> str:
+    """Return as JSON what a template is given of a turn beside its text: calls, whose answer it is."""
+    if calls:
+        return f'{{"{CALLS}":{calls}}}'
+    if role != "tool":
+        return ""
+    told = {key: turn[key] for key in TOOL_KEYS if isinstance(turn.get(key), str)}
+    return json.dumps(told, ensure_ascii=False) if told else ""
 
 
 def _read_turn_pair(turn: dict[str, Any], keys: _Keys) -> list[Message]:
@@ -165,6 +155,7 @@ class _Keys(NamedTuple):
     beside: tuple[str, ...]
     train: tuple[str, ...]
     pair: tuple[str, ...]  # a question and its answer in one object
+    for_tools: tuple[str, ...]  # calls, and whose answer it is
 
 
 @lru_cache(256)  # turns by the hundred thousand have the same few keys
@@ -174,7 +165,8 @@ def _sort_keys(keys: tuple[str, ...]) -> _Keys:
     pair = tuple(next((name for name in names if name in keys), "") for names in PAIRED_KEYS)
     is_pair = all(pair) and not any(name in keys for name in ROLE_KEYS)
     role, content, beside, train = (tuple(name for name in kind if name in keys) for kind in kinds)
-    return _Keys(role, content, beside, train, pair if is_pair else ())
+    for_tools = tuple(name for name in (CALLS, *TOOL_KEYS) if name in keys)
+    return _Keys(role, content, beside, train, pair if is_pair else (), for_tools)
 
 
 def _read_one(turn: dict[str, Any], keys: tuple[str, ...], read: Callable[[Any], str]) -> str:

@@ -288,7 +288,10 @@ class _Encoder:
             pair = [Message("user", record.question), Message("assistant", record.completion or "")]
             messages = [*record.before, *pair]
         refuse_contradiction(messages, self.train_on, record.source)
-        protected = [Message(m.role, protect(m.content), m.trained) for m in messages]
+        protected = [
+            Message(m.role, protect(m.content), m.trained, protect(m.beside) if m.beside else "")
+            for m in messages
+        ]
         tools = protect(record.tools) if record.tools else ""
         return self.chat.split(protected, record.num_prompt_messages, record.source, tools)
 

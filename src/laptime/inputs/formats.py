@@ -19,6 +19,7 @@ from laptime.inputs.chat_templates import add_to_identity, check_chat_template
 from laptime.inputs.collected import Collected
 from laptime.inputs.data_files import DataFiles, locate, locate_data, name_apart, refuse_twins
 from laptime.inputs.files import read_rows
+from laptime.inputs.packed_files import SUFFIX as GZIP
 from laptime.inputs.records import (
     Message,
     Record,
@@ -62,7 +63,7 @@ def check_records(spec: DataSpec, seed: int = 0, everything: bool = True) -> str
 def _is_large(spec: DataSpec) -> bool:
     """Tell whether reading the data takes seconds."""
     files = [file for part in _locate_all(spec) for file in part.files]
-    return sum(file.stat().st_size for file in files if file.is_file()) > LARGE_BYTES
+    return sum(_size_unpacked(file) for file in files if file.is_file()) > LARGE_BYTES
 
 
 def _locate_all(spec: DataSpec) -> list[DataFiles]:
@@ -122,13 +123,18 @@ def _read_files(
 
 def _check_room(files: list[Path], name: str) -> None:
     """Raise UserError where the records would not fit among the temporary files, before they are read."""
-    needed = sum(file.stat().st_size for file in files if file.is_file())
+    needed = sum(_size_unpacked(file) for file in files if file.is_file())
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if needed > max(IN_MEMORY, free):
         raise UserError(
             f"{tempfile.gettempdir()}: {free / 1e9:.1f} GB free, and the records of {name} need about "
             f"{needed / 1e9:.1f} GB there while they are prepared; set TMPDIR to another folder"
         )
+
+
+def _size_unpacked(file: Path) -> int:
+    """Return about how many bytes a file holds; text packed with gzip is often a fourth of itself."""
+    return file.stat().st_size * (4 if file.suffix.lower() == GZIP else 1)
 
 
 def _hold_out(found: RecordSet, beside: list[Path], spec: DataSpec, seed: int, keeps: bool) -> None:

@@ -45,11 +45,16 @@ class RecordError(RecordsError):
 
 
 class Message(Struct, gc=False):
-    """One turn; `role` is system, user, assistant or tool. An answer not `trained` is context alone."""
+    """One turn; `role` is system, user, assistant or tool. An answer not `trained` is context alone.
+
+    `beside` is the JSON of what a chat template is given of it beside its text: calls of tools, and which
+    call it answers.
+    """
 
     role: str
     content: str
     trained: bool = True
+    beside: str = ""
 
 
 class Record(Struct, kw_only=True, gc=False, array_like=True):
@@ -77,7 +82,8 @@ class Record(Struct, kw_only=True, gc=False, array_like=True):
         """Return all that stands in it."""
         own = f"{self.prompt or ''}{self.context}{self.completion or ''}{self.text or ''}{self.tools}"
         if self.before or self.messages:
-            return own + "".join([message.content for message in (*self.before, *self.messages)])
+            turns = (*self.before, *self.messages)
+            return own + "".join([f"{turn.content}{turn.beside}" for turn in turns])
         return own
 
     @property
@@ -102,7 +108,9 @@ class Record(Struct, kw_only=True, gc=False, array_like=True):
     @property
     def answer(self) -> str | None:
         """Return the last answer (None for plain text)."""
-        return self.messages[-1].content if self.messages else self.completion
+        if self.messages:
+            return self.messages[-1].content or self.messages[-1].beside
+        return self.completion
 
     @property
     def is_alone(self) -> bool:
@@ -192,4 +200,6 @@ def _encode_content(record: Record) -> bytes:
 
 def _content_of(message: Message) -> tuple[object, ...]:
     """Return what of a turn is trained on."""
-    return (message.role, message.content) if message.trained else (message.role, message.content, False)
+    content: tuple[object, ...] = (message.role, message.content)
+    content += () if message.trained else (False,)
+    return (*content, message.beside) if message.beside else content

@@ -8,14 +8,12 @@ flag has chosen, and is asked no more.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from math import isnan
 from typing import Any
 
-import msgspec
-
 from laptime.errors import readable
-from laptime.inputs.conversations import RowError, describe, is_nothing, is_turns, read_turns
+from laptime.inputs.cells import RowError, describe, is_nothing
+from laptime.inputs.conversations import is_turns, read_turns
 from laptime.inputs.invisible import is_blank
 from laptime.inputs.records import Message
 from laptime.inputs.strict_json import parse_json
@@ -135,56 +133,6 @@ def read_system(values: dict[str, Any], columns: tuple[str, ...]) -> str:
     if len(set(found.values())) > 1:
         raise RowError(f"{' and '.join(map(repr, found))} differ; keep one of them")
     return next(iter(found.values()), "")
-
-
-def read_tools(values: dict[str, Any], column: str) -> str:
-    """Return the tools of a row as JSON, or ""; raises RowError for what is no list of tools.
-
-    What is null in them is left out: a table has a null wherever another row has a value.
-    """
-    value = values.get(column)
-    if isinstance(value, str) and not is_nothing(value):
-        return _parse_tools(value, column)
-    return "" if is_nothing(value) else _write_tools(value, column)
-
-
-@lru_cache(64)  # the same few tools stand in row after row
-def _parse_tools(text: str, column: str) -> str:
-    """Return tools that are written as JSON."""
-    try:
-        return _write_tools(parse_json(text), column)
-    except ValueError as error:
-        raise error if isinstance(error, RowError) else RowError(f"'{column}': {error}") from None
-
-
-def _write_tools(value: Any, column: str) -> str:
-    """Check tools and write them as JSON."""
-    if not isinstance(value, list) or not value or not all(map(is_tool, value)):
-        shown = "a list with something else" if isinstance(value, list) else describe(value)
-        raise RowError(f"'{column}' is {shown}, expected a list of tools, each an object with a name")
-    try:
-        return msgspec.json.encode(_without_nulls(value)).decode()
-    except (TypeError, ValueError, RecursionError):
-        raise RowError(f"'{column}' holds what JSON cannot") from None
-
-
-def is_tool(value: Any) -> bool:
-    """Tell whether a value names a function, by itself or within."""
-    return bool(name_of_tool(value))
-
-
-def name_of_tool(value: Any) -> str:
-    """Return the name of a tool, "" for what is none."""
-    inner = value.get("function", value) if isinstance(value, dict) else None
-    name = inner.get("name") if isinstance(inner, dict) else None
-    return name if isinstance(name, str) else ""
-
-
-def _without_nulls(value: Any) -> Any:
-    """Return a value without the members of objects that are null."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
-    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
 def read_history(values: dict[str, Any], column: str) -> list[Message]:

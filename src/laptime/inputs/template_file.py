@@ -9,6 +9,7 @@ from jinja2.exceptions import TemplateError, TemplateSyntaxError
 
 from laptime.inputs.tokenizer_files import SETTINGS_FILE, TEMPLATE_FILE
 
+GIVEN = "given_template"  # the attribute of a tokenizer that names the template that the user gave it
 _OF_TEMPLATES = ("<template>", "<unknown>")  # what jinja calls a template that it was given as text
 
 
@@ -28,7 +29,9 @@ def tell_template(tokenizer: Any, source: str, error: BaseException) -> str:
 
 
 def find_template_file(tokenizer: Any) -> Path:
-    """Return the file that the chat template of a loaded tokenizer was read from."""
+    """Return the file that a tokenizer's chat template was read from, or the name of a given one."""
+    if given := getattr(tokenizer, GIVEN, ""):
+        return Path(given)
     folder = Path(getattr(tokenizer, "name_or_path", "") or ".")
     file = folder / TEMPLATE_FILE
     return file if file.is_file() else folder / SETTINGS_FILE

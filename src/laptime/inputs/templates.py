@@ -169,7 +169,7 @@ def check_fits(record: Record, template: Template) -> None:
     if not record.tools and not record.before:
         return
     name = _short(template.name)
-    if record.tools:
+    if record.tools or any(message.beside for message in (*record.before, *record.messages)):
         raise RecordError(
             record.source,
             f"tools beside the question; --template {name} has no place for them; use a chat template "
