@@ -310,7 +310,7 @@ def test_a_config_file_of_rates_by_method_is_read_as_the_command_line(tmp_path: 
     assert said == "--learning-rate lora: not among the methods full"
     (tmp_path / "job.toml").write_text('data = "lang=ko/a.jsonl"')
     said = refusal("compare", "--config", "job.toml", cwd=tmp_path)
-    assert said == "--data lang=ko/a.jsonl: no such file or folder", "other texts may hold such a sign"
+    assert said.startswith("--data lang=ko/a.jsonl: no such file"), "other texts may hold such a sign"
 
 
 @pytest.mark.parametrize("others", ["methods: [full, lora]\nrounds: 2\nlang: ko", "method: full\nepochs: 3"])

@@ -90,7 +90,7 @@ def compare_command(**_: Any) -> None:
       laptime compare --methods full,lora --held-out 0.1 --ask "질문" --out DIR
       laptime compare --config job.toml --out DIR   (goes on with what is in DIR)
       laptime compare --ablate                      (what each speedup gives here)
-      laptime compare --methods lora,lora           (how much equal runs differ here)
+      laptime compare --methods lora,lora           (how much equal runs differ)
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_comparison, run_session

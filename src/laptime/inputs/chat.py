@@ -135,7 +135,7 @@ class ChatTemplate:
                 **_PINNED,
             )
         except Exception as error:  # a template is a program: it fails in any way it likes
-            raise UserError(tell_template(tokenizer, source, error)) from None
+            raise self._failed(source, error) from None
         answers = _answers(messages, num_prompt_messages)
         all_answers = [index for index, message in enumerate(messages) if message.role == "assistant"]
         if len(marks[0]) != len(all_answers):
