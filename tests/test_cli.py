@@ -11,6 +11,7 @@ import pytest
 
 from laptime import cli
 from laptime.options import convert, method_options, options_of
+from laptime.report.plain_text import width
 from laptime.spec import SECTIONS, CompareSpec, build, flag
 from laptime.speedups.speedup import speedup_names
 
@@ -322,3 +323,11 @@ def test_data_takes_the_file_of_a_training_or_a_comparison(tmp_path: Path, other
 
 def test_the_version_is_told() -> None:
     assert run("--version").stdout == f"laptime, version {cli.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["", "compare", "train", "data", "ask", "report", "show"])
+def test_help_stays_within_eighty_columns(command: str) -> None:
+    shown = run(*command.split(), "--help").stdout
+    assert len(shown.splitlines()) > 8
+    assert [line for line in shown.splitlines() if width(line) > 80 or line != line.rstrip()] == []
+    assert "..." not in shown.partition("Commands:")[2], "no summary is cut"

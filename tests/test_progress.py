@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -12,6 +13,7 @@ from laptime.comparison.growth import Prospect
 from laptime.comparison.plan import PlannedRun
 from laptime.events import Data, Failed, Finished, Phase, Step
 from laptime.progress import TimeLeft, Watcher, shown_left
+from laptime.report.screen import Screen
 
 RUNS = [
     PlannedRun(run="base", method="base", round=0, role="base"),
@@ -75,6 +77,14 @@ def test_time_left_learns_from_each_method() -> None:
     assert left.estimate(5.0, 10.0) == (5.0, 5.0)
 
 
+def test_the_last_run_is_not_over_with_its_training() -> None:
+    """One of 20 s, of which the training is 10 s: after 9 s of it 11 s are left."""
+    left = TimeLeft(RUNS[2:], Prospect())
+    left.ended(RUNS[2], 20.0)
+    assert left.estimate(1.0, 10.0) == (11.0, 11.0)
+    assert left.estimate(30.0, 50.0) == (30.0, 30.0), "it may take longer than the others did"
+
+
 def test_time_left_counts_what_may_follow_up_to_the_limit(clock: list[float]) -> None:
     """Rounds that may be added make a range, which ends where --minutes does and never before the plan."""
     left = TimeLeft(RUNS[1:], Prospect(runs=RUNS[1:3] * 2))
@@ -86,6 +96,20 @@ def test_time_left_counts_what_may_follow_up_to_the_limit(clock: list[float]) ->
     assert left.estimate(4.0, 10.0) == (4.0, 30.0), "of 50 s 20 are over"
     clock[0] = 60.0
     assert left.estimate(4.0, 10.0) == (4.0, 4.0)
+
+
+def test_before_any_run_is_over_the_others_are_taken_to_start_as_slowly(clock: list[float]) -> None:
+    """Imports and loading are most of a short run: 9 s before the first of ten steps of 1 s."""
+    out = io.StringIO()
+    watcher = Watcher(Console(file=out, width=200))
+    watcher.planned(RUNS[1:], 0, Prospect())
+    watcher.began(RUNS[1])
+    watcher.happened(msgspec.structs.replace(data(), num_steps=10))
+    clock[0] = 10.0
+    watcher.happened(step(1))
+    assert out.getvalue().splitlines()[-1].endswith("step 1/10  loss 1.250  10 tokens/s  47 s left"), (
+        "9 + 2 x 19"
+    )
 
 
 def test_a_plan_that_grows_keeps_what_was_learnt_and_is_announced_once(clock: list[float]) -> None:
@@ -134,3 +158,17 @@ def test_a_terminal_gets_a_live_line(clock: list[float]) -> None:
 )
 def test_estimates_have_no_decimals(seconds: float, shown: str) -> None:
     assert shown_left(seconds) == shown
+
+
+def test_lines_stay_within_eighty_columns_and_paths_stay_whole() -> None:
+    out, path = io.StringIO(), f"{'/'.join(['folder'] * 15)}/train.jsonl:17"
+    watcher = Watcher(Screen(file=out, width=80))
+    planned = PlannedRun(run="lora_top-r2-without-prepacked_weights", method="lora_top", round=2)
+    watcher.planned([planned], 0, Prospect())
+    watcher.began(planned)
+    watcher.happened(Failed(reason="error", message=f"it cannot be read as it stands in {path}, nor mended"))
+    watcher.ended(planned)
+    lines = out.getvalue().splitlines()
+    assert path in [line.strip(" ,") for line in lines]
+    assert [line for line in lines if len(line) > 80] == [f"{path},"]
+    assert len(lines) > 3

@@ -14,6 +14,7 @@ import math
 import random
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any, Literal
@@ -22,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 
 from result_file import write_result
 
+from laptime.comparison.pairs import headline_pair
+from laptime.comparison.result import Pair
 from laptime.comparison.schedule import balance
 from laptime.comparison.statistics import (
     CONFIDENCE,
@@ -38,6 +41,8 @@ RATIOS = (1.02, 1.05, 1.1, 1.5, 2.0)
 ROUNDS = (2, 3, 5, 10)
 ROUND_NOISE = 0.10
 TWO = ("one", "other")
+THREE = ("full", "lora", "dora")
+PAIRS = tuple(combinations(THREE, 2))
 Rule = Literal["auto", "auto at 95 %"] | int
 Order = Callable[[Sequence[str], int, int], list[str]]
 
@@ -115,12 +120,16 @@ def measure_power(trials: int) -> list[dict[str, Any]]:
         for name, noise in NOISES.items():
             for ratio in RATIOS:
                 ends = races(trials, ratio, noise, rule)
-                widths = [end.interval[1] / end.interval[0] for end, _ in ends if end.interval]
                 row = {"rounds": rule, "noise": name, "ratio": ratio, "shown": share(ends, "faster")}
                 row |= {"called_about_the_same": share(ends, "about_the_same")}
-                row |= {"median_width": round(median(widths), 4)}
+                row |= {"median_width": round(median(measure_widths(ends)), 4)}
                 rows.append(row | {"mean_rounds": round(fmean(rounds for _, rounds in ends), 2)})
     return rows
+
+
+def measure_widths(ends: Iterable[tuple[Ratio, int]]) -> list[float]:
+    """Return how many times its lower end the upper end of each interval is."""
+    return [end.interval[1] / end.interval[0] for end, _ in ends if end.interval]
 
 
 def measure_order(trials: int) -> list[dict[str, Any]]:
@@ -129,6 +138,7 @@ def measure_order(trials: int) -> list[dict[str, Any]]:
     rules: list[Rule] = [3, 5, 10, "auto"]
     return [
         {"order": name, "rounds": rule, "noise": "1 %", "false": share(ends, "faster", "slower")}
+        | {"median_width": round(median(measure_widths(ends)), 4)}
         for name, order in orders.items()
         for rule in rules
         if (ends := races(trials, 1.0, 0.01, rule, order=order, first_costs=1.05))
@@ -159,6 +169,48 @@ def measure_families(trials: int) -> list[dict[str, Any]]:
     return rows
 
 
+def race_three(seed: int, noise: float) -> tuple[list[Ratio], int]:
+    """Return how the three ratios of three equal methods end, after as many looks as the headline's takes."""
+    chance, truth = random.Random(f"three {seed} {noise}"), dict.fromkeys(THREE, 1.0)
+    rounds: list[dict[str, float]] = []
+    while True:
+        order = balance(THREE, seed, len(rounds) + 1)
+        rounds.append(draw_round(chance, truth, noise, order, 1.0))
+        seconds = {name: [each[name] for each in rounds] for name in THREE}
+        found = compare_family([(seconds[one], seconds[other]) for one, other in PAIRS], LOOKING)
+        if len(rounds) >= FEWEST_ROUNDS and find_end(headline_of(found).interval, len(rounds)):
+            return found, len(rounds)
+
+
+def headline_of(found: Sequence[Ratio]) -> Ratio:
+    """Return the ratio that the headline would tell: of the first method against the fastest other."""
+    pairs = [make_pair(slower, faster, one) for (slower, faster), one in zip(PAIRS, found, strict=True)]
+    chosen = headline_pair(pairs, THREE)
+    return next(one for pair, one in zip(pairs, found, strict=True) if pair is chosen)
+
+
+def make_pair(slower: str, faster: str, ratio: Ratio) -> Pair:
+    """Return a pair of a comparison with this ratio."""
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("train_interval", "train_confidence", "total_ratio", "total_interval", "total_confidence")
+    )
+    return Pair(
+        faster=faster, slower=slower, num_rounds=0, train_ratio=ratio.value, verdict=ratio.verdict,
+        total_verdict="not_measured", **nothing,
+    )  # fmt: skip
+
+
+def measure_three(trials: int) -> list[dict[str, Any]]:
+    """Return by noise how often any of three ratios shows a false difference under --rounds auto."""
+    rows = []
+    for name in ("1 %", "3 %", "10 %"):
+        ends = [race_three(seed, NOISES[name]) for seed in range(trials)]
+        false = fmean(any(one.verdict in ("faster", "slower") for one in found) for found, _ in ends)
+        rounds = round(fmean(rounds for _, rounds in ends), 2)
+        rows.append({"rounds": "auto", "noise": name, "any_false": round(false, 4), "mean_rounds": rounds})
+    return rows
+
+
 def measure_resolution(trials: int) -> list[dict[str, Any]]:
     """Return how often a difference is seen that is as large as half of the usual interval."""
     rows = []
@@ -180,6 +232,7 @@ def main(trials: int) -> None:
         "first_place_costs_5_percent": measure_order(trials),
         "one_of_two_first_in_all_of_three_rounds": measure_same_place(trials),
         "families": measure_families(trials),
+        "three_methods": measure_three(trials),
         "resolution": measure_resolution(trials),
     }
     print(write_result("simulation", figures))

@@ -81,15 +81,16 @@ def commands() -> None:
 
 
 def compare_command(**_: Any) -> None:
-    """Race methods on one data set: time, memory, disk, loss and answers, side by side.
+    """Race methods on one data set: time, memory, disk, loss, answers.
 
     \b
     Examples:
       laptime compare
-      laptime compare --model meta-llama/Llama-3.2-1B --data train.jsonl --held-out 0.1
-      laptime compare --methods full,lora --epochs 5 --rounds 3 --ask "질문" --out DIR
-      laptime compare --config job.toml --out DIR       (goes on where DIR was interrupted)
-      laptime compare --ablate                          (what each speedup contributes here)
+      laptime compare --model meta-llama/Llama-3.2-1B --data train.jsonl
+      laptime compare --methods full,lora --held-out 0.1 --ask "질문" --out DIR
+      laptime compare --config job.toml --out DIR   (goes on with what is in DIR)
+      laptime compare --ablate                      (what each speedup gives here)
+      laptime compare --methods lora,lora           (how much equal runs differ here)
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_comparison, run_session
@@ -117,15 +118,15 @@ def compare_command(**_: Any) -> None:
 
 
 def train_command(**_: Any) -> None:
-    """Train once with one method; what `compare` does for every method and round.
+    """Train once with one method, as `compare` does in every round.
 
     \b
     Examples:
-      laptime train --method lora --data train.jsonl --model meta-llama/Llama-3.2-1B --out my-adapter
+      laptime train --model meta-llama/Llama-3.2-1B --data train.jsonl
       laptime train --method full --learning-rate 2e-5 --epochs 3
       laptime train --method lora_top --top-layers 4 --reuse-cache
       laptime train --data train.jsonl --save-every 10min --out my-adapter
-      laptime train --resume my-adapter                 (goes on from the newest checkpoint)
+      laptime train --resume my-adapter       (goes on from the newest checkpoint)
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_training, run_session
@@ -172,12 +173,12 @@ def resumed_spec(folder: Path, values: dict[str, Any]) -> CompareSpec:
 
 
 def data_command(**_: Any) -> None:
-    """Show what will be trained: the records, the template, which tokens carry loss, what is cut and why.
+    """Show what will be trained: records, template, tokens, cuts.
 
     \b
     Examples:
       laptime data train.jsonl --model meta-llama/Llama-3.2-1B
-      laptime data train.csv --prompt-column frage --completion-column antwort --tokens
+      laptime data train.csv --prompt-column frage --completion-column antwort
     """
     from laptime.session import show_data
 
@@ -207,7 +208,7 @@ def ask_command(
     threads: int | None,
     trust_remote_code: bool,
 ) -> None:
-    """Ask the base and every result the same question and show the answers side by side.
+    """Ask the base and every result the same, answers side by side.
 
     \b
     Example:

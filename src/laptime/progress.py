@@ -15,7 +15,7 @@ from laptime.comparison.plan import PlannedRun
 from laptime.events import Answer, AnyEvent, Checkpoint, Data, Failed, Finished, Model, Phase, Resumed, Step
 from laptime.inputs.facts import InputFacts
 from laptime.report import quantities
-from laptime.report.plain_text import clean
+from laptime.report.plain_text import clean, wrap_words
 
 READING = "reading the data and the tokenizer ..."
 PLAIN_SECONDS = 10.0  # without a terminal: a line this often while a run trains
@@ -48,11 +48,14 @@ class TimeLeft:
     def estimate(self, present_left: float, present_total: float) -> tuple[float, float]:
         """Return the seconds left of what is planned, and the most with what may follow.
 
-        `present_left` are those of the present run, `present_total` its whole training. A method that has not
-        run yet is taken to be as slow as the slowest known.
+        `present_left` are those of the present run, `present_total` all of it up to the end of its training.
+        A method that has not run yet is taken to be as slow as the slowest known.
         """
         known = {name: median(times) for name, times in self.seconds_by_method.items() if name != "base"}
         slowest = max([present_total, *known.values()])
+        if self.waiting:  # after its training a run saves, evaluates and answers
+            elapsed = present_total - present_left
+            present_left = max(present_left, known.get(self.waiting[0].method, 0.0) - elapsed)
         planned = present_left + sum(known.get(run.method, slowest) for run in self.waiting[1:])
         more = sum(known.get(run.method, slowest) for run in self.prospect.runs)
         if self.prospect.seconds is not None:
@@ -101,8 +104,9 @@ class Watcher:
             self.say(f"note: {note}")
 
     def say(self, text: str) -> None:
-        """Print a line of plain words."""
-        self.console.print(clean(text), highlight=False, markup=False)
+        """Print a line of plain words, wrapped between them: a path in it stays whole."""
+        text = wrap_words(clean(text), self.console.width)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def planned(self, runs: list[PlannedRun], num_done: int, prospect: Prospect) -> None:
         """Say what will run, once; where the plan has grown, what was learnt from the runs so far is kept."""
@@ -163,9 +167,8 @@ class Watcher:
         text = f"step {step.step}/{self.num_steps}  loss {loss}  {speed:,.0f} tokens/s"
         if self.num_steps:
             step_seconds = (now - self.training_since) / max(1, step.step - self.num_before)
-            left, most = self.left.estimate(
-                step_seconds * (self.num_steps - step.step), step_seconds * self.num_steps
-            )
+            here = step_seconds * (self.num_steps - step.step)
+            left, most = self.left.estimate(here, now - self.begun + here)
             text += f"  {shown_left(left, most)} left"
         if self.live:
             self.live.show(text, step.step, self.num_steps)
@@ -208,7 +211,7 @@ class Watcher:
         self.left.ended(planned, time.monotonic() - self.begun)
         details = ", ".join([*self.parts, self.outcome or "ended without a word"])
         line = f"[{self.num_over}/{self.num_runs}] {planned.run}: {details}"
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.say(line)
 
     def interrupted(self) -> None:
         """Clear the line that was being rewritten."""

@@ -31,6 +31,7 @@ from laptime.job import LOG_FILE, SAVED_FOLDER
 from laptime.progress import Watcher
 from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.record import read_record
+from laptime.report.plain_text import wrap_words
 from laptime.report.quantities import Lang
 from laptime.report.screen import Screen
 from laptime.spec import CompareSpec
@@ -153,7 +154,7 @@ def say_what_it_is(screen: Screen, spec: CompareSpec, folder: Path) -> None:
     """Print what is about to run, and what the toy and random weights are good for."""
     methods = " and ".join(spec.methods) if len(spec.methods) < 3 else ", ".join(spec.methods)
     names = f"{methods} on {spec.model.model}, data {spec.data.named} -> {folder}"
-    screen.print(names, style="bold", soft_wrap=True)
+    screen.print(wrap_words(names, screen.width), style="bold", soft_wrap=True)
     if spec.model.model == "builtin":
         screen.print("The built-in model is a toy for trying the tool. A real one:")
         screen.print("  laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl")

@@ -17,9 +17,11 @@ from laptime.inputs.encoded import EncodedRecord
 from laptime.record import FILE_NAME, RecordWriter
 from laptime.spec import TrainingSpec
 from laptime.speedups.speedup import Setup, apply_all
+from laptime.training.failure import describe_failure
 from laptime.training.loop import train
 from laptime.training.meter import MAX_SKIPPED_STEPS, NotFiniteError, StepTimer, join_sources
 from laptime.training.optimizer import Optimizer
+from tests.comparison.scripted import write_scripted_run
 from tests.speedups.jobs import NAMED, Job
 from tests.speedups.ours import set_up
 
@@ -220,6 +222,29 @@ def test_an_overflow_at_every_scale_ends_the_run(tmp_path: Path) -> None:
     assert f"step {MAX_SKIPPED_STEPS + 1}: gradient at any loss scale is not finite" in str(error.value)
     after = spoilt.setup.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+ADVICE = [
+    (1, "float32", "", "before any update: look at the records named"),
+    (1, "bfloat16", "", "before any update: look at the records named, or try --precision fp32"),
+    (5, "float32", "", "try --learning-rate 0.00043 (a tenth), and look at the records named"),
+    (
+        5,
+        "bfloat16",
+        "id",
+        "try --learning-rate lora=0.00043 (a tenth), --precision fp32, and look at the records named",
+    ),
+]
+
+
+@pytest.mark.parametrize(("step", "dtype", "comparison", "advice"), ADVICE)
+def test_it_says_what_to_try(tmp_path: Path, step: int, dtype: str, comparison: str, advice: str) -> None:
+    """In a comparison the rate of the one method; none where no update was made yet."""
+    model = {"compute_dtype": dtype, "learning_rate": 0.0043}
+    write_scripted_run(tmp_path, "lora", unfinished=True, model=model, comparison=comparison)
+    failed = describe_failure(NotFiniteError(step, "loss", ["a.jsonl:4"]), RecordWriter(tmp_path))
+    assert (failed.reason, failed.step) == ("not_finite", step)
+    assert failed.message == f"step {step}: loss is not finite; records a.jsonl:4; {advice}"
 
 
 def test_records_are_named_by_file_and_line() -> None:

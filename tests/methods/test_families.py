@@ -25,7 +25,7 @@ from laptime.training import self_checks
 from tests.methods.families import FAMILIES, RANK, SIZES, STEADY_EPSILON, Family, train_plain
 from tests.speedups.jobs import fill_adapters
 from tests.speedups.plain import RATE
-from tests.speedups.runs import RECORDS, encode, train, write_records
+from tests.speedups.runs import RECORDS, encode, speedup, train, write_records
 
 NAMED = {family.name: family for family in FAMILIES}
 METHODS = ("full", "lora", "lora_top")
@@ -69,6 +69,8 @@ def test_a_run_trains_what_plain_libraries_train(
     losses, plain = train_plain(family, folder / "model", method, records, training)
     assert [step.loss for step in record.steps] == pytest.approx(losses, rel=5e-5)
     assert [check.passed for check in record.checks] == [True, True, True], record.checks
+    takes_apart = method != "full" and bool(family.parameters)
+    assert speedup(record, "background_save").ran != takes_apart, "PEFT moves weights while it evaluates"
     assert record.model
     number = sum(p.numel() for p in plain.parameters() if p.requires_grad)
     cost = make_method(method, options).cost(measure_shape(family.make_model()), 4)

@@ -211,7 +211,7 @@ def test_without_an_interval_there_is_no_rank() -> None:
 
 def test_times_of_fewer_rounds_than_some_finished_say_which() -> None:
     result = invented.make_result(compared_rounds=[1, 3])
-    assert _say(result)["rounds"].startswith("All times are of the rounds that every method finished (1, 3).")
+    assert _say(result)["rounds"].startswith("All times are of the same rounds (1, 3).")
 
 
 def test_equal_runs_beside_others_say_what_the_machine_shows() -> None:

@@ -23,7 +23,8 @@ def refuse_other_run(plan: Plan, planned: PlannedRun, record: RunRecord) -> None
     """Raise UserError where `record`, read from the folder of `planned`, is not of that run of `plan`."""
     started, path = record.started, record.folder / FILE_NAME
     found = (started.run, started.method, started.round, started.role)
-    if found != (planned.run, planned.method, planned.round, planned.role):
+    expected = (planned.run, planned.method, planned.round, planned.role)
+    if (*found, started.contestant) != (*expected, planned.contestant):
         raise UserError(
             f"{path}: of {describe(*found)}; {PLAN_FILE} has {planned.run} in this folder: "
             f"put the folders of the runs back where they were"

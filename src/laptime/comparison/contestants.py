@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from laptime.spec import CompareSpec
 
-_AGAIN = re.compile(r"(.+)-(\d+)")
+_AGAIN = re.compile(r"(.+)-(\d{1,4})")
 
 
 class Contestant(Struct, frozen=True, kw_only=True):

@@ -136,7 +136,7 @@ STRINGS: dict[str, str] = {
     "rounds.family": "{number} ratios are judged together by Holm's method, which widens their intervals: "
     "the chance that any difference is shown where there is none stays below 5 %.",
     "rounds.resolution": "A difference in training time below {size} could well be missed.",
-    "rounds.compared": "All times are of the rounds that every method finished ({list}).",
+    "rounds.compared": "All times are of the same rounds ({list}).",
     "memory.list": "At its peak {list}.",
     "memory.item": "{method} held {size}",
     "memory.less": "{more} needs {factor} as much as {less}.",
@@ -226,7 +226,7 @@ STRINGS: dict[str, str] = {
     "status.partly_failed": "partly failed",
     "status.unfinished": "not finished",
     "status.failed": "failed",
-    "table.caption": "Medians over the rounds that all methods finished. Training = all optimizer steps, "
+    "table.caption": "Medians, over the same rounds for all methods. Training = all optimizer steps, "
     "data wait included. Whole process = import, load, prepare, warm-up, training and saving; evaluation "
     "and answers are not counted. Tokens without padding.",
     "counter.vm_hwm": "process memory (VmHWM)",

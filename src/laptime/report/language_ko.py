@@ -141,7 +141,7 @@ STRINGS: dict[str, str] = {
     "rounds.family": "배율 {number}개를 Holm 방법으로 함께 판정하여 신뢰 구간을 넓혔습니다. 없는 차이를 "
     "하나라도 있다고 할 확률은 5% 미만입니다.",
     "rounds.resolution": "학습 시간의 차이가 {size} 미만이면 알아보지 못할 수 있습니다.",
-    "rounds.compared": "시간은 모두 모든 방법이 완료한 라운드({list})의 값입니다.",
+    "rounds.compared": "시간은 모두 같은 라운드({list})의 값입니다.",
     "memory.list": "최대 메모리 사용량: {list}.",
     "memory.item": "{method} {size}",
     "memory.less": "{more:은/는} {less}의 {factor:을/를} 사용합니다.",
@@ -231,7 +231,7 @@ STRINGS: dict[str, str] = {
     "status.partly_failed": "일부 실패",
     "status.unfinished": "미완료",
     "status.failed": "실패",
-    "table.caption": "모든 방법이 완료한 라운드의 중앙값입니다. 학습 시간은 데이터 대기를 포함한 모든 "
+    "table.caption": "모두 같은 라운드의 중앙값입니다. 학습 시간은 데이터 대기를 포함한 모든 "
     "옵티마이저 스텝의 시간입니다. 전체 과정은 import, 로드, 준비, 워밍업, 학습, 저장을 합한 시간이며 "
     "평가와 답변 생성은 포함하지 않습니다. 토큰 수에서 패딩은 제외합니다.",
     "counter.vm_hwm": "프로세스 메모리(VmHWM)",

@@ -87,6 +87,22 @@ def is_korean(text: str) -> bool:
     return any("가" <= char <= "힣" for char in text)
 
 
+def wrap_words(text: str, columns: int) -> str:
+    """Break lines at blanks alone, so that a path or a command that is longer stays whole."""
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        lines.append("")
+        for word in paragraph.split(" "):
+            longer = f"{lines[-1]} {word}"
+            if not lines[-1]:
+                lines[-1] = word
+            elif width(longer) <= columns:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+    return "\n".join(lines)
+
+
 def width(text: str) -> int:
     """Return the columns that `text` takes in a terminal: two for a wide character."""
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

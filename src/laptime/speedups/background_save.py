@@ -19,5 +19,10 @@ class BackgroundSave(Speedup):
         """Ask the run to save in a thread."""
         if not setup.evaluates:
             raise NoEffect("nothing is left to do beside it: no held-out set")
+        from peft.tuners.lora.layer import ParamWrapper
+
+        # While one thread lists the weights, the other would put them into other modules and back.
+        if any(isinstance(module, ParamWrapper) for module in setup.model.modules()):
+            raise NoEffect("every forward pass takes the model apart: adapters change weights of experts")
         setup.saves_in_background = True
         return "beside the evaluation"

@@ -16,7 +16,7 @@ from laptime.events import Failed, FailureReason, Memory
 from laptime.inputs.encoded import EncodedRecord, lengths_of
 from laptime.inputs.facts import InputFacts
 from laptime.methods.method import Method
-from laptime.record import FULL, RecordWriter, read_record
+from laptime.record import FULL, RecordWriter, RunRecord, read_record
 from laptime.spec import RunSpec
 from laptime.speedups.prepacked_weights import PrepackedWeights, will_pack
 from laptime.training.demand import HALF_BYTES, Demand, find_remedies
@@ -112,6 +112,8 @@ def describe_failure(error: Exception, writer: RecordWriter) -> Failed:
     reason, message = classify(error, record.memory, peaks)
     last_step = record.steps[-1].step if record.steps else None
     step = error.step if isinstance(error, NotFiniteError) else last_step
+    if isinstance(error, NotFiniteError):
+        message += f"; {advise_on_divergence(error.step, record)}"
     return Failed(reason=reason, message=hide(message), step=step, peak_bytes=peaks)
 
 
@@ -134,6 +136,21 @@ def classify(
     if isinstance(error, UserError):
         return "refused", " ".join(str(error).split())
     return "error", f"{type(error).__name__}: {line[:300]}"
+
+
+def advise_on_divergence(step: int, record: RunRecord) -> str:
+    """Say what to try where a loss or a gradient was not finite at `step`."""
+    model, started = record.model, record.started
+    parts = ["look at the records named"]
+    if model and model.compute_dtype != "float32":
+        parts.insert(0, "--precision fp32")
+    if step == 1:  # no update was made yet, so no rate is to blame
+        return f"before any update: {', or try '.join(reversed(parts))}"
+    if model:
+        rate = f"{model.learning_rate / 10:.2g}"
+        of_method = f"{started.method}={rate}" if started.comparison else rate
+        parts.insert(0, f"--learning-rate {of_method} (a tenth)")
+    return f"try {', '.join(parts[:-1])}, and {parts[-1]}" if parts[1:] else parts[0]
 
 
 def means_full_disk(error: BaseException) -> bool:
