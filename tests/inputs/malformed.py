@@ -370,6 +370,8 @@ ROWS = [
     Case("preferences", "a.jsonl", line(chosen="a", rejected="b"),
          "a.jsonl: preference pairs (chosen, rejected); --messages-column or --completion-column chosen "
          "trains one side"),
+    Case("preferences beside a question", "a.jsonl", line(prompt="q", chosen="a", rejected="b"),
+         "a.jsonl: preference pairs (prompt, chosen, rejected); --completion-column chosen trains one side"),
     Case("two columns that could be the answer", "a.jsonl", line(question="a", answer="b", response="c"),
          "a.jsonl: columns response and answer could both be meant; choose with --completion-column"),
     Case("a column that is not there", "a.jsonl", PAIR,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import gzip
 import io
 import json
 from collections.abc import Iterable
@@ -25,7 +26,7 @@ from laptime.inputs.records import Record, RecordSet
 from laptime.spec import AnswerSpec, DataSpec
 from tests.inputs.tokenizers_made import CHATML, make_tokenizer
 
-SUFFIXES = ("jsonl", "json", "csv", "parquet")
+SUFFIXES = ("jsonl", "json", "csv", "parquet", "jsonl.gz")
 INSERTED = [
     b'"', b"{", b"}", b"[", b"]", b",", b":", b"\n", b"\r", b"\r\n", b"\x00", b"\xff", rb"\ud800", b"NaN",
     b"null", b"1e999", b"9" * 5000, b"true", b"\xef\xbb\xbf", b"\\", b"\xed\xa0\x80", b"'", b";", b"\t",
@@ -91,7 +92,7 @@ def mutated_files(draw: st.DrawFn) -> tuple[str, bytes]:
     suffix = draw(st.sampled_from(SUFFIXES))
     rows = draw(st.sampled_from(SHAPES).flatmap(lambda shape: st.lists(shape, min_size=1, max_size=3)))
     content = write_rows(suffix, rows, draw(st.sampled_from(["\n", "\r\n"])), draw(st.booleans()))
-    if suffix != "parquet" and draw(st.booleans()):
+    if suffix not in ("parquet", "jsonl.gz") and draw(st.booleans()):
         content = b"\xef\xbb\xbf" + content
     for _ in range(draw(st.integers(0, 3))):
         start = draw(st.integers(0, len(content)))
@@ -120,7 +121,8 @@ def write_rows(suffix: str, rows: list[dict[str, Any]], newline: str, escaped: b
         return text.getvalue().encode("utf-8", "surrogatepass")
     if suffix == "json":
         return json.dumps(rows, ensure_ascii=escaped, indent=1).replace("\n", newline).encode()
-    return "".join(json.dumps(row, ensure_ascii=escaped) + newline for row in rows).encode()
+    lines = "".join(json.dumps(row, ensure_ascii=escaped) + newline for row in rows).encode()
+    return gzip.compress(lines, mtime=0) if suffix == "jsonl.gz" else lines
 
 
 def check_file(suffix: str, content: bytes, folder: Path) -> str:
@@ -154,7 +156,8 @@ def read_plainly(path: Path) -> list[dict[str, Any]]:
 
         rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
         return rows
-    text = path.read_bytes().decode("utf-8-sig")
+    content = path.read_bytes()
+    text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
     if path.suffix == ".csv":
         return read_csv_plainly(text.replace("\r\n", "\n"))
     if path.suffix == ".json":

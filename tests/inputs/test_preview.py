@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
 from laptime.inputs.encoding import EncodedData, encode
+from laptime.inputs.formats import read_records
 from laptime.inputs.preview import make_pieces, print_preview, print_remarks, visible
 from laptime.inputs.records import Record, RecordSet, Remark
 from laptime.spec import AnswerSpec, DataSpec
@@ -112,6 +114,19 @@ def test_records_that_were_cut_or_counted_are_listed_up_to_a_bound() -> None:
     assert shown[first + 20].startswith("d:20: ")
     assert shown[first + 21 :] == ["... and 10 more; --all lists them"]
     assert "d:30: " in printed(data, limit=0, all_remarks=True)
+
+
+def test_what_was_left_out_is_counted_above_the_records(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("train.jsonl", "test.jsonl")]
+    for path in paths:
+        path.write_text(f'{{"prompt": "{path.name}", "completion": "b"}}\n{{\n')
+    spec = DataSpec(data=str(paths[0]), held_out=str(paths[1]), skip_bad=True)
+    shown = printed(encode(read_records(spec), TOKENIZER, spec, AnswerSpec(), None))
+    told = "left out 2 bad records, 1 of them held out (--skip-bad); what is wrong with them stands in the"
+    assert told in " ".join(shown.split())
+    assert "\nremarks   2 records:\n" in shown
+    assert all(f"\n{path.name}:2: left out: a lone '{{'" in shown for path in paths)
+    assert "left out" not in printed(made())
 
 
 def test_refused_records_are_listed() -> None:

@@ -95,7 +95,8 @@ class Collected:
 
     def ignored(self) -> list[str]:
         """Return the columns that nothing is made of and nothing is said of."""
-        told = {column for text in self.beside for column in self.columns if text.startswith(f"'{column}' ")}
+        texts = [*self.beside, *self.bad.reasons]
+        told = {column for text in texts for column in self.columns if text.startswith(f"'{column}' ")}
         return [column for column in self.columns if column not in self.used | told]
 
     def _look_on(self, rows: Iterator[Row], file: str) -> None:

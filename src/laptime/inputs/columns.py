@@ -205,14 +205,15 @@ def _tell_unknown(columns: list[str]) -> str:
     shown = ", ".join(map(readable, columns[:12])) + (", ..." if len(columns) > 12 else "")
     prompts = _find(columns, PROMPTS) or _find(columns, ("input",))
     completions = _find(columns, COMPLETIONS)
+    if set(PREFERRED) <= set(columns):
+        messages = "" if prompts else "--messages-column or "
+        return f"preference pairs ({shown}); {messages}--completion-column chosen trains one side"
     if prompts and not completions:
         return f"no answer column beside '{prompts[0]}' (columns: {shown}); name it with --completion-column"
     if completions and not prompts:
         return (
             f"no question column beside '{completions[0]}' (columns: {shown}); name it with --prompt-column"
         )
-    if set(PREFERRED) <= set(columns):
-        return f"preference pairs ({shown}); --messages-column or --completion-column chosen trains one side"
     if "input_ids" in columns:
         return f"tokenised already ({shown}); give the text itself, so that its tokens can be checked"
     return (

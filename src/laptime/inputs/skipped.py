@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from msgspec import Struct
 
+from laptime.errors import without_remedy
 from laptime.inputs.records import SHOWN_SOURCES, RecordsError, Remark, name_sources
 from laptime.inputs.spool import Spool
 
@@ -37,7 +38,8 @@ class Skipped:
     def add(self, source: str, text: str) -> None:
         """Keep one with its place and what is wrong with it."""
         self.remarks.append(Remark(source, text))
-        key = _NUMBER.sub("N", text)  # a column or a length differs from record to record
+        # A column or a length differs from record to record.
+        key = _NUMBER.sub("N", without_remedy(text))
         if key not in self.reasons and len(self.reasons) >= MOST_REASONS:
             key = OTHER
         reason = self.reasons.setdefault(key, Reason())
@@ -72,4 +74,4 @@ class Skipped:
 
 def as_remarks(skipped: Iterable[Remark]) -> Iterator[Remark]:
     """Yield what is to be said of records that were left out."""
-    return (Remark(remark.source, f"left out: {remark.text}") for remark in skipped)
+    return (Remark(remark.source, f"left out: {without_remedy(remark.text)}") for remark in skipped)
