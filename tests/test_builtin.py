@@ -76,7 +76,7 @@ def test_both_methods_learn_the_ten_records_at_their_default_rates(
     steps = make_steps(encoded.records, training, seed=0)
     before, _ = evaluate(Forward(model), [batch for step in steps[:10] for batch in step.batches])
     optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
-    rate = method.learning_rate(measure_shape(build_empty_model(ModelSpec(), MODEL)))
+    rate = method.default_rate(measure_shape(build_empty_model(ModelSpec(), MODEL)), toy=True)
     timer = StepTimer(RecordWriter(tmp_path), torch.device("cpu"), False)
     train(Forward(model), method, steps, optimizer, rate, training, timer)
     after, _ = evaluate(Forward(model), [batch for step in steps[:10] for batch in step.batches])

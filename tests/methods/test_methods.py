@@ -107,7 +107,7 @@ def test_every_method_names_itself_and_has_a_rate(shape: Shape, name: str) -> No
     kind = find_method(name)
     assert kind.name == name
     assert kind.summary
-    assert 0 < make_method(name, {}).learning_rate(shape) < 1
+    assert 0 < make_method(name, {}).default_rate(shape) < 1
 
 
 def test_methods_are_listed_without_torch() -> None:
@@ -118,19 +118,39 @@ def test_methods_are_listed_without_torch() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
 
-def test_lora_learns_ten_times_faster_than_full(shape: Shape) -> None:
-    rates = {name: make_method(name, {}).learning_rate(shape) for name in ("full", "lora")}
-    assert rates["lora"] == pytest.approx(10 * rates["full"])
+def test_lora_learns_ten_times_faster_than_full_but_in_narrow_models(shape: Shape) -> None:
+    wide, narrow = (msgspec.structs.replace(shape, hidden_size=width) for width in (2048, 64))
+    full, lora = (make_method(name, {}).learning_rate for name in ("full", "lora"))
+    assert lora(wide) == pytest.approx(10 * full(wide))
+    assert lora(narrow) == lora(msgspec.structs.replace(shape, hidden_size=400))
+    assert full(narrow) == pytest.approx(lora(narrow) / 10 * 400 / 64)
+
+
+def test_the_rate_of_lora_falls_as_alpha_grows(shape: Shape) -> None:
+    """Alpha is twice the rank unless it is given: what counts is how much a step changes a layer."""
+    rates = [
+        make_method("lora", options).learning_rate(shape)
+        for options in ({}, {"lora_rank": 64}, {"lora_alpha": 64.0}, {"lora_rank": 64, "lora_alpha": 32.0})
+    ]
+    assert rates == pytest.approx([rates[0], rates[0] / 4, rates[0] / 2, rates[0]])
+
+
+def test_the_toy_has_rates_of_its_own(shape: Shape) -> None:
+    for name, factor in (("full", 4), ("lora", 3)):
+        method = make_method(name, {})
+        assert method.default_rate(shape, toy=True) == pytest.approx(
+            factor * method.default_rate(shape), rel=0.06
+        )
 
 
 def test_rates_fall_with_the_width_as_the_rule_says(shape: Shape) -> None:
     llama = msgspec.structs.replace(shape, architecture="LlamaForCausalLM", hidden_size=2048)
     qwen = msgspec.structs.replace(shape, architecture="Qwen3ForCausalLM", hidden_size=2048)
-    assert make_method("lora", {}).learning_rate(llama) == 4.9e-4
-    assert make_method("lora", {}).learning_rate(qwen) == 5.0e-4
-    assert make_method("full", {}).learning_rate(
+    assert make_method("lora", {}).default_rate(llama) == 4.9e-4
+    assert make_method("lora", {}).default_rate(qwen) == 5.0e-4
+    assert make_method("full", {}).default_rate(
         msgspec.structs.replace(llama, hidden_size=128)
-    ) == pytest.approx(4.3e-4)
+    ) == pytest.approx(5.5e-4)
 
 
 def test_the_shape_counts_tied_weights_once(tiny_model: Path, shape: Shape) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from laptime.inputs.shape import Shape
-from laptime.methods.method import Cost, Method, width_scaled_rate
+from laptime.methods.method import NARROWEST, Cost, Method, width_scaled_rate
 
 if TYPE_CHECKING:
     import torch
@@ -19,10 +19,15 @@ class Full(Method):
     name: ClassVar[str] = "full"
     summary: ClassVar[str] = "trains every weight and leaves a whole model behind"
     saved_kind: ClassVar[Literal["adapter", "model"]] = "model"
+    toy_factor: ClassVar[float] = 4.0
 
     def learning_rate(self, shape: Shape) -> float:
-        """A tenth of LoRA's rate (LoRA Without Regret, Schulman et al. 2025: the best ones differ 10x)."""
-        return width_scaled_rate(shape) / 10
+        """A tenth of LoRA's rate (LoRA Without Regret, Schulman et al. 2025: the best ones differ 10x).
+
+        In narrow models, which were not measured there, it is inverse to the width, as Adam's best rate is
+        where weights themselves train (Tensor Programs V, Yang et al. 2022).
+        """
+        return width_scaled_rate(shape) / 10 * max(1.0, NARROWEST / shape.hidden_size)
 
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """Two operations a weight forward, four backward: for its own gradient and for its input's."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+ALPHA = 32  # for which the rule of thumb for the rate was fitted
 ADAPTER_BYTES = 4  # adapters are trained and saved in float32
 ALL_LINEAR = "all-linear"
 # In a model of experts PEFT takes these names for those of single experts, whatever else bears them.
@@ -48,8 +49,12 @@ class Lora(Method):
     options: LoraOptions
 
     def learning_rate(self, shape: Shape) -> float:
-        """Scale with the width of the model."""
-        return width_scaled_rate(shape)
+        """Scale with the width of the model, and against alpha.
+
+        The rule is for alpha 32, whatever the rank: twice the alpha changes a layer twice as much a step.
+        """
+        alpha = self.options.lora_alpha or 2 * self.options.lora_rank
+        return width_scaled_rate(shape) * ALPHA / alpha
 
     def targets(self, shape: Shape) -> dict[str, tuple[int, int, int]]:
         """Return (experts, two sizes) of each weight that gets an adapter, one expert for a linear layer.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+NARROWEST = 400  # the width down to which the rule of thumb for the rate holds (benchmarks/rates.py)
 NOT_DECAYED = re.compile(
     r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)"
 )  # the Trainer's patterns
@@ -51,13 +52,20 @@ class Method(ABC):
     summary: ClassVar[str]  # one sentence for --help and the report
     saved_kind: ClassVar[Literal["adapter", "model"]]
     options_type: ClassVar[type[Options]] = NoOptions
+    toy_factor: ClassVar[float] = (
+        3.0  # the toy learns ten records by heart in fifty steps (benchmarks/rates.py)
+    )
 
     def __init__(self, options: Options) -> None:
         self.options = options
 
     @abstractmethod
     def learning_rate(self, shape: Shape) -> float:
-        """Return the default learning rate for a model of this shape."""
+        """Return the best learning rate for a model of this shape, by rule of thumb."""
+
+    def default_rate(self, shape: Shape, toy: bool = False) -> float:
+        """Return the learning rate of a run that is given none; `toy`: on the model that comes with us."""
+        return round_rate(self.learning_rate(shape) * (self.toy_factor if toy else 1.0))
 
     @abstractmethod
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
@@ -124,13 +132,18 @@ def decayed_names(model: torch.nn.Module) -> set[str]:
 
 
 def width_scaled_rate(shape: Shape) -> float:
-    """Return LoRA's default learning rate for a model of this shape; full fine-tuning's is a tenth of it.
+    """Return LoRA's learning rate for a model of this shape, at alpha 32; full fine-tuning's follows from it.
 
     5e-4 at width 2000, falling with the width, faster for Llama than for Qwen: the rule of thumb of
     tinker-cookbook (hyperparam_utils), fitted in "LoRA Without Regret" (Schulman et al. 2025).
     """
     exponent = 0.0775 if shape.architecture.startswith("Qwen") else 0.781
-    return float(f"{5e-4 * (2000 / shape.hidden_size) ** exponent:.2g}")
+    return 5e-4 * (2000 / max(shape.hidden_size, NARROWEST)) ** exponent
+
+
+def round_rate(rate: float) -> float:
+    """Return a learning rate with the two digits that a rule of thumb has."""
+    return float(f"{rate:.2g}")
 
 
 def find_methods() -> dict[str, type[Method]]:

@@ -158,7 +158,8 @@ class Run:
             )
             self.checkpoints.restore_optimizer(self.model, self.optimizer)
             wanted = learning_rate_of(self.spec.training, self.spec.method)
-            self.learning_rate = self.method.learning_rate(self.facts.shape) if wanted is None else wanted
+            default = self.method.default_rate(self.facts.shape, self.facts.toy)
+            self.learning_rate = default if wanted is None else wanted
             for outcome in outcomes:
                 self.record.write(Speedup(**msgspec.structs.asdict(outcome)))
         self.describe()
