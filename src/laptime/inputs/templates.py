@@ -166,8 +166,8 @@ def check_fits(record: Record, template: Template) -> None:
     """Raise RecordError for one that a pattern has no place for: many turns, a system text, tools."""
     if record.messages:
         _check_single_turn(record, template.name)
-    if not record.tools and not record.before:
-        return
+    if not (record.tools or record.before or record.messages):
+        return  # a plain pair, as most are
     name = _short(template.name)
     if record.tools or any(message.beside for message in (*record.before, *record.messages)):
         raise RecordError(
@@ -176,6 +176,8 @@ def check_fits(record: Record, template: Template) -> None:
             f"(--chat-template gives one)",
         )
     roles = {message.role for message in record.before}
+    if not roles:
+        return
     if roles - {"system"}:
         raise RecordError(
             record.source,
