@@ -249,7 +249,10 @@ def test_the_listener_hears_what_may_follow(tmp_path: Path) -> None:
     said = [line for line in listener.heard if "not narrower" in line]
     rounds = read_plan(tmp_path / "out").num_rounds
     assert len(said) == rounds - 3
-    assert said[0].startswith("after round 3 the interval of full over lora is ")
+    assert all(
+        line.startswith(f"after round {3 + number} full takes ") and " times as long as lora, " in line
+        for number, line in enumerate(said)
+    ), "the same way round after every round"
     assert said[0].endswith(", not narrower than 5 %: round 4 follows")
 
 

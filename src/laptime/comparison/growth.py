@@ -55,12 +55,20 @@ def grow(plan: Plan, spec: CompareSpec, facts: InputFacts, folder: Path, say: Ca
     if end := _find_end(pair, collected, spec, facts, added):
         return replace(plan, awaits_rounds=False, rounds_end=end)
     if pair and pair.train_interval:
-        low, high = pair.train_interval
-        say(
-            f"after round {plan.num_rounds} the interval of {pair.slower} over {pair.faster} is {low:.2f} to "
-            f"{high:.2f}, not narrower than 5 %: round {grown.num_rounds} follows"
-        )
+        say(f"{_tell_interval(pair, plan)}: round {grown.num_rounds} follows")
     return grown
+
+
+def _tell_interval(pair: Pair, plan: Plan) -> str:
+    """Say how wide the interval is; the ratio is the same way round after every round."""
+    assert pair.train_interval
+    interval, names = pair.train_interval, (pair.slower, pair.faster)
+    if plan.contestants.index(names[0]) > plan.contestants.index(names[1]):
+        interval, names = (1 / interval[1], 1 / interval[0]), names[::-1]
+    return (
+        f"after round {plan.num_rounds} {names[0]} takes {interval[0]:.2f} to {interval[1]:.2f} times as long as "
+        f"{names[1]}, not narrower than 5 %"
+    )
 
 
 def _find_end(

@@ -23,7 +23,7 @@ from laptime.comparison.result import Verdict
 CONFIDENCE = 0.95
 LOOKING = 0.99  # of an interval that is looked at after every round, and may end the rounds
 SAME = 1.05  # a ratio between this and its inverse is about the same
-MOST_ROUNDS_TOLD = 999  # a wait beyond is told as this
+MOST_ROUNDS_TOLD = 100  # a wait beyond is told as this: one that nobody plans with
 NOTABLE_CHANGE = 0.10  # spread and drift from here on are flagged
 
 

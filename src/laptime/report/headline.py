@@ -124,7 +124,7 @@ def _span(which: Literal["slower", "faster"], ratio: float | None, language: Lan
 
 def _more_rounds(pair: Pair, language: Language) -> str:
     """Return how many more rounds would tell what these did not."""
-    number = pair.more_rounds or 0
+    number = min(pair.more_rounds or 0, MOST_ROUNDS_TOLD)
     return language.say("more.many" if number >= MOST_ROUNDS_TOLD else "more.rounds", number=number)
 
 
