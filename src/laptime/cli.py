@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from laptime import __version__
+from laptime.contestant_options import choose_methods, contestant_option
 from laptime.errors import UserError, check_path, suggest
 from laptime.floors import check_floors
 from laptime.foreign_names import find_here, find_reason
@@ -91,6 +92,7 @@ def compare_command(**_: Any) -> None:
       laptime compare --config job.toml --out DIR   (goes on with what is in DIR)
       laptime compare --ablate                      (what each speedup gives here)
       laptime compare --methods lora,lora           (how much equal runs differ)
+      laptime compare --methods full --contestant "wide=lora --lora-rank 64"
     """
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_comparison, run_session
@@ -101,13 +103,15 @@ def compare_command(**_: Any) -> None:
     ctx = click.get_current_context()
     values = gather(ctx)
     chosen = section_values(CompareSpec, values)
+    methods, contestants = choose_methods(values, chosen.methods), tuple(values.get("contestants", ()))
     spec = CompareSpec(
-        methods=chosen.methods,
+        methods=methods,
+        contestants=contestants,
         rounds=chosen.rounds,
         minutes=chosen.minutes,
         ablate=chosen.ablate,
         **sections(values),
-        method_options=options_by_method(values, chosen.methods),
+        method_options=options_by_method(values, [*methods, *(one.method for one in contestants)]),
     )
     trackers = tracker_names(values.get("track"))
     check_trackers(trackers)
@@ -264,8 +268,11 @@ def method_option() -> click.Option:
 def build_commands() -> None:
     """Add the commands whose options come from the specs."""
     shared: list[Any] = [ModelSpec, DataSpec, TrainingSpec, AnswerSpec]
+    methods, *others = options_of([CompareSpec, *shared])
     compare_params: list[click.Parameter] = [
-        *options_of([CompareSpec, *shared]),
+        methods,
+        contestant_option(),
+        *others,
         *method_options(),
         *output_options("comparison"),
     ]

@@ -43,20 +43,20 @@ def read_config(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path}{_tell_value(error)}") from None
     if not isinstance(content, Mapping):
         raise UserError(f"{path}: expected option: value pairs at the top level")
-    return _flat(path, content)
+    return name_options(str(path), content)
 
 
-def _flat(path: Path, content: Mapping[Any, Any]) -> dict[str, Any]:
+def name_options(place: str, content: Mapping[Any, Any]) -> dict[str, Any]:
     """Return the options by name; `batch-size` and `batch_size` are one, and sections there are none."""
     options: dict[str, Any] = {}
     for key, value in content.items():
         name = str(key).replace("-", "_")
         if not name.isidentifier() or len(name) > LONGEST_NAME:
-            raise UserError(f"{path}: '{readable(key)}' is no name of an option")
+            raise UserError(f"{place}: '{readable(key)}' is no name of an option")
         if name in options:
-            raise UserError(f"{path}: option '{name}' is given twice")
+            raise UserError(f"{place}: option '{name}' is given twice")
         if name in SECTIONS and isinstance(value, Mapping):
-            raise UserError(f"{path}: '{name}' holds options; write them at the top level, without sections")
+            raise UserError(f"{place}: '{name}' holds options; write them at the top level, without sections")
         options[name] = value
     return options
 

@@ -39,6 +39,7 @@ TITLES = {
 }
 SPEEDUPS = "Speedups"  # a section of their own for these options of the training
 SPEEDUP_OPTIONS = ("plain", "without", "speedups")
+NESTED = {*SECTIONS, "method_options", "contestants"}  # fields of CompareSpec that hold other specs
 
 
 class SectionedOption(click.Option):
@@ -59,6 +60,9 @@ class SectionedOption(click.Option):
         self.section = section
         self.kind = kind
         self.owner = owner
+        self.reader: Callable[[Any, str], Any] | None = (
+            None  # reads and checks what no spec's field describes
+        )
 
 
 def field_type(kind: type[Options], name: str) -> tuple[Any, str]:
@@ -112,7 +116,7 @@ def options_of(kinds: list[type[Options]]) -> list[SectionedOption]:
         make_option(kind, field.name, SPEEDUPS if field.name in SPEEDUP_OPTIONS else TITLES[kind])
         for kind in kinds
         for field in msgspec.structs.fields(kind)
-        if not (kind is CompareSpec and field.name in {*SECTIONS, "method_options"})
+        if not (kind is CompareSpec and field.name in NESTED)
     ]
 
 
@@ -181,6 +185,8 @@ def read_config_options(config: str, options: Mapping[str, SectionedOption]) -> 
     for name, value in content.items():
         option = options[name]
         values[name] = read_config_value(option, value, f"{config}: ")
+        if option.reader:
+            continue
         if option.owner:
             build(option.owner, {name: values[name]}, source=f"{config}: ")
             continue
@@ -206,6 +212,8 @@ def refuse_unknown(config: str, content: Collection[str], known: Collection[str]
 
 def read_config_value(option: SectionedOption, value: Any, source: str = "") -> Any:
     """Let a file write what the command line can: lists as a,b, one question, a fraction as a number."""
+    if option.reader:
+        return option.reader(value, source)
     if takes_rates(option) and isinstance(value, str) and "=" in value:
         return read_rates(f"{source}{option.opts[0]}", value)
     if is_list(option) and isinstance(value, str):
@@ -231,6 +239,8 @@ def accepts_one(option: SectionedOption) -> bool:
 def convert(option: SectionedOption, given: Any) -> Any:
     """Turn the text of an option into the plain value of its type; raises UserError."""
     kind = option.kind
+    if option.reader:
+        return option.reader(given, "")
     if is_list(option):
         return split_list(given)
     if option.name in REPEATABLE:
@@ -284,7 +294,7 @@ def section_values(kind: type[Options], values: Mapping[str, Any]) -> Any:
     """Build one spec from the values that belong to it."""
     names = {field.name for field in msgspec.structs.fields(kind)}
     if kind is CompareSpec:  # its nested specs have names that options have too
-        names -= {*SECTIONS, "method_options"}
+        names -= NESTED
     return build(kind, {name: value for name, value in values.items() if name in names})
 
 
@@ -293,7 +303,7 @@ def sections(values: Mapping[str, Any]) -> dict[str, Any]:
     return {section: section_values(kind, values) for section, kind in SECTIONS.items()}
 
 
-def options_by_method(values: Mapping[str, Any], methods: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def options_by_method(values: Mapping[str, Any], methods: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return the resolved options of each method; raises UserError for one that no chosen method has."""
     kinds = find_methods()
     given = {
@@ -309,5 +319,7 @@ def options_by_method(values: Mapping[str, Any], methods: tuple[str, ...]) -> di
             resolved[method] = msgspec.to_builtins(options)
     for name in given:
         if not any(name in options for options in resolved.values()):
-            raise UserError(f"{flag(name)}: none of the methods {', '.join(methods)} has this option")
+            raise UserError(
+                f"{flag(name)}: none of the methods {', '.join(dict.fromkeys(methods))} has this option"
+            )
     return resolved

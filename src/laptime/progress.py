@@ -32,7 +32,7 @@ class TimeLeft:
 
     def __init__(self, waiting: list[PlannedRun], prospect: Prospect) -> None:
         self.waiting = list(waiting)
-        self.seconds_by_method: dict[str, list[float]] = {}
+        self.seconds_by_name: dict[str, list[float]] = {}
         self.hope_for(prospect)
 
     def hope_for(self, prospect: Prospect) -> None:
@@ -42,7 +42,7 @@ class TimeLeft:
 
     def ended(self, planned: PlannedRun, seconds: float) -> None:
         """Learn from a run."""
-        self.seconds_by_method.setdefault(planned.method, []).append(seconds)
+        self.seconds_by_name.setdefault(planned.name, []).append(seconds)
         self.waiting = [run for run in self.waiting if run.run != planned.run]
 
     def estimate(self, present_left: float, present_total: float) -> tuple[float, float]:
@@ -51,13 +51,13 @@ class TimeLeft:
         `present_left` are those of the present run, `present_total` all of it up to the end of its training.
         A method that has not run yet is taken to be as slow as the slowest known.
         """
-        known = {name: median(times) for name, times in self.seconds_by_method.items() if name != "base"}
+        known = {name: median(times) for name, times in self.seconds_by_name.items() if name != "base"}
         slowest = max([present_total, *known.values()])
         if self.waiting:  # after its training a run saves, evaluates and answers
             elapsed = present_total - present_left
-            present_left = max(present_left, known.get(self.waiting[0].method, 0.0) - elapsed)
-        planned = present_left + sum(known.get(run.method, slowest) for run in self.waiting[1:])
-        more = sum(known.get(run.method, slowest) for run in self.prospect.runs)
+            present_left = max(present_left, known.get(self.waiting[0].name, 0.0) - elapsed)
+        planned = present_left + sum(known.get(run.name, slowest) for run in self.waiting[1:])
+        more = sum(known.get(run.name, slowest) for run in self.prospect.runs)
         if self.prospect.seconds is not None:
             until = self.prospect.seconds - (time.monotonic() - self.since)
             more = min(more, max(0.0, until - planned))

@@ -12,6 +12,7 @@ from typing import Any, Literal, TextIO
 from msgspec.structs import replace
 
 from laptime.comparison.collection import collect, collect_single
+from laptime.comparison.contestants import tell_options
 from laptime.comparison.folder import choose_folder, has_checkpoint, has_done_nothing, shell_command
 from laptime.comparison.lock import MARKER_FILE, is_held
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
@@ -152,9 +153,13 @@ def is_finished(folder: Path) -> bool:
 
 def say_what_it_is(screen: Screen, spec: CompareSpec, folder: Path) -> None:
     """Print what is about to run, and what the toy and random weights are good for."""
-    methods = " and ".join(spec.methods) if len(spec.methods) < 3 else ", ".join(spec.methods)
+    racing = [*spec.methods, *(one.name for one in spec.contestants)]
+    methods = " and ".join(racing) if len(racing) < 3 else ", ".join(racing)
     names = f"{methods} on {spec.model.model}, data {spec.data.named} -> {folder}"
     screen.print(wrap_words(names, screen.width), style="bold", soft_wrap=True)
+    for one in spec.contestants:
+        words = f"  {one.name}: {one.method} {tell_options(one.differs)}"
+        screen.print(wrap_words(words.rstrip(), screen.width), soft_wrap=True)
     if spec.model.model == "builtin":
         screen.print("The built-in model is a toy for trying the tool. A real one:")
         screen.print("  laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl")

@@ -198,8 +198,25 @@ class RunSpec(Options, frozen=True):
     method_options: dict[str, Any] = {}
 
 
+class ContestantSpec(Options, frozen=True):
+    """One that races beside the methods: a name, a method, and in which options it differs from the rest.
+
+    Only what the user gave for it stands here; all else is the comparison's.
+    """
+
+    name: str
+    method: str
+    training: dict[str, Any] = {}
+    method_options: dict[str, Any] = {}
+
+    @property
+    def differs(self) -> dict[str, Any]:
+        """All options of its own, by name."""
+        return self.method_options | self.training
+
+
 class CompareSpec(Options, frozen=True):
-    """All that determines a comparison: every method, `rounds` times or as often as it takes."""
+    """All that determines a comparison: every contestant, `rounds` times or as often as it takes."""
 
     methods: Annotated[
         tuple[str, ...],
@@ -231,6 +248,7 @@ class CompareSpec(Options, frozen=True):
     training: TrainingSpec = field(default_factory=TrainingSpec)
     answers: AnswerSpec = field(default_factory=AnswerSpec)
     method_options: dict[str, dict[str, Any]] = {}  # by method name
+    contestants: tuple[ContestantSpec, ...] = ()  # beside the methods, of which there may then be none
 
 
 SECTIONS: dict[str, type[Options]] = {
@@ -243,6 +261,10 @@ SECTIONS: dict[str, type[Options]] = {
 
 # Options that change neither what is trained nor how it is measured: they may differ from attempt to attempt.
 WITHOUT_EFFECT = frozenset({"save_every", "keep_checkpoints", "hang_minutes"})
+
+# Options of the training that a contestant cannot have for itself: with another number of steps it would do
+# other work, and seed, device and the watch over the runs are what makes a comparison one.
+SHARED_BY_ALL = WITHOUT_EFFECT | {"epochs", "max_steps", "seed", "device"}
 
 
 class Interval(Struct, frozen=True):
@@ -369,8 +391,10 @@ def flatten(spec: CompareSpec) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for section in SECTIONS:
         flat |= msgspec.to_builtins(getattr(spec, section))
-    flat |= {"methods": list(spec.methods), "rounds": spec.rounds, "minutes": spec.minutes}
+    flat |= {"methods": list(spec.methods) or None, "rounds": spec.rounds, "minutes": spec.minutes}
     flat["ablate"] = spec.ablate
+    tables = [{"name": one.name, "method": one.method} | one.differs for one in spec.contestants]
+    flat["contestants"] = tables or None
     for options in spec.method_options.values():
         flat |= options
     return {name: value for name, value in flat.items() if value is not None}

@@ -158,7 +158,7 @@ def expected_result(folder: Path) -> ComparisonResult:
         findings=[
             Finding(
                 level="stated", code="learning_rate",
-                text="The methods train at learning rates of their own: full 2e-05, lora 0.0002.",
+                text="The learning rates differ: full 2e-05, lora 0.0002.",
                 values={"methods": "full, lora", "values": "full 2e-05, lora 0.0002"},
             )
         ],

@@ -125,20 +125,24 @@ def make_pair(faster: str, slower: str, ratio: float | None, **changes: Any) -> 
     return Pair(faster=faster, slower=slower, train_ratio=ratio, **(values | changes))
 
 
+def methods(*names: str) -> dict[str, str]:
+    return {name: split_name(name)[0] for name in names}
+
+
 def test_the_headline_is_of_two_methods_before_equal_runs() -> None:
     equal = make_pair("lora-2", "lora", 3.0, equal_runs=True)
     other = make_pair("dora", "lora", 1.1)
     last = make_pair("dora", "lora-2", 4.0)
-    assert headline_pair([equal, other, last], ["lora", "lora-2", "dora"]) is other
-    assert headline_pair([equal], ["lora", "lora-2"]) is equal
-    assert headline_pair([], ["lora"]) is None
+    assert headline_pair([equal, other, last], methods("lora", "lora-2", "dora")) is other
+    assert headline_pair([equal], methods("lora", "lora-2")) is equal
+    assert headline_pair([], methods("lora")) is None
 
 
 def test_contestants_have_names_of_their_own() -> None:
     assert name_contestants(["lora", "full", "lora", "lora"]) == ["lora", "full", "lora-2", "lora-3"]
     assert split_name("lora-2") == ("lora", 2) and split_name("lora_top") == ("lora_top", 1)
     spec = CompareSpec(methods=("lora", "lora"), method_options={"lora": {"rank": 4}})
-    assert [(one.name, one.method, one.options) for one in list_contestants(spec)] == [
+    assert [(one.name, one.method, one.run_spec.method_options) for one in list_contestants(spec)] == [
         ("lora", "lora", {"rank": 4}), ("lora-2", "lora", {"rank": 4})
     ]  # fmt: skip
 

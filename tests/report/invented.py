@@ -203,7 +203,7 @@ def make_result(**changes: Any) -> ComparisonResult:
             Finding(
                 level="stated",
                 code="learning_rate",
-                text="The methods train at learning rates of their own: full 2e-05, lora 0.0002.",
+                text="The learning rates differ: full 2e-05, lora 0.0002.",
                 values={"methods": "full, lora", "values": "full 2e-05, lora 0.0002"},
             ),
             Finding(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from laptime.comparison.contestants import run_options
 from laptime.comparison.folder import differing_keys
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.plan import Plan, PlannedRun
@@ -15,7 +14,6 @@ from laptime.inputs.model_digest import hash_once
 from laptime.record import FILE_NAME, RunRecord
 from laptime.spec import flag
 
-SHARED = ("model", "data", "training", "answers")  # of the specs of a comparison and of its runs
 SWITCHES = {"plain", "without", "speedups", "reuse_cache"}  # what an ablation changes
 
 
@@ -56,8 +54,7 @@ def refuse_other_result(record: RunRecord) -> None:
 
 def differing_options(plan: Plan, planned: PlannedRun, started: Started) -> set[str]:
     """Return the options in which a run is not what the plan fixes."""
-    expected: dict[str, Any] = {name: plan.spec[name] for name in SHARED if name in plan.spec}
-    expected["method_options"] = plan.spec.get("method_options", {}).get(planned.method, {})
+    expected = run_options(plan.spec, planned.name, planned.method)
     found = {name: started.spec.get(name) for name in expected}
     expected = msgspec.json.decode(msgspec.json.encode(expected))  # as it stands in a file: no tuples
     return differing_keys(expected, found) - (SWITCHES if planned.role == "ablation" else set())

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from laptime.comparison.ablation import summarise_ablation
 from laptime.comparison.answers import BASE, gather_questions
 from laptime.comparison.belonging import refuse_other_run
+from laptime.comparison.contestants import own_options, run_options
 from laptime.comparison.fairness import find_stated_differences, find_unequal_work
 from laptime.comparison.flags import (
     find_flags,
@@ -58,7 +59,8 @@ class Collected(Struct, kw_only=True):
             method=method,
             folder=self.folder,
             summary=self.plan.summaries.get(method, ""),
-            options=self.plan.spec.get("method_options", {}).get(method, {}),
+            spec=run_options(self.plan.spec, name, method),
+            differs=own_options(self.plan.spec, name),
             records=[self.records[p.run] for p in planned if p.run in self.records],
             unreadable=[self.unreadable[p.run] for p in planned if p.run in self.unreadable],
         )
@@ -133,7 +135,7 @@ def assemble(collected: Collected) -> ComparisonResult:
     base_runs = collected.runs_of(base) if base else None
     rows = take_common_rounds([collected.runs_of(name) for name in plan.contestants])
     methods = [summarise(row) for row in rows]
-    unequal = find_unequal_work({row.name: row.finished for row in rows})
+    unequal = find_unequal_work({row.name: row.finished for row in rows}, _own(rows))
     first = {row.name: row.figured[0] for row in rows if row.figured}
     base_first = {BASE: base_runs.finished[0]} if base_runs and base_runs.finished else {}
     confidence = choose_confidence(spec)
@@ -177,13 +179,18 @@ def _find(
     return [
         *find_wrong(finished),
         *(finding for findings in unequal.values() for finding in findings),
-        *find_stated_differences(known),
+        *find_stated_differences(known, _own(rows)),
         *flag_rounds(rows),
         *find_flags(finished),
-        *flag_speedups(finished),
+        *flag_speedups(finished, _own(rows)),
         *flag_ablation(plan),
         *flag_progress(finished, plan.num_rounds, collected.missing, collected.retried),
     ]
+
+
+def _own(rows: Sequence[MethodRuns]) -> dict[str, dict[str, Any]]:
+    """Return the options that each contestant has for itself, by name."""
+    return {row.name: row.differs for row in rows}
 
 
 def _order(collected: Collected) -> list[str]:

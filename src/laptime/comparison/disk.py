@@ -9,12 +9,13 @@ from pathlib import Path
 
 import msgspec
 
+from laptime.comparison.contestants import make_run_spec
 from laptime.comparison.plan import RUNS_FOLDER, PlannedRun
 from laptime.errors import UserError
 from laptime.inputs.facts import InputFacts
 from laptime.job import CHECKPOINTS_FOLDER
 from laptime.methods.method import make_method
-from laptime.spec import CompareSpec
+from laptime.spec import CompareSpec, RunSpec
 from laptime.startup.wanted import is_wanted
 from laptime.user_cache import shared_prefixes
 
@@ -42,8 +43,8 @@ def count_results(spec: CompareSpec, facts: InputFacts, waiting: Sequence[Planne
     saved, checkpoints = 0, 0
     for planned in waiting:
         if planned.role == "measured":
-            method = make_method(planned.method, spec.method_options.get(planned.method, {}))
-            cost = method.cost(facts.shape, 4)
+            run_spec = make_run_spec(spec, planned.name, planned.method)
+            cost = make_method(planned.method, run_spec.method_options).cost(facts.shape, 4)
             saved += cost.saved_bytes  # float32 at the most
             checkpoints = max(checkpoints, cost.trainable_parameters * CHECKPOINT_BYTES)
     # A run's checkpoints go when its result is there; a new one is written before the oldest goes.
@@ -60,9 +61,9 @@ def show_size(num_bytes: float) -> str:
     return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"
 
 
-def check_cache(spec: CompareSpec) -> None:
+def check_cache(spec: RunSpec) -> None:
     """Refuse --reuse-cache where nothing would be kept; raises UserError."""
-    if not any(options.get("reuse_cache") for options in spec.method_options.values()):
+    if not spec.method_options.get("reuse_cache"):
         return
     training = msgspec.structs.asdict(spec.training)
     for name in ("fused_blocks", "prefix_cache"):  # the second works inside the first

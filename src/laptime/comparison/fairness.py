@@ -2,53 +2,73 @@
 
 Two methods are compared only where their records prove the same work: the same tokens trained in every
 step, the same base, data and options, the same machine and precision of compute. Any difference is named
-and takes the ratio away. Only the learning rate and the precision of what is trained may differ.
+and takes the ratio away. Only the learning rate and the precision of what is trained may differ, and what a
+contestant was given for itself: that is what is compared, as long as every step trains the same tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
+from laptime.comparison.contestants import tell_options
 from laptime.comparison.result import Finding
 from laptime.record import RunRecord
 from laptime.spec import WITHOUT_EFFECT
 
 FREE_OPTIONS = {"learning_rate", *WITHOUT_EFFECT}  # each method has its own best rate
 COUNTS_OF_MACHINE = {"cores", "threads", "gpu_count"}
+# A contestant's own may differ where every step trains the same tokens all the same.
+BATCHING = ("batch_size", "gradient_accumulation")
+FOLLOWS = {"precision": {"compute_dtype", "attention"}, "threads": {"machine threads"}}  # from a free option
+NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
+NO_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 STATED = {
-    "learning_rate": "The methods train at learning rates of their own",
+    "learning_rate": "The learning rates differ",
     "trained_dtype": "What is trained is kept in precisions of its own",
 }
+COMPUTE = "The precision of compute differs, as was asked for"
 
 MethodPair = tuple[str, str]
 
 
-def find_unequal_work(finished: Mapping[str, Sequence[RunRecord]]) -> dict[MethodPair, list[Finding]]:
-    """Return what differs for each pair of methods, compared round by round; equal pairs have no entry.
+def find_unequal_work(
+    finished: Mapping[str, Sequence[RunRecord]], own: Mapping[str, Collection[str]] = NOTHING
+) -> dict[MethodPair, list[Finding]]:
+    """Return what differs for each pair of contestants, compared round by round; equal pairs have no entry.
 
-    `finished` holds the finished records by method. A difference that recurs is named once.
+    `finished` holds the finished records by contestant, `own` the options that it has for itself. A
+    difference that recurs is named once.
     """
     unequal: dict[MethodPair, list[Finding]] = {}
     for first, second in combinations(finished, 2):
         others = {record.started.round: record for record in finished[second]}
         named: dict[tuple[str, str], Finding] = {}
+        free = {*own.get(first, ()), *own.get(second, ())}
         for record in finished[first]:
             if other := others.get(record.started.round):
-                for finding in compare_records(record, other):
+                for finding in compare_records(record, other, free):
                     named.setdefault((finding.code, str(finding.values.get("option", ""))), finding)
         if named:
             unequal[first, second] = list(named.values())
     return unequal
 
 
-def compare_records(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
-    """Yield every difference in the work of two runs of the same round."""
-    yield from _compare_steps(first, second)
+def compare_records(
+    first: RunRecord, second: RunRecord, free: Collection[str] = frozenset()
+) -> Iterator[Finding]:
+    """Yield every difference in the work of two runs of the same round, but for options that are `free`."""
+    of_steps, options = list(_compare_steps(first, second)), differing_options(first, second)
+    if of_steps and (batching := [name for name in BATCHING if name in free and name in options]):
+        of_steps = [_other_batches(first, second, {name: options[name] for name in batching})]
+    yield from of_steps
     yield from _compare_sources(first, second)
-    for option, values in differing_options(first, second).items():
+    allowed = {*free, *(fact for option in free for fact in FOLLOWS.get(option, ()))}
+    for option, values in options.items():
+        if option in allowed:
+            continue
         shown = join_values(_name_both(first, second, values))
         where = {"methods": _methods(first, second), "option": option, "values": shown}
         if option == "compute_dtype":
@@ -57,6 +77,20 @@ def compare_records(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
         else:
             text = f"{_methods(first, second)} were trained with a different {option}: {shown}."
             yield Finding(level="unequal", code="different_training_option", values=where, text=text)
+
+
+def _other_batches(first: RunRecord, second: RunRecord, options: Mapping[str, tuple[Any, Any]]) -> Finding:
+    """Return the finding that a contestant's own batches put other records into a step."""
+    both = (first.started.name, second.started.name)
+    shown = ", ".join(
+        f"{name} {tell_options({option: values[place] for option, values in options.items()})}"
+        for place, name in enumerate(both)
+    )
+    methods = _methods(first, second)
+    text = f"{methods} train other records in a step ({shown}), so there is no ratio between them."
+    return Finding(
+        level="unequal", code="other_batches", values={"methods": methods, "values": shown}, text=text
+    )
 
 
 def _compare_steps(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
@@ -136,10 +170,12 @@ def _identity(facts: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]
             yield f"{prefix} {name}", value
 
 
-def find_stated_differences(records: Mapping[str, RunRecord]) -> list[Finding]:
-    """Return what differs between methods because it must, and what each has to say of itself.
+def find_stated_differences(
+    records: Mapping[str, RunRecord], own: Mapping[str, Mapping[str, Any]] = NO_OPTIONS
+) -> list[Finding]:
+    """Return what differs between contestants because it must or should, and what each has to say of itself.
 
-    `records` holds one record of each method.
+    `records` holds one record of each contestant, `own` the options that it has for itself.
     """
     models = {method: record.model for method, record in records.items() if record.model}
     findings = [
@@ -147,7 +183,9 @@ def find_stated_differences(records: Mapping[str, RunRecord]) -> list[Finding]:
         for name, model in models.items()
         for note in model.notes
     ]
-    for code, sentence in STATED.items():
+    findings = [*(_state_own(name, own[name]) for name in records if own.get(name)), *findings]
+    by_choice = {"compute_dtype": COMPUTE} if any("precision" in own.get(name, ()) for name in models) else {}
+    for code, sentence in (STATED | by_choice).items():
         values = {method: getattr(model, code) for method, model in models.items()}
         if len(set(values.values())) > 1:
             shown = join_values(values)
@@ -156,6 +194,15 @@ def find_stated_differences(records: Mapping[str, RunRecord]) -> list[Finding]:
                 Finding(level="stated", code=code, values=values_of, text=f"{sentence}: {shown}.")
             )
     return findings
+
+
+def _state_own(name: str, options: Mapping[str, Any]) -> Finding:
+    """Return the finding that a contestant has options of its own."""
+    shown = tell_options(options)
+    values = {"method": name, "options": shown}
+    return Finding(
+        level="stated", code="own_options", values=values, text=f"{name} has options of its own: {shown}."
+    )
 
 
 def join_values(values: Mapping[str, Any]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from statistics import fmean, median
+from types import MappingProxyType
 from typing import Any
 
 from laptime.comparison.plan import Plan
@@ -80,9 +81,14 @@ def flag_progress(
     return findings
 
 
-def flag_speedups(finished: Finished) -> list[Finding]:
-    """Return what blurs a comparison of times: speedups switched off, work reused, rounds that differ."""
-    findings = list(_flag_switched_off(finished))
+def flag_speedups(
+    finished: Finished, own: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> list[Finding]:
+    """Return what blurs a comparison of times: speedups switched off, work reused, rounds that differ.
+
+    `own` holds the options that a contestant has for itself: what those switch off is said there.
+    """
+    findings = list(_flag_switched_off(finished, own))
     for method, records in finished.items():
         findings += [flag for record in records for flag in _flag_reused(record)]
         rounds_by_name = Counter(speedup.name for r in records for speedup in r.speedups if speedup.ran)
@@ -100,10 +106,17 @@ def flag_ablation(plan: Plan) -> list[Finding]:
     return [_flag("nothing_to_switch_off", text)]
 
 
-def _flag_switched_off(finished: Finished) -> Iterator[Finding]:
-    """Yield what the user switched off: the times would be shorter with it."""
-    spec = next((records[0].started.spec for records in finished.values() if records), {})
-    training = spec.get("training", {})
+def _flag_switched_off(finished: Finished, own: Mapping[str, Collection[str]]) -> Iterator[Finding]:
+    """Yield what the user switched off for all: the times would be shorter with it.
+
+    A contestant that was told for itself what is off does not count, where another one was not.
+    """
+    rows = {name: records[0].started.spec for name, records in finished.items() if records}
+    told = {name for name in rows if {"plain", "without"} & set(own.get(name, ()))}
+    training = next((spec for name, spec in rows.items() if name not in told), {}).get("training", {})
+    if told:
+        yield from _flag_rest(training, [name for name in rows if name not in told])
+        return
     if training.get("plain"):
         text = "All speedups were switched off (--plain); the times say nothing about them."
         yield _flag("plain", text)
@@ -112,6 +125,14 @@ def _flag_switched_off(finished: Finished) -> Iterator[Finding]:
         yield _flag(
             "switched_off", f"Switched off by name: {shown}. The times are those without.", names=shown
         )
+
+
+def _flag_rest(training: Mapping[str, Any], names: Sequence[str]) -> Iterator[Finding]:
+    """Yield what is off in the runs of `names`, beside contestants that were told for themselves."""
+    if off := "--plain" if training.get("plain") else ", ".join(training.get("without", ())):
+        methods = ", ".join(names)
+        text = f"Switched off for {methods}: {off}. The times are those without."
+        yield _flag("switched_off_for", text, methods=methods, names=off)
 
 
 def _flag_reused(record: RunRecord) -> Iterator[Finding]:

@@ -41,8 +41,7 @@ def claim(folder: Path, spec: dict[str, Any]) -> Plan | None:
             raise UserError(f"--out {folder}: holds something else ({name}); give a new or empty folder")
         return None
     plan = read_plan(folder)
-    changed = [flag(name) for name in sorted(differing_keys(plan.spec, spec))]
-    if changed:
+    if changed := name_changes(plan.spec, spec):
         raise UserError(
             f"--out {folder}: begun with other options ({', '.join(changed)}); "
             f"give another folder, or the options it was begun with"
@@ -76,18 +75,34 @@ def is_first_line_cut(record: Path) -> bool:
     return False
 
 
+def name_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return the options in which the specs of two comparisons differ, a contestant by its name."""
+    keys = differing_keys(old, new)
+    changed = [flag(name) for name in sorted(keys - {"contestants"})]
+    before, after = ({one["name"]: one for one in spec.get("contestants", [])} for spec in (old, new))
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    if not names and list(before) != list(after):
+        changed.append("--contestant in another order")
+    return [*changed, *(f"--contestant {name}" for name in names)]
+
+
 def differing_keys(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
     """Return the names of the options in which two specs differ; those without effect may."""
     keys: set[str] = set()
     for key in (old.keys() | new.keys()) - WITHOUT_EFFECT:
         before, after = old.get(key), new.get(key)
-        if key == "method_options" and old.get("methods") != new.get("methods"):
+        if key == "method_options" and _list_methods(old) != _list_methods(new):
             continue  # other methods have other options: the methods say it
         if isinstance(before, dict) and isinstance(after, dict):
             keys |= differing_keys(before, after)
         elif before != after:
             keys.add(key)
     return keys
+
+
+def _list_methods(spec: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the methods that race by themselves, and those of contestants."""
+    return spec.get("methods"), [one.get("method") for one in spec.get("contestants", [])]
 
 
 @contextmanager

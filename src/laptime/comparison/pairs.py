@@ -65,12 +65,13 @@ def compare_rows(
     return [_make_pair(match, *ratios.get(_names(match), (UNEQUAL, UNEQUAL))) for match in matches]
 
 
-def headline_pair(pairs: Sequence[Pair], names: Sequence[str]) -> Pair | None:
-    """Return the pair of the headline: full fine-tuning, else the first of `names`, against the fastest.
+def headline_pair(pairs: Sequence[Pair], methods: Mapping[str, str]) -> Pair | None:
+    """Return the pair of the headline: full fine-tuning, else the first row, against the fastest.
 
-    A pair with a ratio goes before one without, two methods before equal runs.
+    `methods` holds the method of each row by its name. A pair with a ratio goes before one without, two that
+    differ before equal runs.
     """
-    anchor = "full" if "full" in names else names[0] if names else ""
+    anchor = choose_anchor(methods)
     different = [pair for pair in pairs if not pair.equal_runs] or list(pairs)
     with_anchor = [pair for pair in different if anchor in (pair.faster, pair.slower)]
 
@@ -81,6 +82,12 @@ def headline_pair(pairs: Sequence[Pair], names: Sequence[str]) -> Pair | None:
         return True, ratio if pair.slower == anchor else 1 / ratio
 
     return max(with_anchor or different, key=rank, default=None)
+
+
+def choose_anchor(methods: Mapping[str, str]) -> str:
+    """Return the row that others are set against: the first of full fine-tuning, else the first row."""
+    full = [name for name, method in methods.items() if method == "full"]
+    return next(iter([*full, *methods]), "")
 
 
 def _names(match: Match) -> tuple[str, str]:
@@ -104,7 +111,7 @@ def _make_pair(match: Match, train: Ratio, total: Ratio) -> Pair:
     return Pair(
         faster=match.faster.name,
         slower=match.slower.name,
-        equal_runs=(match.faster.method, match.faster.options) == (match.slower.method, match.slower.options),
+        equal_runs=match.faster.trains_as(match.slower),
         num_rounds=len(match.records),
         train_ratio=train.value,
         train_interval=train.interval,

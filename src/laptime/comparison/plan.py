@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from laptime.comparison.contestants import name_contestants
 from laptime.comparison.result import RoundsEnd
 from laptime.errors import UserError
 from laptime.events import Role
@@ -19,7 +20,7 @@ from laptime.sealed_file import read_sealed, write_sealed
 from laptime.system_processors import Threads
 from laptime.untrusted import check_name
 
-VERSION = 3
+VERSION = 4  # with contestants in the spec
 FILE_NAME = "plan.json"
 RUNS_FOLDER = "runs"
 PLAIN = "plain"  # in the place of a speedup's name: all of them
@@ -34,7 +35,7 @@ class PlannedRun(Struct, kw_only=True, frozen=True):
     round: int
     role: Role = "measured"
     without: str = ""  # an ablation: the speedup that is switched off, or PLAIN
-    contestant: str = ""  # its name where that is not the method's: lora-2
+    contestant: str = ""  # its name where that is not the method's: lora-2, wide
 
     @property
     def name(self) -> str:
@@ -77,8 +78,9 @@ class Plan(Struct, kw_only=True):
     def contestants(self) -> list[str]:
         """The names of those that race, in the order that the user gave where the spec holds it."""
         planned = dict.fromkeys(run.name for run in self.runs if run.role == "measured")
-        asked = [name for name in self.spec.get("methods", []) if name in planned]
-        return list(dict.fromkeys([*asked, *planned]))
+        named = [one["name"] for one in self.spec.get("contestants", [])]
+        asked = [*name_contestants(self.spec.get("methods", [])), *named]
+        return list(dict.fromkeys([*(name for name in asked if name in planned), *planned]))
 
     @property
     def num_rounds(self) -> int:

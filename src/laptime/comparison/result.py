@@ -123,6 +123,7 @@ class MethodResult(Struct, kw_only=True):
     precision_reason: str | None
     flops_per_token: float | None
     method_options: dict[str, Any]
+    differs: dict[str, Any] = {}  # a contestant's own options, as the user gave them
     train_losses: list[float | None]  # by step, in the first finished round
     step_seconds: list[float]  # the same
     train_losses_by_round: dict[int, list[float | None]]

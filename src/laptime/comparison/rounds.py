@@ -13,6 +13,7 @@ import msgspec
 from laptime.comparison.ablation import switch_off
 from laptime.comparison.answers import BASE
 from laptime.comparison.collection import collect, read_runs
+from laptime.comparison.contestants import Contestant, list_contestants, make_run_spec
 from laptime.comparison.disk import check_cache, check_disk
 from laptime.comparison.folder import (
     INPUTS_FOLDER,
@@ -89,29 +90,48 @@ def check_spec(spec: CompareSpec) -> str:
     Returns the digest of the records, "" for large data that their preparation checks. Raises UserError.
     """
     for name in spec.methods:
-        make_method(name, spec.method_options.get(name, {}))
-    rates = spec.training.learning_rate
-    for name, rate in (rates if isinstance(rates, dict) else {BASE: rates}).items():
-        if isinstance(rates, dict) and name not in find_methods():
-            raise UserError(tell_no_method("--learning-rate", name))
-        if isinstance(rates, dict) and name not in spec.methods:
-            raise UserError(f"--learning-rate {name}: not among the methods {', '.join(spec.methods)}")
-        if rate is not None and not 0 < rate < float("inf"):
-            raise UserError(f"--learning-rate: must be above 0 (got {rate})")
-    check_names("--without", spec.training.without)
-    check_names("--speedups", spec.training.speedups)
-    if both := set(spec.training.without) & set(spec.training.speedups):
-        raise UserError(f"--without {min(both)}: --speedups asks for it; leave one of the two out")
+        find_method(name)
+    check_rates(spec)
+    contestants = list_contestants(spec)
+    for one in contestants:
+        check_contestant(one)
     read_interval(spec.training.save_every)
     if spec.minutes and spec.rounds != AUTO:
         raise UserError(f"--minutes: --rounds {spec.rounds} is a number already; leave one of the two out")
-    check_cache(spec)
-    if spec.ablate and spec.training.plain:
+    if spec.ablate and all(one.run_spec.training.plain for one in contestants):
         raise UserError("--ablate: --plain leaves nothing to switch off; leave one of the two out")
-    check_threads(spec.training.threads)
     digest = check_records(spec.data, seed=spec.training.seed, everything=False)
     locate_model(spec.model, download=False)
     return digest
+
+
+def check_rates(spec: CompareSpec) -> None:
+    """Raise UserError for a learning rate of all that is none, or that is of a method which does not race."""
+    rates = spec.training.learning_rate
+    racing = [*spec.methods, *(one.method for one in spec.contestants)]
+    for name, rate in (rates if isinstance(rates, dict) else {BASE: rates}).items():
+        if isinstance(rates, dict) and name not in find_methods():
+            raise UserError(tell_no_method("--learning-rate", name))
+        if isinstance(rates, dict) and name not in racing:
+            methods = ", ".join(dict.fromkeys(racing))
+            raise UserError(f"--learning-rate {name}: not among the methods {methods}")
+        if rate is not None and not 0 < rate < float("inf"):
+            raise UserError(f"--learning-rate: must be above 0 (got {rate})")
+
+
+def check_contestant(one: Contestant) -> None:
+    """Raise UserError, naming the contestant, for options that no run of it could have."""
+    training = one.run_spec.training
+    try:
+        make_method(one.method, one.run_spec.method_options)
+        check_names("--without", training.without)
+        check_names("--speedups", training.speedups)
+        if both := set(training.without) & set(training.speedups):
+            raise UserError(f"--without {min(both)}: --speedups asks for it; leave one of the two out")
+        check_cache(one.run_spec)
+        check_threads(training.threads)
+    except UserError as error:
+        raise UserError(f"{one.place}{error}") from None
 
 
 def compare(
@@ -188,17 +208,18 @@ def tell_threads(used: Threads | None, now: Threads | None) -> list[str]:
 
 
 def rehearse(spec: CompareSpec, inputs: Path, runner: Runner, threads: Threads | None) -> None:
-    """Find out before anything long that a speedup asked for by name cannot apply to one of the methods.
+    """Find out before anything long that a speedup asked for by name cannot apply to one of the contestants.
 
     Raises UserError.
     """
-    for name in dict.fromkeys(spec.methods) if spec.training.speedups else ():
-        planned = PlannedRun(run=f"{REHEARSAL}{name}", method=name, round=1)
+    asking = [one for one in list_contestants(spec) if one.run_spec.training.speedups]
+    for one in {(one.method, one.place): one for one in asking}.values():  # equal runs need one rehearsal
+        planned = PlannedRun(run=f"{REHEARSAL}{one.name}", method=one.method, round=1, contestant=one.name)
         job = make_job(spec, planned, inputs / planned.run, inputs, threads)
         job.until = "preparation"
         runner.run(job, lambda event: None)
         if refusal := find_refusal(inputs / planned.run):
-            raise UserError(refusal)
+            raise UserError(f"{one.place}{refusal}")
 
 
 def find_refusal(home: Path) -> str:
@@ -208,7 +229,7 @@ def find_refusal(home: Path) -> str:
 
 
 def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner, listener: Listener) -> None:
-    """Run one method once, in its own folder; an attempt that left a checkpoint goes on from there."""
+    """Run one contestant once, in its own folder; an attempt that left a checkpoint goes on from there."""
     refuse_other_base(read_facts(folder / INPUTS_FOLDER), folder)
     home = run_folder(folder, planned.run)
     plan = read_plan(folder)
@@ -253,15 +274,7 @@ def make_job(
 
 def run_spec(spec: CompareSpec, planned: PlannedRun) -> RunSpec:
     """Return the part of the comparison's spec that one run needs."""
-    whole = RunSpec(
-        method=planned.method,
-        round=planned.round,
-        model=spec.model,
-        data=spec.data,
-        training=spec.training,
-        answers=spec.answers,
-        method_options=spec.method_options.get(planned.method, {}),
-    )
+    whole = make_run_spec(spec, planned.name, planned.method, planned.round)
     return switch_off(whole, planned.without) if planned.without else whole
 
 
@@ -292,6 +305,7 @@ def prepare_inputs(
                 data=spec.data,
                 answers=spec.answers,
                 training=spec.training,
+                precisions={one.place: one.run_spec.training.precision for one in list_contestants(spec)},
                 folder=str(inputs),
             )
         )
@@ -336,11 +350,11 @@ def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts, threads: Threa
         id=secrets.token_hex(8),
         laptime=full_version(),
         created=time.time(),
-        spec=msgspec.to_builtins(spec),
+        spec=msgspec.json.decode(msgspec.json.encode(spec)),  # as it will be read: no tuples
         runs=plan_runs(spec),
         data=facts.data,
         model_digest=facts.model_digest,
-        summaries={name: find_method(name).summary for name in spec.methods},
+        summaries={one.method: find_method(one.method).summary for one in list_contestants(spec)},
         repeat_command=shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", "AGAIN"),
         awaits_ablation=spec.ablate,
         threads=threads,

@@ -23,7 +23,7 @@ Status = Literal["finished", "partly_failed", "failed", "unfinished"]
 
 
 class MethodRuns(Struct, kw_only=True):
-    """What lies on disk of one method: its records in order of rounds, and records that can't be read.
+    """What lies on disk of one contestant: its records in order of rounds, and records that can't be read.
 
     `folder` is the comparison's; what a method saved is named relative to it. `common` are the rounds that
     are compared, None for all.
@@ -33,10 +33,18 @@ class MethodRuns(Struct, kw_only=True):
     method: str
     folder: Path
     summary: str = ""
-    options: dict[str, Any] = {}
+    spec: dict[str, Any] = {}  # of its runs, as plain values
+    differs: dict[str, Any] = {}  # its own options, in which it is not as the rest of the comparison
     records: list[RunRecord] = field(default_factory=list)
     unreadable: list[Failure] = field(default_factory=list)
     common: frozenset[int] | None = None
+
+    def trains_as(self, other: MethodRuns) -> bool:
+        """Tell whether the runs of both are the same but for their names."""
+        ours, theirs = (
+            {key: one.spec.get(key) for key in ("training", "method_options")} for one in (self, other)
+        )
+        return self.method == other.method and ours == theirs
 
     @property
     def finished(self) -> list[RunRecord]:
@@ -101,6 +109,7 @@ def summarise(runs: MethodRuns) -> MethodResult:
         **_losses(figured),
         **_energy(runs.compared),
         method_options=_method_options(runs),
+        differs=runs.differs,
         speedups=_speedups(figured),
         checks=_checks(runs.finished),
         memorisation=_score(figured, "trained"),
@@ -232,7 +241,7 @@ def _energy(finished: Sequence[RunRecord]) -> dict[str, Any]:
 def _method_options(runs: MethodRuns) -> dict[str, Any]:
     """Return the resolved options of the method from a record, else what the plan holds."""
     specs = [record.started.spec.get("method_options") for record in runs.finished or runs.records]
-    return next((dict(options) for options in specs if options), runs.options)
+    return next((dict(options) for options in specs if options), runs.spec.get("method_options", {}))
 
 
 def _speedups(records: Sequence[RunRecord]) -> list[SpeedupResult]:

@@ -25,6 +25,7 @@ class InputJob(Struct, kw_only=True):
     data: DataSpec
     answers: AnswerSpec
     training: TrainingSpec
+    precisions: dict[str, str] = {}  # --precision by what a message about that contestant begins with
     folder: str
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it
 

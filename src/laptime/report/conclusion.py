@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from laptime.comparison.contestants import tell_options
 from laptime.comparison.result import ComparisonResult, MethodResult
 from laptime.report import quantities
 from laptime.report.check_sentences import write_checks
@@ -18,7 +19,8 @@ _NEGLIGIBLE = 1.05  # a factor below this is said to be no difference
 def write_conclusion(result: ComparisonResult, language: Language) -> list[Remark]:
     """Return the sentences of the conclusion, in the order in which they are read."""
     pair = choose_pair(result)
-    remarks = write_time(result, pair, language)
+    remarks = [Remark("contestants", text) for text in describe_contestants(result, language)]
+    remarks += write_time(result, pair, language)
     if pair is not None:
         remarks += write_total(result, pair, language)
     if pair is not None and not pair.equal_runs:
@@ -32,6 +34,20 @@ def write_conclusion(result: ComparisonResult, language: Language) -> list[Remar
     remarks += write_answers(result, language)
     remarks += write_checks(result, language)
     return remarks + _write_failures(result, language) + _write_incomplete(result, language)
+
+
+def describe_contestants(result: ComparisonResult, language: Language) -> list[str]:
+    """Return what each row is whose name the user gave: its method, and its own options as one types them."""
+    return [
+        language.say(
+            "contestants.item" if row.differs else "contestants.same",
+            name=row.name,
+            method=language.method(row.method),
+            options=tell_options(row.differs),
+        )
+        for row in result.methods
+        if row.name in language.names
+    ]
 
 
 def _write_memory(result: ComparisonResult, language: Language) -> list[Remark]:

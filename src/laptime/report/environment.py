@@ -15,7 +15,9 @@ Facts = list[tuple[str, str]]
 
 def group_facts(result: ComparisonResult, language: Language) -> list[tuple[str, Facts]]:
     """Return (heading, facts) for each part of the environment that holds any."""
-    methods = {f"{language.title(method.name)}:": method.method_options for method in result.methods}
+    methods = {
+        f"{language.title(method.name)}:": method.method_options | method.differs for method in result.methods
+    }
     groups = [
         ("machine", list(flatten(result.machine, language))),
         ("model", list(flatten(result.model, language))),

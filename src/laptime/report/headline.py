@@ -64,7 +64,7 @@ def read_ratio(pair: Pair, which: Literal["train", "total"]) -> Reading | None:
 
 def choose_pair(result: ComparisonResult) -> Pair | None:
     """Return the pair of the headline, the one that decided how many rounds there are."""
-    return headline_pair(result.pairs, [method.name for method in result.methods])
+    return headline_pair(result.pairs, {row.name: row.method for row in result.methods})
 
 
 def write_headline(result: ComparisonResult, language: Language) -> Headline:
@@ -92,7 +92,7 @@ def ratio_words(reading: Reading, pair: Pair, language: Language) -> dict[str, s
     return {
         "faster": language.method(reading.faster),
         "slower": language.method(reading.slower),
-        "method": language.method(split_name(reading.faster)[0]),
+        "method": _name_equal(reading, language),
         "ratio": language.ratio(reading.ratio),
         "percent": language.difference(reading.ratio),
         "low": quantities.ratio(low, unit=False),
@@ -105,6 +105,13 @@ def ratio_words(reading: Reading, pair: Pair, language: Language) -> dict[str, s
         "rounds": pair.num_rounds,
         "more": _more_rounds(pair, language),
     }
+
+
+def _name_equal(reading: Reading, language: Language) -> str:
+    """Return what equal runs are called: by their method, or by both names where users gave them."""
+    names = sorted((reading.faster, reading.slower))
+    methods = dict.fromkeys(split_name(name)[0] for name in names)
+    return language.join([language.method(name) for name in (names if len(methods) > 1 else methods)])
 
 
 def half_width(interval: tuple[float, float] | None) -> float | None:

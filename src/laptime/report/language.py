@@ -7,10 +7,11 @@ placeholders. In Korean a placeholder may name the particle that follows: "{fast
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from laptime.comparison.contestants import split_name
+from laptime.comparison.result import ComparisonResult
 from laptime.report import language_en, language_ko, quantities
 from laptime.report.quantities import Lang
 
@@ -51,12 +52,19 @@ def final_consonant(word: str) -> str:
     return "" if last not in _LATIN_WITH_FINAL else "ㄹ" if last == "l" else "any"
 
 
+def choose_language(code: Lang, result: ComparisonResult) -> Language:
+    """Return a language that knows whether there is one training alone, and which names users gave."""
+    given = (row.name for row in result.methods if split_name(row.name)[0] != row.method)
+    return Language(code, result.is_single, given)
+
+
 class Language:
     """One of the languages of the report; with `single` it speaks of one training that nothing is beside."""
 
-    def __init__(self, code: Lang, single: bool = False) -> None:
+    def __init__(self, code: Lang, single: bool = False, names: Iterable[str] = ()) -> None:
         self.code: Lang = code
         self.single = single
+        self.names = frozenset(names)  # that users gave: they stand as they are
         self.strings = _STRINGS[code]
 
     def say(self, key: str, **values: Any) -> str:
@@ -75,7 +83,9 @@ class Language:
         return key in self.strings
 
     def method(self, name: str) -> str:
-        """Return a contestant's name within a sentence: "full fine-tuning", "LoRA", "LoRA (again)"."""
+        """Return a contestant's name within a sentence: "LoRA", "LoRA (again)", or as a user gave it."""
+        if name in self.names:
+            return name
         return self.short(name, self.strings.get(f"method.{split_name(name)[0]}", ""))
 
     def short(self, name: str, shown: str = "") -> str:
@@ -87,11 +97,13 @@ class Language:
 
     def title(self, name: str) -> str:
         """Return a method's name where it stands alone: "Full fine-tuning", "LoRA"."""
-        known = self.knows(f"method.{split_name(name)[0]}")
+        known = name not in self.names and self.knows(f"method.{split_name(name)[0]}")
         return self.sentence(self.method(name)) if known else self.method(name)
 
     def sentence(self, text: str) -> str:
-        """Return `text` as a sentence begins: in English with its first letter large."""
+        """Return `text` as a sentence begins: in English with a large letter, unless it is a user's name."""
+        if re.split(r"[^\w.-]", text, maxsplit=1)[0].rstrip(".") in self.names:
+            return text
         return text[:1].upper() + text[1:] if self.code == "en" else text
 
     def plural(self, key: str, number: int, **values: Any) -> str:

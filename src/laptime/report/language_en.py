@@ -67,6 +67,7 @@ STRINGS: dict[str, str] = {
     "section.findings": "Fairness",
     "section.environment": "How it was measured",
     # Conclusion: labels
+    "label.contestants": "Contestants",
     "label.time": "Training",
     "label.rounds": "Rounds",
     "label.total": "Whole process",
@@ -81,6 +82,8 @@ STRINGS: dict[str, str] = {
     "label.failures": "Failures",
     "label.incomplete": "Not complete",
     # Conclusion: sentences
+    "contestants.item": "{name}: {method} with {options}",
+    "contestants.same": "{name}: {method}",
     "time.faster": "{faster} trained in {fast_seconds}, {slower} in {slow_seconds} (medians of {rounds} "
     "rounds). The difference is shown: {ratio}, and the {confidence} interval from {low} to {high} leaves "
     "out 1.",
@@ -114,6 +117,7 @@ STRINGS: dict[str, str] = {
     "source.part": "{part} {fast_seconds} against {slow_seconds}",
     "source.not_training": "Most of the difference in the whole process lies outside training.",
     "arithmetic.rest": "The number of operations alone would give {arithmetic}; measured was {ratio}. {rest}",
+    "arithmetic.own": "Beside their operations they differ in {options}.",
     "arithmetic.near": "The two agree within {percent}.",
     "arithmetic.above": "The factor of {factor} between them is not explained by arithmetic{part}.",
     "arithmetic.part": ": the optimizer takes {fast_share} of a steady step with {faster} and "
@@ -311,8 +315,8 @@ STRINGS: dict[str, str] = {
     "saved.ask": "Ask the base and every result at once:",
     "saved.question": "question",
     # Speedups
-    "speedups.intro": "How the same training got faster; every method gets each one that applies. Results "
-    "are against the same run without it.",
+    "speedups.intro": "How the same training got faster; each one runs wherever it applies and is not "
+    "switched off. Results are against the same run without it.",
     "speedups.name": "Speedup",
     "speedups.ran": "ran",
     "speedups.off": "did not run",
@@ -350,18 +354,20 @@ STRINGS: dict[str, str] = {
     "findings.none": "The runs did the same work under the same conditions; nothing was flagged.",
     "findings.wrong": "Self-checks that failed",
     "findings.unequal": "Unequal work",
-    "findings.stated": "Differs by nature, and is stated",
+    "findings.stated": "Differs by nature or by choice, and is stated",
     "findings.flag": "Flags on the measurement",
     "finding.different_work": "The batches differ between {methods}: their digests show other tokens or "
     "another order. There is no ratio between them.",
     "finding.unknown_work": "The record of {lacking} lacks steps of round {round}, so equal work is not "
     "shown. There is no ratio between {methods}.",
     "finding.different_steps": "The number of steps differs ({values}). There is no ratio between them.",
+    "finding.other_batches": "{methods} train other records in a step ({values}): no ratio between them.",
     "finding.different_training_option": "The runs trained with different values of {option}: {values}.",
-    "finding.learning_rate": "Each method has its own learning rate ({values}): a comparison of time, not "
-    "of quality at one rate.",
+    "finding.own_options": "{method} has options of its own: {options}.",
+    "finding.learning_rate": "The learning rates differ ({values}): a comparison of time, not of quality at "
+    "one rate.",
     "finding.trained_dtype": "The optimizer keeps what it trains in different precisions ({values}).",
-    "finding.compute_dtype": "The methods compute in different precisions ({values}).",
+    "finding.compute_dtype": "The runs compute in different precisions ({values}).",
     "finding.spread": "The training times of {method} spread over {percent} of their median.",
     "finding.other_rounds": "{method} finished other rounds ({rounds}) than those that are compared, so its "
     "times do not stand beside the others. It trained in {seconds} there.",
@@ -392,6 +398,7 @@ STRINGS: dict[str, str] = {
     "finding.note": "{method}: {note}.",
     "finding.plain": "All speedups were switched off (--plain); the times say nothing about them.",
     "finding.switched_off": "Switched off by name: {names}. The times are those without.",
+    "finding.switched_off_for": "Switched off for {methods}: {names}. The times are those without.",
     "finding.speedups_differ": "Not every round of {method} ran with the same speedups: {names}.",
     "finding.reused": "{run} found the work of {name} for {number} records done by an earlier run; its "
     "training time lacks that work.",

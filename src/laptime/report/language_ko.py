@@ -71,6 +71,7 @@ STRINGS: dict[str, str] = {
     "section.findings": "공정성",
     "section.environment": "측정 환경",
     # Conclusion: labels
+    "label.contestants": "참가자",
     "label.time": "학습 시간",
     "label.rounds": "라운드",
     "label.total": "전체 과정",
@@ -85,6 +86,8 @@ STRINGS: dict[str, str] = {
     "label.failures": "실패",
     "label.incomplete": "미완료",
     # Conclusion: sentences
+    "contestants.item": "{name}: {method}, {options}",
+    "contestants.same": "{name}: {method}",
     "time.faster": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다 "
     "({rounds}라운드의 중앙값). 배율은 {ratio}이고 {confidence} 신뢰 구간 {low}~{high}에 1이 들어 있지 "
     "않으므로 차이가 확인되었습니다.",
@@ -120,6 +123,7 @@ STRINGS: dict[str, str] = {
     "source.part": "{part} {fast_seconds} 대 {slow_seconds}",
     "source.not_training": "전체 과정에서 벌어진 차이의 대부분은 학습이 아닌 단계에서 생겼습니다.",
     "arithmetic.rest": "연산 횟수만 따지면 {arithmetic}이고, 측정값은 {ratio}입니다. {rest}",
+    "arithmetic.own": "연산 외에 {options} 옵션도 다릅니다.",
     "arithmetic.near": "두 값은 {percent} 이내로 일치합니다.",
     "arithmetic.above": "두 값의 {factor}배 차이는 연산량으로 설명되지 않습니다{part}.",
     "arithmetic.part": ". 첫 스텝 이후의 스텝에서 옵티마이저가 차지하는 비율은 {faster} {fast_share}, "
@@ -316,7 +320,7 @@ STRINGS: dict[str, str] = {
     "saved.ask": "베이스 모델과 모든 결과물에 한 번에 질문하려면:",
     "saved.question": "질문",
     # Speedups
-    "speedups.intro": "같은 학습을 더 빠르게 하는 기법입니다. 어느 방법이든 적용할 수 있는 기법은 모두 "
+    "speedups.intro": "같은 학습을 더 빠르게 하는 기법입니다. 적용할 수 있는 기법은 따로 끄지 않는 한 모두 "
     "적용합니다. 결과는 해당 기법 없이 실행했을 때와 비교한 것입니다.",
     "speedups.name": "기법",
     "speedups.ran": "적용됨",
@@ -355,18 +359,21 @@ STRINGS: dict[str, str] = {
     "findings.none": "모든 실행이 같은 조건에서 같은 작업을 했으며, 이상 징후는 없었습니다.",
     "findings.wrong": "실패한 자체 점검",
     "findings.unequal": "같지 않은 작업",
-    "findings.stated": "방법의 특성상 다른 점",
+    "findings.stated": "방법의 특성이나 선택에 따라 다른 점",
     "findings.flag": "측정 관련 주의 사항",
     "finding.different_work": "{methods}의 배치가 서로 다릅니다. 다이제스트를 보면 토큰이나 순서가 같지 "
     "않으므로 배율을 제시하지 않습니다.",
     "finding.unknown_work": "{lacking}의 기록에 라운드 {round}의 스텝 일부가 없습니다. 같은 작업이었음을 "
     "보일 수 없으므로 {methods} 사이의 배율을 제시하지 않습니다.",
     "finding.different_steps": "스텝 수가 서로 다르므로({values}) 배율을 제시하지 않습니다.",
+    "finding.other_batches": "{methods}의 스텝에 들어가는 레코드가 서로 다르므로({values}) 배율을 제시하지 "
+    "않습니다.",
     "finding.different_training_option": "{option} 값이 실행마다 다릅니다: {values}.",
-    "finding.learning_rate": "방법마다 학습률이 다릅니다({values}). 같은 학습률에서의 품질이 아니라 "
+    "finding.own_options": "{method}에만 지정한 옵션: {options}.",
+    "finding.learning_rate": "학습률이 다릅니다({values}). 같은 학습률에서의 품질이 아니라 "
     "시간을 비교한 것입니다.",
     "finding.trained_dtype": "방법마다 옵티마이저가 학습 대상을 유지하는 정밀도가 다릅니다({values}).",
-    "finding.compute_dtype": "방법마다 연산 정밀도가 다릅니다({values}).",
+    "finding.compute_dtype": "연산 정밀도가 다릅니다({values}).",
     "finding.spread": "{method}의 학습 시간 변동 폭(최대−최소)이 중앙값의 {percent}입니다.",
     "finding.other_rounds": "{method:은/는} 비교에 쓴 라운드와 다른 라운드({rounds})를 완료했으므로 시간을 "
     "다른 방법과 나란히 놓지 않습니다. 그 라운드의 학습 시간은 {seconds}입니다.",
@@ -401,6 +408,7 @@ STRINGS: dict[str, str] = {
     "finding.note": "{method}: {note}.",
     "finding.plain": "가속 기법을 모두 껐습니다(--plain). 시간에 가속 기법의 효과는 들어 있지 않습니다.",
     "finding.switched_off": "이름을 지정해 끈 가속 기법: {names}. 시간은 이 기법 없이 측정한 값입니다.",
+    "finding.switched_off_for": "{methods}에서 끈 가속 기법: {names}. 시간은 이 기법 없이 측정한 값입니다.",
     "finding.speedups_differ": "{method}의 라운드마다 적용된 가속 기법이 다릅니다: {names}.",
     "finding.reused": "{run} 실행은 레코드 {number}개에 대해 이전 실행이 남긴 {name} 결과를 다시 "
     "썼으므로, 학습 시간에 그 작업이 들어 있지 않습니다.",

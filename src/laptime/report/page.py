@@ -19,7 +19,7 @@ from laptime.report import environment, plain_text, quantities
 from laptime.report.charts import Chart, draw_charts
 from laptime.report.conclusion import count_runs, write_conclusion
 from laptime.report.headline import write_headline
-from laptime.report.language import Language
+from laptime.report.language import Language, choose_language
 from laptime.report.notices import group_findings
 from laptime.report.quality_sentences import likeness
 from laptime.report.quantities import Lang
@@ -47,7 +47,7 @@ def render_report(folder: Path, lang: Lang = "en") -> list[Path]:
     that somebody has changed since.
     """
     result = sanitise(read_result(folder))
-    context = make_context(result, Language(lang, result.is_single))
+    context = make_context(result, choose_language(lang, result))
     style = _template_text("chart.css")
     files = {folder / HTML_NAME: render_html(context), folder / MARKDOWN_NAME: render_markdown(context)}
     for chart in context["charts"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from statistics import fmean
 
+from laptime.comparison.pairs import choose_anchor
 from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers
 from laptime.report import quantities
 from laptime.report.language import Language
@@ -99,16 +100,16 @@ def likeness(question: QuestionAnswers, first: str, second: str) -> float | None
     return value if known(value) else None
 
 
-def _pairs_to_name(names: list[str]) -> list[tuple[str, str]]:
-    """Return all pairs of a few methods; of more than three only those with full (else the first)."""
-    anchor = "full" if "full" in names else names[0] if names else ""
+def _pairs_to_name(methods: dict[str, str]) -> list[tuple[str, str]]:
+    """Return all pairs of a few rows, methods by name; of more than three only those with the anchor."""
+    names, anchor = list(methods), choose_anchor(methods)
     return [pair for pair in combinations(names, 2) if len(names) <= 3 or anchor in pair]
 
 
 def _write_likeness(result: ComparisonResult, language: Language) -> list[str]:
     """Return a sentence for each pair of methods on how alike their answers are."""
     sentences = []
-    for first, second in _pairs_to_name([method.name for method in result.methods]):
+    for first, second in _pairs_to_name({row.name: row.method for row in result.methods}):
         scores = [likeness(question, first, second) for question in result.questions]
         present = [score for score in scores if score is not None]
         if not present:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from laptime.comparison.contestants import tell_options
 from laptime.comparison.result import ComparisonResult, MethodResult, Pair
 from laptime.report import quantities
 from laptime.report.headline import Reading, ratio_words, read_ratio
 from laptime.report.language import Language
 from laptime.report.quantities import known
 from laptime.report.remark import Remark
+from laptime.spec import TrainingSpec
 
 # What counts for the whole process.
 PHASES = ("import", "load", "prepare", "warm_up", "train", "checkpoint", "save")
@@ -179,6 +181,9 @@ def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -
     shown = {"arithmetic": language.ratio(arithmetic), "ratio": language.ratio(reading.ratio)}
     if reading.verdict == "not_settled":  # a ratio that may be noise agrees with nothing
         return []
+    if abs(factor - 1) > _NEAR and (options := _own_training(result, reading)):
+        rest = language.say("arithmetic.own", options=options)
+        return [Remark("arithmetic", language.say("arithmetic.rest", rest=rest, **shown))]
     if factor >= FAR_BEYOND:
         text = language.say("arithmetic.warning", factor=quantities.ratio(factor, unit=False), **shown)
         return [Remark("arithmetic", text, warning=True)]
@@ -190,6 +195,14 @@ def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -
         part = _optimizer_share(result, reading, language)
         rest = language.say("arithmetic.above", factor=quantities.ratio(factor, unit=False), part=part)
     return [Remark("arithmetic", language.say("arithmetic.rest", rest=rest, **shown))]
+
+
+def _own_training(result: ComparisonResult, reading: Reading) -> str:
+    """Return the options of the training that one of two rows has for itself; the arithmetic knows none."""
+    rows = [find_method(result, name) for name in (reading.faster, reading.slower)]
+    names = TrainingSpec.__struct_fields__
+    own = [{name: value for name, value in row.differs.items() if name in names} for row in rows if row]
+    return ", ".join(tell_options(options) for options in own if options)
 
 
 def _optimizer_share(result: ComparisonResult, reading: Reading, language: Language) -> str:

@@ -13,9 +13,9 @@ from rich.text import Text
 from laptime.comparison.result import ComparisonResult, MethodAnswer, MethodResult, QuestionAnswers
 from laptime.report import quantities
 from laptime.report.check_sentences import write_checks
-from laptime.report.conclusion import failure_reason
+from laptime.report.conclusion import describe_contestants, failure_reason
 from laptime.report.headline import choose_pair, write_headline
-from laptime.report.language import Language
+from laptime.report.language import Language, choose_language
 from laptime.report.page import REAL_MODEL_COMMAND
 from laptime.report.plain_text import clean
 from laptime.report.quantities import ABSENT
@@ -30,12 +30,15 @@ _NAME_WIDTH = 12
 
 def print_table(result: ComparisonResult, console: Console, unfinished: str = "") -> None:
     """Print what `laptime show` shows; `unfinished` says of a result that is not complete how it goes on."""
-    result, language = sanitise(result), Language("en", result.is_single)
+    result = sanitise(result)
+    language = choose_language("en", result)
     headline = write_headline(result, language)
     console.print()
     console.print(Text(headline.text, style=_TONES[headline.tone]))
     if headline.total:
         console.print(Text(headline.total))
+    for text in describe_contestants(result, language):
+        console.print(Text(text, style="dim"))
     for remark in write_rounds(result, choose_pair(result), language):
         console.print(Text(remark.text, style="dim"))
     _print_badges(result, unfinished, console)

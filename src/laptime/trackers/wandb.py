@@ -146,7 +146,8 @@ def _begin(folder: Path, result: ComparisonResult, name: str, job: str, config: 
 def _write_run(folder: Path, result: ComparisonResult, record: RunRecord) -> None:
     """Write one method in one round: its spec, its steps, its figures."""
     started = record.started
-    config = {"method": started.method, "round": started.round, "spec": started.spec}
+    config: dict[str, Any] = {"contestant": started.name, "method": started.method}
+    config |= {"round": started.round, "spec": started.spec}
     config |= {"machine": record.machine.facts if record.machine else {}}
     run = _begin(folder, result, started.run, started.method, config)
     if run is None:

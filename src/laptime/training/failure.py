@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from safetensors import SafetensorError
 
+from laptime.comparison.contestants import split_name
 from laptime.comparison.deaths import gigabytes, means_shortage, tell_remedies, tell_shortage
 from laptime.credentials import hide
 from laptime.errors import UserError
@@ -148,7 +149,8 @@ def advise_on_divergence(step: int, record: RunRecord) -> str:
         return f"before any update: {', or try '.join(reversed(parts))}"
     if model:
         rate = f"{model.learning_rate / 10:.2g}"
-        of_method = f"{started.method}={rate}" if started.comparison else rate
+        is_own = split_name(started.name)[0] != started.method  # a contestant has a rate of its own
+        of_method = f"{started.method}={rate}" if started.comparison and not is_own else rate
         parts.insert(0, f"--learning-rate {of_method} (a tenth)")
     return f"try {', '.join(parts[:-1])}, and {parts[-1]}" if parts[1:] else parts[0]
 

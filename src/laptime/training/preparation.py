@@ -44,7 +44,7 @@ from laptime.whole_file import open_log
 def prepare(job: InputJob) -> InputFacts:
     """Encode the records and gather the facts of model and data into `job.folder`."""
     begun = time.perf_counter()
-    choose_precision(describe_processor(choose_device(job.training.device)), job.training.precision)
+    check_precisions(job)
     source = locate_model(job.model)
     if is_wanted("read_ahead", msgspec.structs.asdict(job.training)) and not job.model.random_weights:
         begin_reading(Path(source.folder))
@@ -99,6 +99,16 @@ def prepare(job: InputJob) -> InputFacts:
     )
     write_facts(folder, facts)
     return facts
+
+
+def check_precisions(job: InputJob) -> None:
+    """Raise UserError where this machine has not the precision that one of the runs is to compute in."""
+    processor = describe_processor(choose_device(job.training.device))
+    for place, wanted in (job.precisions or {"": job.training.precision}).items():
+        try:
+            choose_precision(processor, wanted)
+        except UserError as error:
+            raise UserError(f"{place}{error}") from None
 
 
 def tell_ignored(columns: list[str]) -> list[str]:

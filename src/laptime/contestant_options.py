@@ -1,0 +1,198 @@
+"""Contestants from the command line and from config files: NAME=METHOD and the options that are its own."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from laptime.config_file import name_options
+from laptime.errors import UserError, readable, suggest
+from laptime.foreign_names import find_here
+from laptime.methods.method import find_methods, tell_no_method
+from laptime.options import SectionedOption, convert, method_options, options_of, read_config_value
+from laptime.spec import (
+    SHARED_BY_ALL,
+    AnswerSpec,
+    CompareSpec,
+    ContestantSpec,
+    DataSpec,
+    ModelSpec,
+    TrainingSpec,
+    build,
+    flag,
+)
+from laptime.speedups.speedup import check_names
+
+LONGEST_NAME = 12  # as much as the first column of the table in the terminal shows
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+NAME_OF_RUN = re.compile(r"-r\d+(?![A-Za-z0-9])|-\d+$")  # lora-r2 is a run of lora, lora-2 lora once more
+RESERVED = ("base", "dora", "qlora")  # beside the methods: what reports have a name for already
+NOT_OWN = {
+    "methods",
+    "method",
+    "contestant",
+    "contestants",
+    "config",
+    "out",
+    "track",
+    "lang",
+    "wait",
+    "resume",
+}
+EXAMPLE = '"wide=lora --lora-rank 64"'
+
+
+def contestant_option() -> SectionedOption:
+    """Return --contestant, which a config file holds as a list of tables called contestants."""
+    option = SectionedOption(
+        "--contestant",
+        "Comparison",
+        multiple=True,
+        metavar="TEXT",
+        help=f"NAME=METHOD with options of its own ({EXAMPLE}), repeatable; beside --methods, or alone "
+        "where no --methods are given.",
+    )
+    option.name, option.reader = "contestants", read_contestants
+    return option
+
+
+def read_contestants(given: Any, source: str = "") -> list[ContestantSpec]:
+    """Read contestants: texts of the command line or, where `source` names a file, a list of tables.
+
+    Raises UserError, naming the contestant or the table, for what cannot race.
+    """
+    tables = _read_tables(given, source) if source else [_read_words(text) for text in given]
+    found: dict[str, ContestantSpec] = {}
+    for place, values in tables:
+        one = _make_contestant(place, values)
+        if one.name.lower() in found:
+            raise UserError(f"{place}: the name stands twice; each contestant has its own")
+        found[one.name.lower()] = one
+    return list(found.values())
+
+
+def _read_words(text: str) -> tuple[str, dict[str, Any]]:
+    """Return what messages call the contestant in `text`, and its options with name and method."""
+    name, equals, rest = (part.strip() for part in text.partition("="))
+    if not equals or not name or " " in name:
+        raise UserError(
+            f"--contestant '{readable(text)}': expected NAME=METHOD and options, such as {EXAMPLE}"
+        )
+    place = f"--contestant {readable(name)}"
+    try:
+        method, *words = shlex.split(rest) or [""]
+    except ValueError as error:
+        raise UserError(f"{place}: {str(error).lower()}") from None
+    return place, {"name": name, "method": method} | _parse_options(place, words)
+
+
+def _parse_options(place: str, words: Sequence[str]) -> dict[str, Any]:
+    """Return the options in `words`, read as those of a command."""
+    options = _own_options()
+    command = click.Command("contestant", params=list(options.values()), add_help_option=False)
+    try:
+        ctx = command.make_context("contestant", list(words))
+    except click.exceptions.NoSuchOption as error:
+        raise UserError(f"{place}: {_tell_no_option(error.option_name, options)}") from None
+    except click.ClickException as error:
+        raise UserError(f"{place}: {error.format_message()}") from None
+    given = [n for n in options if ctx.get_parameter_source(n) == ParameterSource.COMMANDLINE]
+    try:
+        return {name: convert(options[name], ctx.params[name]) for name in given}
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None
+
+
+def _read_tables(given: Any, source: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return what messages call each table, and its options with name and method."""
+    if not isinstance(given, list) or not given or not all(isinstance(one, Mapping) for one in given):
+        raise UserError(f"{source}contestants: expected a list of tables, each with name, method and options")
+    options, tables = _own_options(), []
+    for number, table in enumerate(given, 1):
+        named = f" ({readable(table['name'])})" if "name" in table else ""
+        place = f"{source}contestants {number}{named}"
+        values = name_options(place, table)
+        for name in values.keys() - {"name", "method"}:
+            if name not in options:
+                raise UserError(f"{place}: {_tell_no_option(name, options)}")
+            values[name] = read_config_value(options[name], values[name], f"{place}: ")
+        for name in ("name", "method"):
+            if not isinstance(values.setdefault(name, ""), str):
+                raise UserError(f"{place}: {name}: expected text (got {readable(repr(values[name]))})")
+        tables.append((place, values))
+    return tables
+
+
+def _own_options() -> dict[str, SectionedOption]:
+    """Return the options that a contestant can have for itself, by name."""
+    options = [*options_of([TrainingSpec]), *method_options()]
+    return {one.name: one for one in options if one.name and one.name not in SHARED_BY_ALL}
+
+
+def _tell_no_option(written: str, options: Mapping[str, SectionedOption]) -> str:
+    """Return the line for an option that a contestant cannot have for itself, spelt as the user did."""
+    name = written.lstrip("-").replace("-", "_")
+    shared = {
+        field for kind in (CompareSpec, ModelSpec, DataSpec, AnswerSpec) for field in kind.__struct_fields__
+    }
+    if name in shared | SHARED_BY_ALL | NOT_OWN:
+        return f"{flag(name)} belongs to the whole comparison; give it outside of the contestant"
+    if ours := find_here(name, options):
+        return f"no option {written}; here it is {flag(ours)}"
+    is_flag = written.startswith("-")
+    return f"no option {written}{suggest(written, map(flag, options) if is_flag else options)}"
+
+
+def _make_contestant(place: str, values: Mapping[str, Any]) -> ContestantSpec:
+    """Return a contestant of checked values; raises UserError."""
+    name, method = values["name"], values["method"]
+    _check_name(place, name)
+    if not method:
+        raise UserError(f"{place}: no method; expected NAME=METHOD and options, such as {EXAMPLE}")
+    if method not in find_methods():
+        raise UserError(tell_no_method(place, method))
+    own = {name: value for name, value in values.items() if name not in ("name", "method")}
+    training = {name: value for name, value in own.items() if name in TrainingSpec.__struct_fields__}
+    _check_training(place, training)
+    options = {name: value for name, value in own.items() if name not in training}
+    kind = find_methods()[method].options_type
+    for option in options:
+        if option not in kind.__struct_fields__:
+            raise UserError(f"{place}: {flag(option)}: {method} has no such option")
+    build(kind, options, f"{place}: ")
+    return ContestantSpec(name=name, method=method, training=training, method_options=options)
+
+
+def _check_name(place: str, name: str) -> None:
+    """Raise UserError for a name that rows and folders of runs cannot have."""
+    if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise UserError(
+            f"{place}: a name has at most {LONGEST_NAME} letters, digits, '.', '_' and '-', "
+            f"and begins and ends with one of the first two"
+        )
+    if name.lower() in (*RESERVED, *find_methods()):
+        raise UserError(f"{place}: that is the name of a method or of the base; take another")
+    if found := NAME_OF_RUN.search(name):
+        raise UserError(f"{place}: '{found[0]}' in a name is for runs and for equal runs; take another name")
+
+
+def _check_training(place: str, training: Mapping[str, Any]) -> None:
+    """Raise UserError for options of the training that no run could have."""
+    spec: TrainingSpec = build(TrainingSpec, training, f"{place}: ")
+    rate = spec.learning_rate
+    if isinstance(rate, dict):
+        raise UserError(f"{place}: --learning-rate: expected a number: a contestant has one method")
+    if rate is not None and rate <= 0:
+        raise UserError(f"{place}: --learning-rate: must be above 0 (got {rate:g})")
+    for option in ("without", "speedups"):
+        check_names(f"{place}: {flag(option)}", getattr(spec, option))
+
+
+def choose_methods(values: Mapping[str, Any], methods: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the methods that race beside the contestants: none where only those were given."""
+    return () if values.get("contestants") and "methods" not in values else methods
