@@ -347,6 +347,41 @@ def make_equal_runs(verdict: Any = "about_the_same", ratio: float = 1.006, half:
     )
 
 
+def make_contestants(**changes: Any) -> ComparisonResult:
+    """Return LoRA against two that users named: one with another rank, one without speedups."""
+    methods = [
+        make_method("lora", 9.3),
+        make_method("wide", 9.9, method="lora", differs={"lora_rank": 64}),
+        make_method("plain", 29.0, method="lora", differs={"plain": True}, speedups=[]),
+    ]
+    times = {row.name: row.train_seconds or 0.0 for row in methods}
+    pairs = [
+        make_pair(times[slow] / times[fast], faster=fast, slower=slow, arithmetic_ratio=1.01)
+        for slow in times for fast in times if times[fast] < times[slow]
+    ]  # fmt: skip
+    questions = make_questions()
+    for question in questions:
+        lora = question.answers["lora"]
+        question.answers = {"base": question.answers["base"]} | dict.fromkeys(times, lora)
+        question.alike = {"lora,wide": 100.0, "lora,plain": 100.0, "wide,plain": 100.0}
+    findings = [
+        Finding(level="stated", code="own_options", text="", values={"method": name, "options": options})
+        for name, options in (("wide", "--lora-rank 64"), ("plain", "--plain"))
+    ]
+    values = {"methods": methods, "pairs": pairs, "questions": questions, "findings": findings}
+    return make_result(**(values | changes))
+
+
+def make_named_twins() -> ComparisonResult:
+    """Return equal runs that users named."""
+    result = make_equal_runs()
+    for row, name in zip(result.methods, ("one", "two"), strict=True):
+        row.name, row.differs = name, {"lora_rank": 8}
+    result.pairs[0].faster, result.pairs[0].slower = "one", "two"
+    result.questions = []
+    return result
+
+
 def make_unequal() -> ComparisonResult:
     """Return a comparison of unequal work."""
     finding = Finding(
@@ -509,6 +544,8 @@ SITUATIONS = {
     "not_settled": make_not_settled,
     "about_the_same": make_about_the_same,
     "equal_runs": make_equal_runs,
+    "contestants": make_contestants,
+    "named_twins": make_named_twins,
     "unequal": make_unequal,
     "all_failed": make_all_failed,
     "one_failed": make_one_failed,
