@@ -66,8 +66,8 @@ def _tell_interval(pair: Pair, plan: Plan) -> str:
     if plan.contestants.index(names[0]) > plan.contestants.index(names[1]):
         interval, names = (1 / interval[1], 1 / interval[0]), names[::-1]
     return (
-        f"after round {plan.num_rounds} {names[0]} takes {interval[0]:.2f} to {interval[1]:.2f} times as long as "
-        f"{names[1]}, not narrower than 5 %"
+        f"after round {plan.num_rounds} {names[0]} takes {interval[0]:.2f} to {interval[1]:.2f} times as "
+        f"long as {names[1]}, not narrower than 5 %"
     )
 
 
