@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import re
 import tomllib
 import typing
@@ -17,7 +18,12 @@ import yaml
 
 from laptime import cli, events
 from laptime.comparison import result
-from laptime.speedups.speedup import find_speedups
+from laptime.methods.full import Full
+from laptime.methods.method import Method
+from laptime.speedups.answer_rows import AnswerRows
+from laptime.speedups.speedup import Speedup, find_speedups
+from laptime.trackers.tensorboard import TensorBoard
+from laptime.trackers.tracker import Tracker
 from tests.conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "src" / "laptime"
@@ -173,6 +179,34 @@ def test_every_page_is_found_from_the_readme() -> None:
             page for page in FOR_USERS if page.name not in READMES and f"({name_of(page)})" not in read(name)
         ]
         assert missing == []
+
+
+PLUG_INS = {
+    Full: Method.__abstractmethods__,
+    AnswerRows: Speedup.__abstractmethods__,
+    TensorBoard: {"check", "publish"} & set(vars(Tracker)),
+}
+
+
+@pytest.mark.parametrize("kind", PLUG_INS, ids=lambda kind: kind.__name__)
+def test_examples_of_plug_ins_are_those_of_the_code(kind: type) -> None:
+    """What CONTRIBUTING.md shows has the words and signatures of the file, and all that its seam asks for."""
+    blocks = [
+        block for language, block in HOLDS_CODE.findall(read("CONTRIBUTING.md")) if language == "python"
+    ]
+    (shown,) = [
+        node
+        for block in blocks
+        for node in ast.parse(block).body
+        if isinstance(node, ast.ClassDef) and node.name == kind.__name__
+    ]
+    hooks = {node.name: node for node in shown.body if isinstance(node, ast.FunctionDef)}
+    assert hooks.keys() >= PLUG_INS[kind]
+    for name, node in hooks.items():
+        assert [one.arg for one in node.args.args] == list(inspect.signature(getattr(kind, name)).parameters)
+    for node in shown.body:
+        if isinstance(node, ast.Assign):
+            assert getattr(kind, ast.unparse(node.targets[0])) == ast.literal_eval(node.value)
 
 
 def test_both_readmes_have_the_same_structure_and_figures() -> None:
