@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
+import inspect
 import re
+import tomllib
 import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
-from laptime import events
+from laptime import cli, events
 from laptime.comparison import result
-from laptime.methods.method import find_methods
-from laptime.spec import SECTIONS, CompareSpec, flag
-from laptime.speedups.speedup import find_speedups
+from laptime.methods.full import Full
+from laptime.methods.method import Method
+from laptime.speedups.answer_rows import AnswerRows
+from laptime.speedups.speedup import Speedup, find_speedups
+from laptime.trackers.tensorboard import TensorBoard
+from laptime.trackers.tracker import Tracker
 from tests.conftest import REPOSITORY
 
-RECORD = (REPOSITORY / "docs" / "record.md").read_text(encoding="utf-8")
+PACKAGE = REPOSITORY / "src" / "laptime"
 READMES = ["README.md", "README.ko.md"]
+MOST_LINES = 180  # of an introduction
+PAGES = [
+    *sorted(REPOSITORY.glob("*.md")),
+    *sorted(REPOSITORY.glob("docs/*.md")),
+    *(
+        file
+        for folder in ("benchmarks", "src", "tests", "tools")
+        for file in REPOSITORY.glob(f"{folder}/**/*.md")
+    ),
+]
+FOR_USERS = [page for page in PAGES if page.parent in (REPOSITORY, REPOSITORY / "docs")]
+HOLDS_CODE = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.M | re.S)
+SPAN = re.compile(r"`([^`\n]+)`")
+
+
+def read(path: Path | str) -> str:
+    return (REPOSITORY / path).read_text(encoding="utf-8")
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(REPOSITORY).as_posix()
+
+
+RECORD = read("docs/record.md")
 
 
 @pytest.mark.parametrize("event", typing.get_args(events.AnyEvent), ids=lambda event: event.__name__)
@@ -51,52 +86,223 @@ def test_every_field_of_the_comparison_is_documented(kind: type) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("name", READMES)
-def test_readmes_use_options_and_commands_that_exist(name: str) -> None:
-    text = (REPOSITORY / name).read_text(encoding="utf-8")
-    kinds = [CompareSpec, *SECTIONS.values(), *(method.options_type for method in find_methods().values())]
-    known = {flag(field.name) for kind in kinds for field in msgspec.structs.fields(kind)}
-    known |= {"--out", "--config", "--track", "--lang", "--method", "--help", "--records", "--tokens"}
-    known |= {"--resume", "--wait", "--contestant"}
-    lines = [line for line in text.splitlines() if line.startswith("laptime ") and "error:" not in line]
-    assert lines, "no example of a command"
+def without_code(text: str) -> str:
+    """Return a page without its code blocks."""
+    return HOLDS_CODE.sub("", text)
+
+
+def spans(text: str) -> list[str]:
+    """Return what stands between backticks in the sentences of a page."""
+    return SPAN.findall(without_code(text))
+
+
+def commands_in(text: str) -> Iterator[str]:
+    """Yield the lines of a page that call laptime: in its blocks, and between backticks."""
+    for language, block in HOLDS_CODE.findall(text):
+        lines = [line.removeprefix("$ ") for line in block.splitlines()]
+        yield from (line for line in lines if line.startswith("laptime ") and language in ("sh", "text"))
+    yield from (span for span in spans(text) if span.startswith("laptime "))
+
+
+@pytest.fixture(scope="module")
+def options() -> dict[str, set[str]]:
+    """Every command with the options that it has."""
+    cli.build_commands()
+    return {
+        name: {"--help"} | {option for parameter in command.params for option in parameter.opts}
+        for name, command in cli.commands.commands.items()
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_and_options_exist(page: Path, options: dict[str, set[str]]) -> None:
+    lines = [line for line in commands_in(read(page)) if not line.startswith("laptime: error")]
     for line in lines:
-        assert line.split()[1] in {"compare", "train", "data", "ask", "report", "show"}, line
-        for option in re.findall(r"(?<!\S)--[a-z][a-z-]*", line):
-            assert option in known, line
+        name = line.split()[1]
+        assert name in options, line
+        for option in re.findall(r"(?<!\S)--[a-z][a-z-]*", line.split("  #")[0]):
+            assert option in options[name], line
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_every_speedup_is_in_the_table(name: str) -> None:
-    text = (REPOSITORY / name).read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (bitwise|rounding|different) \|$", text, flags=re.M))
-    assert rows == {kind.name: kind.claims for kind in find_speedups()}
+def test_an_introduction_shows_the_commands_and_is_short(name: str) -> None:
+    text = read(name)
+    assert len(text.splitlines()) <= MOST_LINES
+    assert len(list(commands_in(text))) >= 3
+    (install, *_) = [block for language, block in HOLDS_CODE.findall(text) if language == "sh"]
+    assert {"pip install .", "make demo", "make test"} <= set(re.split(r"\s*#.*\n", install))
+
+
+@pytest.mark.parametrize("page", FOR_USERS, ids=name_of)
+def test_options_in_sentences_exist(page: Path, options: dict[str, set[str]]) -> None:
+    known = set().union(*options.values())
+    named = {option for span in spans(read(page)) for option in re.findall(r"(?<!\S)--[a-z][a-z-]*", span)}
+    assert named - known == set()
+
+
+def headings(page: Path) -> set[str]:
+    """Return the anchors of a page, as GitHub makes them."""
+    titles = re.findall(r"^#{1,6} (.*)$", without_code(page.read_text(encoding="utf-8")), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(read(page))):
+        if re.match(r"[a-z]+://|mailto:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        assert file.is_relative_to(REPOSITORY), target
+        if anchor:
+            assert anchor in headings(file), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_that_are_named_exist(page: Path) -> None:
+    """A name with a folder lies there, from the top or within the package; one without, somewhere."""
+    everywhere = {
+        file.name
+        for folder in ("src", "tests", "benchmarks", "tools")
+        for file in REPOSITORY.glob(f"{folder}/**/*.py")
+    }
+    for span in spans(read(page)):
+        for named in re.findall(r"(?<![\w/.])[a-z_0-9/]+\.py\b", span):
+            places = [page.parent / named, REPOSITORY / named, PACKAGE / named]
+            assert any(place.exists() for place in places) or named in everywhere, span
+
+
+def test_every_page_is_found_from_the_readme() -> None:
+    for name in READMES:
+        missing = [
+            page for page in FOR_USERS if page.name not in READMES and f"({name_of(page)})" not in read(name)
+        ]
+        assert missing == []
+
+
+PLUG_INS = {
+    Full: Method.__abstractmethods__,
+    AnswerRows: Speedup.__abstractmethods__,
+    TensorBoard: {"check", "publish"} & set(vars(Tracker)),
+}
+
+
+@pytest.mark.parametrize("kind", PLUG_INS, ids=lambda kind: kind.__name__)
+def test_examples_of_plug_ins_are_those_of_the_code(kind: type) -> None:
+    """What CONTRIBUTING.md shows has the words and signatures of the file, and all that its seam asks for."""
+    blocks = [
+        block for language, block in HOLDS_CODE.findall(read("CONTRIBUTING.md")) if language == "python"
+    ]
+    (shown,) = [
+        node
+        for block in blocks
+        for node in ast.parse(block).body
+        if isinstance(node, ast.ClassDef) and node.name == kind.__name__
+    ]
+    hooks = {node.name: node for node in shown.body if isinstance(node, ast.FunctionDef)}
+    assert hooks.keys() >= PLUG_INS[kind]
+    for name, node in hooks.items():
+        assert [one.arg for one in node.args.args] == list(inspect.signature(getattr(kind, name)).parameters)
+    for node in shown.body:
+        if isinstance(node, ast.Assign):
+            assert getattr(kind, ast.unparse(node.targets[0])) == ast.literal_eval(node.value)
 
 
 def test_both_readmes_have_the_same_structure_and_figures() -> None:
-    """Same headings in number and level, same code blocks, same figures in the tables."""
-    english, korean = ((REPOSITORY / name).read_text(encoding="utf-8") for name in READMES)
+    """Same headings in number and level, same code blocks, same links, same figures in the tables."""
+    english, korean = (read(name) for name in READMES)
 
     def outline(text: str) -> list[str]:
-        prose = re.sub(r"```.*?```", "", text, flags=re.S)
-        return [line.split(" ")[0] for line in prose.splitlines() if re.match(r"#{1,4} ", line)]
+        lines = without_code(text).splitlines()
+        return [line.split(" ")[0] for line in lines if re.match(r"#{1,4} ", line)]
 
     def figures(text: str) -> list[str]:
         rows = [line for line in text.splitlines() if line.startswith("|")]
         return [number for row in rows for number in re.findall(r"\d[\d,.]*", row)]
 
+    def blocks(text: str) -> list[str]:
+        return [re.sub(r"\s+#.*|\"[^\"]*\"", "", block) for _, block in HOLDS_CODE.findall(text)]
+
+    def links(text: str) -> list[str]:
+        return sorted(set(re.findall(r"\]\(([^)]+)\)", text)) - set(READMES))
+
     assert outline(english) == outline(korean)
     assert figures(english) == figures(korean)
-    blocks = [re.findall(r"```(?:sh|python)\n(.*?)```", text, flags=re.S) for text in (english, korean)]
-    commands = [[re.sub(r"\s+#.*|\"[^\"]*\"", "", block) for block in found] for found in blocks]
-    assert commands[0] == commands[1]
+    assert blocks(english) == blocks(korean)
+    assert links(english) == links(korean)
 
 
-def test_the_tree_in_the_readme_names_what_exists() -> None:
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    tree = text.split("<!-- tree -->")[1]
-    named = set(re.findall(r"\b([a-z0-9_]+\.py)\b", tree))
-    package = REPOSITORY / "src" / "laptime"
-    existing = {file.name for file in package.rglob("*.py") if file.name != "__init__.py"}
-    assert named <= existing, "named but not there"
-    assert existing - named == set(), "there but not named"
+def test_the_architecture_names_every_folder() -> None:
+    text = read("docs/architecture.md")
+    named = set(re.findall(r"^\| `(src/laptime/[a-z_/]*)` \| .", text, flags=re.M))
+    files = [file for file in PACKAGE.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+    assert named == {f"{name_of(folder)}/" for folder in {file.parent for file in files}}
+
+
+def test_the_architecture_draws_the_layers_that_are_held() -> None:
+    contracts = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    text = read("docs/architecture.md")
+    (picture,) = [block for _, block in HOLDS_CODE.findall(text) if block.startswith("cli ")]
+    drawn = [re.split(r"\s{3,}", line)[0].split() for line in picture.splitlines()]
+    held = [layer.replace("laptime.", "").replace(":", "").split() for layer in layers]
+    assert drawn == held
+
+
+def test_every_module_says_what_it_holds() -> None:
+    """A new file needs no line in any document: its own first line is read instead."""
+    modules = [file for folder in (PACKAGE, REPOSITORY / "tools") for file in folder.rglob("*.py")]
+    assert [name_of(file) for file in modules if not ast.get_docstring(ast.parse(file.read_bytes()))] == []
+
+
+def test_no_sentence_of_the_code_points_to_a_readme() -> None:
+    """What a user is told must not lead to a page that may change its headings."""
+    files = [file for file in PACKAGE.rglob("*") if file.suffix in (".py", ".j2")]
+    files += REPOSITORY.glob("benchmarks/**/*.py")
+    assert [
+        name_of(file) for file in files if re.search(r"README|CONTRIBUTING", file.read_text("utf-8"))
+    ] == []
+
+
+@pytest.fixture(scope="module")
+def maker() -> Any:
+    """The tool that writes the table of speedups."""
+    spec = importlib.util.spec_from_file_location(
+        "speedup_pages", REPOSITORY / "tools" / "docs" / "speedups.py"
+    )
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_of_speedups_is_that_of_the_code(maker: Any) -> None:
+    page = read("docs/speedups.md")
+    assert page == maker.renew(page), "python tools/docs/speedups.py renews it"
+    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| (\w+) \|", page, flags=re.M))
+    assert rows == {kind.name: kind.claims for kind in find_speedups()}
+
+
+def test_the_table_of_speedups_says_where_they_have_no_effect(maker: Any) -> None:
+    """Texts of the source with the constants of their file, also where another function gives them."""
+    said = {kind.name: list(maker.find_reasons(kind)) for kind in find_speedups()}
+    assert said["short_attention"] == [
+        "a GPU's attention kernels are faster",
+        "records of up to ... tokens; short means 512",
+    ]
+    assert "written for llama, mistral, qwen2, qwen3, not for ..." in said["fused_blocks"]
+    assert said["fused_optimizer"] == []
+
+
+def test_the_workflow_runs_what_the_readme_says_on_the_oldest_python() -> None:
+    workflow = yaml.safe_load(read(".github/workflows/ci.yml"))
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    (job,) = workflow["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step][-1] == "make test"
+    assert project["requires-python"] == f">={job['strategy']['matrix']['python'][0]}"
+    assert "secrets" not in read(".github/workflows/ci.yml")
+
+
+def test_the_package_says_that_it_has_types() -> None:
+    assert (PACKAGE / "py.typed").exists()

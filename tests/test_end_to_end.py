@@ -169,6 +169,22 @@ def test_show_and_ask_read_what_is_there(workplace: Path, race: tuple[Path, str,
     assert all(name in answers for name in ("base", "full", "lora"))
 
 
+@pytest.mark.parametrize(
+    "words", [("ask", "race", "하늘은?", "--max-new-tokens", "1"), ("data", *OPTIONS[:6])]
+)
+def test_asking_and_looking_import_no_compiler(
+    workplace: Path, race: tuple[Path, str, ComparisonResult], words: tuple[str, ...]
+) -> None:
+    """It would take longer than all the rest."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *COMMAND[1:], *words],
+        cwd=workplace, env=environment(workplace), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert {"torch.nn", "transformers"} <= imported
+    assert not {"torch._dynamo.symbolic_convert", "sympy.core", "scipy.linalg"} & imported
+
+
 def test_the_same_command_again_runs_nothing_and_another_is_refused(
     workplace: Path, race: tuple[Path, str, ComparisonResult]
 ) -> None:
@@ -303,14 +319,14 @@ def test_a_run_that_cannot_train_stays_as_a_row_with_its_reason(workplace: Path)
 
 
 def test_folders_of_any_visible_name_just_work(workplace: Path) -> None:
-    for name in ("x[/nope]y", "-[red]a b[bold] 한글 😀"):
-        data = workplace / f"{name}.jsonl"
-        data.parent.mkdir(exist_ok=True)
-        data.write_bytes((workplace / "train.jsonl").read_bytes())
-        words = ["train", "--model", "model", f"--data=./{name}.jsonl", f"--out={name}", "--epochs", "1"]
-        more = ["--max-questions", "0", "--skip-self-checks", "--precision", "fp32"]
-        printed = laptime(workplace, *words, *more)
-        assert f"data ./{name}.jsonl -> {name}\n" in printed
-        assert f"saved:  {name}/saved  (PeftModel.from_pretrained)\n" in printed
-        (command,) = re.findall(r'^ask: +(laptime ask .*) "\.\.\."$', printed, re.MULTILINE)
-        assert "Q  hello" in laptime(workplace, *shlex.split(command)[1:], "hello", "--max-new-tokens", "1")
+    name = "-[red]한 글😀/x[/no]y"
+    data = workplace / f"{name}.jsonl"
+    data.parent.mkdir(parents=True)
+    data.write_bytes((workplace / "train.jsonl").read_bytes())
+    words = ["train", "--model", "model", f"--data=./{name}.jsonl", f"--out={name}", "--epochs", "1"]
+    more = ["--max-questions", "0", "--skip-self-checks", "--precision", "fp32"]
+    printed = laptime(workplace, *words, *more)
+    assert f"data ./{name}.jsonl -> {name}\n" in printed
+    assert f"saved:  {name}/saved  (PeftModel.from_pretrained)\n" in printed
+    (command,) = re.findall(r'^ask: +(laptime ask .*) "\.\.\."$', printed, re.MULTILINE)
+    assert "Q  hello" in laptime(workplace, *shlex.split(command)[1:], "hello", "--max-new-tokens", "1")

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from laptime.comparison.collection import collect, collect_single
 from laptime.comparison.contestants import tell_options
@@ -305,6 +305,9 @@ def ask(
         result = gather_result(folder)
     if not any(method.saved_paths for method in result.methods):
         raise UserError(f"{folder}: no run has saved a result yet")
+    from laptime.startup.imports import defer_imports
+
+    defer_imports()
     from laptime.answers import ask_results, use_threads
     from laptime.report.terminal import print_answers
 
@@ -341,9 +344,12 @@ def show_encoded(
 ) -> None:
     """Encode the records and print them."""
     from laptime.inputs.model_source import locate_model
+    from laptime.startup.imports import defer_imports
+    from laptime.startup.wanted import is_wanted
 
     locate_model(specs["model"], download=False)
-
+    if is_wanted("light_imports", asdict(specs["training"])):
+        defer_imports()
     from laptime.inputs.model import quiet_libraries
     from laptime.inputs.preview import print_preview
     from laptime.training.preparation import encode_records

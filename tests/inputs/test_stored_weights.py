@@ -208,7 +208,8 @@ def test_the_limit_of_open_files_is_told_as_that(folder: Path, monkeypatch: pyte
 def test_a_low_limit_of_open_files_does_not_make_the_model_a_broken_one(folder: Path) -> None:
     """In a process of its own, which can open a few more: each tensor that is being read holds one."""
     code = (
-        "import os, resource, sys; from pathlib import Path; import torch;"
+        "import os, resource, sys; from pathlib import Path;"
+        "from laptime.startup.imports import defer_imports; defer_imports(); import torch;"
         "from laptime.inputs.model import load_model, quiet_libraries; from laptime.spec import ModelSpec;"
         "quiet_libraries(); folder = Path(sys.argv[1]); spec = ModelSpec(model=str(folder));"
         "load_model(spec, folder, torch.float32);"

@@ -76,7 +76,8 @@ def test_symbolic_shapes_answer_as_the_real_ones() -> None:
         import importlib, torch
         from laptime.startup.imports import ANSWERS, SYMBOLIC_SHAPES
         calls = {"expect_true": [(True,), (False,)], "guard_or_false": [(True,), (False,)],
-                 "guard_or_true": [(True,), (False,)], "statically_known_true": [(True,), (False,)],
+                 "guard_or_true": [(True,), (False,)], "guard_size_oblivious": [(True,), (False,)],
+                 "statically_known_true": [(True,), (False,)],
                  "is_nested_int": [(3,)], "sym_and": [(True,), (True, False, True)],
                  "sym_or": [(False,), (False, True)],
                  "sym_eq": [(2, 2), (2, 3), ((1, 2), [1, 2]), ((1, 2), (1, 3)), ((1,), (1, 2)), ((), [])]}

@@ -197,6 +197,7 @@ ANSWERS: dict[str, dict[str, Callable[..., Any]]] = {
         "expect_true": answer_plainly("expect_true", bool),
         "guard_or_false": answer_plainly("guard_or_false", bool),
         "guard_or_true": answer_plainly("guard_or_true", bool),
+        "guard_size_oblivious": answer_plainly("guard_size_oblivious", bool),
         "statically_known_true": answer_plainly("statically_known_true", bool),
         "is_nested_int": answer_plainly("is_nested_int", lambda value: False),
         "sym_eq": answer_plainly("sym_eq", equal),
