@@ -109,6 +109,7 @@ def test_contestants_race_alone_where_no_methods_were_given() -> None:
         (["a=lora x"], "--contestant a: Got unexpected extra argument (x)"),
         (["a=lora --lora-rnak 8"], "--contestant a: no option --lora-rnak; did you mean '--lora-rank'?"),
         (["a=lora --r 8"], "--contestant a: no option --r; here it is --lora-rank"),
+        (["a=lora --use-dora"], "--contestant a: no option --use-dora; leave it out: adapters are"),
         (["a=full --lora-rank 8"], "--contestant a: --lora-rank: full has no such option"),
         (["a=lora --lora-rank x"], "--contestant a: --lora-rank: expected a whole number (got 'x')"),
         (["a=lora --lora-rank 0"], "--contestant a: --lora-rank: expected a whole number >= 1 (got 0)"),

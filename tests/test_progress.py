@@ -77,6 +77,17 @@ def test_time_left_learns_from_each_method() -> None:
     assert left.estimate(5.0, 10.0) == (5.0, 5.0)
 
 
+def test_time_left_is_learnt_from_the_contestant_and_not_from_its_method() -> None:
+    plain, again = (
+        PlannedRun(run=f"plain-r{number}", method="lora", round=number, contestant="plain")
+        for number in (1, 2)
+    )
+    left = TimeLeft([RUNS[2], plain, again], Prospect())
+    left.ended(RUNS[2], 10.0)
+    left.ended(plain, 40.0)
+    assert left.estimate(1.0, 2.0)[0] == 39.0
+
+
 def test_the_last_run_is_not_over_with_its_training() -> None:
     """One of 20 s, of which the training is 10 s: after 9 s of it 11 s are left."""
     left = TimeLeft(RUNS[2:], Prospect())

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from laptime.config_file import name_options
 from laptime.errors import UserError, readable, suggest
-from laptime.foreign_names import find_here
+from laptime.foreign_names import find_here, find_reason
 from laptime.methods.method import find_methods, tell_no_method
 from laptime.options import SectionedOption, convert, method_options, options_of, read_config_value
 from laptime.spec import (
@@ -144,6 +144,8 @@ def _tell_no_option(written: str, options: Mapping[str, SectionedOption]) -> str
         return f"{flag(name)} belongs to the whole comparison; give it outside of the contestant"
     if ours := find_here(name, options):
         return f"no option {written}; here it is {flag(ours)}"
+    if reason := find_reason(name):
+        return f"no option {written}; leave it out: {reason}"
     is_flag = written.startswith("-")
     return f"no option {written}{suggest(written, map(flag, options) if is_flag else options)}"
 

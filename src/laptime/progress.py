@@ -49,7 +49,7 @@ class TimeLeft:
         """Return the seconds left of what is planned, and the most with what may follow.
 
         `present_left` are those of the present run, `present_total` all of it up to the end of its training.
-        A method that has not run yet is taken to be as slow as the slowest known.
+        A contestant that has not run yet is taken to be as slow as the slowest known.
         """
         known = {name: median(times) for name, times in self.seconds_by_name.items() if name != "base"}
         slowest = max([present_total, *known.values()])

@@ -13,6 +13,7 @@ from laptime.comparison.collection import collect
 from laptime.comparison.contestants import list_contestants, tell_options
 from laptime.comparison.disk import count_results
 from laptime.comparison.fairness import find_stated_differences, find_unequal_work
+from laptime.comparison.flags import find_flags
 from laptime.comparison.folder import claim, name_changes
 from laptime.comparison.pairs import choose_anchor
 from laptime.comparison.plan import FILE_NAME, Plan, read_plan, write_plan
@@ -23,7 +24,7 @@ from laptime.errors import UserError
 from laptime.inputs.facts import InputFacts, InputJob
 from laptime.job import RunJob
 from laptime.spec import CompareSpec, ContestantSpec, ModelSpec, RunSpec, TrainingSpec
-from tests.comparison.scripted import write_scripted_comparison
+from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 from tests.comparison.test_ablation import FACTORS, AblatedRunner
 from tests.comparison.test_fairness import record
 from tests.comparison.test_rounds import SHAPE, Listener, ScriptedRunner
@@ -213,6 +214,44 @@ def test_what_is_off_for_all_is_flagged_and_what_is_off_for_one_is_its_own(tmp_p
     assert flags_of(race(tmp_path / "three", make_spec(WIDE, training=training))) == [
         "Switched off by name: answer_head. The times are those without."
     ]
+
+
+def machine(threads: int) -> dict[str, Any]:
+    return {"cpu": "Test CPU", "cores": 2, "threads": threads, "free_cores": 1, "physical_cores": 2}
+
+
+def test_threads_of_one_are_not_told_as_those_of_all(tmp_path: Path) -> None:
+    runs = {
+        name: [record(tmp_path, name, facts=machine(threads))] for name, threads in (("lora", 1), ("two", 2))
+    }
+    (flag,) = [one for one in find_flags(runs) if one.code == "fewer_threads"]
+    assert flag.values["threads"] == "lora 1, two 2"
+    (flag,) = [one for one in find_flags({"lora": runs["lora"]}) if one.code == "fewer_threads"]
+    assert flag.values["threads"] == 1
+
+
+class Varied(KeepingRunner):
+    """Records what a run was told: its threads, and as many steps as its batches make of four records."""
+
+    def run(self, job: RunJob, on_event: Any) -> None:
+        training = job.spec.training
+        losses = (4.0, 3.0, 2.0, 1.0)[:: training.batch_size]
+        write_scripted_run(
+            Path(job.folder), job.spec.method, job.spec.round, 10.0, losses,
+            comparison=job.comparison, spec=job.spec, contestant=job.contestant, started=1e9 + len(self.ran),
+            facts=machine(training.threads or 2),
+        )  # fmt: skip
+        self.ran.append(job.run)
+
+
+@pytest.mark.parametrize(("methods", "threads", "num_steps"), [(("lora",), 2, 4), ((), None, None)])
+def test_facts_of_all_are_not_those_of_one(
+    tmp_path: Path, methods: tuple[str, ...], threads: int | None, num_steps: int | None
+) -> None:
+    one = ContestantSpec(name="a", method="lora", training={"threads": 1, "batch_size": 2})
+    result = race(tmp_path / "out", make_spec(one, methods=methods, rounds=1), Varied())
+    assert (result.machine.get("threads"), result.data.get("num_steps")) == (threads, num_steps)
+    assert result.machine["cpu"] == "Test CPU" and result.data["template"] == "qa-ko"
 
 
 def test_an_ablation_switches_off_what_each_has(tmp_path: Path) -> None:

@@ -247,6 +247,14 @@ def test_it_says_what_to_try(tmp_path: Path, step: int, dtype: str, comparison: 
     assert failed.message == f"step {step}: loss is not finite; records a.jsonl:4; {advice}"
 
 
+@pytest.mark.parametrize(("name", "rate"), [("wide", "0.00043"), ("lora-2", "lora=0.00043")])
+def test_a_contestant_has_a_rate_of_its_own(tmp_path: Path, name: str, rate: str) -> None:
+    model = {"compute_dtype": "float32", "learning_rate": 0.0043}
+    write_scripted_run(tmp_path, "lora", unfinished=True, model=model, comparison="id", contestant=name)
+    failed = describe_failure(NotFiniteError(5, "loss", ["a.jsonl:4"]), RecordWriter(tmp_path))
+    assert f"try --learning-rate {rate} (a tenth)" in failed.message
+
+
 def test_records_are_named_by_file_and_line() -> None:
     assert join_sources(["train.jsonl:17", "train.jsonl:903"]) == "train.jsonl:17,903"
     assert join_sources(["a.csv:2", "b.parquet row 5", "a.csv:9"]) == "a.csv:2,9, b.parquet row 5"

@@ -122,6 +122,17 @@ def test_a_rank_of_its_own_is_arithmetic_and_no_excuse() -> None:
     assert "the measured 3.12x is 3.09 times that" in text
 
 
+def test_adapters_of_other_sizes_have_no_one_factor_to_the_model() -> None:
+    full, lora = invented.make_method("full", 21.5), invented.make_method("lora", 9.3)
+    wide = invented.make_method(
+        "wide", 9.9, method="lora", differs={"lora_rank": 64}, saved_bytes=180_000_000
+    )
+    (text,) = say(invented.make_result(methods=[full, lora]), "disk")
+    assert "The model takes 54.8 times the space" in text
+    (text,) = say(invented.make_result(methods=[full, lora, wide]), "disk")
+    assert "times the space" not in text and text.endswith("An adapter needs the base model beside it.")
+
+
 @pytest.mark.parametrize(
     ("code", "values", "english", "korean"),
     [

@@ -14,7 +14,7 @@ from laptime.comparison.ablation import summarise_ablation
 from laptime.comparison.answers import BASE, gather_questions
 from laptime.comparison.belonging import refuse_other_run
 from laptime.comparison.contestants import own_options, run_options
-from laptime.comparison.fairness import find_stated_differences, find_unequal_work
+from laptime.comparison.fairness import BATCHING, find_stated_differences, find_unequal_work
 from laptime.comparison.flags import (
     find_flags,
     find_wrong,
@@ -46,8 +46,15 @@ class Collected(Struct, kw_only=True):
 
     @property
     def described(self) -> list[RunRecord]:
-        """The records that say what all runs share; those of trained runs know most."""
-        return sorted(self.records.values(), key=lambda record: record.started.role != "measured")
+        """The records that say what all runs share; those of trained runs know most, without own options."""
+        return sorted(
+            self.records.values(),
+            key=lambda record: (record.started.role != "measured", bool(self.own(record))),
+        )
+
+    def own(self, record: RunRecord) -> dict[str, Any]:
+        """Return the options that the contestant of a run has for itself."""
+        return own_options(self.plan.spec, record.started.name)
 
     def runs_of(self, name: str) -> MethodRuns:
         """Return what there is of one contestant, or of the base."""
@@ -156,7 +163,7 @@ def assemble(collected: Collected) -> ComparisonResult:
         model=_describe_model(collected),
         data=_describe_data(collected),
         training=spec.get("training", {}),
-        machine=next((r.machine.facts for r in collected.described if r.machine), {}),
+        machine=_describe_machine(collected),
         repeat_command=plan.repeat_command,
         spec=spec,
         ablation=summarise_ablation(rows, plan, collected.records, confidence),
@@ -216,9 +223,22 @@ def _describe_model(collected: Collected) -> dict[str, Any]:
     return {name: getattr(model, name) for name in names}
 
 
+def _describe_machine(collected: Collected) -> dict[str, Any]:
+    """Return the facts of the machine; threads that a contestant has for itself are none."""
+    record = next((r for r in collected.described if r.machine), None)
+    if record is None or record.machine is None:
+        return {}
+    own = collected.own(record)
+    return {name: value for name, value in record.machine.facts.items() if name not in own}
+
+
 def _describe_data(collected: Collected) -> dict[str, Any]:
     """Return the facts of the records trained on; what the plan says goes first."""
-    data = next((r.data for r in collected.described if r.data), None)
-    facts = {k: v for k, v in msgspec.to_builtins(data).items() if k not in ("event", "time")} if data else {}
+    record = next((r for r in collected.described if r.data), None)
+    left_out = {"event", "time"}
+    if record and set(BATCHING) & set(collected.own(record)):
+        left_out.add("num_steps")  # of that contestant alone
+    told = msgspec.to_builtins(record.data) if record else {}
+    facts = {name: value for name, value in told.items() if name not in left_out}
     facts.setdefault("name", collected.plan.spec.get("data", {}).get("data", ""))
     return facts | collected.plan.data

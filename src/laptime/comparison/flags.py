@@ -8,6 +8,7 @@ from statistics import fmean, median
 from types import MappingProxyType
 from typing import Any
 
+from laptime.comparison.fairness import join_values
 from laptime.comparison.plan import Plan
 from laptime.comparison.result import Finding
 from laptime.comparison.rows import MethodRuns
@@ -221,12 +222,19 @@ def _flag_clock(finished: Finished) -> Iterator[Finding]:
 
 def _flag_threads(finished: Finished) -> Iterator[Finding]:
     """Yield that other programs were at work when the threads were chosen."""
-    machines = (record.machine.facts for records in finished.values() for record in records if record.machine)
-    for facts in machines:
-        threads, free, cores = (facts.get(name) for name in ("threads", "free_cores", "physical_cores"))
-        if threads and cores and free is not None and free < cores:
+    machines = {
+        name: record.machine.facts
+        for name, records in finished.items()
+        for record in records[:1]
+        if record.machine
+    }
+    threads = {name: facts["threads"] for name, facts in machines.items() if facts.get("threads")}
+    shown = join_values(threads) if len(set(threads.values())) > 1 else next(iter(threads.values()), None)
+    for facts in machines.values():
+        free, cores = facts.get("free_cores"), facts.get("physical_cores")
+        if shown and cores and free is not None and free < cores:
             text = f"Other programs were at work at the start: {free} of {cores} cores were free."
-            yield _flag("fewer_threads", text, threads=threads, free=free, cores=cores)
+            yield _flag("fewer_threads", text, threads=shown, free=free, cores=cores)
             return
 
 

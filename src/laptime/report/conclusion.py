@@ -119,7 +119,9 @@ def _write_disk(result: ComparisonResult, language: Language) -> list[Remark]:
     sentences = [language.sentence(language.say("disk.list", list=language.join(items)))]
     least, most = _extremes(saved, "saved_bytes")
     factor = (most.saved_bytes or 0) / (least.saved_bytes or 1)
-    if factor >= _NEGLIGIBLE and {least.saved_kind, most.saved_kind} == {"adapter", "model"}:
+    sizes = [method.saved_bytes or 1 for method in saved if method.saved_kind == "adapter"]
+    alike = bool(sizes) and max(sizes) < _NEGLIGIBLE * min(sizes)  # else there is no one factor
+    if alike and factor >= _NEGLIGIBLE and most.saved_kind == "model":
         sentences.append(language.say("disk.ratio", factor=quantities.ratio(factor, unit=False)))
     elif any(method.saved_kind == "adapter" for method in saved):
         sentences.append(language.say("disk.needs_base"))
