@@ -32,18 +32,7 @@ LONGEST_NAME = 12  # as much as the first column of the table in the terminal sh
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 NAME_OF_RUN = re.compile(r"-r\d+(?![A-Za-z0-9])|-\d+$")  # lora-r2 is a run of lora, lora-2 lora once more
 RESERVED = ("base", "dora", "qlora")  # beside the methods: what reports have a name for already
-NOT_OWN = {
-    "methods",
-    "method",
-    "contestant",
-    "contestants",
-    "config",
-    "out",
-    "track",
-    "lang",
-    "wait",
-    "resume",
-}
+NOT_OWN = {"methods", "method", "contestant", "config", "out", "track", "lang", "wait", "resume"}
 EXAMPLE = '"wide=lora --lora-rank 64"'
 
 

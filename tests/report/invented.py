@@ -477,6 +477,7 @@ def make_hostile(text: str = HOSTILE) -> ComparisonResult:
         text, 9.3, checks=[CheckResult(name="loss", passed=False, note=text)], summary=text,
         precision_reason=text, saved_kind="adapter", saved_paths=[text],
         peak_bytes_kind=text, energy_source=text, method_options={text: text}, notes=[text],
+        differs={text: text},
         failures=[Failure(run=text, round=2, reason=text, message=text)], status="partly_failed",
     )  # fmt: skip
     odd.speedups[0].name = odd.speedups[0].note = text

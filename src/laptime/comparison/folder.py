@@ -79,7 +79,7 @@ def name_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return the options in which the specs of two comparisons differ, a contestant by its name."""
     keys = differing_keys(old, new)
     changed = [flag(name) for name in sorted(keys - {"contestants"})]
-    before, after = ({one["name"]: one for one in spec.get("contestants", [])} for spec in (old, new))
+    before, after = ({one.get("name"): one for one in spec.get("contestants", [])} for spec in (old, new))
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     if not names and list(before) != list(after):
         changed.append("--contestant in another order")

@@ -78,7 +78,7 @@ class Plan(Struct, kw_only=True):
     def contestants(self) -> list[str]:
         """The names of those that race, in the order that the user gave where the spec holds it."""
         planned = dict.fromkeys(run.name for run in self.runs if run.role == "measured")
-        named = [one["name"] for one in self.spec.get("contestants", [])]
+        named = [one.get("name", "") for one in self.spec.get("contestants", [])]
         asked = [*name_contestants(self.spec.get("methods", [])), *named]
         return list(dict.fromkeys([*(name for name in asked if name in planned), *planned]))
 

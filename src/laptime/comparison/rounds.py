@@ -11,10 +11,10 @@ from typing import Protocol
 import msgspec
 
 from laptime.comparison.ablation import switch_off
-from laptime.comparison.answers import BASE
+from laptime.comparison.checks import check_contestants
 from laptime.comparison.collection import collect, read_runs
-from laptime.comparison.contestants import Contestant, list_contestants, make_run_spec
-from laptime.comparison.disk import check_cache, check_disk
+from laptime.comparison.contestants import list_contestants, make_run_spec
+from laptime.comparison.disk import check_disk
 from laptime.comparison.folder import (
     INPUTS_FOLDER,
     REHEARSAL,
@@ -37,11 +37,10 @@ from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob,
 from laptime.inputs.formats import check_records
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
-from laptime.methods.method import find_method, find_methods, make_method, tell_no_method
+from laptime.methods.method import find_method
 from laptime.record import read_record
 from laptime.spec import AUTO, CompareSpec, RunSpec, flatten, read_interval
-from laptime.speedups.speedup import check_names
-from laptime.system_processors import Threads, check_threads
+from laptime.system_processors import Threads
 from laptime.version import full_version
 from laptime.whole_file import set_aside
 
@@ -89,12 +88,7 @@ def check_spec(spec: CompareSpec) -> str:
 
     Returns the digest of the records, "" for large data that their preparation checks. Raises UserError.
     """
-    for name in spec.methods:
-        find_method(name)
-    check_rates(spec)
-    contestants = list_contestants(spec)
-    for one in contestants:
-        check_contestant(one)
+    contestants = check_contestants(spec)
     read_interval(spec.training.save_every)
     if spec.minutes and spec.rounds != AUTO:
         raise UserError(f"--minutes: --rounds {spec.rounds} is a number already; leave one of the two out")
@@ -103,35 +97,6 @@ def check_spec(spec: CompareSpec) -> str:
     digest = check_records(spec.data, seed=spec.training.seed, everything=False)
     locate_model(spec.model, download=False)
     return digest
-
-
-def check_rates(spec: CompareSpec) -> None:
-    """Raise UserError for a learning rate of all that is none, or that is of a method which does not race."""
-    rates = spec.training.learning_rate
-    racing = [*spec.methods, *(one.method for one in spec.contestants)]
-    for name, rate in (rates if isinstance(rates, dict) else {BASE: rates}).items():
-        if isinstance(rates, dict) and name not in find_methods():
-            raise UserError(tell_no_method("--learning-rate", name))
-        if isinstance(rates, dict) and name not in racing:
-            methods = ", ".join(dict.fromkeys(racing))
-            raise UserError(f"--learning-rate {name}: not among the methods {methods}")
-        if rate is not None and not 0 < rate < float("inf"):
-            raise UserError(f"--learning-rate: must be above 0 (got {rate})")
-
-
-def check_contestant(one: Contestant) -> None:
-    """Raise UserError, naming the contestant, for options that no run of it could have."""
-    training = one.run_spec.training
-    try:
-        make_method(one.method, one.run_spec.method_options)
-        check_names("--without", training.without)
-        check_names("--speedups", training.speedups)
-        if both := set(training.without) & set(training.speedups):
-            raise UserError(f"--without {min(both)}: --speedups asks for it; leave one of the two out")
-        check_cache(one.run_spec)
-        check_threads(training.threads)
-    except UserError as error:
-        raise UserError(f"{one.place}{error}") from None
 
 
 def compare(
