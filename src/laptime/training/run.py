@@ -158,7 +158,10 @@ class Run:
             )
             self.checkpoints.restore_optimizer(self.model, self.optimizer)
             wanted = learning_rate_of(self.spec.training, self.spec.method)
-            default = self.method.default_rate(self.facts.shape, self.facts.toy)
+            batch = self.spec.training.batch_size * self.spec.training.gradient_accumulation
+            default = self.method.default_rate(
+                self.facts.shape, min(batch, len(self.encoded.records)), self.facts.toy
+            )
             self.learning_rate = default if wanted is None else wanted
             for outcome in outcomes:
                 self.record.write(Speedup(**msgspec.structs.asdict(outcome)))
