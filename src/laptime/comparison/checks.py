@@ -32,7 +32,7 @@ def check_rates(spec: CompareSpec) -> None:
             raise UserError(tell_no_method("--learning-rate", name))
         if isinstance(rates, dict) and name not in racing:
             methods = ", ".join(dict.fromkeys(racing))
-            raise UserError(f"--learning-rate {name}: not among the methods {methods}")
+            raise UserError(f"--learning-rate {name}: not among the methods {methods}; leave {name}= out")
         if rate is not None and not 0 < rate < float("inf"):
             raise UserError(f"--learning-rate: must be above 0 (got {rate})")
 
