@@ -114,7 +114,7 @@ def test_a_training_is_not_gone_on_with_where_its_report_was_changed(tmp_path: P
     write_scripted_run(tmp_path, "lora", failed="interrupted")
     (tmp_path / "report.md").write_text("my own words")
     with pytest.raises(UserError, match=r"report\.md: not written by laptime, or changed since"):
-        run_session(SPEC, str(tmp_path), "laptime-run", "d", "resumed")
+        run_session(SPEC, str(tmp_path), "d", "resumed")
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md", "charts/memory.svg"])
@@ -126,7 +126,7 @@ def test_a_report_that_somebody_changed_is_refused_before_anything_runs(
     (tmp_path / name).write_text((tmp_path / name).read_text() + "my own words")
     monkeypatch.setattr("laptime.session.compare", lambda *_: pytest.fail("it was begun"))
     with pytest.raises(UserError) as error:
-        run_session(SPEC, str(tmp_path), "laptime-comparison", "d")
+        run_session(SPEC, str(tmp_path), "d")
     assert str(error.value) == (
         f"{tmp_path / name}: not written by laptime, or changed since; move it away, then repeat"
     )
@@ -150,10 +150,10 @@ def test_a_refusal_is_all_that_is_printed(
     kinds: tuple[Literal["train", "compare"], ...] = ("train", "compare")
     for kind in kinds:
         with pytest.raises(UserError, match="thesis"):
-            run_session(SPEC, str(tmp_path / "mine"), "", "d", kind)
+            run_session(SPEC, str(tmp_path / "mine"), "d", kind)
         assert capsys.readouterr().out == ""
         with pytest.raises(UserError, match="tokenizer"):
-            run_session(SPEC, str(tmp_path / "new"), "", "d", kind)
+            run_session(SPEC, str(tmp_path / "new"), "d", kind)
         assert capsys.readouterr().out == "reading the data and the tokenizer ...\n"
 
 

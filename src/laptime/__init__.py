@@ -1,3 +1,28 @@
-"""Laptime: race full fine-tuning, LoRA and their relatives on your own data."""
+"""Laptime: race full fine-tuning, LoRA and their relatives on your own data.
+
+`laptime.compare`, `laptime.train` and `laptime.read` do from Python what the commands do (laptime.api).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from laptime.api import Results, compare, read, train
+    from laptime.errors import UserError
 
 __version__ = "0.1.0"
+__all__ = ["Results", "UserError", "compare", "read", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a part of the API when it is first asked for: the command line is there at once."""
+    if name not in __all__:
+        raise AttributeError(f"module 'laptime' has no attribute '{name}'")
+    return getattr(import_module("laptime.errors" if name == "UserError" else "laptime.api"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the names of the API with the others."""
+    return sorted({*globals(), *__all__})

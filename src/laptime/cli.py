@@ -11,40 +11,17 @@ import click
 from click.core import ParameterSource
 
 from laptime import __version__
-from laptime.contestant_options import choose_methods, contestant_option
+from laptime.command_options import LANGUAGES, compare_options, output_options, train_options
 from laptime.errors import UserError, check_path, suggest
 from laptime.floors import check_floors
 from laptime.foreign_names import find_here, find_reason, tell_value
 from laptime.options import (
     SectionedCommand,
-    SectionedOption,
     gather,
-    method_options,
-    options_by_method,
     options_of,
-    section_values,
     sections,
 )
-from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, TrainingSpec, flag, flatten
-
-LANGUAGES = ["en", "ko"]
-
-
-def output_options(command: str) -> list[SectionedOption]:
-    """Return the options that say where results go; they change no run."""
-    rows: dict[str, dict[str, Any]] = {
-        "--config": {"metavar": "FILE", "help": "TOML, YAML or JSON file with any of these options."},
-        "--out": {"metavar": "DIR", "help": f"Folder for everything [laptime-{command}]."},
-        "--track": {"metavar": "NAMES", "help": "Trackers, comma-separated: wandb, tensorboard."},
-    }
-    if command != "data":
-        rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": "Language of the report [en]."}
-    if command in ("comparison", "run"):
-        what = "Wait for a comparison that is at work on this machine."
-        rows["--wait"] = {"is_flag": True, "flag_value": True, "default": None, "help": what}
-    if command == "run":
-        rows["--resume"] = {"metavar": "DIR", "help": "Go on with the run in DIR, with its options."}
-    return [SectionedOption(name, "Output", **settings) for name, settings in rows.items()]
+from laptime.spec import DataSpec, ModelSpec, flag
 
 
 class FolderPath(click.ParamType):
@@ -94,30 +71,21 @@ def compare_command(**_: Any) -> None:
       laptime compare --methods lora,lora           (how much equal runs differ)
       laptime compare --methods full --contestant "wide=lora --lora-rank 64"
     """
+    from laptime.api import race_spec
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_comparison, run_session
     from laptime.system_processors import Look
-    from laptime.trackers.tracker import check_trackers
+    from laptime.trackers.tracker import check_trackers, tracker_names
 
     look = Look()
     ctx = click.get_current_context()
     values = gather(ctx)
-    chosen = section_values(CompareSpec, values)
-    methods, contestants = choose_methods(values, chosen.methods), tuple(values.get("contestants", ()))
-    spec = CompareSpec(
-        methods=methods,
-        contestants=contestants,
-        rounds=chosen.rounds,
-        minutes=chosen.minutes,
-        ablate=chosen.ablate,
-        **sections(values),
-        method_options=options_by_method(values, [*methods, *(one.method for one in contestants)]),
-    )
+    spec = race_spec(values)
     trackers = tracker_names(values.get("track"))
     check_trackers(trackers)
     digest = check_spec(spec)
     out, waits = values.get("out"), values.get("wait", False)
-    folder, result = run_session(spec, out, "laptime-comparison", digest, look=look, waits=waits)
+    folder, result = run_session(spec, out, digest, look=look, waits=waits)
     sys.exit(finish_comparison(folder, result, values.get("lang", "en"), trackers))
 
 
@@ -132,10 +100,11 @@ def train_command(**_: Any) -> None:
       laptime train --data train.jsonl --save-every 10min --out my-adapter
       laptime train --resume my-adapter       (goes on from the newest checkpoint)
     """
+    from laptime.api import resumed_spec, single_spec
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_training, run_session
     from laptime.system_processors import Look
-    from laptime.trackers.tracker import check_trackers
+    from laptime.trackers.tracker import check_trackers, tracker_names
 
     look = Look()
     ctx = click.get_current_context()
@@ -147,33 +116,8 @@ def train_command(**_: Any) -> None:
     digest = check_spec(spec)
     kind: Any = "resumed" if resumed else "train"
     out, waits = resumed or values.get("out"), values.get("wait", False)
-    folder, result = run_session(spec, out, "laptime-run", digest, kind, look, waits)
+    folder, result = run_session(spec, out, digest, kind, look, waits)
     sys.exit(finish_training(folder, result, values.get("lang", "en"), trackers))
-
-
-def single_spec(values: dict[str, Any]) -> CompareSpec:
-    """Return the spec of one run from its options; raises UserError."""
-    from laptime.methods.method import find_methods, tell_no_method
-
-    method = values.get("method", "lora")
-    if method not in find_methods():
-        raise UserError(tell_no_method("--method", method))
-    return CompareSpec(
-        methods=(method,), rounds=1, **sections(values), method_options=options_by_method(values, (method,))
-    )
-
-
-def resumed_spec(folder: Path, values: dict[str, Any]) -> CompareSpec:
-    """Return the spec of the run in `folder`; raises UserError for an option that is given otherwise now."""
-    from laptime.comparison.resumption import check_place, read_begun, refuse_changes
-
-    if Path(values.get("out", folder)) != folder:
-        raise UserError(f"--out {values['out']}: --resume goes on in {folder}; leave one of the two out")
-    begun = read_begun(folder)
-    spec = single_spec(flatten(begun) | {"method": begun.methods[0]} | values)
-    refuse_changes(folder, begun, spec)
-    check_place(folder, begun)
-    return spec
 
 
 def data_command(**_: Any) -> None:
@@ -252,36 +196,10 @@ def show_command(folder: Path) -> None:
     show(folder)
 
 
-def tracker_names(text: str | None) -> tuple[str, ...]:
-    """Split --track."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
-
-
-def method_option() -> click.Option:
-    """Return --method."""
-    from laptime.methods.method import find_methods
-
-    lines = "; ".join(f"{name} {kind.summary}" for name, kind in find_methods().items())
-    return SectionedOption("--method", "Method", str, metavar="NAME", help=f"{lines} [lora]")
-
-
 def build_commands() -> None:
     """Add the commands whose options come from the specs."""
-    shared: list[Any] = [ModelSpec, DataSpec, TrainingSpec, AnswerSpec]
-    methods, *others = options_of([CompareSpec, *shared])
-    compare_params: list[click.Parameter] = [
-        methods,
-        contestant_option(),
-        *others,
-        *method_options(),
-        *output_options("comparison"),
-    ]
-    train_params: list[click.Parameter] = [
-        method_option(),
-        *options_of(shared),
-        *method_options(),
-        *output_options("run"),
-    ]
+    compare_params: list[click.Parameter] = [*compare_options()]
+    train_params: list[click.Parameter] = [*train_options()]
     config = output_options("data")[0]
     data_params: list[click.Parameter] = [
         click.Argument(["file"], metavar="[DATA]...", required=False, nargs=-1),
@@ -304,8 +222,7 @@ def build_commands() -> None:
     ):
         command = SectionedCommand(name, callback=callback, params=params, help=callback.__doc__)
         if name == "data":  # the file of a training or a comparison tells of the same data
-            everything = [*train_params, *compare_params]
-            command.of_others = [option for option in everything if isinstance(option, SectionedOption)]
+            command.of_others = [*train_options(), *compare_options()]
         commands.add_command(command)
 
 

@@ -179,35 +179,41 @@ def gather(ctx: click.Context) -> dict[str, Any]:
 
 def read_config_options(config: str, options: Mapping[str, SectionedOption]) -> dict[str, Any]:
     """Read and check the options of a config file; errors name the file."""
+    return check_options(read_config(config), options, f"{config}: ")
+
+
+def check_options(
+    content: Mapping[str, Any], options: Mapping[str, SectionedOption], source: str
+) -> dict[str, Any]:
+    """Return the values of options that a file or a program gives; errors begin with `source`."""
     values: dict[str, Any] = {}
-    content = read_config(config)
-    refuse_unknown(config, content, options.keys() - {"config"})
+    refuse_unknown(source, content, options.keys() - {"config"})
     for name, value in content.items():
         option = options[name]
-        values[name] = read_config_value(option, value, f"{config}: ")
+        values[name] = read_config_value(option, value, source)
         if option.reader:
             continue
         if option.owner:
-            build(option.owner, {name: values[name]}, source=f"{config}: ")
+            build(option.owner, {name: values[name]}, source=source)
             continue
         if not isinstance(values[name], bool if option.is_flag else str):
             kind = "true or false" if option.is_flag else "text"
-            raise UserError(f"{config}: {flag(name)}: expected {kind} (got {readable(repr(value))})")
+            raise UserError(f"{source}{flag(name)}: expected {kind} (got {readable(repr(value))})")
         if name in PATHS:
-            check_path(values[name], f"{config}: {flag(name)}")
+            check_path(values[name], f"{source}{flag(name)}")
         if isinstance(option.type, click.Choice) and values[name] not in option.type.choices:
             choices = ", ".join(map(str, option.type.choices))
-            raise UserError(f"{config}: {flag(name)}: one of {choices} (got {readable(repr(value))})")
+            raise UserError(f"{source}{flag(name)}: one of {choices} (got {readable(repr(value))})")
     return values
 
 
-def refuse_unknown(config: str, content: Collection[str], known: Collection[str]) -> None:
+def refuse_unknown(source: str, content: Collection[str], known: Collection[str]) -> None:
     """Raise UserError for names that are no options; those of other tools are told all at once."""
     unknown = [name for name in content if name not in known]
     if told := tell_foreign(unknown, known):
-        raise UserError(f"{config}: options of another tool: {told}")
+        raise UserError(f"{source}options of another tool: {told}")
     for name in unknown:
-        raise UserError(f"{config}: unknown option '{name}'{suggest(name, known)}")
+        raise UserError(f"{source}unknown option '{name}'{suggest(name, known)}")
 
 
 def read_config_value(option: SectionedOption, value: Any, source: str = "") -> Any:

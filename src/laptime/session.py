@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -23,6 +23,7 @@ from laptime.comparison.resumption import find_damaged_records, read_begun
 from laptime.comparison.rounds import (
     ENDED_FROM_OUTSIDE,
     SPEC_FILE,
+    Listener,
     compare,
 )
 from laptime.comparison.single_run import go_on_training, train_once
@@ -71,35 +72,67 @@ def console(lasting: bool = False) -> Screen:
     return Screen(file=output)
 
 
-def run_session(
-    spec: CompareSpec,
-    out: str | None,
-    stem: str,
-    records_digest: str,
-    kind: Kind = "compare",
-    look: Look | None = None,
-    waits: bool = False,
-) -> tuple[Path, ComparisonResult]:
-    """Run a comparison or a single training with progress; an interruption says how to go on.
+class Silence:
+    """Listens and says nothing."""
 
-    `look` was begun when the command was; with `waits` a comparison on this machine is waited for.
-    """
-    folder = choose_folder(out, stem)
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
+
+
+def watch(screen: Screen, spec: CompareSpec, folder: Path) -> Watcher:
+    """Return who prints how far a comparison or a training has come."""
+    return Watcher(screen, header=lambda: say_what_it_is(screen, spec, folder))
+
+
+def choose_place(out: str | None, kind: Kind) -> Path:
+    """Return the folder of a comparison or a training; raises UserError where a report could not lie."""
+    folder = choose_folder(out, "laptime-comparison" if kind == "compare" else "laptime-run")
     refuse_specials(folder)
     if (folder / (PLAN_FILE if kind == "compare" else RECORD_FILE)).exists():
         from laptime.report.page import refuse_foreign_report
 
         refuse_foreign_report(folder)  # now, and not when all has run
-    screen = console(lasting=True)
-    listener = Watcher(screen, header=lambda: say_what_it_is(screen, spec, folder))
+    return folder
+
+
+def race(
+    spec: CompareSpec,
+    folder: Path,
+    listener: Listener,
+    records_digest: str,
+    kind: Kind = "compare",
+    look: Look | None = None,
+    waits: bool = False,
+) -> ComparisonResult:
+    """Run a comparison or a single training in `folder`, which `choose_place` gave.
+
+    `look` was begun when the command was; with `waits` a comparison on this machine is waited for.
+    """
     runner = ProcessRunner(single=kind == "train")
     threads = (look or Look()).choose(spec.training.threads)
     try:
         if kind == "train":
-            return folder, train_once(spec, folder, runner, listener, threads, waits)
+            return train_once(spec, folder, runner, listener, threads, waits)
         if kind == "resumed":
-            return folder, go_on_training(spec, folder, runner, listener, records_digest, threads, waits)
-        return folder, compare(spec, folder, runner, listener, records_digest, threads, waits)
+            return go_on_training(spec, folder, runner, listener, records_digest, threads, waits)
+        return compare(spec, folder, runner, listener, records_digest, threads, waits)
+    finally:
+        runner.close()
+
+
+def run_session(
+    spec: CompareSpec,
+    out: str | None,
+    records_digest: str,
+    kind: Kind = "compare",
+    look: Look | None = None,
+    waits: bool = False,
+) -> tuple[Path, ComparisonResult]:
+    """Run a comparison or a single training with progress; an interruption says how to go on."""
+    folder = choose_place(out, kind)
+    listener = watch(console(lasting=True), spec, folder)
+    try:
+        return folder, race(spec, folder, listener, records_digest, kind, look, waits)
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
         Screen(stderr=True).say(tell_interruption(kind, folder))
@@ -111,8 +144,6 @@ def run_session(
         listener.interrupted()
         why = f"{error.filename or folder}: {error.strerror or error}"
         raise UserError(f"{why}; {tell_interruption(kind, folder)}") from None
-    finally:
-        runner.close()
 
 
 def tell_interruption(kind: Kind, folder: Path) -> str:

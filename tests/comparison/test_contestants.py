@@ -282,7 +282,8 @@ def test_plain_for_one_leaves_others_something_to_switch_off() -> None:
         ({"threads": 99_999}, {}, "--contestant x: --threads 99999: this machine has "),
         ({"without": ["answer_head"]}, {"speedups": ("answer_head",)},
          "--contestant x: --without answer_head: --speedups asks for it; leave one of the two out"),
-        ({}, {"learning_rate": {"lora_top": 1e-4}}, "--learning-rate lora_top: not among the methods lora; leave lora_top= out"),
+        ({}, {"learning_rate": {"lora_top": 1e-4}},
+         "--learning-rate lora_top: not among the methods lora; leave lora_top= out"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_with_the_rest_is_refused_by_name(

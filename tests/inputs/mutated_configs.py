@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from laptime.cli import output_options
+from laptime.command_options import output_options
 from laptime.config_file import read_config
 from laptime.errors import UserError
 from laptime.options import method_options, options_of, read_config_options

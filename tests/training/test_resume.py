@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from laptime import __version__
-from laptime.cli import resumed_spec
+from laptime.api import resumed_spec
 from laptime.comparison.collection import collect_single
 from laptime.comparison.disk import check_disk
 from laptime.comparison.plan import PlannedRun

@@ -1,0 +1,162 @@
+"""Laptime from Python: what the commands do, with typed results; nothing is printed unless it is asked for.
+
+    import laptime
+    race = laptime.compare(model="meta-llama/Llama-3.2-1B", data="train.jsonl", methods=["full", "lora"])
+    print(race.headline, race.report)
+
+Options have the names of the command line's, with underscores. Importing this imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from laptime.command_options import by_name, compare_options, train_options
+from laptime.comparison.result import ComparisonResult
+from laptime.comparison.rounds import Listener, check_spec
+from laptime.contestant_options import choose_methods
+from laptime.errors import UserError
+from laptime.options import check_options, options_by_method, section_values, sections
+from laptime.report.headline import write_headline
+from laptime.report.language import Language
+from laptime.session import Kind, Silence, choose_place, console, gather_result, race, watch
+from laptime.spec import CompareSpec, flatten
+from laptime.system_processors import Look
+
+
+class Results(Struct, frozen=True, kw_only=True):
+    """What a comparison or a training left in `folder`; `result` has every figure (docs/record.md)."""
+
+    folder: Path
+    result: ComparisonResult
+
+    @property
+    def headline(self) -> str:
+        """The first sentence of the report, in English."""
+        return write_headline(self.result, Language("en", single=self.result.is_single)).text
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report.html"
+
+    @property
+    def saved(self) -> dict[str, Path]:
+        """The folder of the first saved result of each that raced, for PEFT or transformers to load."""
+        return {
+            each.name: self.folder / each.saved_paths[0] for each in self.result.methods if each.saved_paths
+        }
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Why runs failed, by the name of the run."""
+        return {
+            failure.run: f"{failure.reason}: {failure.message}"
+            for each in self.result.methods
+            for failure in each.failures
+        }
+
+
+def compare(*, listener: Listener | None = None, progress: bool = False, **options: Any) -> Results:
+    """Race methods, as `laptime compare` does; with the same `out` it goes on with what is there.
+
+    `options` are those of the command (methods, data, epochs, lora_rank, out, ...); `contestants` is a list
+    of tables with name, method and options. `listener` hears of every run and step, `progress` prints what
+    the command prints. A run that fails stays as a row, in `failures` too. Raises UserError for what the
+    command refuses, and KeyboardInterrupt when it is interrupted: finished runs are kept.
+    """
+    values = check_options(plain(options), by_name(compare_options()), "laptime.compare: ")
+    return _run(race_spec(values), values, "compare", listener, progress)
+
+
+def train(*, listener: Listener | None = None, progress: bool = False, **options: Any) -> Results:
+    """Train once with one method, as `laptime train` does; `resume` names a folder to go on with.
+
+    Arguments and errors are those of `compare`, with `method` in the place of `methods`.
+    """
+    values = check_options(plain(options), by_name(train_options()), "laptime.train: ")
+    resumed = values.pop("resume", None)
+    spec = resumed_spec(Path(resumed), values) if resumed else single_spec(values)
+    place = {"out": resumed} if resumed else {}
+    return _run(spec, values | place, "resumed" if resumed else "train", listener, progress)
+
+
+def read(folder: str | PathLike[str]) -> Results:
+    """Read what a comparison or a training has left so far; raises UserError where `folder` holds neither."""
+    return Results(folder=Path(folder), result=gather_result(Path(folder)))
+
+
+def race_spec(values: Mapping[str, Any]) -> CompareSpec:
+    """Return the spec of a comparison from its options; raises UserError."""
+    chosen = section_values(CompareSpec, values)
+    methods, contestants = choose_methods(values, chosen.methods), tuple(values.get("contestants", ()))
+    return CompareSpec(
+        methods=methods,
+        contestants=contestants,
+        rounds=chosen.rounds,
+        minutes=chosen.minutes,
+        ablate=chosen.ablate,
+        **sections(values),
+        method_options=options_by_method(values, [*methods, *(one.method for one in contestants)]),
+    )
+
+
+def single_spec(values: Mapping[str, Any]) -> CompareSpec:
+    """Return the spec of one run from its options; raises UserError."""
+    from laptime.methods.method import find_methods, tell_no_method
+
+    method = values.get("method", "lora")
+    if method not in find_methods():
+        raise UserError(tell_no_method("--method", method))
+    return CompareSpec(
+        methods=(method,), rounds=1, **sections(values), method_options=options_by_method(values, (method,))
+    )
+
+
+def resumed_spec(folder: Path, values: Mapping[str, Any]) -> CompareSpec:
+    """Return the spec of the run in `folder`; raises UserError for an option that is given otherwise now."""
+    from laptime.comparison.resumption import check_place, read_begun, refuse_changes
+
+    if Path(values.get("out", folder)) != folder:
+        raise UserError(f"--out {values['out']}: --resume goes on in {folder}; leave one of the two out")
+    begun = read_begun(folder)
+    spec = single_spec(flatten(begun) | {"method": begun.methods[0]} | dict(values))
+    refuse_changes(folder, begun, spec)
+    check_place(folder, begun)
+    return spec
+
+
+def plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options as a config file would hold them: paths as text, tuples as lists, without None."""
+
+    def simplify(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [simplify(item) for item in value]
+        return str(value) if isinstance(value, PathLike) else value
+
+    return {name: simplify(value) for name, value in options.items() if value is not None}
+
+
+def _run(
+    spec: CompareSpec, values: Mapping[str, Any], kind: Kind, listener: Listener | None, progress: bool
+) -> Results:
+    """Check, run and render; the trackers are told."""
+    from laptime.report.page import render_report
+    from laptime.trackers.publication import publish
+    from laptime.trackers.tracker import check_trackers, tracker_names
+
+    look, trackers = Look(), tracker_names(values.get("track"))
+    check_trackers(trackers)
+    digest = check_spec(spec)
+    folder = choose_place(values.get("out"), kind)
+    hears = listener or (watch(console(lasting=True), spec, folder) if progress else Silence())
+    result = race(spec, folder, hears, digest, kind, look, values.get("wait", False))
+    render_report(folder, values.get("lang", "en"))
+    for line in publish(folder, trackers) if trackers else ():
+        hears.say(line)
+    return Results(folder=folder, result=result)
