@@ -15,6 +15,7 @@ from laptime.errors import UserError, check_path, suggest
 from laptime.floors import check_floors
 from laptime.foreign_names import find_here, find_reason
 from laptime.options import (
+    OnceCommand,
     SectionedCommand,
     SectionedOption,
     gather,
@@ -23,10 +24,12 @@ from laptime.options import (
     options_of,
     section_values,
     sections,
+    split_list,
 )
 from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, TrainingSpec, flag, flatten
 
 LANGUAGES = ["en", "ko"]
+KEPT = "Language of the report [that of the report there; else en]."
 
 
 def output_options(command: str) -> list[SectionedOption]:
@@ -37,7 +40,7 @@ def output_options(command: str) -> list[SectionedOption]:
         "--track": {"metavar": "NAMES", "help": "Trackers, comma-separated: wandb, tensorboard."},
     }
     if command != "data":
-        rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": "Language of the report [en]."}
+        rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": KEPT}
     if command in ("comparison", "run"):
         what = "Wait for a comparison that is at work on this machine."
         rows["--wait"] = {"is_flag": True, "flag_value": True, "default": None, "help": what}
@@ -59,6 +62,8 @@ class FolderPath(click.ParamType):
 
 class Commands(click.Group):
     """The group of commands; an unknown one gets the nearest name suggested."""
+
+    command_class = OnceCommand
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command."""
@@ -114,7 +119,7 @@ def compare_command(**_: Any) -> None:
     digest = check_spec(spec)
     out, waits = values.get("out"), values.get("wait", False)
     folder, result = run_session(spec, out, "laptime-comparison", digest, look=look, waits=waits)
-    sys.exit(finish_comparison(folder, result, values.get("lang", "en"), trackers))
+    sys.exit(finish_comparison(folder, result, values.get("lang"), trackers))
 
 
 def train_command(**_: Any) -> None:
@@ -144,7 +149,7 @@ def train_command(**_: Any) -> None:
     kind: Any = "resumed" if resumed else "train"
     out, waits = resumed or values.get("out"), values.get("wait", False)
     folder, result = run_session(spec, out, "laptime-run", digest, kind, look, waits)
-    sys.exit(finish_training(folder, result, values.get("lang", "en"), trackers))
+    sys.exit(finish_training(folder, result, values.get("lang"), trackers))
 
 
 def single_spec(values: dict[str, Any]) -> CompareSpec:
@@ -221,7 +226,7 @@ def ask_command(
 
 @commands.command("report")
 @click.argument("folder", metavar="DIR", type=FolderPath())
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="Language of the report.")
+@click.option("--lang", type=click.Choice(LANGUAGES), help=KEPT)
 def report_command(folder: Path, lang: Any) -> None:
     """Render report.html and report.md again, from the records alone.
 
@@ -250,7 +255,7 @@ def show_command(folder: Path) -> None:
 
 def tracker_names(text: str | None) -> tuple[str, ...]:
     """Split --track."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    return tuple(split_list("--track", text or ""))
 
 
 def method_option() -> click.Option:

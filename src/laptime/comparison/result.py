@@ -13,6 +13,7 @@ from laptime.events import CheckName
 from laptime.sealed_file import DamagedFileError, read_sealed, write_sealed
 
 T = TypeVar("T")
+UNREADABLE = "unreadable"  # the reason of a failure: the record is damaged, and the run is done anew
 VERSION = 3
 FILE_NAME = "comparison.json"
 

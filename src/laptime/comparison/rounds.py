@@ -34,6 +34,7 @@ from laptime.events import AnyEvent
 from laptime.inputs.encoded import find_damage
 from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob, read_facts, refuse_other_base
 from laptime.inputs.formats import check_records
+from laptime.inputs.invisible import is_blank
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
 from laptime.methods.method import find_method, find_methods, make_method, tell_no_method
@@ -103,6 +104,8 @@ def check_spec(spec: CompareSpec) -> str:
     if both := set(spec.training.without) & set(spec.training.speedups):
         raise UserError(f"--without {min(both)}: --speedups asks for it; leave one of the two out")
     read_interval(spec.training.save_every)
+    if any(map(is_blank, spec.answers.ask)):
+        raise UserError("--ask: a question in which nothing can be seen; leave it out")
     if spec.minutes and spec.rounds != AUTO:
         raise UserError(f"--minutes: --rounds {spec.rounds} is a number already; leave one of the two out")
     check_cache(spec)

@@ -208,6 +208,7 @@ STRINGS: dict[str, str] = {
     "failure.interrupted": "interrupted",
     "failure.refused": "refused",
     "failure.error": "an error",
+    "failure.unreadable": "its record cannot be read",
     "incomplete.sentence": "{done} of {planned} planned runs have ended; the figures may still change.",
     # Table
     "column.method": "Method",

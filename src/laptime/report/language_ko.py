@@ -208,6 +208,7 @@ STRINGS: dict[str, str] = {
     "failure.interrupted": "중단됨",
     "failure.refused": "실행 거부",
     "failure.error": "오류",
+    "failure.unreadable": "기록을 읽을 수 없음",
     "incomplete.sentence": "계획한 실행 {planned}개 중 {done}개가 끝났습니다. 수치는 아직 바뀔 수 있습니다.",
     # Table
     "column.method": "방법",

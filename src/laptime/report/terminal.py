@@ -17,7 +17,7 @@ from laptime.report.conclusion import failure_reason
 from laptime.report.headline import choose_pair, write_headline
 from laptime.report.language import Language
 from laptime.report.page import REAL_MODEL_COMMAND
-from laptime.report.plain_text import clean
+from laptime.report.plain_text import clean, close_gaps
 from laptime.report.quantities import ABSENT
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sanitising import sanitise
@@ -155,7 +155,7 @@ def _print_findings(result: ComparisonResult, language: Language, console: Conso
 def print_answers(question_answers: QuestionAnswers, console: Console) -> None:
     """Print a question with its reference and the answers of the base and of every method."""
     question, language = question_answers, Language("en")
-    console.print(Text(f"Q  {clean(question.question)}", style="bold"))
+    console.print(Text(f"Q  {close_gaps(question.question)}", style="bold"))
     console.print(Text(f"   {language.say(f'source.{question.source}')}", style="dim"))
     if question.reference is not None:
         _print_answer("reference", question.reference, "", console)
@@ -178,5 +178,5 @@ def _print_answer(name: str, text: str, note: str, console: Console) -> None:
     if note:
         head.append(f"  {note}", style="dim")
     console.print(head)
-    shown = clean(text).strip().expandtabs(4)
+    shown = close_gaps(text).strip().expandtabs(4)
     console.print(Padding(Text(shown or "(empty answer)"), (0, 0, 0, 5), expand=False))
