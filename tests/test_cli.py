@@ -325,7 +325,7 @@ def test_a_config_file_takes_every_option_and_the_command_line_wins(tmp_path: Pa
 def test_a_config_file_of_rates_by_method_is_read_as_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "job.toml").write_text('learning-rate = "full=2e-5, lora=2e-4"\nmethods = ["full"]')
     said = refusal("compare", "--config", "job.toml", cwd=tmp_path)
-    assert said == "--learning-rate lora: not among the methods full"
+    assert said == "--learning-rate lora: not among the methods full; leave lora= out"
     (tmp_path / "job.toml").write_text('data = "lang=ko/a.jsonl"')
     said = refusal("compare", "--config", "job.toml", cwd=tmp_path)
     assert said.startswith("--data lang=ko/a.jsonl: no such file"), "other texts may hold such a sign"

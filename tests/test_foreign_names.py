@@ -42,6 +42,13 @@ def test_a_name_is_told_where_the_command_has_the_option(name: str, command: str
     assert find_here(name, options_of(command)) == ours
 
 
+def test_what_is_given_otherwise_here_is_said() -> None:
+    known = options_of("train")
+    assert tell_foreign(["warmup_steps", "bf16", "alpha"], known) == (
+        "warmup_steps -> warmup-ratio (a share of the steps), bf16 -> precision bf16, alpha -> lora-alpha"
+    )
+
+
 def test_what_has_no_counterpart_says_why() -> None:
     assert find_reason("--deepspeed") == "one process on one device"
     assert find_reason("--epochs") == ""

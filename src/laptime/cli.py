@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from laptime import __version__
 from laptime.errors import UserError, check_path, suggest
 from laptime.floors import check_floors
-from laptime.foreign_names import find_here, find_reason
+from laptime.foreign_names import find_here, find_reason, tell_value
 from laptime.options import (
     OnceCommand,
     SectionedCommand,
@@ -335,7 +335,7 @@ def tell_no_option(error: click.exceptions.NoSuchOption) -> str:
     name, command = error.option_name, error.ctx.command if error.ctx else commands
     options = [option for parameter in command.params for option in parameter.opts]
     if ours := find_here(name, [option.lstrip("-").replace("-", "_") for option in options]):
-        return f"no option {name}; here it is {flag(ours)}"
+        return f"no option {name}; here it is {flag(ours)}{tell_value(name, ours)}"
     if reason := find_reason(name):
         return f"no option {name}; leave it out: {reason}"
     having = [one for one, other in commands.commands.items() if any(name in p.opts for p in other.params)]

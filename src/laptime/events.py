@@ -219,12 +219,16 @@ class Answer(Event, tag="answer", kw_only=True):
 
 
 class Saved(Event, tag="saved", kw_only=True):
-    """What the user keeps; `path` is relative to the run's folder."""
+    """What the user keeps; `path` is relative to the run's folder.
+
+    `kept` is the name under which what somebody else had put in its place is kept.
+    """
 
     kind: Literal["adapter", "model"]
     path: str
     num_bytes: int
     files: dict[str, int]
+    kept: str = ""
 
 
 class Digests(Event, tag="digests", kw_only=True):

@@ -28,7 +28,7 @@ _NAMES = {
     "gradient_accumulation": "gradient_accumulation_steps accumulate_grad_batches",
     "learning_rate": "lr",
     "schedule": "lr_scheduler_type lr_scheduler scheduler",
-    "warmup_ratio": "warmup_steps warmup",
+    "warmup_ratio": "warmup_steps warmup num_warmup_steps",
     "weight_decay": "wd",
     "adam_beta1": "beta1",
     "adam_beta2": "beta2",
@@ -44,6 +44,7 @@ _NAMES = {
     "track": "report_to use_wandb wandb_project use_tensorboard",
     "method": "finetuning_type adapter peft_type train_type tuner_type use_peft sft_type",
     "lora_rank": "lora_r r rank",
+    "lora_alpha": "alpha",
     "lora_targets": "lora_target target_modules lora_target_modules lora_target_linear",
     "device": "device_map",
 }
@@ -54,7 +55,8 @@ _WITHOUT = {
     "num_gpus nproc_per_node tensor_parallel_size context_parallel_size ddp_find_unused_parameters",
     "the base is taken in full or half precision": "load_in_4bit load_in_8bit quantization_bit quant_bits "
     "quant_method quantization_method bnb_4bit_quant_type bnb_4bit_compute_dtype "
-    "bnb_4bit_use_double_quant use_bnb_nested_quant double_quantization",
+    "bnb_4bit_use_double_quant use_bnb_nested_quant double_quantization qlora",
+    "the embeddings get no noise": "neftune_noise_alpha neftune_alpha noisy_embedding_alpha",
     "attention is chosen by itself": "attn_implementation flash_attn flash_attention attn_impl "
     "sdp_attention xformers_attention enable_liger_kernel use_liger_kernel use_unsloth",
     "the optimizer is AdamW": "optim optimizer",
@@ -67,6 +69,7 @@ _WITHOUT = {
     "records are all taken": "max_samples max_train_samples streaming",
     "adapters are those of LoRA": "use_dora use_rslora pissa_init loraplus_lr_ratio lora_bias use_lora",
 }
+_VALUES = {"warmup_ratio": "a share of the steps"}  # what is given here where others give something else
 HERE = {name: ours for ours, names in _NAMES.items() for name in names.split()}
 NOWHERE = {name: why for why, names in _WITHOUT.items() for name in names.split()}
 
@@ -79,6 +82,13 @@ def find_here(name: str, options: Collection[str]) -> str:
     return ours if ours in options else ""
 
 
+def tell_value(name: str, ours: str) -> str:
+    """Say in parentheses what an option is given here, where its name in another tool says otherwise."""
+    if ours == "precision" and _plain(name) in ("bf16", "fp16"):
+        return f" {_plain(name)}"
+    return f" ({_VALUES[ours]})" if ours in _VALUES else ""
+
+
 def find_reason(name: str) -> str:
     """Return why an option of another tool has no counterpart here, "" where it is none."""
     return NOWHERE.get(_plain(name), "")
@@ -86,7 +96,11 @@ def find_reason(name: str) -> str:
 
 def tell_foreign(names: Sequence[str], options: Collection[str]) -> str:
     """Say what to do about each of some names that are no options; "" where none is of another tool."""
-    here = [f"{name} -> {ours.replace('_', '-')}" for name in names if (ours := find_here(name, options))]
+    here = [
+        f"{name} -> {ours.replace('_', '-')}{tell_value(name, ours)}"
+        for name in names
+        if (ours := find_here(name, options))
+    ]
     without: dict[str, list[str]] = {}
     for name in names:
         if (reason := find_reason(name)) and not find_here(name, options):

@@ -12,7 +12,19 @@ from rich.text import Text
 
 from laptime.comparison.growth import Prospect
 from laptime.comparison.plan import PlannedRun
-from laptime.events import Answer, AnyEvent, Checkpoint, Data, Failed, Finished, Model, Phase, Resumed, Step
+from laptime.events import (
+    Answer,
+    AnyEvent,
+    Checkpoint,
+    Data,
+    Failed,
+    Finished,
+    Model,
+    Phase,
+    Resumed,
+    Saved,
+    Step,
+)
 from laptime.inputs.facts import InputFacts
 from laptime.report import quantities
 from laptime.report.plain_text import clean, wrap_words
@@ -142,6 +154,8 @@ class Watcher:
             self.say_resumed(event)
         elif isinstance(event, Checkpoint) and event.error:
             self.say(f"step {event.step}: no checkpoint was written ({event.error}); the training goes on")
+        elif isinstance(event, Saved) and event.kept:
+            self.say(f"{self.name}: what else was in {event.path} is kept in {event.kept}")
         elif isinstance(event, Phase):
             if event.name == "train":
                 self.parts.append(f"{event.name} {quantities.seconds(event.seconds)}")

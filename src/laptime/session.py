@@ -379,7 +379,7 @@ def show_encoded(
     from laptime.startup.imports import defer_imports
     from laptime.startup.wanted import is_wanted
 
-    locate_model(specs["model"], download=False)
+    locate_model(specs["model"], download=False, weights=False)
     if is_wanted("light_imports", asdict(specs["training"])):
         defer_imports()
     from laptime.inputs.model import quiet_libraries

@@ -111,7 +111,9 @@ class TrainingSpec(Options, frozen=True):
     ] = 1
     learning_rate: Annotated[
         float | dict[str, float] | None,
-        Meta(description="One rate for all methods, or full=2e-5,lora=2e-4 (default: by method and width)."),
+        Meta(
+            description="One rate for all methods, or full=2e-5,lora=2e-4 (default: by method, width, batch)."
+        ),
     ] = None
     schedule: Annotated[
         Literal["linear", "cosine", "constant"], Meta(description="Learning rate after the warm-up.")

@@ -482,7 +482,7 @@ REUSING: dict[str, Any] = {
         ),
         (
             CompareSpec(training=TrainingSpec(learning_rate={"lora_top": 1e-4})),
-            "--learning-rate lora_top: not among the methods full, lora",
+            "--learning-rate lora_top: not among the methods full, lora; leave lora_top= out",
         ),
         (
             CompareSpec(training=TrainingSpec(plain=True), **REUSING),

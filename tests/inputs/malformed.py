@@ -609,7 +609,7 @@ PLACES = [
     Case("a packed file", "a.jsonl.xz", b"x",
          f"a.jsonl.xz: cannot read '.xz' files; {EXPECTED}; unpack it first"),
     Case("a packed Parquet", "a.parquet.gz", b"x",
-         f"a.parquet.gz: cannot read '.gz' files; {EXPECTED}; unpack it first"),
+         "a.parquet.gz: Parquet, which holds packed data itself; unpack it first"),
     Case("no gzip", "a.jsonl.gz", PAIR, "a.jsonl.gz: not packed with gzip; name it a.jsonl"),
     Case("an empty packed file", "a.jsonl.gz", b"", "a.jsonl.gz: the file is empty"),
     Case("nothing in a packed file", "a.jsonl.gz", gzip.compress(b"", mtime=0),

@@ -386,6 +386,42 @@ def test_a_line_of_megabytes_is_a_line(tmp_path: Path) -> None:
     assert len(record.prompt or "") == 1_000_000
 
 
+@pytest.mark.parametrize("answers", ['["b", "c"]', '{"text": ["b", "c"], "answer_start": [1, 2]}'])
+def test_answers_in_a_cell_of_text_are_the_list_that_they_write(tmp_path: Path, answers: str) -> None:
+    cell = answers.replace('"', '""')
+    found = read(write(tmp_path, "a.csv", f'question,answers\na,"{cell}"\n'))
+    assert found.records[0].completion == "b"
+    assert found.notes[0].startswith("the first of several answers is trained, the others are left out")
+    for text in ('["b", "c"]', "[b", "[1]", '{"b": 1}'):  # an answer may be JSON itself
+        assert read(write(tmp_path, "b.jsonl", line(question="a", answer=text))).records[0].completion == text
+    assert read(write(tmp_path, "c.jsonl", line(question="a", answers="[1]"))).records[0].completion == "[1]"
+
+
+def test_what_a_turn_holds_beside_its_text_is_named(tmp_path: Path) -> None:
+    said = [{"role": "user", "content": "a", "lang": "x"}, {"role": "assistant", "content": "b", "id": None}]
+    other = [
+        {"role": "user", "content": "a", "name": "c"},
+        {"role": "assistant", "content": "b", "safe": True},
+    ]
+    data = line(topic="t", messages=said) + line(topic="t", messages=other)
+    found = read(write(tmp_path, "a.jsonl", data))
+    assert found.ignored_columns == ["topic", "messages[].lang", "messages[].safe"]
+    cell = json.dumps(said).replace('"', '""')
+    assert read(write(tmp_path, "a.csv", f'messages\n"{cell}"\n')).ignored_columns == ["messages[].lang"]
+    pair = line(prompt=said[:1], completion=said[1:])
+    assert read(write(tmp_path, "b.jsonl", pair)).ignored_columns == ["prompt[].lang"]
+
+
+@pytest.mark.parametrize("column", ["desirable", "accepted", "preferred", "is_correct", "thumbs_up"])
+def test_an_answer_that_is_judged_bad_is_not_learnt(tmp_path: Path, column: str) -> None:
+    good, bad = (line(prompt="a", completion="b", **{column: verdict}) for verdict in (True, False))
+    assert read(write(tmp_path, "a.jsonl", good)).ignored_columns == [column]
+    with pytest.raises(UserError, match=f"a.jsonl:2: '{column}' is false: an answer that is not wanted"):
+        read(write(tmp_path, "a.jsonl", good + bad))
+    text = line(text="a", **{column: False})
+    assert read(write(tmp_path, "b.jsonl", text)).ignored_columns == [column]
+
+
 def test_what_is_left_out_of_a_row_is_said(tmp_path: Path) -> None:
     talk = line(messages=turns(("user", "a"), ("assistant", "b"), ("user", "c")))
     found = read(write(tmp_path, "a.jsonl", talk * 7))

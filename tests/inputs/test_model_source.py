@@ -69,8 +69,18 @@ def test_code_of_others_needs_the_flag(model_folder: Path) -> None:
 
 
 def test_weights_must_be_safetensors_and_whole(model_folder: Path) -> None:
-    (model_folder / "model.safetensors").unlink()
+    weights = model_folder / "model.safetensors"
+    for cut in (b"", weights.read_bytes()[:-1], weights.read_bytes() + b"x", b"other weights", b"\xff" * 20):
+        weights.write_bytes(cut)
+        assert message(model_folder) == (
+            f"{weights}: not a whole safetensors file; put back the file that came with the model"
+        )
+    weights.unlink()
     assert message(model_folder).endswith("no weights; or --random-weights, for speed alone")
+    spec = ModelSpec(model=str(model_folder))
+    with pytest.raises(UserError, match="no weights"):
+        locate_model(spec, download=False)
+    locate_model(spec, download=False, weights=False)
     (model_folder / "pytorch_model.bin").write_bytes(b"")
     assert "only pickled weights (pytorch_model.bin)" in message(model_folder)
     locate_model(ModelSpec(model=str(model_folder), random_weights=True))
@@ -130,7 +140,8 @@ def test_the_digest_covers_config_and_weights(model_folder: Path) -> None:
         return digest_model(source, describe_base(model_folder, random_weights))
 
     first, first_random = digest(), digest(random_weights=True)
-    (model_folder / "model.safetensors").write_bytes(b"other weights")
+    weights = model_folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     assert digest() != first
     assert digest(random_weights=True) == first_random
 

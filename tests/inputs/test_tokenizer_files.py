@@ -50,6 +50,12 @@ def change(file: Path, **values: Any) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | values))
 
 
+def test_a_folder_without_a_tokenizer_is_told_as_that(model: Path) -> None:
+    for file in model.glob("tokenizer*"):
+        file.unlink()
+    assert refusal(model) == f"--model {model}: no tokenizer in this folder (tokenizer.json); {PUT_BACK}"
+
+
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [

@@ -143,6 +143,13 @@ def test_the_toy_has_rates_of_its_own(shape: Shape) -> None:
         )
 
 
+def test_rates_grow_with_the_batch_up_to_a_bound(shape: Shape) -> None:
+    for name in ("full", "lora"):
+        method = make_method(name, {})
+        rates = [method.default_rate(shape, batch) for batch in (1, 4, 16, 1000)]
+        assert rates == pytest.approx([rates[0], 2**0.5 * rates[0], 2 * rates[0], 2 * rates[0]], rel=0.06)
+
+
 def test_rates_fall_with_the_width_as_the_rule_says(shape: Shape) -> None:
     llama = msgspec.structs.replace(shape, architecture="LlamaForCausalLM", hidden_size=2048)
     qwen = msgspec.structs.replace(shape, architecture="Qwen3ForCausalLM", hidden_size=2048)

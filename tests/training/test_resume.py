@@ -247,6 +247,8 @@ def test_what_a_user_adds_while_a_run_works_stays(base: Path, tmp_path: Path) ->
     assert kept == ["checkpoints/step-00000004.kept-1/README.md", "saved.kept-1/README.md"]
     assert all((tmp_path / "run" / name).read_text() == "mine" for name in kept)
     assert (tmp_path / "run" / "saved" / "adapter_model.safetensors").exists()
+    saved = read_record(tmp_path / "run").saved
+    assert saved and saved.kept == "saved.kept-1", "and it is said where"
 
 
 def test_links_in_the_place_of_results_and_checkpoints_are_kept(base: Path, tmp_path: Path) -> None:

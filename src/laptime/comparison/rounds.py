@@ -96,7 +96,9 @@ def check_spec(spec: CompareSpec) -> str:
         if isinstance(rates, dict) and name not in find_methods():
             raise UserError(tell_no_method("--learning-rate", name))
         if isinstance(rates, dict) and name not in spec.methods:
-            raise UserError(f"--learning-rate {name}: not among the methods {', '.join(spec.methods)}")
+            raise UserError(
+                f"--learning-rate {name}: not among the methods {', '.join(spec.methods)}; leave {name}= out"
+            )
         if rate is not None and not 0 < rate < float("inf"):
             raise UserError(f"--learning-rate: must be above 0 (got {rate})")
     check_names("--without", spec.training.without)

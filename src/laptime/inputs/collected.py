@@ -10,6 +10,7 @@ from typing import Any
 from laptime.errors import UserError
 from laptime.inputs.cells import RowError
 from laptime.inputs.columns import Layout, UnknownShapeError, read_record, recognise, with_context
+from laptime.inputs.conversations import find_unread
 from laptime.inputs.records import SHOWN_SOURCES, Record, RecordsDigest, Remark, name_sources
 from laptime.inputs.rows import Row
 from laptime.inputs.side_columns import tell_beside
@@ -42,6 +43,7 @@ class Collected:
         self.columns: dict[str, None] = {}
         self.used: set[str] = set()
         self.beside: dict[str, Reason] = {}  # what columns that are left out hold, by the sentence on it
+        self.unread: dict[str, None] = {}  # what turns hold that nothing is made of: messages[].language
         self.remarks = Spool(Remark)
         self.bad = Skipped()
         self.num_good = 0
@@ -97,7 +99,8 @@ class Collected:
         """Return the columns that nothing is made of and nothing is said of."""
         texts = [*self.beside, *self.bad.reasons]
         told = {column for text in texts for column in self.columns if text.startswith(f"'{column}' ")}
-        return [column for column in self.columns if column not in self.used | told]
+        unused = [column for column in self.columns if column not in self.used | told]
+        return [*unused, *self.unread]
 
     def _look_on(self, rows: Iterator[Row], file: str) -> None:
         """Look for more bad rows, so far as nobody waits long for it."""
@@ -120,7 +123,10 @@ class Collected:
         columns = tuple(row.values)
         try:
             layout = self.layouts.get(columns) or self._lay_out(columns, row.values, file)
-            self._keep(read_record(row.values, layout, row.source))
+            record = read_record(row.values, layout, row.source)
+            self._keep(record)
+            if record.messages or record.before:
+                self._note_turns(row.values, layout)
         except RowError as error:
             self.bad.add(row.source, str(error))
             return False
@@ -159,6 +165,12 @@ class Collected:
                 reason.count += 1
                 if len(reason.sources) < SHOWN_SOURCES:
                     reason.sources.append(row.source)
+
+    def _note_turns(self, values: dict[str, Any], layout: Layout) -> None:
+        """Keep the names of what turns hold beside their text and nothing is made of."""
+        for column in layout.of_turns:
+            for key in find_unread(values.get(column)):
+                self.unread[f"{column}[].{key}"] = None
 
     def _lay_out(self, columns: tuple[str, ...], values: dict[str, Any], file: str) -> Layout:
         """Say how rows with these columns are read; the first row's shape holds for all."""

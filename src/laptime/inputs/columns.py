@@ -25,11 +25,13 @@ from laptime.inputs.side_columns import (
     read_history,
     read_system,
 )
+from laptime.inputs.strict_json import parse_json
 from laptime.inputs.tools import read_tools
 from laptime.spec import DataSpec, flag
 
 PROMPTS = ("prompt", "instruction", "question", "query")
-COMPLETIONS = ("completion", "response", "output", "answer", "answers")
+ANSWERS = "answers"  # several, of which the first is trained
+COMPLETIONS = ("completion", "response", "output", "answer", ANSWERS)
 CONTEXTS = ("context", "input")
 LETTERS = (("q",), ("a",))  # question and answer, where nothing else in a row is called like them
 MESSAGES = ("messages", "conversations", "conversation")
@@ -73,6 +75,14 @@ class Layout(Struct, frozen=True, kw_only=True):
         """Return all columns that are read."""
         others = (self.context, self.history, self.tools)
         return {*self.needed, *self.systems, *(name for name in others if name)}
+
+    @property
+    def of_turns(self) -> tuple[str, ...]:
+        """Return the columns that may hold turns."""
+        found = (
+            (self.messages, self.history) if self.messages else (self.prompt, self.completion, self.history)
+        )
+        return tuple(name for name in found if name)
 
     @property
     def flags(self) -> str:
@@ -240,6 +250,8 @@ def _filled(values: dict[str, Any], column: str) -> str:
 def _read_answer(values: dict[str, Any], column: str) -> tuple[str, str]:
     """Return the answer and a remark; of a list of answers (also SQuAD's {"text": [...]}) the first."""
     answer, remark = values[column], ONLY_ANSWER if isinstance(values[column], list) else ""
+    if isinstance(answer, str) and column.strip().lower() == ANSWERS:  # CSV has no lists, only their JSON
+        answer = _parse_answers(answer)
     if isinstance(answer, str):
         return _filled(values, column), ""
     if isinstance(answer, dict) and "text" in answer:
@@ -249,6 +261,19 @@ def _read_answer(values: dict[str, Any], column: str) -> tuple[str, str]:
     if not answer:
         raise RowError(f"'{column}' holds no answer")
     return _filled({column: answer[0]}, column), FIRST_ANSWER if len(answer) > 1 else remark
+
+
+def _parse_answers(text: str) -> Any:
+    """Return the list of answers, or SQuAD's object, that a text writes as JSON; else the text itself."""
+    if not text.lstrip().startswith(("[", "{")):
+        return text
+    try:
+        value = parse_json(text)
+    except ValueError:
+        return text
+    held = value.get("text") if isinstance(value, dict) else value
+    is_list = isinstance(held, list) and all(isinstance(item, str) for item in held)
+    return value if is_list else text
 
 
 def _read_text(values: dict[str, Any], layout: Layout, source: str) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -147,6 +147,16 @@ def _read_turn_pair(turn: dict[str, Any], keys: _Keys) -> list[Message]:
     return messages
 
 
+def find_unread(value: Any) -> Iterator[str]:
+    """Yield the keys of a conversation's turns that say something and of which nothing is made."""
+    if isinstance(value, str):
+        value = parse_json(value) if value.lstrip().startswith("[") else None
+    for turn in value if is_turns(value) else ():
+        for key in _sort_keys(tuple(turn)).unread:
+            if not is_nothing(turn[key]):
+                yield key
+
+
 class _Keys(NamedTuple):
     """The keys of a turn by what they hold."""
 
@@ -156,6 +166,7 @@ class _Keys(NamedTuple):
     train: tuple[str, ...]
     pair: tuple[str, ...]  # a question and its answer in one object
     for_tools: tuple[str, ...]  # calls, and whose answer it is
+    unread: tuple[str, ...]
 
 
 @lru_cache(256)  # turns by the hundred thousand have the same few keys
@@ -166,7 +177,10 @@ def _sort_keys(keys: tuple[str, ...]) -> _Keys:
     is_pair = all(pair) and not any(name in keys for name in ROLE_KEYS)
     role, content, beside, train = (tuple(name for name in kind if name in keys) for kind in kinds)
     for_tools = tuple(name for name in (CALLS, *TOOL_KEYS) if name in keys)
-    return _Keys(role, content, beside, train, pair if is_pair else (), for_tools)
+    pair = pair if is_pair else ()
+    known = {*role, *content, *beside, *train, *for_tools, *pair, *(("system",) if pair else ())}
+    unread = tuple(key for key in keys if key not in known)
+    return _Keys(role, content, beside, train, pair, for_tools, unread)
 
 
 def _read_one(turn: dict[str, Any], keys: tuple[str, ...], read: Callable[[Any], str]) -> str:

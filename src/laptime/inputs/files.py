@@ -60,6 +60,8 @@ def read_rows(path: Path, name: str, tell: Callable[[str], None] = lambda told: 
     suffix = suffix_of(path.name)
     if suffix not in SUFFIXES:
         what = f"cannot read '{suffix}' files" if suffix else "no suffix tells what it holds"
+        if path.name.lower().endswith(".parquet" + GZIP):
+            raise UserError(f"{name}: Parquet, which holds packed data itself; unpack it first")
         unpack = "; unpack it first" if suffix in PACKED else ""
         raise UserError(f"{name}: {what}; {EXPECTED}{unpack}")
     check_regular(path, name)

@@ -105,6 +105,21 @@ def check_weights_index(index: Path) -> None:
             raise UserError(f"{index.parent / name}: missing, though {index.name} names it")
 
 
+def check_whole(file: Path) -> None:
+    """Refuse a safetensors file whose length is not what its own header says; raises UserError."""
+    size = file.stat().st_size
+    try:
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(length if length <= size - 8 else 0))
+        ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+        is_whole = size == 8 + length + max(ends, default=0)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        is_whole = False
+    if not is_whole:
+        raise UserError(f"{file}: not a whole safetensors file; {PUT_BACK}")
+
+
 def find_pickled(folder: Path) -> list[Path]:
     """Return the pickled weight files of a folder, those that transformers would load first."""
     found = [file for pattern in PICKLED for file in sorted(folder.glob(pattern))]

@@ -15,7 +15,7 @@ from msgspec import Struct
 from laptime.errors import UserError
 from laptime.inputs.config_sizes import check_numbers
 from laptime.inputs.hub import check_reachable, hub_errors
-from laptime.inputs.model_folder import check_folder, check_weights_index, find_pickled
+from laptime.inputs.model_folder import check_folder, check_weights_index, check_whole, find_pickled
 from laptime.spec import BUILTIN, ModelSpec
 from laptime.untrusted import shorten
 
@@ -40,11 +40,11 @@ def builtin_folder() -> Path:
     return Path(str(resources.files("laptime"))) / "builtin" / "model"
 
 
-def locate_model(spec: ModelSpec, download: bool = True) -> ModelSource:
+def locate_model(spec: ModelSpec, download: bool = True, weights: bool = True) -> ModelSource:
     """Find the model's folder and check what can be seen without loading it.
 
     With `download` a hub id is fetched whole; without it only its config is asked for, which is enough
-    to see that it exists and may be read. Raises UserError otherwise.
+    to see that it exists and may be read. Without `weights` there need be none. Raises UserError otherwise.
     """
     if spec.model == BUILTIN:
         folder = builtin_folder()
@@ -57,7 +57,8 @@ def locate_model(spec: ModelSpec, download: bool = True) -> ModelSource:
     else:
         folder = _fetch(spec, download)
     config = _read_config(spec, folder)
-    if download and not spec.random_weights:
+    is_whole = download or Path(spec.model).is_dir()
+    if weights and is_whole and not spec.random_weights:
         _check_weights(spec, folder)
     return ModelSource(name=spec.model, folder=str(folder), config=config, toy=spec.model == BUILTIN)
 
@@ -131,7 +132,8 @@ def _check_weights(spec: ModelSpec, folder: Path) -> None:
     if index.exists():
         check_weights_index(index)
     elif any(folder.glob("*.safetensors")):
-        return
+        for file in sorted(folder.glob("*.safetensors")):
+            check_whole(file)
     elif pickled and spec.allow_pickled_weights:
         if (index := folder / "pytorch_model.bin.index.json").exists():
             check_weights_index(index)

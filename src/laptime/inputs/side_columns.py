@@ -22,7 +22,11 @@ SYSTEMS = ("system", "system_prompt", "system_message")
 HISTORIES = ("history",)
 TOOLS = ("tools", "functions")
 PREFERRED = ("chosen", "rejected")
-_NO = ("false", "0", "0.0", "-1", "undesirable", "rejected", "bad")  # as texts, of an answer
+# As texts, of an answer. Words that may be the name of a class, like "negative", get a note alone.
+_NO = (
+    "false", "0", "0.0", "-1", "-1.0", "undesirable", "unwanted", "rejected", "reject", "bad", "wrong",
+    "incorrect", "dislike", "thumbs_down",
+)  # fmt: skip
 _YES = ("true", "1", "1.0", "desirable", "chosen", "good")
 
 
@@ -44,6 +48,12 @@ def _tell_label(name: str, value: Any) -> str:
     return ""
 
 
+def _tell_verdict(name: str, value: Any) -> str:
+    if str(value).strip().lower() in ("false", "0", "0.0"):
+        return f"'{name}' is {_shown(value)}: an answer that is not wanted, which is not to be learnt"
+    return ""
+
+
 def _tell_weight(name: str, value: Any) -> str:
     if is_nothing(value) or value == 1 or str(value).strip() in ("1", "1.0"):
         return ""
@@ -61,10 +71,12 @@ _TELLERS: dict[str, Callable[[str, Any], str]] = (
     | dict.fromkeys(("tool_calls", "chat_template_kwargs", "documents"), _tell_settings)
     | dict.fromkeys((*PREFERRED, "rejected_response", "rejected_messages"), _tell_preference)
     | dict.fromkeys(("label", "kto_tag"), _tell_label)
+    | dict.fromkeys(("desirable", "accepted", "preferred", "is_preferred", "thumbs_up"), _tell_verdict)
+    | dict.fromkeys(("correct", "is_correct"), _tell_verdict)
     | dict.fromkeys(("weight", "sample_weight", "loss_weight"), _tell_weight)
     | dict.fromkeys(("loss", "train", "training", "train_on_turn"), _tell_switch)
 )
-_OF_ANSWERS = (_tell_label, _tell_preference)  # say nothing of plain text
+_OF_ANSWERS = (_tell_label, _tell_preference, _tell_verdict)  # say nothing of plain text
 REFUSED = tuple(_TELLERS)
 
 
@@ -116,7 +128,11 @@ def check_beside(values: dict[str, Any], columns: tuple[str, ...], is_text: bool
         tell = _TELLERS[column.strip(" ").lower()]
         if (is_text and tell in _OF_ANSWERS) or not (told := tell(column, value)):
             continue
-        advice = "leave the row out" if tell in (_tell_label, _tell_switch) else "take the column out"
+        advice = (
+            "leave the row out"
+            if tell in (_tell_label, _tell_verdict, _tell_switch)
+            else "take the column out"
+        )
         raise RowError(f"{told}; {advice}, or choose what to train on with {flags}")
 
 

@@ -23,6 +23,7 @@ from transformers.modeling_utils import load_state_dict
 from laptime.errors import UserError
 from laptime.inputs.model import OUT_OF_FILES, is_out_of_files, loading_options, one_line, told_in_one_line
 from laptime.inputs.records import name_sources
+from laptime.inputs.tokenizer_files import PUT_BACK
 from laptime.spec import ModelSpec
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -87,7 +88,8 @@ def read_headers(folder: Path, pickled: bool) -> dict[str, StoredWeight]:
                     stored[name] = StoredWeight(file, part.get_dtype(), list(part.get_shape()))
         except (OSError, SafetensorError) as error:
             why = OUT_OF_FILES if is_out_of_files(error) else None
-            raise UserError(f"{file}: {why or f'not a whole safetensors file ({one_line(error)})'}") from None
+            why = why or f"not a whole safetensors file ({one_line(error)}); {PUT_BACK}"
+            raise UserError(f"{file}: {why}") from None
     for file in sorted(folder.glob(PICKLED)) if pickled and not stored else ():
         # On no device: names, shapes and formats without the memory.
         for name, tensor in load_state_dict(file, map_location="meta", weights_only=True).items():

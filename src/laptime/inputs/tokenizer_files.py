@@ -17,6 +17,8 @@ TOKENIZER_FILE, SETTINGS_FILE, TEMPLATE_FILE = (
     "tokenizer_config.json",
     "chat_template.jinja",
 )
+# What a tokenizer can be made of, in older models too.
+VOCABULARIES = (TOKENIZER_FILE, "*.model", "vocab.*", "merges.txt", "*.tiktoken", "tekken.json")
 PUT_BACK = "put back the file that came with the model"
 
 Token = str | dict[str, Any] | None
@@ -69,6 +71,8 @@ def tell_unloadable(folder: Path, model: str, why: str) -> str:
             file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         return f"{file}: invalid UTF-8 at byte {error.start + 1}; {PUT_BACK}"
+    if not any(file for pattern in VOCABULARIES for file in folder.glob(pattern)):
+        return f"--model {model}: no tokenizer in this folder ({TOKENIZER_FILE}); {PUT_BACK}"
     return (
         f"--model {model}: its tokenizer cannot be loaded ({why}); put back the tokenizer's files that came "
         f"with the model ({TOKENIZER_FILE}, {SETTINGS_FILE})"

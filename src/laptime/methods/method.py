@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+# The best rate grows with the batch, but by less than its root: twice as high at 16 (benchmarks/rates.py).
+LARGEST_BATCH = 16
 NARROWEST = 400  # the width down to which the rule of thumb for the rate holds (benchmarks/rates.py)
 NOT_DECAYED = re.compile(
     r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)"
@@ -63,9 +65,13 @@ class Method(ABC):
     def learning_rate(self, shape: Shape) -> float:
         """Return the best learning rate for a model of this shape, by rule of thumb."""
 
-    def default_rate(self, shape: Shape, toy: bool = False) -> float:
-        """Return the learning rate of a run that is given none; `toy`: on the model that comes with us."""
-        return round_rate(self.learning_rate(shape) * (self.toy_factor if toy else 1.0))
+    def default_rate(self, shape: Shape, batch: int = 1, toy: bool = False) -> float:
+        """Return the learning rate of a run that is given none.
+
+        `batch`: records of an optimizer step; `toy`: on the model that comes with us.
+        """
+        factor = min(batch, LARGEST_BATCH) ** 0.25 * (self.toy_factor if toy else 1.0)
+        return round_rate(self.learning_rate(shape) * factor)
 
     @abstractmethod
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:

@@ -223,12 +223,13 @@ class Checkpoints:
             self.home.rmdir()
 
 
-def keep_additions(saved: Path, ours: set[str]) -> None:
-    """Keep a folder in the place of the result under another name where not all in it is ours."""
+def keep_additions(saved: Path, ours: set[str]) -> str:
+    """Keep a folder in the place of the result under another name, which is returned, if not all is ours."""
     if saved.is_symlink() or any(
         str(file.relative_to(saved)) not in ours for file in saved.rglob("*") if not file.is_dir()
     ):
-        set_aside(saved)
+        return set_aside(saved).name
+    return ""
 
 
 def trained_names(model: PreTrainedModel) -> dict[torch.nn.Parameter, str]:

@@ -158,7 +158,10 @@ class Run:
             )
             self.checkpoints.restore_optimizer(self.model, self.optimizer)
             wanted = learning_rate_of(self.spec.training, self.spec.method)
-            default = self.method.default_rate(self.facts.shape, self.facts.toy)
+            batch = self.spec.training.batch_size * self.spec.training.gradient_accumulation
+            default = self.method.default_rate(
+                self.facts.shape, min(batch, len(self.encoded.records)), self.facts.toy
+            )
             self.learning_rate = default if wanted is None else wanted
             for outcome in outcomes:
                 self.record.write(Speedup(**msgspec.structs.asdict(outcome)))
@@ -240,7 +243,7 @@ class Run:
         if "save" in self.meter.seconds:
             return
         self.meter.add_phase("save", seconds)
-        self.record.write(describe_result(method.saved_kind, self.folder / SAVED_FOLDER))
+        self.record.write(describe_result(method.saved_kind, self.folder / SAVED_FOLDER, self.kept))
         self.digests = begin_digests(self.folder / SAVED_FOLDER)
 
     def write_result(self, method: Method, folder: Path) -> float:
@@ -249,7 +252,7 @@ class Run:
         tokenizer = self.tokenizer if method.saved_kind == "model" or given else None
         if given:  # so that whoever asks the result stops where its answers end
             self.model.generation_config.eos_token_id = self.encoded.stop_ids
-        keep_additions(folder, self.checkpoints.saved_before)
+        self.kept = keep_additions(folder, self.checkpoints.saved_before)
         return write_result(method, self.model, tokenizer, folder)
 
     @cached_property

@@ -45,10 +45,10 @@ def write_result(method: Method, model: PreTrainedModel, tokenizer: Any, folder:
     return time.perf_counter() - begun
 
 
-def describe_result(kind: Literal["adapter", "model"], folder: Path) -> Saved:
+def describe_result(kind: Literal["adapter", "model"], folder: Path, kept: str = "") -> Saved:
     """Return the event that tells what was written."""
     files = {str(file.relative_to(folder)): file.stat().st_size for file in files_in(folder)}
-    return Saved(kind=kind, path=folder.name, num_bytes=sum(files.values()), files=files)
+    return Saved(kind=kind, path=folder.name, num_bytes=sum(files.values()), files=files, kept=kept)
 
 
 def begin_digests(folder: Path) -> Future[Digests]:
