@@ -161,6 +161,24 @@ def test_rounds_are_a_number_or_a_word() -> None:
         (["compare", "--learning-rate", "full=nan"], "--learning-rate: must be above 0 (got nan)"),
         (["compare", "--data", ""], "--data: empty; give a value or leave the option out"),
         (["compare", "--out", ""], "--out: empty; give a value or leave the option out"),
+        (["compare", "--ask", " "], "--ask: empty; give a value or leave the option out"),
+        (["compare", "--ask", "why", "--ask", "\t"], "--ask: empty; give a value or leave the option out"),
+        (
+            ["compare", "--ask", "\u200b"],
+            "--ask: a question in which nothing can be seen; leave it out",
+        ),
+        (["ask", "nowhere", ""], "QUESTION: empty; give a question"),
+        (["ask", "nowhere", "why", " "], "QUESTION: empty; give a question"),
+        (
+            ["compare", "--methods", "full,,lora"],
+            "--methods: an empty name (got 'full,,lora'); give names with a comma between",
+        ),
+        (["train", "--track", ","], "--track: an empty name (got ','); give names with a comma between"),
+        (["compare", "--methods", "full", "--methods", "lora"], "--methods: given 2 times; give it once"),
+        (["train", "--out", "a", "--out", "b"], "--out: given 2 times; give it once"),
+        (["data", "--records", "1", "--records", "2"], "--records: given 2 times; give it once"),
+        (["report", "a", "--lang", "ko", "--lang", "en"], "--lang: given 2 times; give it once"),
+        (["ask", "a", "b", "--threads", "1", "--threads", "2"], "--threads: given 2 times; give it once"),
         *(
             (
                 ["train", option, "a\nb"],

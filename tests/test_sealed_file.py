@@ -74,7 +74,7 @@ def test_a_file_that_lost_its_end_is_damaged_wherever_it_is_cut(folder: Path, na
     """And says what to do; one that somebody else wrote is not called damaged."""
     path, read = folder / name, READERS[name]
     whole = path.read_bytes()
-    for length in (*range(5, 40), len(whole) // 2, *range(len(whole) - 100, len(whole))):
+    for length in (*range(1, 40), len(whole) // 2, *range(len(whole) - 100, len(whole))):
         path.write_bytes(whole[:length])
         with pytest.raises(DamagedFileError, match=r"damaged: (its end is cut off|it has no digest).*; "):
             read(folder)
@@ -83,7 +83,7 @@ def test_a_file_that_lost_its_end_is_damaged_wherever_it_is_cut(folder: Path, na
         with pytest.raises(DamagedFileError, match="damaged: it is empty; "):
             read(folder)
     path.write_bytes(b"notes of mine {")
-    with pytest.raises(UserError, match=r"not .+ of this version") as error:
+    with pytest.raises(UserError, match=r"no whole JSON \(.+\); it was damaged, or is not ") as error:
         read(folder)
     assert not isinstance(error.value, DamagedFileError)
 

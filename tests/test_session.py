@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +15,8 @@ from laptime.comparison.folder import forget_beginning, has_done_nothing, locked
 from laptime.comparison.result import write_result
 from laptime.errors import UserError
 from laptime.inputs.facts import InputFacts, InputJob
+from laptime.report.conclusion import count_runs
+from laptime.report.screen import Screen
 from laptime.session import (
     LastingOutput,
     ask,
@@ -21,6 +24,7 @@ from laptime.session import (
     gather_result,
     render_again,
     run_session,
+    say_what_it_is,
     show,
     show_data,
     tell_interruption,
@@ -44,15 +48,97 @@ def test_a_report_never_loses_figures_whose_records_are_gone(tmp_path: Path, cut
         shutil.rmtree(run)
     with pytest.raises(UserError) as error:
         render_again(tmp_path, "en")
-    named = "lora" if cut_short else "lora-r2, lora"
     assert str(error.value) == (
-        f"{tmp_path}: comparison.json was made from records that are gone or cut short ({named}); "
-        f"put them back, or move comparison.json away to report on what is left"
+        f"{tmp_path}: comparison.json was made from records that are gone or cut short (lora-r2); "
+        f"do the run anew with: laptime compare --config {tmp_path}/spec.json --out {tmp_path}; "
+        f"or put back what was there; or move comparison.json away to report on what is left"
     )
     assert [file.read_bytes() for file in files] == before
     files[0].unlink()
     render_again(tmp_path, "en")
     assert files[0].read_bytes() != before[0]
+
+
+def damage_record(folder: Path, run: str = "lora-r2") -> Path:
+    """Change a figure in a line of a record, which its checksum then does not fit."""
+    record = folder / "runs" / run / "record.jsonl"
+    whole = record.read_bytes()
+    record.write_bytes(whole.replace(b'"parameters":1000', b'"parameters":1001'))
+    assert record.read_bytes() != whole
+    return record
+
+
+def test_a_report_names_the_damaged_line_and_how_the_run_is_done_anew(tmp_path: Path) -> None:
+    write_scripted_comparison(tmp_path, {"full": [2.0, 2.1], "lora": [1.0, 1.1]})
+    render_again(tmp_path)
+    record = damage_record(tmp_path)
+    with pytest.raises(UserError) as error:
+        render_again(tmp_path)
+    assert str(error.value) == (
+        f"{record}:3: it does not match its checksum; "
+        f"do the run anew with: laptime compare --config {tmp_path}/spec.json --out {tmp_path}; "
+        f"or put back a whole copy; or move comparison.json away to report on what is left"
+    )
+
+
+def test_a_comparison_with_a_damaged_record_is_shown_as_incomplete(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its run is done anew, so the figures without it are not the last word."""
+    write_scripted_comparison(tmp_path, {"full": [2.0, 2.1], "lora": [1.0, 1.1]})
+    assert gather_result(tmp_path).complete
+    record = damage_record(tmp_path)
+    result = gather_result(tmp_path)
+    assert not result.complete and count_runs(result) == (3, 4)
+    show(tmp_path)
+    shown = capsys.readouterr().out
+    again = f"laptime compare --config {tmp_path}/spec.json --out {tmp_path}"
+    why = f"{record}:3: it does not match its checksum"
+    assert f"INCOMPLETE: {why}; the run is done anew\ngo on with:\n  {again}\n" in shown
+    assert "lora-r2: its record cannot be read. " in " ".join(shown.split())
+
+
+def test_a_report_keeps_its_language(tmp_path: Path) -> None:
+    write_scripted_comparison(tmp_path, {"full": [2.0], "lora": [1.0]})
+    page = tmp_path / "report.html"
+    for asked, found in ((None, "en"), ("ko", "ko"), (None, "ko"), ("en", "en"), (None, "en")):
+        render_again(tmp_path, asked)  # type: ignore[arg-type]
+        assert f'<html lang="{found}"' in page.read_text()
+
+
+def test_a_folder_that_is_not_as_far_is_told_from_one_that_is_not_whole(tmp_path: Path) -> None:
+    def tell() -> str:
+        with pytest.raises(UserError) as error:
+            gather_result(tmp_path)
+        return str(error.value).removeprefix(f"{tmp_path}: ")
+
+    (tmp_path / "inputs").mkdir()
+    assert tell() == "neither a comparison nor a run of laptime"
+    (tmp_path / "inputs").rmdir()
+    with locked(tmp_path):
+        (tmp_path / "inputs").mkdir()
+        (tmp_path / "inputs" / "mine").touch()
+        (tmp_path / "spec.json").touch()
+        assert tell() == "still being prepared; nothing has run yet"
+    (tmp_path / "spec.json").unlink()
+    again = f"the same command with --out {tmp_path} begins anew"
+    assert tell() == f"ended while it was still being prepared; {again}"
+    (tmp_path / "saved").mkdir()
+    assert tell() == "record.jsonl is missing; put it back, or begin anew with another --out"
+    (tmp_path / "runs").mkdir()
+    assert tell() == "plan.json is missing; put it back, or begin anew with another --out"
+
+
+def test_rates_by_method_say_who_takes_the_default() -> None:
+    def said(rates: dict[str, float] | None) -> str:
+        screen = Screen(file=io.StringIO(), width=200)
+        training = TrainingSpec(learning_rate=rates)
+        say_what_it_is(screen, CompareSpec(methods=("full", "lora"), training=training), Path("out"))
+        return screen.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+    assert "--learning-rate names none for lora: the default rate is taken there.\n" in said({"full": 1.0})
+    for rates in (None, {"full": 1.0, "lora": 1.0}):
+        assert "--learning-rate" not in said(rates)
 
 
 def test_a_report_of_another_version_is_made_anew(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from laptime.comparison.result import ComparisonResult
 from laptime.comparison.rounds import Listener, check_spec
 from laptime.contestant_options import choose_methods
 from laptime.errors import UserError
-from laptime.options import check_options, options_by_method, section_values, sections
+from laptime.options import check_options, options_by_method, section_values, sections, split_list
 from laptime.report.headline import write_headline
-from laptime.report.language import Language
+from laptime.report.language import choose_language
 from laptime.session import Kind, Silence, choose_place, console, gather_result, race, watch
 from laptime.spec import CompareSpec, flatten
 from laptime.system_processors import Look
@@ -38,7 +38,7 @@ class Results(Struct, frozen=True, kw_only=True):
     @property
     def headline(self) -> str:
         """The first sentence of the report, in English."""
-        return write_headline(self.result, Language("en", single=self.result.is_single)).text
+        return write_headline(self.result, choose_language("en", self.result)).text
 
     @property
     def report(self) -> Path:
@@ -148,15 +148,15 @@ def _run(
     """Check, run and render; the trackers are told."""
     from laptime.report.page import render_report
     from laptime.trackers.publication import publish
-    from laptime.trackers.tracker import check_trackers, tracker_names
+    from laptime.trackers.tracker import check_trackers
 
-    look, trackers = Look(), tracker_names(values.get("track"))
+    look, trackers = Look(), tuple(split_list("--track", values.get("track") or ""))
     check_trackers(trackers)
     digest = check_spec(spec)
     folder = choose_place(values.get("out"), kind)
     hears = listener or (watch(console(lasting=True), spec, folder) if progress else Silence())
     result = race(spec, folder, hears, digest, kind, look, values.get("wait", False))
-    render_report(folder, values.get("lang", "en"))
+    render_report(folder, values.get("lang"))
     for line in publish(folder, trackers) if trackers else ():
         hears.say(line)
     return Results(folder=folder, result=result)

@@ -11,15 +11,17 @@ import click
 from click.core import ParameterSource
 
 from laptime import __version__
-from laptime.command_options import LANGUAGES, compare_options, output_options, train_options
+from laptime.command_options import KEPT, LANGUAGES, compare_options, output_options, train_options
 from laptime.errors import UserError, check_path, suggest
 from laptime.floors import check_floors
 from laptime.foreign_names import find_here, find_reason, tell_value
 from laptime.options import (
+    OnceCommand,
     SectionedCommand,
     gather,
     options_of,
     sections,
+    split_list,
 )
 from laptime.spec import DataSpec, ModelSpec, flag
 
@@ -37,6 +39,8 @@ class FolderPath(click.ParamType):
 
 class Commands(click.Group):
     """The group of commands; an unknown one gets the nearest name suggested."""
+
+    command_class = OnceCommand
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command."""
@@ -75,18 +79,18 @@ def compare_command(**_: Any) -> None:
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_comparison, run_session
     from laptime.system_processors import Look
-    from laptime.trackers.tracker import check_trackers, tracker_names
+    from laptime.trackers.tracker import check_trackers
 
     look = Look()
     ctx = click.get_current_context()
     values = gather(ctx)
     spec = race_spec(values)
-    trackers = tracker_names(values.get("track"))
+    trackers = tuple(split_list("--track", values.get("track") or ""))
     check_trackers(trackers)
     digest = check_spec(spec)
     out, waits = values.get("out"), values.get("wait", False)
     folder, result = run_session(spec, out, digest, look=look, waits=waits)
-    sys.exit(finish_comparison(folder, result, values.get("lang", "en"), trackers))
+    sys.exit(finish_comparison(folder, result, values.get("lang"), trackers))
 
 
 def train_command(**_: Any) -> None:
@@ -104,20 +108,20 @@ def train_command(**_: Any) -> None:
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_training, run_session
     from laptime.system_processors import Look
-    from laptime.trackers.tracker import check_trackers, tracker_names
+    from laptime.trackers.tracker import check_trackers
 
     look = Look()
     ctx = click.get_current_context()
     values = gather(ctx)
     resumed = values.pop("resume", None)
     spec = resumed_spec(Path(resumed), values) if resumed else single_spec(values)
-    trackers = tracker_names(values.get("track"))
+    trackers = tuple(split_list("--track", values.get("track") or ""))
     check_trackers(trackers)
     digest = check_spec(spec)
     kind: Any = "resumed" if resumed else "train"
     out, waits = resumed or values.get("out"), values.get("wait", False)
     folder, result = run_session(spec, out, digest, kind, look, waits)
-    sys.exit(finish_training(folder, result, values.get("lang", "en"), trackers))
+    sys.exit(finish_training(folder, result, values.get("lang"), trackers))
 
 
 def data_command(**_: Any) -> None:
@@ -169,7 +173,7 @@ def ask_command(
 
 @commands.command("report")
 @click.argument("folder", metavar="DIR", type=FolderPath())
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="Language of the report.")
+@click.option("--lang", type=click.Choice(LANGUAGES), help=KEPT)
 def report_command(folder: Path, lang: Any) -> None:
     """Render report.html and report.md again, from the records alone.
 

@@ -13,6 +13,7 @@ from laptime.options import SectionedOption, method_options, options_of
 from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, Options, TrainingSpec
 
 LANGUAGES = ["en", "ko"]
+KEPT = "Language of the report [that of the report there; else en]."
 _SHARED: list[type[Options]] = [ModelSpec, DataSpec, TrainingSpec, AnswerSpec]
 
 
@@ -35,7 +36,7 @@ def output_options(command: str) -> list[SectionedOption]:
         "--track": {"metavar": "NAMES", "help": "Trackers, comma-separated: wandb, tensorboard."},
     }
     if command != "data":
-        rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": "Language of the report [en]."}
+        rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": KEPT}
     if command in ("comparison", "run"):
         what = "Wait for a comparison that is at work on this machine."
         rows["--wait"] = {"is_flag": True, "flag_value": True, "default": None, "help": what}

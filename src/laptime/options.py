@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -26,6 +27,7 @@ from laptime.spec import (
     as_list,
     build,
     flag,
+    holds_blank,
 )
 from laptime.speedups.speedup import speedup_names
 
@@ -132,7 +134,23 @@ def method_options() -> list[SectionedOption]:
     return list(options.values())
 
 
-class SectionedCommand(click.Command):
+class OnceCommand(click.Command):
+    """A command that refuses an option given twice, where only the last value would count."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words behind the command; raises UserError."""
+        _, _, given = self.make_parser(ctx).parse_args(list(args))
+        for parameter, number in Counter(given).items():
+            if (
+                number > 1
+                and isinstance(parameter, click.Option)
+                and not (parameter.multiple or parameter.is_flag or parameter.is_eager)
+            ):
+                raise UserError(f"{parameter.opts[0]}: given {number} times; give it once")
+        return super().parse_args(ctx, args)
+
+
+class SectionedCommand(OnceCommand):
     """A command whose help groups its options by what they configure.
 
     `of_others` are options of other commands that a config file may hold beside its own.
@@ -169,7 +187,7 @@ def gather(ctx: click.Context) -> dict[str, Any]:
         if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
     }
     for name, value in given.items():
-        if value in ("", [], [""]):
+        if value == [] or holds_blank(value):
             raise UserError(f"{flag(name)}: empty; give a value or leave the option out")
         for path in as_list(value) if name in PATHS else ():
             check_path(path, flag(name))
@@ -223,7 +241,7 @@ def read_config_value(option: SectionedOption, value: Any, source: str = "") -> 
     if takes_rates(option) and isinstance(value, str) and "=" in value:
         return read_rates(f"{source}{option.opts[0]}", value)
     if is_list(option) and isinstance(value, str):
-        return split_list(value)
+        return split_list(f"{source}{option.opts[0]}", value)
     if option.name in REPEATABLE and isinstance(value, str):
         return value if accepts_one(option) else [value]
     if option.owner is None and isinstance(value, list) and all(isinstance(part, str) for part in value):
@@ -248,7 +266,7 @@ def convert(option: SectionedOption, given: Any) -> Any:
     if option.reader:
         return option.reader(given, "")
     if is_list(option):
-        return split_list(given)
+        return split_list(option.opts[0], given)
     if option.name in REPEATABLE:
         return given[0] if len(given) == 1 and accepts_one(option) else list(given)
     if words := words_of(kind):
@@ -269,9 +287,16 @@ def words_of(kind: Any) -> tuple[str, ...]:
     return tuple(word for part in parts if get_origin(part) is Literal for word in get_args(part))
 
 
-def split_list(text: str) -> list[str]:
-    """Split at commas; empty parts are left out."""
-    return [part.strip() for part in text.split(",") if part.strip()]
+def split_list(option: str, text: str) -> list[str]:
+    """Split at commas; raises UserError for an empty name between them. Blank text gives none."""
+    if not text.strip():
+        return []
+    parts = [part.strip() for part in text.split(",")]
+    if "" in parts:
+        raise UserError(
+            f"{option}: an empty name (got {readable(repr(text))}); give names with a comma between"
+        )
+    return parts
 
 
 def read_number(option: str, text: str, kind: Callable[[str], Any], words: tuple[str, ...] = ()) -> Any:
@@ -288,7 +313,7 @@ def read_rates(option: str, text: str) -> float | dict[str, float]:
     if "=" not in text:
         return read_number(option, text, float)
     rates = {}
-    for part in split_list(text):
+    for part in split_list(option, text):
         name, _, rate = part.partition("=")
         if name.strip() in rates:
             raise UserError(f"{option}: {name.strip()} is given twice")

@@ -55,6 +55,8 @@ def find_cut(content: bytes) -> str:
     """Return how a text of ours that has lost its end was damaged, "" where it is whole or not ours."""
     if not content.strip(b"\0 \n"):
         return "it is empty"
+    if BEGIN.startswith(content):
+        return "its end is cut off"
     if not content.startswith(BEGIN):
         return ""
     try:

@@ -14,8 +14,9 @@ from msgspec.structs import asdict, replace
 from laptime.comparison.collection import collect, collect_single
 from laptime.comparison.contestants import tell_options
 from laptime.comparison.folder import choose_folder, has_checkpoint, has_done_nothing, shell_command
-from laptime.comparison.lock import MARKER_FILE, is_held
+from laptime.comparison.lock import MARKER_FILE, is_held, is_marker
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
+from laptime.comparison.plan import RUNS_FOLDER
 from laptime.comparison.processes import ProcessRunner
 from laptime.comparison.result import FILE_NAME as RESULT_FILE
 from laptime.comparison.result import ComparisonResult, read_outline, write_result
@@ -27,7 +28,8 @@ from laptime.comparison.rounds import (
     compare,
 )
 from laptime.comparison.single_run import go_on_training, train_once
-from laptime.errors import UserError
+from laptime.errors import UserError, without_remedy
+from laptime.inputs.invisible import is_blank
 from laptime.inputs.records import RecordSet
 from laptime.job import LOG_FILE, SAVED_FOLDER
 from laptime.progress import Watcher
@@ -194,11 +196,18 @@ def say_what_it_is(screen: Screen, spec: CompareSpec, folder: Path) -> None:
     if spec.model.model == "builtin":
         screen.print("The built-in model is a toy for trying the tool. A real one:")
         screen.print("  laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl")
+    rates = spec.training.learning_rate
+    if isinstance(rates, dict) and (
+        others := [one for one in dict.fromkeys(spec.methods) if one not in rates]
+    ):
+        screen.print(f"--learning-rate names none for {', '.join(others)}: the default rate is taken there.")
     if spec.model.random_weights:
         screen.print("Random weights: for speed alone; losses and answers mean nothing.")
 
 
-def finish_comparison(folder: Path, result: ComparisonResult, lang: Lang, trackers: tuple[str, ...]) -> int:
+def finish_comparison(
+    folder: Path, result: ComparisonResult, lang: Lang | None, trackers: tuple[str, ...]
+) -> int:
     """Render the report, publish, print the table; returns 1 when a method finished no run, else 0."""
     from laptime.report.page import HTML_NAME, render_report
     from laptime.report.terminal import print_table
@@ -215,7 +224,9 @@ def finish_comparison(folder: Path, result: ComparisonResult, lang: Lang, tracke
     return 0 if all(method.rounds for method in result.methods) else 1
 
 
-def finish_training(folder: Path, result: ComparisonResult, lang: Lang, trackers: tuple[str, ...]) -> int:
+def finish_training(
+    folder: Path, result: ComparisonResult, lang: Lang | None, trackers: tuple[str, ...]
+) -> int:
     """Render the report, publish, print the row of the one run and where its result lies.
 
     Returns 1 when it failed.
@@ -256,10 +267,23 @@ def gather_result(folder: Path) -> ComparisonResult:
         return collect(folder)
     if (folder / RECORD_FILE).exists():
         return collect_single(folder)
+    raise UserError(f"{folder}: {tell_no_result(folder)}")
+
+
+def tell_no_result(folder: Path) -> str:
+    """Say what a folder without plan and record is: a user's, or one of ours and what became of them."""
     if not folder.is_dir():
-        what = "a file; give the folder that it lies in" if folder.is_file() else "no such folder"
-        raise UserError(f"{folder}: {what}")
-    raise UserError(f"{folder}: neither a comparison nor a run of laptime")
+        return "a file; give the folder that it lies in" if folder.is_file() else "no such folder"
+    if is_held(folder / MARKER_FILE):
+        return "still being prepared; nothing has run yet"
+    if not is_marker(folder / MARKER_FILE):
+        return "neither a comparison nor a run of laptime"
+    out = shell_command("--out", folder)
+    if (folder / RUNS_FOLDER).exists() or (folder / SPEC_FILE).exists():
+        return f"{PLAN_FILE} is missing; put it back, or begin anew with another --out"
+    if (folder / SAVED_FOLDER).exists() or has_checkpoint(folder):
+        return f"{RECORD_FILE} is missing; put it back, or begin anew with another --out"
+    return f"ended while it was still being prepared; the same command with {out} begins anew"
 
 
 @contextmanager
@@ -278,17 +302,25 @@ def refuse_loss(folder: Path, result: ComparisonResult) -> None:
         return
     before = read_outline(folder)
     rounds = {method.name: set(method.rounds) for method in result.methods}
-    gone = sorted(set(before.order) - set(result.order))
-    gone += [method.name for method in before.methods if set(method.rounds) - rounds.get(method.name, set())]
-    if gone:
-        raise UserError(
-            f"{folder}: {RESULT_FILE} was made from records that are gone or cut short "
-            f"({', '.join(gone[:5])}); put them back, or move {RESULT_FILE} away to report on what is left"
-        )
+    gone = set(before.order) - set(result.order)
+    for method in before.methods:
+        gone |= {f"{method.name}-r{number}" for number in set(method.rounds) - rounds.get(method.name, set())}
+    if not gone:
+        return
+    damaged = [without_remedy(damage) for damage in find_damaged_records(folder)]
+    runs = ", ".join(sorted(gone)[:5])
+    why = (
+        "; ".join(damaged[:5])
+        or f"{folder}: {RESULT_FILE} was made from records that are gone or cut short ({runs})"
+    )
+    them = "the run" if len(gone) == 1 else "the runs"
+    anew = f"do {them} anew with: {compare_again(folder)}; or " if (folder / PLAN_FILE).exists() else ""
+    whole = "a whole copy" if damaged else "what was there"
+    raise UserError(f"{why}; {anew}put back {whole}; or move {RESULT_FILE} away to report on what is left")
 
 
-def render_again(folder: Path, lang: Lang) -> None:
-    """Write comparison.json and the report anew from the records."""
+def render_again(folder: Path, lang: Lang | None = None) -> None:
+    """Write comparison.json and the report anew from the records, without `lang` in its language so far."""
     from laptime.report.page import render_report
 
     with told_in_one_line(folder):
@@ -314,7 +346,10 @@ def tell_unfinished(folder: Path) -> str:
     if is_held(folder / MARKER_FILE):
         return "it is at work; these are the figures so far"
     if (folder / PLAN_FILE).exists():
-        return f"go on with:\n  {compare_again(folder)}"
+        damaged = [
+            f"{without_remedy(damage)}; the run is done anew" for damage in find_damaged_records(folder)
+        ]
+        return "\n".join([*damaged, f"go on with:\n  {compare_again(folder)}"])
     try:
         read_begun(folder)
     except UserError as error:  # there is nothing to go on with
@@ -330,6 +365,8 @@ def ask(
     threads: int | None = None,
 ) -> None:
     """Ask the base and every saved result, and print the answers side by side."""
+    if any(map(is_blank, questions)):
+        raise UserError("QUESTION: empty; give a question")
     check_threads(threads)
     look = Look()
     with told_in_one_line(folder):

@@ -310,7 +310,7 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
     for name, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{source}{flag(name)}: expected a finite number (got {value})")
-        if value == "" or (isinstance(value, (list, tuple)) and "" in value):
+        if holds_blank(value):
             raise UserError(f"{source}{flag(name)}: empty; give a value or leave the option out")
         for path in as_list(value) if name in PATHS else ():
             if isinstance(path, str):
@@ -322,6 +322,11 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
     except msgspec.ValidationError as error:
         option, expected = tell_invalid(kind, values, error)
         raise UserError(f"{source}{flag(option)}: {expected}") from None
+
+
+def holds_blank(value: Any) -> bool:
+    """Tell whether a value is text, or a list that holds some, of blanks alone."""
+    return any(isinstance(part, str) and not part.strip() for part in as_list(value))
 
 
 def as_list(value: Any) -> Sequence[Any]:

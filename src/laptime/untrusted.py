@@ -60,6 +60,8 @@ def parse(path: Path, what: str, decode: Callable[[], T]) -> T:
     except RecursionError:
         raise UserError(f"{path}: not {what} of this version of laptime (nested too deeply)") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        if not isinstance(error, msgspec.ValidationError):
+            raise UserError(f"{path}: no whole JSON ({error}); it was damaged, or is not {what}") from None
         raise UserError(f"{path}: not {what} of this version of laptime ({error})") from None
 
 

@@ -311,7 +311,7 @@ def test_a_damaged_record_is_a_failure(tmp_path: Path) -> None:
     with (run_folder(tmp_path, "full-r1") / FILE_NAME).open("ab") as file:
         file.write(b"not json\n")
     full = collect(tmp_path).methods[0]
-    assert (full.status, full.rounds, full.failures[0].reason) == ("partly_failed", [2], "error")
+    assert (full.status, full.rounds, full.failures[0].reason) == ("partly_failed", [2], "unreadable")
     assert full.failures[0].message.endswith(
         "record.jsonl:23: it has no checksum; put back a whole copy, or do the run anew"
     )

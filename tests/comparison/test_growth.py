@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from laptime.comparison.collection import collect
+from laptime.comparison.growth import Prospect
 from laptime.comparison.plan import Plan, read_plan, run_folder, write_plan
 from laptime.comparison.rounds import compare
 from laptime.comparison.schedule import plan_runs
@@ -254,6 +256,16 @@ def test_the_listener_hears_what_may_follow(tmp_path: Path) -> None:
         for number, line in enumerate(said)
     ), "the same way round after every round"
     assert said[0].endswith(", not narrower than 5 %: round 4 follows")
+
+
+def test_nothing_follows_the_rounds_of_a_method_alone(tmp_path: Path) -> None:
+    """There is no interval that more of them would make narrow, so none is promised."""
+    spec = replace(SPEC, methods=("lora",))
+    listener = Listener()
+    compare(spec, tmp_path / "out", Racer(calming), listener, "d")
+    assert listener.prospects == [Prospect()] * 2
+    plan = read_plan(tmp_path / "out")
+    assert (plan.num_rounds, plan.rounds_end, plan.awaits_rounds) == (3, "no_ratio", False)
 
 
 @pytest.mark.parametrize(

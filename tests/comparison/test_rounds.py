@@ -106,6 +106,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.heard: list[str] = []
+        self.prospects: list[Prospect] = []
 
     def say(self, text: str) -> None:
         self.heard.append(text)
@@ -118,6 +119,7 @@ class Listener:
 
     def planned(self, runs: list[PlannedRun], num_done: int, prospect: Prospect) -> None:
         self.prospect = prospect
+        self.prospects.append(prospect)
         self.heard.append(f"planned {len(runs)}, {num_done} done")
 
     def began(self, planned: PlannedRun) -> None:

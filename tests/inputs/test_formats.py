@@ -511,8 +511,11 @@ def test_held_out_fraction_is_a_seeded_split(tmp_path: Path) -> None:
         assert [int(record.prompt or "") for record in side] == sorted(
             int(record.prompt or "") for record in side
         )
-    assert len(read(path, held_out="0.99").records) == 1
-    assert len(read(path, held_out="0.001").held_out) == 1
+    most, fewest = read(path, held_out="0.99"), read(path, held_out="0.001")
+    assert len(most.records) == len(fewest.held_out) == 1
+    assert most.notes == ["--held-out 0.99 of 20 records would be 20: 19 held out instead (95 %)"]
+    assert fewest.notes == ["--held-out 0.001 of 20 records would be 0: 1 held out instead (5 %)"]
+    assert not found.notes
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,19 @@ from typing import Any
 
 import pytest
 
-from laptime.comparison.result import CheckResult
+from laptime.comparison.result import CheckResult, Finding
 from laptime.report.check_sentences import write_checks
 from laptime.report.language import Language
+from laptime.report.notices import say_finding
 from tests.report import invented
 
 
 def make_checks(**outcomes: Any) -> list[CheckResult]:
     passed = {"parameters": True, "loss": True, "reload": True} | outcomes
-    return [CheckResult(name=name, passed=value, note="") for name, value in passed.items()]  # type: ignore[arg-type]
+    return [
+        CheckResult(name=name, passed=value, note="", records=10 * (name == "loss"))  # type: ignore[arg-type]
+        for name, value in passed.items()
+    ]
 
 
 def said(lang: Any, full: list[CheckResult], lora: list[CheckResult]) -> list[tuple[str, bool]]:
@@ -32,8 +36,8 @@ def test_what_passed_everywhere_is_one_sentence() -> None:
     assert said("en", make_checks(), make_checks()) == [
         (
             "Checked after every run of full fine-tuning and LoRA: the trained parameters changed and no "
-            "others did, the loss on the training records fell, the saved result, loaded again, is the "
-            "trained model with the same logits.",
+            "others did, the loss of 10 training records, measured before the training and after it, fell, "
+            "the saved result, loaded again, is the trained model with the same logits.",
             False,
         )
     ]
@@ -41,15 +45,34 @@ def test_what_passed_everywhere_is_one_sentence() -> None:
     assert korean.startswith(
         "전체 파인튜닝, LoRA의 모든 실행을 마치고 점검한 결과: 학습 대상 파라미터만 바뀌었습니다,"
     )
+    assert "학습 레코드 10개의 손실을 학습 전과 후에 재니 줄었습니다" in korean
+
+
+def test_one_record_is_said_to_be_one() -> None:
+    checks = make_checks()
+    checks[1].records = 1
+    ((english, _),) = said("en", checks, checks)
+    assert "the loss of 1 training record, measured before the training and after it, fell" in english
+
+
+def test_the_losses_of_check_and_steps_are_told_apart() -> None:
+    """Both sentences may stand on one page, where the records before and after differ from step to step."""
+    (english, _), *_ = said("en", make_checks(), make_checks())
+    finding = Finding(level="flag", code="not_learned", text="", values={"method": "lora"})
+    assert "measured before the training and after it" in english
+    assert say_finding(finding, Language("en")) == (
+        "As the training of LoRA went on, the loss of its steps, each on its own records, did not fall."
+    )
+    assert "스텝마다 그 스텝의 레코드로 계산한 손실" in say_finding(finding, Language("ko"))
 
 
 @pytest.mark.parametrize(
     ("outcomes", "text", "warning"),
     [
-        ({"loss": False}, "the loss on the training records did NOT fall", True),
+        ({"loss": False}, "measured before the training and after it, did NOT fall", True),
         ({"reload": False}, "WRONG: the saved result, loaded again, is not the trained model", True),
         ({"parameters": False}, "WRONG: the trained parameters did not change, or others did", True),
-        ({"loss": None}, "it could not be checked that the loss on the training records fell", False),
+        ({"loss": None}, "it could not be checked that the loss of training records is lower", False),
     ],
 )
 def test_what_did_not_pass_is_said_for_its_method(outcomes: Any, text: str, warning: bool) -> None:

@@ -9,6 +9,7 @@ import pytest
 from laptime.comparison.result import ComparisonResult
 from laptime.report.conclusion import write_conclusion
 from laptime.report.language import Language
+from laptime.report.rounds_sentences import write_rounds
 from tests.report import invented
 
 
@@ -211,7 +212,16 @@ def test_without_an_interval_there_is_no_rank() -> None:
 
 def test_times_of_fewer_rounds_than_some_finished_say_which() -> None:
     result = invented.make_result(compared_rounds=[1, 3])
-    assert _say(result)["rounds"].startswith("All times are of the same rounds (1, 3).")
+    assert _say(result)["rounds"].startswith("All times are of rounds 1 and 3.")
+    (remark,) = write_rounds(result, None, Language("ko"))
+    assert remark.text.startswith("시간은 모두 1, 3라운드의 값입니다.")
+
+
+def test_the_one_round_that_all_finished_is_named_and_not_counted() -> None:
+    result = invented.make_result(compared_rounds=[2])
+    assert _say(result)["rounds"].startswith("All times are of round 2.")
+    (remark,) = write_rounds(result, None, Language("ko"))
+    assert remark.text.startswith("시간은 모두 2라운드의 값입니다.")
 
 
 def test_equal_runs_beside_others_say_what_the_machine_shows() -> None:

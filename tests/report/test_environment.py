@@ -57,3 +57,11 @@ def test_variables_and_notes_are_read_one_by_one(
 )
 def test_facts_within_facts(facts: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     assert list(flatten(facts, Language("en"))) == expected
+
+
+def test_the_version_is_the_one_of_the_whole_page() -> None:
+    """The runs know the version alone; the comparison knows the commit."""
+    result = invented.make_result(laptime="0.1.0+g1a2b3c4d5e6f", machine={"versions": {"laptime": "0.1.0"}})
+    assert ("laptime", "0.1.0+g1a2b3c4d5e6f") in group_facts(result, Language("en"))[0][1]
+    other = invented.make_result(laptime="0.2.0+g1a2b3c4d5e6f", machine={"versions": {"laptime": "0.1.0"}})
+    assert ("laptime", "0.1.0") in group_facts(other, Language("en"))[0][1]

@@ -120,6 +120,24 @@ def test_equal_runs_say_what_the_machine_shows_of_itself(
 
 
 @pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [
+        ("faster", "Whole process: the equal runs differ by 8 % (interval 1.05 to 1.11)"),
+        ("about_the_same", "Whole process: about the same (1.08x, interval 1.05 to 1.11)"),
+        ("not_settled", "Whole process: no difference is shown (interval 1.05 to 1.11)"),
+        ("one_round", "Whole process: they differ by 8 %, no interval"),
+    ],
+)
+def test_no_method_is_faster_than_itself(verdict: Any, expected: str) -> None:
+    result = invented.make_equal_runs("faster", 1.08, 1.03)
+    pair = result.pairs[0]
+    pair.total_ratio, pair.total_interval, pair.total_verdict = 1.08, (1.05, 1.11), verdict
+    assert write_headline(result, Language("en")).total == expected
+    korean = write_headline(result, Language("ko")).total
+    assert "빠름" not in korean and "{" not in korean
+
+
+@pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"train_interval": (0.999, 1.3)}, "between equally fast and 1.30x faster than"),

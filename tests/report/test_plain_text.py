@@ -9,6 +9,7 @@ from markdown_it import MarkdownIt
 
 from laptime.report.plain_text import (
     clean,
+    close_gaps,
     code_markdown,
     escape_markdown,
     fence_markdown,
@@ -73,3 +74,11 @@ def test_units_and_particles_stay_with_what_they_belong_to() -> None:
     )
     assert keep_unbroken("held 4.9 GB (5.0 %).") == "held 4.9\xa0GB (5.0\xa0%)."
     assert keep_unbroken("348 k개(13%)를 (초) 기준") == "348\xa0k개(13%)\u2060를 (초) 기준"
+
+
+def test_gaps_are_closed_where_text_is_shown() -> None:
+    """A model that wrote newlines alone makes no empty page of them; paragraphs and indents stay."""
+    assert close_gaps("\n\na\n" + 300 * "\n" + "  b\n\nc\nd" + " \n" * 200) == "a\n\n  b\n\nc\nd "
+    assert close_gaps("a\r\n\r\n \t\r\n\u3000\r\nb") == "a\n\nb"
+    assert close_gaps("  a  ") == "  a  "
+    assert close_gaps(200 * "\n").strip() == ""

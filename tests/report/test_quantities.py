@@ -61,6 +61,20 @@ def test_percent_ratio_loss_and_rates() -> None:
     assert [quantities.rate(value) for value in (3.42, 51.2, 1234.4)] == ["3.4", "51", "1,234"]
 
 
+def test_a_small_ratio_keeps_its_digits_and_no_end_of_an_interval_lies_beyond_sense() -> None:
+    values = (0.0065, 0.0949, 0.0996, 0.95, 0.999)
+    assert [quantities.ratio(value, unit=False) for value in values] == [
+        "0.0065", "0.095", "0.10", "0.95", "1.00",
+    ]  # fmt: skip
+    ends = (0.0, 4e-9, 0.0011, 0.95, 154.6, 999.4, 999.6, 218_482_355.0)
+    assert [quantities.bound(value) for value in ends] == [
+        "<0.001", "<0.001", "0.0011", "0.95", "155", "999", ">999", ">999",
+    ]  # fmt: skip
+    assert quantities.bound(5e6, "ko", unit=True) == ">999배"
+    assert quantities.bound(None) == quantities.bound(math.inf) == quantities.ABSENT
+    assert quantities.difference(5e6) == ">999x"
+
+
 def test_short_seconds_fit_seven_columns() -> None:
     for value in (1e-5, 0.0034, 0.2404, 9.3, 59.94, 59.96, 1040, 35_999, 359_000):
         assert len(quantities.short_seconds(value)) <= 7, quantities.short_seconds(value)

@@ -60,7 +60,7 @@ def test_a_failed_round_is_named_beside_the_ratio_of_the_others_and_wide_interva
     packed.interval = (1e-9, 1e9)
     row = make_ablation(result, Language("en"))[1].rows[1]
     assert row.verdict == "not settled; lora-r1-without-x: out of memory. too large"
-    assert row.interval == "<0.01 to >999"
+    assert row.interval == "<0.001 to >999"
 
 
 @pytest.mark.parametrize(("lang", "word"), [("en", "costs time here"), ("ko", "여기서는 오히려 느림")])

@@ -12,9 +12,9 @@ from laptime.report.terminal import print_answers, print_table
 from tests.report import invented
 
 
-def printed(situation: str, **options: object) -> str:
+def printed(situation: str, width: int = 80, **options: object) -> str:
     stream = io.StringIO()
-    console = Console(file=stream, width=80, **options)  # type: ignore[arg-type]
+    console = Console(file=stream, width=width, **options)  # type: ignore[arg-type]
     print_table(invented.SITUATIONS[situation](), console, "go on with:\n  laptime compare")
     return stream.getvalue()
 
@@ -23,6 +23,35 @@ def printed(situation: str, **options: object) -> str:
 def test_every_line_fits_eighty_columns(situation: str) -> None:
     for line in printed(situation).splitlines():
         assert width(line) <= 80, line
+
+
+@pytest.mark.parametrize("columns", [40, 60])
+@pytest.mark.parametrize("situation", invented.SITUATIONS)
+def test_short_lines_show_every_figure_whole(situation: str, columns: int) -> None:
+    """A table whose columns would be cut stands one figure a line; only commands are longer than the line."""
+    shown = printed(situation, columns)
+    for line in shown.splitlines():
+        assert width(line) <= columns or line.startswith("  laptime "), line
+    if situation != "hostile":
+        assert "\N{HORIZONTAL ELLIPSIS}" not in shown.partition("\nQ ")[0]
+
+
+def test_a_block_a_method_where_the_table_does_not_fit() -> None:
+    lines = printed("normal", 40).splitlines()
+    first = lines.index("full")
+    assert lines[first + 1 : first + 4] == ["  train  21.5 s", "  total  27.9 s", "  step  421 ms"]
+    assert lines[lines.index("lora") + 9] == "  held-out  1.871"
+
+
+def test_what_is_not_complete_is_wrapped_but_for_its_command() -> None:
+    stream = io.StringIO()
+    why = f"{'runs/' * 20}record.jsonl:3: it does not match its checksum; the run is done anew"
+    command = f"  laptime compare --out {'long/' * 20}"
+    print_table(invented.SITUATIONS["unfinished"](), Console(file=stream, width=80), f"{why}\n{command}")
+    lines = stream.getvalue().splitlines()
+    assert command in lines
+    assert f"{'runs/' * 20}record.jsonl:3:" in lines
+    assert "it does not match its checksum; the run is done anew" in lines
 
 
 def test_normal_table() -> None:

@@ -141,11 +141,16 @@ def test_a_check_that_breaks_harms_no_run(base: Path, tmp_path: Path) -> None:
     assert "Error: " in found["reload"].note and "\n" not in found["reload"].note
 
 
-def test_few_records_are_looked_at_beside_the_training() -> None:
+def test_ten_short_records_are_looked_at_and_few_long_ones() -> None:
+    """Short ones take no time; of long ones no more than a small part of the training."""
     records = make_records(40)
-    assert len(choose_records(records, TrainingSpec(epochs=1), 0)) == 2
-    assert len(choose_records(records, TrainingSpec(epochs=5), 0)) == 10
-    assert len(choose_records(records, TrainingSpec(epochs=5, max_steps=3), 0)) == 1
+    for training in (TrainingSpec(epochs=1), TrainingSpec(epochs=5)):
+        assert len(choose_records(records, training, 0)) == 10
+    assert len(choose_records(records, TrainingSpec(epochs=5, max_steps=3), 0)) == 3
+    long = make_records(40, length=1000)
+    assert len(choose_records(long, TrainingSpec(epochs=1), 0)) == 2
+    assert len(choose_records(long, TrainingSpec(epochs=5), 0)) == 10
+    assert len(choose_records(make_records(3, length=3000), TrainingSpec(epochs=1), 0)) == 1
     spread = [record.source for record in choose_records(records, TrainingSpec(epochs=5), 0)]
     assert spread == [f"r:{n}" for n in range(0, 40, 4)]
 
@@ -153,6 +158,6 @@ def test_few_records_are_looked_at_beside_the_training() -> None:
 def test_only_records_that_were_trained_on_are_looked_at() -> None:
     records = make_records(40)
     training = TrainingSpec(epochs=1, max_steps=1, batch_size=2)
-    (chosen,) = choose_records(records, training, 7)
+    chosen = {record.source for record in choose_records(records, training, 7)}
     (plan,) = self_checks.plan_steps(40, training, 7)
-    assert chosen in [records[index] for index in plan.micro_batches[0]]
+    assert chosen == {records[index].source for index in plan.micro_batches[0]}

@@ -25,7 +25,7 @@ from laptime.comparison.flags import (
 )
 from laptime.comparison.pairs import choose_rounds, compare_rows
 from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder
-from laptime.comparison.result import ComparisonResult, Failure, Finding, MethodResult
+from laptime.comparison.result import UNREADABLE, ComparisonResult, Failure, Finding, MethodResult
 from laptime.comparison.rows import MethodRuns, summarise
 from laptime.comparison.stopping import choose_confidence
 from laptime.errors import UserError
@@ -41,7 +41,7 @@ class Collected(Struct, kw_only=True):
     plan: Plan
     records: dict[str, RunRecord] = field(default_factory=dict)  # by run, in the order of the plan
     unreadable: dict[str, Failure] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)  # planned runs that have not ended
+    missing: list[str] = field(default_factory=list)  # planned runs that have not ended, or are done anew
     retried: list[str] = field(default_factory=list)
 
     @property
@@ -120,8 +120,9 @@ def read_runs(folder: Path, plan: Plan) -> Collected:
         try:
             record = read_record(where)
         except UserError as error:
-            failure = Failure(run=planned.run, round=planned.round, reason="error", message=str(error))
+            failure = Failure(run=planned.run, round=planned.round, reason=UNREADABLE, message=str(error))
             collected.unreadable[planned.run] = failure
+            collected.missing.append(planned.run)  # the same `laptime compare` does it anew
         else:
             refuse_other_run(plan, planned, record)
             collected.records[planned.run] = record

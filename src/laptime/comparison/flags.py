@@ -44,7 +44,7 @@ def find_wrong(finished: Finished) -> list[Finding]:
     """Return the self-checks that failed: what such a run left is not what it should be."""
     said = {
         "parameters": "the trained parameters did not change, or others did",
-        "loss": "the loss on the training records did not fall",
+        "loss": "the loss of training records did not fall from before the training to after it",
         "reload": "the saved result, loaded again, is not the trained model",
     }
     return [
@@ -266,10 +266,14 @@ def growth(loads: Sequence[Load], counter: str) -> int:
 
 
 def _flag_learning(finished: Finished) -> Iterator[Finding]:
-    """Yield methods whose training loss did not fall, and fp16 steps that changed nothing."""
+    """Yield methods whose loss did not fall from step to step, and fp16 steps that changed nothing."""
     for method, records in finished.items():
         if any(not loss_fell(record) for record in records):
-            yield _flag("not_learned", f"The training loss of {method} did not fall.", method=method)
+            text = (
+                f"As the training of {method} went on, the loss of its steps, each on its own records, "
+                f"did not fall."
+            )
+            yield _flag("not_learned", text, method=method)
         if skipped := sum(step.skipped for record in records for step in record.steps):
             text = f"{method}: {skipped} steps were skipped because a gradient overflowed in fp16."
             yield _flag("skipped_steps", text, method=method, number=skipped)

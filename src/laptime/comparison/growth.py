@@ -33,7 +33,7 @@ class Prospect(Struct, frozen=True):
 
 def foresee(plan: Plan, folder: Path) -> Prospect:
     """Return what may follow the runs of `plan`."""
-    if not plan.awaits_rounds:
+    if not plan.awaits_rounds or len(plan.contestants) < 2:  # one alone has no interval to make narrow
         return Prospect()
     last = [run for run in plan.runs if run.round == plan.num_rounds]
     limit, spent = limit_seconds(plan.spec), count_seconds(read_runs(folder, plan).records.values())

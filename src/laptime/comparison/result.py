@@ -13,6 +13,7 @@ from laptime.events import CheckName
 from laptime.sealed_file import DamagedFileError, read_sealed, write_sealed
 
 T = TypeVar("T")
+UNREADABLE = "unreadable"  # the reason of a failure: the record is damaged, and the run is done anew
 VERSION = 3
 FILE_NAME = "comparison.json"
 
@@ -80,11 +81,15 @@ class SpeedupResult(Struct, kw_only=True):
 
 
 class CheckResult(Struct, kw_only=True):
-    """What a self-check found, in the worst of a method's finished runs; `passed` None: it was not made."""
+    """What a self-check found, in the worst of a method's finished runs; `passed` None: it was not made.
+
+    `records` are those whose loss was looked at, in the run that looked at the fewest: 0 for other checks.
+    """
 
     name: CheckName
     passed: bool | None
     note: str
+    records: int = 0
 
 
 class MethodResult(Struct, kw_only=True):

@@ -35,6 +35,7 @@ from laptime.events import AnyEvent
 from laptime.inputs.encoded import find_damage
 from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE, InputFacts, InputJob, read_facts, refuse_other_base
 from laptime.inputs.formats import check_records
+from laptime.inputs.invisible import is_blank
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
 from laptime.methods.method import find_method
@@ -90,6 +91,8 @@ def check_spec(spec: CompareSpec) -> str:
     """
     contestants = check_contestants(spec)
     read_interval(spec.training.save_every)
+    if any(map(is_blank, spec.answers.ask)):
+        raise UserError("--ask: a question in which nothing can be seen; leave it out")
     if spec.minutes and spec.rounds != AUTO:
         raise UserError(f"--minutes: --rounds {spec.rounds} is a number already; leave one of the two out")
     if spec.ablate and all(one.run_spec.training.plain for one in contestants):

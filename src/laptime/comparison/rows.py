@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from laptime.comparison import scores
 from laptime.comparison.result import CheckResult, Failure, MethodResult, Score, SpeedupResult
 from laptime.comparison.statistics import median_by_key, median_of
-from laptime.events import Step
+from laptime.events import Check, Step
 from laptime.record import RunRecord
 
 CPU_COUNTER = "vm_hwm"
@@ -261,13 +261,18 @@ def _speedups(records: Sequence[RunRecord]) -> list[SpeedupResult]:
 
 def _checks(finished: Sequence[RunRecord]) -> list[CheckResult]:
     """Return each self-check as the worst run had it: failed before not made before passed."""
-    worst: dict[str, CheckResult] = {}
-    gravity = {True: 0, None: 1, False: 2}
+    made: dict[str, list[Check]] = {}
     for check in (check for record in finished for check in record.checks):
-        known = worst.get(check.name)
-        if known is None or gravity[check.passed] > gravity[known.passed]:
-            worst[check.name] = CheckResult(name=check.name, passed=check.passed, note=check.note)
-    return list(worst.values())
+        made.setdefault(check.name, []).append(check)
+    return [_worst(checks) for checks in made.values()]
+
+
+def _worst(checks: Sequence[Check]) -> CheckResult:
+    """Return what the worst of some runs found, the one that looked at the fewest records."""
+    gravity = {True: 0, None: 1, False: 2}
+    worst = max(checks, key=lambda one: (gravity[one.passed], -one.values.get("records", 0)))
+    records = int(worst.values.get("records", 0))
+    return CheckResult(name=worst.name, passed=worst.passed, note=worst.note, records=records)
 
 
 def _score(finished: Sequence[RunRecord], source: str) -> Score | None:

@@ -234,5 +234,10 @@ def _split(found: RecordSet, fraction: float, seed: int) -> None:
     whole: Spool[Record] = found.records
     found.held_out = Chosen(whole, sorted(chosen))
     found.records = Chosen(whole, [index for index in range(count) if index not in chosen])
+    if chosen_count != round(fraction * count):
+        found.notes.append(
+            f"--held-out {fraction:g} of {count} records would be {round(fraction * count)}: "
+            f"{chosen_count} held out instead ({100 * chosen_count / count:.2g} %)"
+        )
     found.held_out_name = f"{chosen_count} of {count} records (fraction {fraction:g}, seed {seed})"
     found.digest = digest_of(found.records)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laptime.comparison.contestants import tell_options
-from laptime.comparison.result import ComparisonResult, MethodResult
+from laptime.comparison.result import UNREADABLE, ComparisonResult, MethodResult
 from laptime.report import quantities
 from laptime.report.check_sentences import write_checks
 from laptime.report.headline import choose_pair
@@ -155,8 +155,11 @@ def _write_failures(result: ComparisonResult, language: Language) -> list[Remark
 def count_runs(result: ComparisonResult) -> tuple[int, int]:
     """Return how many runs have ended and how many were planned, those of an ablation included."""
     variants = [variant for ablation in result.ablation for variant in ablation.variants]
-    done = sum(len(method.rounds) + len(method.failures) for method in result.methods)
-    done += sum(len(variant.step_seconds_by_round) + len(variant.failures) for variant in variants)
+    failures = [one for method in result.methods for one in method.failures]
+    failures += [one for variant in variants for one in variant.failures]
+    done = sum(len(method.rounds) for method in result.methods)
+    done += sum(len(variant.step_seconds_by_round) for variant in variants)
+    done += sum(failure.reason != UNREADABLE for failure in failures)
     return done, result.planned_rounds * (len(result.methods) + len(variants))
 
 

@@ -19,7 +19,7 @@ def group_facts(result: ComparisonResult, language: Language) -> list[tuple[str,
         f"{language.title(method.name)}:": method.method_options | method.differs for method in result.methods
     }
     groups = [
-        ("machine", list(flatten(result.machine, language))),
+        ("machine", list(flatten(_name_commit(result), language))),
         ("model", list(flatten(result.model, language))),
         ("data", list(flatten(result.data, language))),
         ("training", list(flatten(result.training, language))),
@@ -28,6 +28,14 @@ def group_facts(result: ComparisonResult, language: Language) -> list[tuple[str,
         ("energy", _energy(result, language)),
     ]
     return [(language.say(f"environment.{name}"), facts) for name, facts in groups if facts]
+
+
+def _name_commit(result: ComparisonResult) -> dict[str, Any]:
+    """Return the facts of the machine, with the version of laptime as exact as the comparison knows it."""
+    versions = result.machine.get("versions")
+    if isinstance(versions, dict) and versions.get("laptime") == result.laptime.partition("+")[0]:
+        return result.machine | {"versions": versions | {"laptime": result.laptime}}
+    return result.machine
 
 
 def flatten(facts: Mapping[str, Any], language: Language, prefix: str = "") -> Iterator[tuple[str, str]]:

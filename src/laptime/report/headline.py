@@ -13,7 +13,6 @@ from laptime.comparison.statistics import MOST_ROUNDS_TOLD, SAME
 from laptime.report import quantities
 from laptime.report.language import Language
 
-WIDE = 999.5  # an interval that ends beyond says no more than that nothing is known
 Tone = Literal["shown", "open", "warning"]
 _TONES: dict[Verdict, Tone] = {
     "faster": "shown",
@@ -83,7 +82,10 @@ def _total(pair: Pair, language: Language) -> str:
     reading = read_ratio(pair, "total")
     if reading is None:
         return ""
-    return language.say(f"total.{reading.verdict}", **ratio_words(reading, pair, language))
+    key = f"total.equal.{reading.verdict}"
+    if not pair.equal_runs or not language.knows(key):  # no method is faster than itself
+        key = f"total.{reading.verdict}"
+    return language.say(key, **ratio_words(reading, pair, language))
 
 
 def ratio_words(reading: Reading, pair: Pair, language: Language) -> dict[str, str | int]:
@@ -95,8 +97,8 @@ def ratio_words(reading: Reading, pair: Pair, language: Language) -> dict[str, s
         "method": _name_equal(reading, language),
         "ratio": language.ratio(reading.ratio),
         "percent": language.difference(reading.ratio),
-        "low": quantities.ratio(low, unit=False),
-        "high": quantities.ratio(high, unit=False),
+        "low": quantities.bound(low),
+        "high": quantities.bound(high),
         "down": _span("slower", 1 / low if low else None, language),
         "up": _span("faster", high, language),
         "size": language.difference(half_width(reading.interval)),
@@ -123,10 +125,7 @@ def _span(which: Literal["slower", "faster"], ratio: float | None, language: Lan
     """Return how far an interval reaches to one side: "1.40x slower"."""
     if quantities.known(ratio) and ratio < 1.005:
         return language.say("span.equal")
-    shown = language.ratio(ratio)
-    if quantities.known(ratio) and ratio >= WIDE:
-        shown = ">" + language.ratio(WIDE - 0.5)
-    return language.say(f"span.{which}", ratio=shown)
+    return language.say(f"span.{which}", ratio=quantities.bound(ratio, language.code, unit=True))
 
 
 def _more_rounds(pair: Pair, language: Language) -> str:

@@ -42,6 +42,9 @@ STRINGS: dict[str, str] = {
     "total.about_the_same": "Whole process: about the same ({ratio}, interval {low} to {high})",
     "total.not_settled": "Whole process: not settled, {faster} between {down} and {up}",
     "total.one_round": "Whole process: {faster} {ratio} faster, no interval",
+    "total.equal.faster": "Whole process: the equal runs differ by {percent} (interval {low} to {high})",
+    "total.equal.not_settled": "Whole process: no difference is shown (interval {low} to {high})",
+    "total.equal.one_round": "Whole process: they differ by {percent}, no interval",
     "subline.model": "built-in toy model",
     "subline.data": "built-in records",
     "subline.records": "{number} records",
@@ -140,7 +143,8 @@ STRINGS: dict[str, str] = {
     "rounds.family": "{number} ratios are judged together by Holm's method, which widens their intervals: "
     "the chance that any difference is shown where there is none stays below 5 %.",
     "rounds.resolution": "A difference in training time below {size} could well be missed.",
-    "rounds.compared": "All times are of the same rounds ({list}).",
+    "rounds.compared": "All times are of rounds {list}.",
+    "rounds.compared.one": "All times are of round {list}.",
     "memory.list": "At its peak {list}.",
     "memory.item": "{method} held {size}",
     "memory.less": "{more} needs {factor} as much as {less}.",
@@ -186,9 +190,16 @@ STRINGS: dict[str, str] = {
     "check.parameters.passed": "the trained parameters changed and no others did",
     "check.parameters.failed": "WRONG: the trained parameters did not change, or others did",
     "check.parameters.open": "it could not be checked that the trained parameters alone changed",
-    "check.loss.passed": "the loss on the training records fell",
-    "check.loss.failed": "the loss on the training records did NOT fall",
-    "check.loss.open": "it could not be checked that the loss on the training records fell",
+    "check.loss.passed": "the loss of {number} training records, measured before the training and after it, "
+    "fell",
+    "check.loss.passed.one": "the loss of {number} training record, measured before the training and after "
+    "it, fell",
+    "check.loss.failed": "the loss of {number} training records, measured before the training and after it, "
+    "did NOT fall",
+    "check.loss.failed.one": "the loss of {number} training record, measured before the training and after "
+    "it, did NOT fall",
+    "check.loss.open": "it could not be checked that the loss of training records is lower after the "
+    "training than before it",
     "check.reload.passed": "the saved result, loaded again, is the trained model with the same logits",
     "check.reload.failed": "WRONG: the saved result, loaded again, is not the trained model",
     "check.reload.open": "it could not be checked that the saved result, loaded again, is the same",
@@ -201,6 +212,7 @@ STRINGS: dict[str, str] = {
     "failure.interrupted": "interrupted",
     "failure.refused": "refused",
     "failure.error": "an error",
+    "failure.unreadable": "its record cannot be read",
     "incomplete.sentence": "{done} of {planned} planned runs have ended; the figures may still change.",
     # Table
     "column.method": "Method",
@@ -383,7 +395,8 @@ STRINGS: dict[str, str] = {
     "finding.unfinished": "Not every planned run has ended.",
     "finding.answer_cut": "{number} answers of {method} were cut at the token limit.",
     "finding.answer_cut.one": "1 answer of {method} was cut at the token limit.",
-    "finding.not_learned": "The training loss of {method} did not fall.",
+    "finding.not_learned": "As the training of {method} went on, the loss of its steps, each on its own "
+    "records, did not fall.",
     "finding.skipped_steps": "{number} steps of {method} were skipped because a gradient overflowed in fp16.",
     "finding.resumed": "{run} was resumed after step {steps}: its training time adds up several processes.",
     "finding.resumed_elsewhere": "{run} was resumed on another machine or with other versions: {changed}.",
@@ -393,7 +406,8 @@ STRINGS: dict[str, str] = {
     "finding.no_checkpoint": "{run}: {number} checkpoints could not be written ({error}).",
     "finding.retried": "{run} was interrupted and started again from its beginning.",
     "finding.check_parameters": "{run}: the trained parameters did not change, or others did ({note}).",
-    "finding.check_loss": "{run}: the loss on the training records did not fall ({note}).",
+    "finding.check_loss": "{run}: the loss of training records did not fall from before the training to "
+    "after it ({note}).",
     "finding.check_reload": "{run}: the saved result, loaded again, is not the trained model ({note}).",
     "finding.note": "{method}: {note}.",
     "finding.plain": "All speedups were switched off (--plain); the times say nothing about them.",

@@ -46,6 +46,9 @@ STRINGS: dict[str, str] = {
     "total.about_the_same": "전체 과정: 거의 같음 ({ratio}, 신뢰 구간 {low}~{high})",
     "total.not_settled": "전체 과정: 아직 판단할 수 없음, {faster:은/는} {down}에서 {up} 사이",
     "total.one_round": "전체 과정: {faster:이/가} {ratio} 빠름 (신뢰 구간 없음)",
+    "total.equal.faster": "전체 과정: 똑같은 실행 사이의 차이 {percent} (신뢰 구간 {low}~{high})",
+    "total.equal.not_settled": "전체 과정: 확인된 차이 없음 (신뢰 구간 {low}~{high})",
+    "total.equal.one_round": "전체 과정: 두 실행의 차이 {percent} (신뢰 구간 없음)",
     "subline.model": "내장 체험용 모델",
     "subline.data": "내장 레코드",
     "subline.records": "레코드 {number}개",
@@ -145,7 +148,8 @@ STRINGS: dict[str, str] = {
     "rounds.family": "배율 {number}개를 Holm 방법으로 함께 판정하여 신뢰 구간을 넓혔습니다. 없는 차이를 "
     "하나라도 있다고 할 확률은 5% 미만입니다.",
     "rounds.resolution": "학습 시간의 차이가 {size} 미만이면 알아보지 못할 수 있습니다.",
-    "rounds.compared": "시간은 모두 같은 라운드({list})의 값입니다.",
+    "rounds.compared": "시간은 모두 {list}라운드의 값입니다.",
+    "rounds.compared.one": "시간은 모두 {list}라운드의 값입니다.",
     "memory.list": "최대 메모리 사용량: {list}.",
     "memory.item": "{method} {size}",
     "memory.less": "{more:은/는} {less}의 {factor:을/를} 사용합니다.",
@@ -191,9 +195,11 @@ STRINGS: dict[str, str] = {
     "check.parameters.passed": "학습 대상 파라미터만 바뀌었습니다",
     "check.parameters.failed": "오류: 학습 대상 파라미터가 바뀌지 않았거나 다른 파라미터가 바뀌었습니다",
     "check.parameters.open": "학습 대상 파라미터만 바뀌었는지는 점검하지 못했습니다",
-    "check.loss.passed": "학습 레코드의 손실이 줄었습니다",
-    "check.loss.failed": "학습 레코드의 손실이 줄지 않았습니다",
-    "check.loss.open": "학습 레코드의 손실이 줄었는지는 점검하지 못했습니다",
+    "check.loss.passed": "학습 레코드 {number}개의 손실을 학습 전과 후에 재니 줄었습니다",
+    "check.loss.passed.one": "학습 레코드 {number}개의 손실을 학습 전과 후에 재니 줄었습니다",
+    "check.loss.failed": "학습 레코드 {number}개의 손실을 학습 전과 후에 재니 줄지 않았습니다",
+    "check.loss.failed.one": "학습 레코드 {number}개의 손실을 학습 전과 후에 재니 줄지 않았습니다",
+    "check.loss.open": "학습 레코드의 손실이 학습 전보다 학습 후에 줄었는지는 점검하지 못했습니다",
     "check.reload.passed": "저장한 결과를 다시 불러오면 학습한 모델과 로짓이 같습니다",
     "check.reload.failed": "오류: 저장한 결과를 다시 불러오면 학습한 모델과 다릅니다",
     "check.reload.open": "저장한 결과를 다시 불러왔을 때 같은지는 점검하지 못했습니다",
@@ -206,6 +212,7 @@ STRINGS: dict[str, str] = {
     "failure.interrupted": "중단됨",
     "failure.refused": "실행 거부",
     "failure.error": "오류",
+    "failure.unreadable": "기록을 읽을 수 없음",
     "incomplete.sentence": "계획한 실행 {planned}개 중 {done}개가 끝났습니다. 수치는 아직 바뀔 수 있습니다.",
     # Table
     "column.method": "방법",
@@ -390,7 +397,8 @@ STRINGS: dict[str, str] = {
     "finding.unfinished": "계획한 실행이 모두 끝나지 않았습니다.",
     "finding.answer_cut": "{method}의 답변 {number}개가 토큰 수 제한에서 잘렸습니다.",
     "finding.answer_cut.one": "{method}의 답변 1개가 토큰 수 제한에서 잘렸습니다.",
-    "finding.not_learned": "{method}의 학습 손실이 줄지 않았습니다.",
+    "finding.not_learned": "{method}의 학습이 진행되는 동안, 스텝마다 그 스텝의 레코드로 계산한 손실은 "
+    "줄지 않았습니다.",
     "finding.skipped_steps": "fp16에서 그래디언트가 오버플로되어 {method}의 스텝 {number}개를 "
     "건너뛰었습니다.",
     "finding.resumed": "{run:은/는} 멈췄다가 스텝 {steps} 다음부터 이어서 실행했으므로, 학습 시간은 여러 "
@@ -403,7 +411,7 @@ STRINGS: dict[str, str] = {
     "finding.retried": "{run:은/는} 중단되어 처음부터 다시 실행했습니다.",
     "finding.check_parameters": "{run}: 학습 대상 파라미터가 바뀌지 않았거나 다른 파라미터가 "
     "바뀌었습니다({note}).",
-    "finding.check_loss": "{run}: 학습 레코드의 손실이 줄지 않았습니다({note}).",
+    "finding.check_loss": "{run}: 학습 레코드의 손실이 학습 전보다 학습 후에 줄지 않았습니다({note}).",
     "finding.check_reload": "{run}: 저장한 결과를 다시 불러오면 학습한 모델과 다릅니다({note}).",
     "finding.note": "{method}: {note}.",
     "finding.plain": "가속 기법을 모두 껐습니다(--plain). 시간에 가속 기법의 효과는 들어 있지 않습니다.",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from msgspec.structs import replace
 
 from laptime.comparison.result import ComparisonResult, QuestionAnswers, read_result
 from laptime.errors import UserError
@@ -40,14 +41,15 @@ _MARKED = re.compile(rb"(laptime report )([0-9a-f]{16})\b")
 REAL_MODEL_COMMAND = "laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl"
 
 
-def render_report(folder: Path, lang: Lang = "en") -> list[Path]:
+def render_report(folder: Path, lang: Lang | None = None) -> list[Path]:
     """Write the report of the comparison in `folder`, in English or Korean; returns the files written.
 
+    Without `lang` it keeps the language of the report that is there; the first one is English.
     Its own earlier files are overwritten; raises UserError for a file of such a name that is not its own, or
     that somebody has changed since.
     """
     result = sanitise(read_result(folder))
-    context = make_context(result, choose_language(lang, result))
+    context = make_context(result, choose_language(lang or find_language(folder), result))
     style = _template_text("chart.css")
     files = {folder / HTML_NAME: render_html(context), folder / MARKDOWN_NAME: render_markdown(context)}
     for chart in context["charts"]:
@@ -60,6 +62,14 @@ def render_report(folder: Path, lang: Lang = "en") -> list[Path]:
     for path in stale:
         path.unlink()
     return list(files)
+
+
+def find_language(folder: Path) -> Lang:
+    """Return the language of the report in `folder`, English where there is none."""
+    path = folder / HTML_NAME
+    if path.is_file() and _is_ours(path) and b'<html lang="ko"' in path.read_bytes()[:600]:
+        return "ko"
+    return "en"
 
 
 def refuse_foreign_report(folder: Path) -> None:
@@ -254,13 +264,15 @@ def _show_question(question: QuestionAnswers, result: ComparisonResult, language
         if name == "base" and name not in question.answers:
             continue
         answer = question.answers.get(name)
+        if answer is not None:
+            answer = replace(answer, text=plain_text.close_gaps(answer.text))
         title = language.say("title.base") if name == "base" else language.title(name)
         answers.append({"title": title, "number": "b" if place == 0 else (place - 1) % 6, "answer": answer})
     return {
-        "question": question.question,
+        "question": plain_text.close_gaps(question.question),
         "source": question.source,
         "source_label": language.say(f"source.{question.source}"),
-        "reference": question.reference,
+        "reference": None if question.reference is None else plain_text.close_gaps(question.reference),
         "answers": answers,
         "score": quantities.score,
         "alike": _say_alike(question, names[1:], language),

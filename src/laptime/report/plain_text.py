@@ -15,6 +15,8 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
 _NUMBER_UNIT = re.compile(r"(?<=\d) (?=(?:%|µs|ms|s|min|h|[kMGT]?B|[kMT])(?![A-Za-z\d]))")
 _BRACKET_PARTICLE = re.compile(r"(?<=\))(?=[가-힣])")
+_GAP = re.compile(r"\n(?:[^\S\n]*\n){2,}")
+_EDGES = re.compile(r"\A(?:[^\S\n]*\n)+|(?:\n[^\S\n]*)+\Z")
 _LINE_START = re.compile(r"^(\s*)(?:([-+=])(?=[\s=-]|$)|(\d+)([.)])(?=\s|$))")
 
 
@@ -27,6 +29,11 @@ def clean(text: object) -> str:
     if normal.isprintable():
         return normal
     return "".join(_REPLACEMENT if char not in "\n\t" and is_harmful(char) else char for char in normal)
+
+
+def close_gaps(text: str) -> str:
+    """Return `text` as it is shown: without blank lines around it, and one where several stand together."""
+    return _GAP.sub("\n\n", _EDGES.sub("", clean(text)))
 
 
 def clean_all(value: object) -> object:

@@ -14,6 +14,7 @@ from typing import Literal, TypeGuard
 Lang = Literal["en", "ko"]
 
 ABSENT = "–"
+WIDE = 999.5  # an interval that ends beyond, or below its inverse, says no more than that nothing is known
 _MINUTES = {"en": "{m} min {s} s", "ko": "{m}분 {s}초"}
 _HOURS = {"en": "{h} h {m} min", "ko": "{h}시간 {m}분"}
 _SECOND = {"en": " s", "ko": "초"}
@@ -104,11 +105,22 @@ def percent(share: float | None, lang: Lang = "en") -> str:
 
 
 def ratio(value: float | None, lang: Lang = "en", unit: bool = True) -> str:
-    """Return a ratio: 2.31x, 12.3x, 110x."""
+    """Return a ratio: 0.0065x, 0.95x, 2.31x, 12.3x, 110x."""
     if not known(value):
         return ABSENT
     places = 2 if value < 9.995 else 1 if value < 99.95 else 0
-    return f"{value:,.{places}f}" + (_TIMES[lang] if unit else "")
+    text = significant(value, 2) if abs(value) < 0.0995 else f"{value:,.{places}f}"
+    return text + (_TIMES[lang] if unit else "")
+
+
+def bound(value: float | None, lang: Lang = "en", unit: bool = False) -> str:
+    """Return an end of an interval of ratios, no further out than it tells anything: 0.95, >999, <0.001."""
+    times = _TIMES[lang] if unit else ""
+    if known(value) and value >= WIDE:
+        return ">999" + times
+    if known(value) and value <= 1 / WIDE:
+        return "<0.001" + times
+    return ratio(value, lang, unit)
 
 
 def confidence(value: float | None, lang: Lang = "en") -> str:
@@ -125,7 +137,9 @@ def difference(ratio_: float | None, lang: Lang = "en") -> str:
     if not known(ratio_) or ratio_ <= 0:
         return ABSENT
     above = max(ratio_, 1 / ratio_)
-    return re.sub(r"\.0(?=\D*$)", "", percent(above - 1, lang)) if above < 2 else ratio(above, lang)
+    if above >= 2:
+        return bound(above, lang, unit=True)
+    return re.sub(r"\.0(?=\D*$)", "", percent(above - 1, lang))
 
 
 def loss(value: float | None) -> str:

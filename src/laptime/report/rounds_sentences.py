@@ -52,7 +52,7 @@ def _write_compared(result: ComparisonResult, language: Language) -> list[str]:
     rounds = result.compared_rounds
     if not rounds or all(set(method.rounds) <= set(rounds) for method in result.methods):
         return []
-    return [language.say("rounds.compared", list=", ".join(map(str, rounds)))]
+    return [language.plural("rounds.compared", len(rounds), list=language.join([*map(str, rounds)]))]
 
 
 def _write_family(result: ComparisonResult, language: Language) -> list[str]:

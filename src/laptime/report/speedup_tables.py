@@ -8,7 +8,6 @@ from laptime.comparison.plan import PLAIN
 from laptime.comparison.result import Ablation, ComparisonResult, SpeedupResult, Variant
 from laptime.report import quantities
 from laptime.report.conclusion import failure_reason
-from laptime.report.headline import WIDE
 from laptime.report.language import Language
 from laptime.report.quantities import ABSENT, known
 
@@ -119,12 +118,8 @@ def _interval(variant: Variant, language: Language) -> str:
     """Return the ends of the interval, or "" where one round gives none."""
     if variant.interval is None:
         return ""
-    low, high = variant.interval
-    return language.say(
-        "ablation.interval",
-        low="<0.01" if low < 0.005 else quantities.ratio(low, unit=False),
-        high=">999" if high >= WIDE else quantities.ratio(high, unit=False),
-    )
+    low, high = map(quantities.bound, variant.interval)
+    return language.say("ablation.interval", low=low, high=high)
 
 
 def group_speedups(result: ComparisonResult, ran: bool) -> list[tuple[list[str], list[str]]]:

@@ -196,5 +196,5 @@ def _ratio(ratio: float | None, interval: tuple[float, float] | None, pair: Pair
         return ABSENT
     if interval is None:
         return language.ratio(ratio)
-    low, high = (quantities.ratio(end, unit=False) for end in interval)
+    low, high = map(quantities.bound, interval)
     return language.say("pairs.interval", ratio=language.ratio(ratio), low=low, high=high)

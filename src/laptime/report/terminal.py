@@ -5,6 +5,7 @@ Texts of users and models are printed as they are: never as markup, never as con
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -17,7 +18,7 @@ from laptime.report.conclusion import describe_contestants, failure_reason
 from laptime.report.headline import choose_pair, write_headline
 from laptime.report.language import Language, choose_language
 from laptime.report.page import REAL_MODEL_COMMAND
-from laptime.report.plain_text import clean
+from laptime.report.plain_text import clean, close_gaps, wrap_words
 from laptime.report.quantities import ABSENT
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sanitising import sanitise
@@ -43,7 +44,7 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
         console.print(Text(remark.text, style="dim"))
     _print_badges(result, unfinished, console)
     console.print()
-    console.print(make_table(result, language))
+    _print_fitting(make_table(result, language), console)
     _print_failures(result, language, console)
     _print_speedups(result, language, console)
     for ablation in make_ablation(result, language):
@@ -66,7 +67,33 @@ def _print_badges(result: ComparisonResult, unfinished: str, console: Console) -
     if result.model.get("random_weights"):
         console.print(Text("RANDOM WEIGHTS: speed only; losses and answers mean nothing.", style="yellow"))
     if not result.complete:
-        console.print(Text(f"INCOMPLETE: {unfinished}".rstrip(": "), style="yellow"), soft_wrap=True)
+        lines = f"INCOMPLETE: {unfinished}".rstrip(": ").split("\n")
+        shown = [line if line.startswith(" ") else wrap_words(line, console.width) for line in lines]
+        console.print(Text("\n".join(shown), style="yellow"), soft_wrap=True)  # commands stay whole
+
+
+def least_width(table: Table) -> int:
+    """Return the columns of the terminal in which no figure of a table is cut."""
+    widths = []
+    for column in table.columns:
+        longest = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
+        most = column.max_width if column.no_wrap else _NAME_WIDTH  # what is folded needs no more
+        widths.append(min(longest, most or longest))
+    return sum(widths) + len(widths) - 1
+
+
+def _print_fitting(table: Table, console: Console) -> None:
+    """Print a table, or a block a row with a figure a line where its columns would be cut."""
+    if least_width(table) <= console.width:
+        console.print(table)
+        return
+    names, *columns = table.columns
+    for number, name in enumerate(names.cells):
+        console.print(name)
+        for column in columns:
+            cell = str(list(column.cells)[number])
+            if cell not in ("", ABSENT):
+                console.print(Text(f"  {column.header}  {cell}".replace("    ", "  ")))
 
 
 def make_table(result: ComparisonResult, language: Language) -> Table:
@@ -132,7 +159,7 @@ def _print_ablation(ablation: AblationTable, language: Language, console: Consol
     table.add_row(Text(language.say("ablation.nothing")), Text(ablation.step), "", "", "")
     for row in ablation.rows:
         table.add_row(*map(Text, (row.name, row.step, row.ratio, row.interval, row.verdict)))
-    console.print(table)
+    _print_fitting(table, console)
     for row in ablation.rows:
         if row.also_off:
             console.print(Text(f"{row.name} {row.also_off}", style="dim"))
@@ -158,7 +185,7 @@ def _print_findings(result: ComparisonResult, language: Language, console: Conso
 def print_answers(question_answers: QuestionAnswers, console: Console) -> None:
     """Print a question with its reference and the answers of the base and of every method."""
     question, language = question_answers, Language("en")
-    console.print(Text(f"Q  {clean(question.question)}", style="bold"))
+    console.print(Text(f"Q  {close_gaps(question.question)}", style="bold"))
     console.print(Text(f"   {language.say(f'source.{question.source}')}", style="dim"))
     if question.reference is not None:
         _print_answer("reference", question.reference, "", console)
@@ -181,5 +208,5 @@ def _print_answer(name: str, text: str, note: str, console: Console) -> None:
     if note:
         head.append(f"  {note}", style="dim")
     console.print(head)
-    shown = clean(text).strip().expandtabs(4)
+    shown = close_gaps(text).strip().expandtabs(4)
     console.print(Padding(Text(shown or "(empty answer)"), (0, 0, 0, 5), expand=False))

@@ -23,4 +23,4 @@ class FusedProjections(Speedup):
         if any(linear.dropout for linear in linears):
             raise NoEffect("LoRA dropout is drawn anew for every layer")
         decoder.project = project
-        return f"{len(linears)} layers in {4 * len(decoder.layers)} steps"
+        return f"{len(linears)} layers in {4 * len(decoder.layers)} groups"

@@ -53,11 +53,6 @@ def find_tracker(name: str) -> Tracker:
     return trackers[name]
 
 
-def tracker_names(text: str | None) -> tuple[str, ...]:
-    """Split --track."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
-
-
 def check_trackers(names: tuple[str, ...]) -> None:
     """Raise UserError, before anything runs, for a name that is unknown or a library that is absent."""
     for name in names:

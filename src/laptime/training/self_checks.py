@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 MOST_RECORDS = 10  # whose loss is looked at before and after
-SHARE_OF_TOKENS = 0.05  # and no more than this part of the tokens trained on, but one record at least
+SHARE_OF_TOKENS = 0.05  # and no more than this part of the tokens trained on, but one record at least,
+FEW_TOKENS = 2048  # and of short records as many as these hold: they take no time worth saving
 MOST_TOKENS = 128  # of the record whose logits are compared
 SPARE_BYTES = 500_000_000  # beside the second copy: activations, the allocator's gaps
 # Kernels may add up in another order, depending on where a tensor happens to lie in memory.
@@ -122,7 +123,8 @@ def choose_records(
     whole_epochs, rest = plan_steps(len(records), training, seed).count_looks()
     lengths = lengths_of(records)
     seen = range(len(records)) if whole_epochs else sorted(rest)
-    budget = SHARE_OF_TOKENS * int(whole_epochs * lengths.sum() + lengths[rest].sum())
+    trained_on = int(whole_epochs * lengths.sum() + lengths[rest].sum())
+    budget = max(FEW_TOKENS, SHARE_OF_TOKENS * trained_on)
     mean = int(lengths[seen].sum()) / len(seen)
     number = max(1, min(MOST_RECORDS, len(seen), int(budget / mean)))
     return [records[seen[place * len(seen) // number]] for place in range(number)]
