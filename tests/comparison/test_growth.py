@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from laptime.comparison.collection import collect
-from laptime.comparison.growth import Prospect
+from laptime.comparison.growth import Prospect, _tell_bound
 from laptime.comparison.plan import Plan, read_plan, run_folder, write_plan
 from laptime.comparison.rounds import compare
 from laptime.comparison.schedule import plan_runs
@@ -256,6 +256,14 @@ def test_the_listener_hears_what_may_follow(tmp_path: Path) -> None:
         for number, line in enumerate(said)
     ), "the same way round after every round"
     assert said[0].endswith(", not narrower than 5 %: round 4 follows")
+
+
+@pytest.mark.parametrize(
+    ("end", "shown"),
+    [(1.234, "1.23"), (0.0065, "0.0065"), (4e-9, "<0.001"), (154.6, "154.60"), (218_482_355.0, ">999")],
+)
+def test_the_ends_of_a_wide_interval_are_told_as_such(end: float, shown: str) -> None:
+    assert _tell_bound(end) == shown
 
 
 def test_nothing_follows_the_rounds_of_a_method_alone(tmp_path: Path) -> None:

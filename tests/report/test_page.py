@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from laptime.comparison.result import write_result
+from laptime.comparison.result import read_result, write_result
 from laptime.errors import UserError
 from laptime.report import render_report
 from laptime.report.language import Language
@@ -182,6 +182,17 @@ def test_code_names_base_and_adapter(render: Callable[..., Path]) -> None:
     assert 'laptime ask . "검색 증강 생성이란 무엇인가요?"' in text
     for block in text.split("```python\n")[1:]:
         compile(block.split("```")[0], "report.md", "exec")
+
+
+def test_an_answer_of_newlines_takes_no_room(tmp_path: Path) -> None:
+    result = invented.make_result()
+    result.questions[0].answers["lora"].text = "first" + 400 * "\n" + "last" + 400 * "\n"
+    write_result(tmp_path, result)
+    render_report(tmp_path)
+    page, write_up = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
+    assert ">first\n\nlast</p>" in page
+    assert "> first  \n>  \n> last\n" in write_up
+    assert read_result(tmp_path).questions[0].answers["lora"].text.count("\n") == 800, "as it was answered"
 
 
 def test_own_files_are_overwritten_and_stale_charts_go(render: Callable[..., Path]) -> None:

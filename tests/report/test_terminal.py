@@ -95,3 +95,11 @@ def test_answers_keep_markup_as_text() -> None:
     assert "[bold]x[/bold] [link=http://evil.example]y[/link]" in text
     assert text.index("reference") < text.index("base") < text.index("full  ") < text.index("lora  ")
     assert "cut at the limit, chrF 8.9" in text
+
+
+def test_an_answer_of_newlines_takes_no_lines() -> None:
+    stream = io.StringIO()
+    question = invented.make_questions()[0]
+    question.answers["lora"].text = "first" + 400 * "\n" + "last" + 400 * "\n"
+    print_answers(question, Console(file=stream, width=80))
+    assert [line.strip() for line in stream.getvalue().splitlines()][-3:] == ["first", "", "last"]

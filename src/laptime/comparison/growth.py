@@ -65,10 +65,18 @@ def _tell_interval(pair: Pair, plan: Plan) -> str:
     interval, names = pair.train_interval, (pair.slower, pair.faster)
     if plan.contestants.index(names[0]) > plan.contestants.index(names[1]):
         interval, names = (1 / interval[1], 1 / interval[0]), names[::-1]
+    low, high = map(_tell_bound, interval)
     return (
-        f"after round {plan.num_rounds} {names[0]} takes {interval[0]:.2f} to {interval[1]:.2f} times as "
+        f"after round {plan.num_rounds} {names[0]} takes {low} to {high} times as "
         f"long as {names[1]}, not narrower than 5 %"
     )
+
+
+def _tell_bound(value: float) -> str:
+    """Return an end of an interval, no further out than it tells anything."""
+    if not 1 / 999.5 < value < 999.5:
+        return ">999" if value > 1 else "<0.001"
+    return f"{value:.2f}" if value >= 0.0995 else f"{value:.2g}"
 
 
 def _find_end(
