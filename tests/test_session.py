@@ -91,11 +91,11 @@ def test_a_comparison_with_a_damaged_record_is_shown_as_incomplete(
     result = gather_result(tmp_path)
     assert not result.complete and count_runs(result) == (3, 4)
     show(tmp_path)
-    shown = capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())  # where a line ends depends on how long the path is
     again = f"laptime compare --config {tmp_path}/spec.json --out {tmp_path}"
     why = f"{record}:3: it does not match its checksum"
-    assert f"INCOMPLETE: {why}; the run is done anew\ngo on with:\n  {again}\n" in shown
-    assert "lora-r2: its record cannot be read. " in " ".join(shown.split())
+    assert f"INCOMPLETE: {why}; the run is done anew go on with: {again} " in shown
+    assert "lora-r2: its record cannot be read. " in shown
 
 
 def test_a_report_keeps_its_language(tmp_path: Path) -> None:
