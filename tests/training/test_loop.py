@@ -81,7 +81,9 @@ def run_plain(
         model = get_peft_model(model, peft_config)
     model.train()
     trained = [p for p in model.parameters() if p.requires_grad]
-    arguments = TrainingArguments(weight_decay=training.weight_decay, use_cpu=True, report_to=[])
+    arguments = TrainingArguments(
+        str(folder / "trainer"), weight_decay=training.weight_decay, use_cpu=True, report_to=[]
+    )
     with torch.random.fork_rng():  # it seeds anew; what it gives leaves norms and biases out of the decay
         optimizer = Trainer(model, arguments).create_optimizer()
     losses = []
