@@ -112,6 +112,7 @@ def test_contestants_race_alone_where_no_methods_were_given() -> None:
         (["a=lora --use-dora"], "--contestant a: no option --use-dora; leave it out: adapters are"),
         (["a=full --lora-rank 8"], "--contestant a: --lora-rank: full has no such option"),
         (["a=lora --lora-rank x"], "--contestant a: --lora-rank: expected a whole number (got 'x')"),
+        (["a=lora --lora-rank 8 --lora-rank 9"], "--contestant a: --lora-rank: given 2 times; give it once"),
         (["a=lora --lora-rank 0"], "--contestant a: --lora-rank: expected a whole number >= 1 (got 0)"),
         (["a=lora --weight-decay -1"], "--contestant a: --weight-decay: expected a number >= 0.0 (got -1.0)"),
         (["a=lora --precision fp17"], "--contestant a: Invalid value for '--precision': 'fp17' is not one"),

@@ -30,7 +30,7 @@ from laptime.session import (
     tell_interruption,
     tell_unfinished,
 )
-from laptime.spec import CompareSpec, DataSpec, TrainingSpec
+from laptime.spec import CompareSpec, ContestantSpec, DataSpec, TrainingSpec
 from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 
 
@@ -130,15 +130,21 @@ def test_a_folder_that_is_not_as_far_is_told_from_one_that_is_not_whole(tmp_path
 
 
 def test_rates_by_method_say_who_takes_the_default() -> None:
-    def said(rates: dict[str, float] | None) -> str:
+    def said(rates: dict[str, float] | None, racing: tuple[ContestantSpec, ...] = ()) -> str:
         screen = Screen(file=io.StringIO(), width=200)
         training = TrainingSpec(learning_rate=rates)
-        say_what_it_is(screen, CompareSpec(methods=("full", "lora"), training=training), Path("out"))
+        spec = CompareSpec(methods=("full", "lora"), training=training, contestants=racing)
+        say_what_it_is(screen, spec, Path("out"))
         return screen.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
     assert "--learning-rate names none for lora: the default rate is taken there.\n" in said({"full": 1.0})
     for rates in (None, {"full": 1.0, "lora": 1.0}):
         assert "--learning-rate" not in said(rates)
+    racing = (
+        ContestantSpec(name="wide", method="lora_top"),
+        ContestantSpec(name="fast", method="lora_top", training={"learning_rate": 1e-3}),
+    )
+    assert "--learning-rate names none for wide: the" in said({"full": 1.0, "lora": 1.0}, racing)
 
 
 def test_a_report_of_another_version_is_made_anew(tmp_path: Path) -> None:

@@ -14,7 +14,14 @@ from laptime.config_file import name_options
 from laptime.errors import UserError, readable, suggest
 from laptime.foreign_names import find_here, find_reason
 from laptime.methods.method import find_methods, tell_no_method
-from laptime.options import SectionedOption, convert, method_options, options_of, read_config_value
+from laptime.options import (
+    OnceCommand,
+    SectionedOption,
+    convert,
+    method_options,
+    options_of,
+    read_config_value,
+)
 from laptime.spec import (
     SHARED_BY_ALL,
     AnswerSpec,
@@ -83,13 +90,15 @@ def _read_words(text: str) -> tuple[str, dict[str, Any]]:
 def _parse_options(place: str, words: Sequence[str]) -> dict[str, Any]:
     """Return the options in `words`, read as those of a command."""
     options = _own_options()
-    command = click.Command("contestant", params=list(options.values()), add_help_option=False)
+    command = OnceCommand("contestant", params=list(options.values()), add_help_option=False)
     try:
         ctx = command.make_context("contestant", list(words))
     except click.exceptions.NoSuchOption as error:
         raise UserError(f"{place}: {_tell_no_option(error.option_name, options)}") from None
     except click.ClickException as error:
         raise UserError(f"{place}: {error.format_message()}") from None
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None
     given = [n for n in options if ctx.get_parameter_source(n) == ParameterSource.COMMANDLINE]
     try:
         return {name: convert(options[name], ctx.params[name]) for name in given}

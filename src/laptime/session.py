@@ -197,9 +197,10 @@ def say_what_it_is(screen: Screen, spec: CompareSpec, folder: Path) -> None:
         screen.print("The built-in model is a toy for trying the tool. A real one:")
         screen.print("  laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl")
     rates = spec.training.learning_rate
-    if isinstance(rates, dict) and (
-        others := [one for one in dict.fromkeys(spec.methods) if one not in rates]
-    ):
+    asking = {method: method for method in spec.methods}
+    asking |= {one.name: one.method for one in spec.contestants if "learning_rate" not in one.training}
+    others = [name for name, method in asking.items() if isinstance(rates, dict) and method not in rates]
+    if others:
         screen.print(f"--learning-rate names none for {', '.join(others)}: the default rate is taken there.")
     if spec.model.random_weights:
         screen.print("Random weights: for speed alone; losses and answers mean nothing.")
