@@ -225,6 +225,8 @@ def what_should_train(row: dict[str, Any], columns: list[str], kind: str) -> tup
         last = max(index for index, (who, _, kept) in enumerate(said) if who == "assistant" and kept)
         return None, None, "", None, said[: last + 1], last + 1 < len(said)
     prompt, answer = row[columns[0]], row[columns[1]]
+    if columns[1].strip().lower() == "answers" and isinstance(answer, str):
+        answer = as_answers(answer)
     is_told = isinstance(answer, list)  # a list of one answer too
     is_system = len(columns) > 2 and columns[2].strip().lower().startswith("system")
     context = row.get(columns[2]) if len(columns) > 2 and not is_system else None
@@ -236,6 +238,16 @@ def what_should_train(row: dict[str, Any], columns: list[str], kind: str) -> tup
     shown = context if context and context.strip() else ""
     is_told = is_told or (several and len(answer) > 1)
     return prompt, answer[0] if several else answer, shown, None, before, is_told
+
+
+def as_answers(text: str) -> Any:
+    """Return what a text writes that is the JSON of several answers, else the text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    held = value.get("text") if isinstance(value, dict) else value
+    return value if isinstance(held, list) and all(isinstance(one, str) for one in held) else text
 
 
 def as_turns(cell: Any) -> list[dict[str, Any]]:

@@ -144,7 +144,8 @@ def test_a_traceback_of_the_preparation_keeps_every_secret(home: Path) -> None:
 @pytest.mark.parametrize("odd", ["", "m@x9", "d/x9", " a", "?#[b]:80"])
 def test_an_address_with_a_password_is_refused_without_it(home: Path, option: str, odd: str) -> None:
     url = f"https://user:{odd}{CANARIES['address']}{odd}@host.invalid/x.jsonl"
-    code, printed = laptime(home, "train", *JOB, "--out", "addressed", option, url)
+    words = {"--model": "model", "--data": "train.jsonl", "--out": "addressed"} | {option: url}
+    code, printed = laptime(home, "train", *(word for pair in words.items() for word in pair))
     assert code == 2, printed
     assert printed == (
         f"laptime: error: {option}: an address with a name or a password in it; give a path without\n"

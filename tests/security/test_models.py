@@ -78,9 +78,9 @@ def test_links_out_of_a_local_model_are_refused_and_those_of_the_hub_cache_are_n
     folder = cache / "snapshots" / "0123abcd"
     folder.mkdir(parents=True)
     (cache / "blobs").mkdir()
-    for name, text in {"config.json": '{"model_type": "llama"}', "model.safetensors": "weights"}.items():
-        (cache / "blobs" / name).write_text(text)
-        (folder / name).symlink_to(Path("../../blobs") / name)
+    for file in write_model_files(tmp_path / "whole").iterdir():
+        file.rename(cache / "blobs" / file.name)
+        (folder / file.name).symlink_to(Path("../../blobs") / file.name)
     locate_model(ModelSpec(model=str(folder)))
     for place in ("chat_template.jinja", "additional_chat_templates/x.jinja"):
         link = folder / place
