@@ -249,11 +249,12 @@ def _filled(values: dict[str, Any], column: str) -> str:
 
 def _read_answer(values: dict[str, Any], column: str) -> tuple[str, str]:
     """Return the answer and a remark; of a list of answers (also SQuAD's {"text": [...]}) the first."""
-    answer, remark = values[column], ONLY_ANSWER if isinstance(values[column], list) else ""
+    answer = values[column]
     if isinstance(answer, str) and column.strip().lower() == ANSWERS:  # CSV has no lists, only their JSON
         answer = _parse_answers(answer)
     if isinstance(answer, str):
         return _filled(values, column), ""
+    remark = ONLY_ANSWER if isinstance(answer, list) else ""
     if isinstance(answer, dict) and "text" in answer:
         answer = answer["text"]
     if not isinstance(answer, list):
