@@ -66,6 +66,7 @@ def test_a_comparison_is_driven_with_a_listener_and_read_again(
     assert 'lang="ko"' in race.report.read_text(encoding="utf-8")
     assert race.headline.startswith("One round: ")
     again = laptime.read(str(work / "race"))
+    assert repr(race) == f"<laptime.Results in {work / 'race'}: {race.headline}>"
     assert again.result.order == race.result.order and again.headline == race.headline
 
 
@@ -88,6 +89,7 @@ def test_a_training_prints_when_asked_to_and_goes_on(work: Path, capfd: pytest.C
         ({"epochs": 0}, "laptime.compare: --epochs: expected a whole number >= 1 (got 0)"),
         ({"epoch": 1}, "laptime.compare: unknown option 'epoch'; did you mean 'epochs'?"),
         ({"lr": 1}, "laptime.compare: options of another tool: lr -> learning-rate"),
+        ({"out": ""}, "laptime.compare: --out: empty; give a value or leave the option out"),
         ({"lang": "de"}, "laptime.compare: --lang: one of en, ko (got 'de')"),
         ({"data": Path("gone.jsonl")}, "--data gone.jsonl: no such file or folder"),
         ({"methods": "full,lura"}, "no method 'lura'"),

@@ -123,6 +123,14 @@ def test_before_any_run_is_over_the_others_are_taken_to_start_as_slowly(clock: l
     )
 
 
+def test_an_ablation_that_is_still_to_come_is_announced() -> None:
+    out = io.StringIO()
+    Watcher(Console(file=out, width=200)).planned(RUNS, 0, Prospect(ablates=True))
+    assert out.getvalue() == (
+        "4 runs, each in a process of its own; then those without each speedup that runs (--ablate)\n"
+    )
+
+
 def test_a_plan_that_grows_keeps_what_was_learnt_and_is_announced_once(clock: list[float]) -> None:
     out = io.StringIO()
     watcher = Watcher(Console(file=out, width=200))

@@ -35,6 +35,9 @@ class Results(Struct, frozen=True, kw_only=True):
     folder: Path
     result: ComparisonResult
 
+    def __repr__(self) -> str:
+        return f"<laptime.Results in {self.folder}: {self.headline}>"
+
     @property
     def headline(self) -> str:
         """The first sentence of the report, in English."""
@@ -139,7 +142,8 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
             return [simplify(item) for item in value]
         return str(value) if isinstance(value, PathLike) else value
 
-    return {name: simplify(value) for name, value in options.items() if value is not None}
+    given = {name: simplify(value) for name, value in options.items() if value is not None}
+    return {name: value for name, value in given.items() if (name, value) != ("contestants", [])}
 
 
 def _run(

@@ -67,7 +67,9 @@ def read_contestants(given: Any, source: str = "") -> list[ContestantSpec]:
     for place, values in tables:
         one = _make_contestant(place, values)
         if one.name.lower() in found:
-            raise UserError(f"{place}: the name stands twice; each contestant has its own")
+            raise UserError(
+                f"{place}: the name stands twice (capitals are as small letters); each has its own"
+            )
         found[one.name.lower()] = one
     return list(found.values())
 
@@ -170,10 +172,12 @@ def _make_contestant(place: str, values: Mapping[str, Any]) -> ContestantSpec:
 
 def _check_name(place: str, name: str) -> None:
     """Raise UserError for a name that rows and folders of runs cannot have."""
+    if not name:
+        raise UserError(f"{place}: no name; every contestant has one of its own")
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise UserError(
-            f"{place}: a name has at most {LONGEST_NAME} letters, digits, '.', '_' and '-', "
-            f"and begins and ends with one of the first two"
+            f"{place}: a name has at most {LONGEST_NAME} characters, of a-z, A-Z, 0-9, '.', '_' and '-', "
+            f"and begins and ends with a letter or a digit"
         )
     if name.lower() in (*RESERVED, *find_methods()):
         raise UserError(f"{place}: that is the name of a method or of the base; take another")

@@ -129,8 +129,9 @@ class Watcher:
             self.left = TimeLeft(runs[num_done:], prospect)
             done = f", {num_done} already done" if num_done else ""
             more = f"; up to {len(prospect.runs)} more until the interval is narrow" if prospect.runs else ""
+            more += "; then those without each speedup that runs (--ablate)" if prospect.ablates else ""
             shown = "1 run" if len(runs) == 1 else f"{len(runs)} runs, each"
-            self.console.print(f"{shown} in a process of its own{done}{more}", highlight=False)
+            self.say(f"{shown} in a process of its own{done}{more}")
         self.num_runs, self.num_over = len(runs), num_done
 
     def began(self, planned: PlannedRun) -> None:

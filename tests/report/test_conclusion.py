@@ -210,6 +210,16 @@ def test_without_an_interval_there_is_no_rank() -> None:
     assert "No order is shown between LoRA and full fine-tuning," in said
 
 
+def test_who_did_other_work_than_all_is_named_beside_the_others() -> None:
+    result = invented.make_five()
+    for pair in result.pairs:
+        if "dora" in (pair.faster, pair.slower):
+            pair.verdict, pair.train_ratio, pair.train_interval = "unequal_work", None, None
+    said = "DoRA did other work than the rest (see Fairness), so no ratio is given."
+    assert _say(result)["time"].endswith(f" {said}")
+    assert said not in _say(invented.make_five())["time"]
+
+
 def test_times_of_fewer_rounds_than_some_finished_say_which() -> None:
     result = invented.make_result(compared_rounds=[1, 3])
     assert _say(result)["rounds"].startswith("All times are of rounds 1 and 3.")

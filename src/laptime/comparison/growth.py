@@ -25,19 +25,24 @@ from laptime.spec import CompareSpec
 
 
 class Prospect(Struct, frozen=True):
-    """What may follow the runs that are planned: at most `runs`, and all in at most `seconds` from now."""
+    """What may follow the runs that are planned: at most `runs`, and all in at most `seconds` from now.
+
+    With `ablates` come the runs without a speedup too: how many, round 1 will tell.
+    """
 
     runs: list[PlannedRun] = []
     seconds: float | None = None
+    ablates: bool = False
 
 
 def foresee(plan: Plan, folder: Path) -> Prospect:
     """Return what may follow the runs of `plan`."""
     if not plan.awaits_rounds or len(plan.contestants) < 2:  # one alone has no interval to make narrow
-        return Prospect()
+        return Prospect(ablates=plan.awaits_ablation)
     last = [run for run in plan.runs if run.round == plan.num_rounds]
     limit, spent = limit_seconds(plan.spec), count_seconds(read_runs(folder, plan).records.values())
-    return Prospect(last * (MOST_ROUNDS - plan.num_rounds), None if limit is None else limit - spent)
+    seconds = None if limit is None else limit - spent
+    return Prospect(last * (MOST_ROUNDS - plan.num_rounds), seconds, plan.awaits_ablation)
 
 
 def grow(plan: Plan, spec: CompareSpec, facts: InputFacts, folder: Path, say: Callable[[str], None]) -> Plan:

@@ -103,6 +103,7 @@ STRINGS: dict[str, str] = {
     "time.order": "Shown to be faster: {list}.",
     "time.order.item": "{faster} than {slower}",
     "time.order.open": "No order is shown between {list}.",
+    "time.order.apart": "{list} did other work than the rest (see Fairness), so no ratio is given.",
     "time.order.pair": "{first} and {second}",
     "time.single": "{method} trained in {seconds}.",
     "total.sentence.faster": "From import to the saved result {faster} took {fast_seconds} and {slower} "

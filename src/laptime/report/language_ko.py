@@ -108,6 +108,8 @@ STRINGS: dict[str, str] = {
     "time.order": "더 빠름이 확인된 쌍: {list}.",
     "time.order.item": "{faster} > {slower}",
     "time.order.open": "순서가 확인되지 않은 쌍: {list}.",
+    "time.order.apart": "{list:은/는} 나머지와 같은 작업을 하지 않았으므로(공정성 항목 참고) 배율을 "
+    "제시하지 않습니다.",
     "time.order.pair": "{first}·{second}",
     "time.single": "{method:은/는} {seconds} 만에 학습했습니다.",
     "total.sentence.faster": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "

@@ -69,7 +69,19 @@ def _write_order(result: ComparisonResult, language: Language) -> list[str]:
             for one in open_ones
         ]
         sentences.append(language.say("time.order.open", list=", ".join(items)))
+    if apart := _find_apart(result):
+        shown = language.join([language.method(name) for name in apart])
+        sentences.append(language.sentence(language.say("time.order.apart", list=shown)))
     return sentences
+
+
+def _find_apart(result: ComparisonResult) -> list[str]:
+    """Return the rows that did the same work as no other, so that no ratio holds them."""
+    verdicts: dict[str, set[str]] = {}
+    for pair in result.pairs:
+        for name in (pair.faster, pair.slower):
+            verdicts.setdefault(name, set()).add(pair.verdict)
+    return [row.name for row in result.methods if verdicts.get(row.name) == {"unequal_work"}]
 
 
 def _say_faster(name: str, others: list[str], language: Language) -> str:
