@@ -14,19 +14,13 @@ from laptime.options import convert, method_options, options_of
 from laptime.report.plain_text import width
 from laptime.spec import SECTIONS, CompareSpec, build, flag
 from laptime.speedups.speedup import speedup_names
+from tests.commands import run_command
 
 COMMAND = [sys.executable, "-m", "laptime.cli"]
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *map(str, words)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "COLUMNS": "80"},
-        timeout=120,
-    )
+    return run_command([*map(str, words)], cwd, os.environ | {"HF_HUB_OFFLINE": "1", "COLUMNS": "80"})
 
 
 def refusal(*words: str | Path, cwd: Path | None = None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
@@ -67,9 +68,15 @@ class SectionedOption(click.Option):
         )
 
 
+@cache  # a type has its hints evaluated anew each time, for every option of a command
+def hints_of(kind: type[Options]) -> dict[str, Any]:
+    """Return the types of a spec's fields, with what is said of them."""
+    return get_type_hints(kind, include_extras=True)
+
+
 def field_type(kind: type[Options], name: str) -> tuple[Any, str]:
     """Return a field's type without None, and its help."""
-    hint = get_type_hints(kind, include_extras=True)[name]
+    hint = hints_of(kind)[name]
     description = ""
     if get_origin(hint) is Annotated:
         hint, *extras = get_args(hint)
@@ -87,7 +94,7 @@ def field_type(kind: type[Options], name: str) -> tuple[Any, str]:
 def make_option(kind: type[Options], name: str, title: str) -> SectionedOption:
     """Make the option of one field."""
     hint, description = field_type(kind, name)
-    default = next(f for f in msgspec.structs.fields(kind) if f.name == name).default
+    default = default_of(kind, name)
     settings: dict[str, Any] = {"help": describe(description, default), "default": None}
     if hint is bool:
         settings |= {"is_flag": True, "flag_value": True}
@@ -104,6 +111,13 @@ def make_option(kind: type[Options], name: str, title: str) -> SectionedOption:
     return SectionedOption(flag(name), title, hint, kind, **settings)
 
 
+def default_of(kind: type[Options], name: str) -> Any:
+    """Return the default of a field; msgspec.NODEFAULT where it has none that is plain."""
+    names, defaults = kind.__struct_fields__, kind.__struct_defaults__
+    place = names.index(name) - (len(names) - len(defaults))
+    return defaults[place] if place >= 0 else msgspec.NODEFAULT
+
+
 def describe(description: str, default: Any) -> str:
     """Add the default to the help of an option, where it says something."""
     if default in (None, False, (), msgspec.NODEFAULT) or default == msgspec.UNSET:
@@ -115,10 +129,10 @@ def describe(description: str, default: Any) -> str:
 def options_of(kinds: list[type[Options]]) -> list[SectionedOption]:
     """Return the options of some specs (nested specs left out)."""
     return [
-        make_option(kind, field.name, SPEEDUPS if field.name in SPEEDUP_OPTIONS else TITLES[kind])
+        make_option(kind, name, SPEEDUPS if name in SPEEDUP_OPTIONS else TITLES[kind])
         for kind in kinds
-        for field in msgspec.structs.fields(kind)
-        if not (kind is CompareSpec and field.name in NESTED)
+        for name in kind.__struct_fields__
+        if not (kind is CompareSpec and name in NESTED)
     ]
 
 
@@ -126,11 +140,11 @@ def method_options() -> list[SectionedOption]:
     """Return the options that the methods bring; one that several share stands once."""
     options: dict[str, SectionedOption] = {}
     for name, kind in find_methods().items():
-        for field in msgspec.structs.fields(kind.options_type):
-            if field.name in options:
-                options[field.name].section += f", {name}"
+        for field in kind.options_type.__struct_fields__:
+            if field in options:
+                options[field].section += f", {name}"
             else:
-                options[field.name] = make_option(kind.options_type, field.name, f"Method {name}")
+                options[field] = make_option(kind.options_type, field, f"Method {name}")
     return list(options.values())
 
 
