@@ -1,4 +1,7 @@
-"""Runs the command line in processes that have imported it already: each test is spared most of a second."""
+"""Runs the command line for tests: as a person does, or in processes that have imported it already.
+
+The latter spares a test most of a second.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,20 @@ def run_command(
             raise subprocess.TimeoutExpired(list(words), timeout)
         printed = (file.read_text(encoding="utf-8") for file in (out, errors))
         return subprocess.CompletedProcess(list(words), process.exitcode, *printed)
+
+
+def laptime(folder: Path, *words: str, code: int = 0, **variables: str) -> str:
+    """Run `laptime` in `folder` as a person does, assert its exit code and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "laptime.cli", *words],
+        cwd=folder,
+        env=os.environ | {"COLUMNS": "80"} | variables,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def _run(words: list[str], cwd: str, environment: dict[str, str], out: str, errors: str) -> None:

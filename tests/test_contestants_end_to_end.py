@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,24 +9,12 @@ import pytest
 from laptime.comparison.result import ComparisonResult, read_result
 from laptime.record import read_record
 from laptime.report.plain_text import width
+from tests.commands import laptime
 
 RACE = [
     "compare", "--contestant", "rank8=lora --lora-rank 8", "--contestant", "rank64=lora --lora-rank 64",
     "--epochs", "1", "--rounds", "1", "--max-questions", "1", "--precision", "fp32", "--out", "race",
 ]  # fmt: skip
-
-
-def laptime(folder: Path, *words: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "laptime.cli", *words],
-        cwd=folder,
-        env=os.environ | {"TMPDIR": str(folder), "COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")

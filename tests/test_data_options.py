@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from laptime.comparison.result import read_result
 from laptime.inputs.facts import read_facts
 from laptime.record import read_record
+from tests import commands
 from tests.tiny import make_byte_tokenizer, make_tiny_model
 
 TEMPLATE = (
@@ -37,17 +36,7 @@ def talk(number: int) -> str:
     return json.dumps({"messages": [{"role": role, "content": text} for role, text in turns]}) + "\n"
 
 
-def laptime(folder: Path, *words: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "laptime.cli", *words],
-        cwd=folder,
-        env=os.environ | {"COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+laptime = partial(commands.laptime, COLUMNS="200")  # what is said stands on one line
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ import pytest
 from laptime.comparison.result import ComparisonResult, read_result
 from laptime.record import read_record
 from laptime.report.plain_text import width
+from tests import commands
 from tests.tiny import make_tiny_model
 
 COMMAND = [sys.executable, "-m", "laptime.cli"]
@@ -45,16 +46,7 @@ def environment(workplace: Path) -> dict[str, str]:
 
 
 def laptime(workplace: Path, *words: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [*COMMAND, *words],
-        cwd=workplace,
-        env=environment(workplace),
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return commands.laptime(workplace, *words, code=code, **environment(workplace))
 
 
 OPTIONS = [

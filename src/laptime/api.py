@@ -16,12 +16,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from laptime.command_options import by_name, compare_options, train_options
+from laptime.command_options import by_name, compare_options, tracker_names, train_options
 from laptime.comparison.result import ComparisonResult
 from laptime.comparison.rounds import Listener, check_spec
 from laptime.contestant_options import choose_methods
 from laptime.errors import UserError
-from laptime.options import check_options, options_by_method, section_values, sections, split_list
+from laptime.options import check_options, options_by_method, section_values, sections
 from laptime.report.headline import write_headline
 from laptime.report.language import choose_language
 from laptime.session import Kind, Silence, choose_place, console, gather_result, race, watch
@@ -46,7 +46,9 @@ class Results(Struct, frozen=True, kw_only=True):
     @property
     def report(self) -> Path:
         """The page."""
-        return self.folder / "report.html"
+        from laptime.report.page import HTML_NAME
+
+        return self.folder / HTML_NAME
 
     @property
     def saved(self) -> dict[str, Path]:
@@ -154,7 +156,7 @@ def _run(
     from laptime.trackers.publication import publish
     from laptime.trackers.tracker import check_trackers
 
-    look, trackers = Look(), tuple(split_list("--track", values.get("track") or ""))
+    look, trackers = Look(), tracker_names(values)
     check_trackers(trackers)
     digest = check_spec(spec)
     folder = choose_place(values.get("out"), kind)

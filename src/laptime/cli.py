@@ -11,7 +11,14 @@ import click
 from click.core import ParameterSource
 
 from laptime import __version__
-from laptime.command_options import KEPT, LANGUAGES, compare_options, output_options, train_options
+from laptime.command_options import (
+    KEPT,
+    LANGUAGES,
+    compare_options,
+    output_options,
+    tracker_names,
+    train_options,
+)
 from laptime.errors import UserError, check_path, suggest
 from laptime.floors import check_floors
 from laptime.foreign_names import find_here, find_reason, tell_value
@@ -21,7 +28,6 @@ from laptime.options import (
     gather,
     options_of,
     sections,
-    split_list,
 )
 from laptime.spec import DataSpec, ModelSpec, flag
 
@@ -85,7 +91,7 @@ def compare_command(**_: Any) -> None:
     ctx = click.get_current_context()
     values = gather(ctx)
     spec = race_spec(values)
-    trackers = tuple(split_list("--track", values.get("track") or ""))
+    trackers = tracker_names(values)
     check_trackers(trackers)
     digest = check_spec(spec)
     out, waits = values.get("out"), values.get("wait", False)
@@ -115,7 +121,7 @@ def train_command(**_: Any) -> None:
     values = gather(ctx)
     resumed = values.pop("resume", None)
     spec = resumed_spec(Path(resumed), values) if resumed else single_spec(values)
-    trackers = tuple(split_list("--track", values.get("track") or ""))
+    trackers = tracker_names(values)
     check_trackers(trackers)
     digest = check_spec(spec)
     kind: Any = "resumed" if resumed else "train"

@@ -9,7 +9,7 @@ import click
 
 from laptime.contestant_options import contestant_option
 from laptime.methods.method import find_methods
-from laptime.options import SectionedOption, method_options, options_of
+from laptime.options import SectionedOption, method_options, options_of, split_list
 from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, Options, TrainingSpec
 
 LANGUAGES = ["en", "ko"]
@@ -49,6 +49,11 @@ def method_option() -> SectionedOption:
     """Return --method."""
     lines = "; ".join(f"{name} {kind.summary}" for name, kind in find_methods().items())
     return SectionedOption("--method", "Method", str, metavar="NAME", help=f"{lines} [lora]")
+
+
+def tracker_names(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the trackers that --track names; raises UserError for an empty name."""
+    return tuple(split_list("--track", values.get("track") or ""))
 
 
 def by_name(options: list[SectionedOption]) -> Mapping[str, SectionedOption]:

@@ -223,7 +223,7 @@ def check_options(
     for name, value in content.items():
         option = options[name]
         values[name] = read_config_value(option, value, source)
-        if value == "":
+        if holds_blank(value):
             raise UserError(f"{source}{flag(name)}: empty; give a value or leave the option out")
         if option.reader:
             continue

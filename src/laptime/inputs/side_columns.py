@@ -48,8 +48,13 @@ def _tell_label(name: str, value: Any) -> str:
     return ""
 
 
+def _says_no(value: Any) -> bool:
+    """Tell whether a switch is off, as JSON or a table writes it."""
+    return str(value).strip().lower() in ("false", "0", "0.0")
+
+
 def _tell_verdict(name: str, value: Any) -> str:
-    if str(value).strip().lower() in ("false", "0", "0.0"):
+    if _says_no(value):
         return f"'{name}' is {_shown(value)}: an answer that is not wanted, which is not to be learnt"
     return ""
 
@@ -61,7 +66,7 @@ def _tell_weight(name: str, value: Any) -> str:
 
 
 def _tell_switch(name: str, value: Any) -> str:
-    if str(value).strip().lower() in ("false", "0", "0.0"):
+    if _says_no(value):
         return f"'{name}' is {_shown(value)}, which keeps the row out of training"
     return ""
 
