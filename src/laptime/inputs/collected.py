@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from msgspec.structs import replace
+
 from laptime.errors import UserError
 from laptime.inputs.cells import RowError
 from laptime.inputs.columns import Layout, UnknownShapeError, read_record, recognise, with_context
-from laptime.inputs.conversations import find_unread
 from laptime.inputs.records import SHOWN_SOURCES, Record, RecordsDigest, Remark, name_sources
 from laptime.inputs.rows import Row
 from laptime.inputs.side_columns import tell_beside
@@ -123,10 +124,7 @@ class Collected:
         columns = tuple(row.values)
         try:
             layout = self.layouts.get(columns) or self._lay_out(columns, row.values, file)
-            record = read_record(row.values, layout, row.source)
-            self._keep(record)
-            if record.messages or record.before:
-                self._note_turns(row.values, layout)
+            self._keep(read_record(row.values, layout, row.source))
         except RowError as error:
             self.bad.add(row.source, str(error))
             return False
@@ -166,16 +164,10 @@ class Collected:
                 if len(reason.sources) < SHOWN_SOURCES:
                     reason.sources.append(row.source)
 
-    def _note_turns(self, values: dict[str, Any], layout: Layout) -> None:
-        """Keep the names of what turns hold beside their text and nothing is made of."""
-        for column in layout.of_turns:
-            for key in find_unread(values.get(column)):
-                self.unread[f"{column}[].{key}"] = None
-
     def _lay_out(self, columns: tuple[str, ...], values: dict[str, Any], file: str) -> Layout:
         """Say how rows with these columns are read; the first row's shape holds for all."""
         if self.layout is None:
-            self.layout = recognise(values, self.spec, file)
+            self.layout = replace(recognise(values, self.spec, file), unread=self.unread)
         layout = self.layouts[columns] = with_context(self.layout, values)
         self.layout = layout
         self.used |= layout.used

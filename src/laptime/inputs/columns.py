@@ -64,6 +64,7 @@ class Layout(Struct, frozen=True, kw_only=True):
     refused: tuple[str, ...] = ()
     noted: tuple[str, ...] = ()
     chosen: bool = False
+    unread: dict[str, None] = {}  # what turns hold that nothing is made of, as it is found
 
     @property
     def needed(self) -> list[str]:
@@ -75,14 +76,6 @@ class Layout(Struct, frozen=True, kw_only=True):
         """Return all columns that are read."""
         others = (self.context, self.history, self.tools)
         return {*self.needed, *self.systems, *(name for name in others if name)}
-
-    @property
-    def of_turns(self) -> tuple[str, ...]:
-        """Return the columns that may hold turns."""
-        found = (
-            (self.messages, self.history) if self.messages else (self.prompt, self.completion, self.history)
-        )
-        return tuple(name for name in found if name)
 
     @property
     def flags(self) -> str:
@@ -301,7 +294,7 @@ def _read_pair(values: dict[str, Any], layout: Layout, source: str) -> Record:
     )
     completion, remark = _read_answer(values, layout.completion)
     system = read_system(values, layout.systems) if layout.systems else ""
-    history = read_history(values, layout.history) if layout.history else []
+    history = read_history(values, layout.history, layout.unread) if layout.history else []
     return Record(
         source=source,
         prompt=_filled(values, layout.prompt),
@@ -317,7 +310,7 @@ def _read_conversation(values: dict[str, Any], layout: Layout, source: str) -> R
     """Turn a row with a conversation into a record; turns after the last answer are left out."""
     assert layout.messages
     _refuse_beside_turns(values, layout, layout.messages)
-    messages = read_turns(values[layout.messages], layout.messages)
+    messages = read_turns(values[layout.messages], layout.messages, layout.unread)
     begin_with_system(messages, read_system(values, layout.systems), layout.messages)
     check_conversation(messages, layout.messages)
     remark = ""
@@ -335,8 +328,8 @@ def _read_conversational_pair(values: dict[str, Any], layout: Layout, source: st
     """Turn prompt and completion that are turns themselves into one conversation."""
     assert layout.prompt and layout.completion
     _refuse_beside_turns(values, layout, layout.prompt)
-    prompt = read_turns(values[layout.prompt], layout.prompt)
-    completion = read_turns(values[layout.completion], layout.completion)
+    prompt = read_turns(values[layout.prompt], layout.prompt, layout.unread)
+    completion = read_turns(values[layout.completion], layout.completion, layout.unread)
     if completion[-1].role != "assistant":
         raise RowError(f"'{layout.completion}' does not end with an assistant turn")
     if not completion[-1].trained:

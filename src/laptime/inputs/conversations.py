@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -53,8 +53,11 @@ BESIDE = (
 )
 
 
-def read_turns(value: Any, column: str) -> list[Message]:
-    """Turn a cell into turns; raises RowError, naming column and turn, for what is no conversation."""
+def read_turns(value: Any, column: str, unread: dict[str, None]) -> list[Message]:
+    """Turn a cell into turns; raises RowError, naming column and turn, for what is no conversation.
+
+    What turns hold that nothing is made of is added to `unread`: messages[].language.
+    """
     if isinstance(value, str) and value.lstrip().startswith("["):  # CSV has no lists, only their JSON
         try:
             value = parse_json(value)
@@ -71,6 +74,9 @@ def read_turns(value: Any, column: str) -> list[Message]:
                 raise RowError(f" is {describe(turn)}, expected an object with role and content")
             keys = _sort_keys(tuple(turn))
             messages += _read_turn_pair(turn, keys) if keys.pair else [_read_turn(turn, keys)]
+            for key in keys.unread:
+                if not is_nothing(turn[key]):
+                    unread[f"{column}[].{key}"] = None
         except RowError as error:
             raise RowError(f"turn {number} of '{column}'{error}") from None
     return messages
@@ -145,16 +151,6 @@ def _read_turn_pair(turn: dict[str, Any], keys: _Keys) -> list[Message]:
             raise RowError(f" ({role}) is empty")
         messages.append(Message(role, content, trained or role != "assistant"))
     return messages
-
-
-def find_unread(value: Any) -> Iterator[str]:
-    """Yield the keys of a conversation's turns that say something and of which nothing is made."""
-    if isinstance(value, str):
-        value = parse_json(value) if value.lstrip().startswith("[") else None
-    for turn in value if is_turns(value) else ():
-        for key in _sort_keys(tuple(turn)).unread:
-            if not is_nothing(turn[key]):
-                yield key
 
 
 class _Keys(NamedTuple):

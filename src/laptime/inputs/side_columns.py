@@ -156,7 +156,7 @@ def read_system(values: dict[str, Any], columns: tuple[str, ...]) -> str:
     return next(iter(found.values()), "")
 
 
-def read_history(values: dict[str, Any], column: str) -> list[Message]:
+def read_history(values: dict[str, Any], column: str, unread: dict[str, None]) -> list[Message]:
     """Return the earlier turns of a row from its list of [question, answer]; raises RowError."""
     value = values.get(column)
     if isinstance(value, str) and value.lstrip().startswith("["):  # CSV has no lists, only their JSON
@@ -169,7 +169,7 @@ def read_history(values: dict[str, Any], column: str) -> list[Message]:
     if not isinstance(value, list):
         raise RowError(f"'{column}' is {describe(value)}, expected a list of [question, answer]")
     if is_turns(value):
-        return read_turns(value, column)
+        return read_turns(value, column, unread)
     messages = []
     for number, pair in enumerate(value, start=1):
         texts = [text for text in pair if isinstance(text, str)] if isinstance(pair, list) else []
