@@ -11,7 +11,15 @@ VERSION = 2
 Role = Literal["measured", "base", "ablation"]  # ablation: a speedup is switched off to see what it gives
 CheckName = Literal["parameters", "loss", "reload"]
 FailureReason = Literal[
-    "out_of_memory", "not_finite", "killed", "hung", "disk_full", "interrupted", "refused", "error"
+    "out_of_memory",
+    "not_finite",
+    "killed",
+    "hung",
+    "disk_full",
+    "interrupted",
+    "refused",
+    "unavailable",
+    "error",
 ]
 
 
