@@ -206,7 +206,7 @@ def show_command(folder: Path) -> None:
     show(folder)
 
 
-@commands.group("trainers", invoke_without_command=True)
+@commands.group("trainers", cls=Commands, invoke_without_command=True)
 @click.pass_context
 def trainers_command(ctx: click.Context) -> None:
     """List the trainers that can race, with what is installed; add one, or remove it.

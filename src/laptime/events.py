@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-VERSION = 2
+VERSION = 3  # with runs of other trainers
 
 Role = Literal["measured", "base", "ablation"]  # ablation: a speedup is switched off to see what it gives
 CheckName = Literal["parameters", "loss", "reload"]

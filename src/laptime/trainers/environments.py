@@ -77,16 +77,16 @@ def name_environment(trainer: Trainer, python: str) -> Environment:
     """Take a Python that the user has for a trainer; raises UserError where its packages are not there."""
     found = shutil.which(python)
     if found is None:
-        raise UserError(f"--python {readable(python)}: no program; give the python of an environment")
+        raise UserError(f"--python {readable(python, 200)}: no program; give the python of an environment")
     path = str(Path(found).absolute())  # not resolved: an environment's python is a link to the system's
     if missing := sorted(_main_packages(trainer) - ask_versions(path, _main_packages(trainer)).keys()):
-        raise UserError(f"--python {readable(python)}: {', '.join(missing)} is not installed there")
+        raise UserError(f"--python {readable(python, 200)}: {', '.join(missing)} is not installed there")
     folder_of(trainer.name).mkdir(parents=True, exist_ok=True)
     return _keep(trainer, path, made_here=False)
 
 
 def remove_environment(name: str) -> bool:
-    """Take away what `add_environment` made, or forget a Python that was named; tells whether any was there."""
+    """Take away what `add_environment` made, or forget a named Python; tells whether any was there."""
     folder = folder_of(name)
     had = (folder / FILE_NAME).exists()
     (folder / FILE_NAME).unlink(missing_ok=True)  # first: half an environment is none
@@ -116,7 +116,7 @@ def ask_versions(python: str, packages: set[str]) -> dict[str, str]:
         )  # fmt: skip
         versions: dict[str, str] = json.loads(answer.stdout)
     except (OSError, subprocess.TimeoutExpired, ValueError):
-        raise UserError(f"--python {readable(python)}: is no Python that runs") from None
+        raise UserError(f"--python {readable(python, 200)}: is no Python that runs") from None
     return versions
 
 
@@ -146,8 +146,10 @@ def _run(command: list[str], log: Path, trainer: Trainer, say: Callable[[str], N
             for line in process.stdout:
                 file.write(line)
                 lines.append(line.strip())
-                if line.startswith(("Collecting", "Downloading", "Installing")):
-                    say(line.strip())
+                if line.startswith("Collecting "):
+                    say(f"  {line.strip()}")
+                elif line.startswith("Installing collected packages"):
+                    say(f"  Installing {line.count(',') + 1} packages")
         except BaseException:
             process.kill()
             raise
@@ -166,4 +168,4 @@ def _tell_failure(lines: list[str]) -> str:
         return "no package index can be reached; try again with a network, or name a Python with --python"
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR:")]
     said = next(iter(errors or lines[-1:]), "pip did not say why")
-    return f"could not be installed ({readable(said)[:300]})"
+    return f"could not be installed ({readable(said, 300)})"

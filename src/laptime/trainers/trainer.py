@@ -62,7 +62,7 @@ def find_trainer(name: str, place: str = "--trainers") -> Trainer:
     if name not in trainers:
         near = suggest(name, trainers).partition("; known")[0]
         known = ", ".join(trainers)
-        raise UserError(f"{place}: no trainer '{name}'{near}; there are {known}")
+        raise UserError(f"{place}: no trainer '{name}'{near or ';'} there are {known}")
     return trainers[name]
 
 

@@ -135,7 +135,7 @@ def look_around(job: RunJob) -> Around:
         device=device,
         precision=choose_precision(describe_processor(device), job.spec.training.precision),
         method=make_method(job.spec.method, job.spec.method_options),
-        folder=Path(job.folder),
+        folder=Path(job.folder).absolute(),
     )
 
 
@@ -149,7 +149,7 @@ def make_peer_job(around: Around) -> PeerJob:
     chosen = around.job.threads
     return PeerJob(
         trainer_file=str(around.trainer.file),
-        model=facts.model_folder,
+        model=str(Path(facts.model_folder).absolute()),
         trust_remote_code=spec.model.trust_remote_code,
         records=str(scratch / "records.jsonl"),
         events=str(scratch / "events.jsonl"),

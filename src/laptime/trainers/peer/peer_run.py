@@ -34,7 +34,7 @@ class PeerRun:
         self.last = job["spawned"]
         self.batches: list[dict[str, Any]] = []  # of the present step
         self.step_seconds = 0.0
-        self._events = Path(job["events"]).open("a", encoding="utf-8", buffering=1)
+        self._events = Path(job["events"]).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 - kept open
 
     def __getattr__(self, name: str) -> Any:
         try:
