@@ -40,9 +40,9 @@ def config() -> dict[str, Any]:
     return found
 
 
-def make_run(targets: list[str] | str, **others: Any) -> SimpleNamespace:
+def make_run(targets: list[str] | str, alpha: float = 4.0, **others: Any) -> SimpleNamespace:
     """Return a run of adapters on `targets`."""
-    settings = {"r": 2, "lora_alpha": 4, "lora_dropout": 0.0, "target_modules": targets}
+    settings = {"r": 2, "lora_alpha": alpha, "lora_dropout": 0.0, "target_modules": targets}
     told = {"is_adapter": True, "as_it_comes": False} | others
     return SimpleNamespace(lora_settings=lambda: settings, **told)
 
@@ -92,6 +92,12 @@ def test_its_adapters_are_on_the_layers_that_were_told(checkpoints: ModuleType) 
     assert checkpoints.adapter_options(make_run([], as_it_comes=True)) == {}
 
 
+def test_its_alpha_is_a_whole_number(checkpoints: ModuleType) -> None:
+    assert repr(checkpoints.adapter_options(make_run("all-linear"))["lora_alpha"]) == "4"
+    with pytest.raises(SystemExit, match="--lora-alpha"):
+        checkpoints.adapter_options(make_run("all-linear", alpha=2.5))
+
+
 @pytest.mark.parametrize("targets", [["down_proj"], ["q_proj", "lm_head"]])
 def test_layers_that_it_cannot_take_apart_are_refused(checkpoints: ModuleType, targets: list[str]) -> None:
     with pytest.raises(SystemExit, match="--lora-targets"):
@@ -115,16 +121,13 @@ def test_its_adapters_come_back_by_their_names_and_rows(
     assert f"{block}.mlp.up_proj.lora_A.weight" in renamed and len(renamed) == 6
 
 
-@pytest.mark.parametrize("max_steps", [None, 4])
-def test_its_micro_batches_are_ours_with_empty_ones_at_the_end_of_an_epoch(max_steps: int | None) -> None:
-    training = TrainingSpec(epochs=2, batch_size=2, gradient_accumulation=2, max_steps=max_steps)
-    plans = plan_steps(5, training, seed=0)
-    ours = [place for plan in plans for batch in plan.micro_batches for place in batch]
-    job = {"batch_size": 2, "gradient_accumulation": 2, "epochs": 2, "records_per_epoch": 5}
+@pytest.mark.parametrize("number", [5, 7, 8])
+def test_its_micro_batches_are_ours_and_what_the_last_step_lacks_is_empty(number: int) -> None:
+    training = TrainingSpec(epochs=1, batch_size=2, gradient_accumulation=2)
+    plans = plan_steps(number, training, seed=0)
     file = load_file(find_trainer("litgpt").file)
-    laid_out = file.lay_out(SimpleNamespace(**job, num_steps=len(plans)))
-    assert len(laid_out) == 2 * len(plans)
+    laid_out = file.lay_out(SimpleNamespace(batch_size=2, gradient_accumulation=2), number)
     steps = [laid_out[i : i + 2] for i in range(0, len(laid_out), 2)]
     expected = [[len(batch) for batch in plan.micro_batches] for plan in plans]
     assert [[len(batch) for batch in step if batch] for step in steps] == expected
-    assert [place for batch in laid_out for place in batch] == list(range(len(ours)))
+    assert [place for batch in laid_out for place in batch] == list(range(number))

@@ -95,7 +95,7 @@ def make_data(run: Any) -> Any:
         def train_dataloader(self) -> Any:
             if run.as_it_comes:
                 return DataLoader(records, self.batch_size, shuffle=True, collate_fn=collate)
-            return DataLoader(records, batch_sampler=lay_out(run), collate_fn=collate)
+            return DataLoader(records, batch_sampler=lay_out(run, len(records)), collate_fn=collate)
 
         def val_dataloader(self) -> Any:
             return DataLoader([])
@@ -103,15 +103,11 @@ def make_data(run: Any) -> Any:
     return Records()
 
 
-def lay_out(run: Any) -> list[list[int]]:
-    """Return the records of every micro-batch; one that lacks at the end of an epoch is empty."""
-    size, per_step = run.batch_size, run.batch_size * run.gradient_accumulation
-    steps = []
-    for begin in range(0, run.epochs * run.records_per_epoch, run.records_per_epoch):
-        epoch = list(range(begin, begin + run.records_per_epoch))
-        steps += [epoch[i : i + per_step] for i in range(0, len(epoch), per_step)]
-    places = range(0, per_step, size)
-    return [step[i : i + size] for step in steps[: run.num_steps] for i in places]
+def lay_out(run: Any, number: int) -> list[list[int]]:
+    """Return which of `number` records are in each micro-batch; those that the last step lacks are empty."""
+    per_step = run.batch_size * run.gradient_accumulation
+    begins = range(0, -(-number // per_step) * per_step, run.batch_size)
+    return [list(range(begin, min(begin + run.batch_size, number))) for begin in begins]
 
 
 def collate(records: list[dict[str, Any]]) -> dict[str, Any]:

@@ -37,7 +37,10 @@ def adapter_options(run: Any) -> dict[str, Any]:
             f"has no adapters on {', '.join(sorted(targets ^ have))} apart; gate_proj, up_proj and"
             " down_proj go together, and q_proj, k_proj, v_proj and o_proj each alone (--lora-targets)"
         )
-    shape = {"lora_r": lora["r"], "lora_alpha": lora["lora_alpha"], "lora_dropout": lora["lora_dropout"]}
+    alpha = int(lora["lora_alpha"])
+    if alpha != lora["lora_alpha"]:
+        raise SystemExit("takes no fraction for --lora-alpha; give it a whole number")
+    shape = {"lora_r": lora["r"], "lora_alpha": alpha, "lora_dropout": lora["lora_dropout"]}
     return shape | {switch: switch in switches for switch, _ in LAYERS.values()}
 
 
