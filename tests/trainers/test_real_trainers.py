@@ -20,7 +20,7 @@ from laptime.trainers.environments import add_environment, find_environment
 from laptime.trainers.trainer import find_trainer
 from tests.commands import laptime
 
-TRAINERS = ["trl"]
+TRAINERS = ["trl", "axolotl", "litgpt"]
 PRECISION = 2e-5  # of a loss in float32, over 50 steps at an ordinary rate
 
 pytestmark = [pytest.mark.trainers, pytest.mark.timeout(1800)]

@@ -156,9 +156,8 @@ def describe(run: Any, given: dict[str, Any]) -> None:
     """Tell what is about to train; `given` is what LitGPT's loop was given."""
     model = given.get("model") or given["state"]["model"]
     optimizer = given.get("optimizer") or given["state"]["optimizer"]
-    steps = given["train"].epochs * (
-        len(given["train_dataloader"]) // given["train"].gradient_accumulation_iters(1)
-    )
+    batches = given["train"].epochs * len(given["train_dataloader"])  # a step may reach into the next epoch
+    steps = batches // given["train"].gradient_accumulation_iters(1)
     precision = given["fabric"].strategy.precision.precision
     told = {"bf16": "bf16" in precision, "fp16": precision.startswith("16")}
     rate = None if not run.as_it_comes else optimizer.defaults["lr"]
