@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import time
+from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,8 @@ def train(run: Any) -> None:
         sys.exit(1)
     for phase in ("import", "load"):
         run.mark(phase)
+    with Listener():  # as workers are reached: a socket among the temporary files
+        pass
     records = [json.loads(line) for line in Path(run.records).read_text().splitlines()]
     run.tell("model", **describe(run))
     run.mark("prepare")

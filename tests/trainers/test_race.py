@@ -26,7 +26,7 @@ SHORT = ["--epochs", "1", "--rounds", "1", "--max-questions", "1", "--precision"
 @pytest.fixture(scope="module")
 def race(tmp_path_factory: pytest.TempPathFactory, scripted_trl: None) -> tuple[Path, ComparisonResult]:
     """A race of Laptime against a trainer that behaves in every way."""
-    folder = tmp_path_factory.mktemp("work")
+    folder = tmp_path_factory.mktemp("work-so-deep-that-no-socket-could-be-made-below-it")
     entrants = [
         word
         for name, decay in BEHAVIOURS.items()

@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -212,16 +213,15 @@ def label(record: EncodedRecord) -> dict[str, list[int]]:
     return {"input_ids": ids, "labels": labels}
 
 
-def make_environment(around: Around, threads: int | None) -> dict[str, str]:
+def make_environment(around: Around, threads: int | None, temporary: str) -> dict[str, str]:
     """Return the variables of the trainer's process: off the network, and malloc as it comes."""
     kept = {name: value for name, value in clean_environment().items() if MEMORY_SETTINGS.get(name) != value}
     scratch = around.folder / SCRATCH_FOLDER
     folders = {
-        "TMPDIR": scratch / "tmp",
+        "TMPDIR": temporary,
         "HF_DATASETS_CACHE": scratch / "datasets",
         "MODELSCOPE_CACHE": scratch,
     }
-    (scratch / "tmp").mkdir()
     number = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS") if threads}
     own = {name: str(folder) for name, folder in folders.items()}
     return kept | OFFLINE | number | own | dict(around.trainer.environment)
@@ -310,12 +310,23 @@ def train_elsewhere(around: Around, listener: Listener) -> float:
 
     Raises EndedError where it left none.
     """
-    scratch = around.folder / SCRATCH_FOLDER
     job = make_peer_job(around)
-    environment = make_environment(around, job.threads)
+    # Not in the scratch: its workers meet at sockets there, whose paths may be no longer than 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="laptime-", ignore_cleanup_errors=True) as temporary:
+        code = _run_to_its_end(around, listener, job, temporary)
+    listener.read()
+    if code or listener.saved_at is None or not (around.aside / result_file(around.method)).exists():
+        raise EndedError(code)
+    return listener.saved_at - job.spawned
+
+
+def _run_to_its_end(around: Around, listener: Listener, job: PeerJob, temporary: str) -> int:
+    """Run the trainer's process, whose start is noted in `job`; returns its exit code."""
+    file = around.folder / SCRATCH_FOLDER / "job.json"
+    environment = make_environment(around, job.threads, temporary)
     job.spawned = time.time()
-    (scratch / "job.json").write_bytes(msgspec.json.encode(job))
-    command = [around.environment.python, str(START), str(scratch / "job.json")]
+    file.write_bytes(msgspec.json.encode(job))
+    command = [around.environment.python, str(START), str(file)]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment)
     end = End(process)
     try:
@@ -327,10 +338,7 @@ def train_elsewhere(around: Around, listener: Listener) -> float:
     finally:
         end.close()
         code = process.wait()
-    listener.read()
-    if code or listener.saved_at is None or not (around.aside / result_file(around.method)).exists():
-        raise EndedError(code)
-    return listener.saved_at - job.spawned
+    return code
 
 
 def result_file(method: Method) -> str:
