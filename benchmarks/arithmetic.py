@@ -4,7 +4,7 @@
         --trained-tokens 188
 
 prints one JSON line: the model's layers and the ceiling, in FLOP/s, of the products that a step consists of,
-each at its own shape and weighted by its FLOPs. race.py runs it in a process of its own after every round.
+each at its own shape and weighted by its FLOPs.
 Shapes: T tokens of a step, N of them trained, K inputs and M outputs of a layer.
 """
 

@@ -2,7 +2,7 @@
 
     python benchmarks/profile_step.py --model DIR --data FILE.jsonl --method lora --precision fp32
 
-prints one JSON line. race.py runs it once, after its last round. The third step of a training is profiled;
+prints one JSON line. The third step of a training is profiled;
 the profiler itself costs some of its time. CPU only.
 """
 

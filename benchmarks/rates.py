@@ -23,7 +23,7 @@ from typing import Any
 
 import msgspec
 import torch
-from race import RESULTS, machine_name
+from results_folder import RESULTS, machine_name
 
 from laptime import __version__
 from laptime.events import Started

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from laptime.comparison.json_file import write_json
-from laptime.contestant_options import choose_methods, contestant_option, read_contestants
+from laptime.contestant_options import choose_entrants, contestant_option, read_contestants
 from laptime.errors import UserError
 from laptime.methods.method import find_methods
 from laptime.options import method_options, options_of, read_config_options
@@ -87,14 +87,15 @@ def test_the_spec_file_of_a_comparison_gives_its_contestants_again(tmp_path: Pat
     options = OPTIONS | {one.name: one for one in options_of([ModelSpec, DataSpec, TrainingSpec, AnswerSpec])}
     values = read_config_options(str(tmp_path / "spec.json"), {k: v for k, v in options.items() if k})
     assert tuple(values["contestants"]) == spec.contestants
-    assert choose_methods(values, ("full", "lora")) == ()
+    assert choose_entrants(values, ("full", "lora")) == ((), spec.contestants)
 
 
 def test_contestants_race_alone_where_no_methods_were_given() -> None:
     default = CompareSpec().methods
-    assert choose_methods({}, default) == default
-    assert choose_methods({"contestants": [WIDE]}, default) == ()
-    assert choose_methods({"contestants": [WIDE], "methods": ["lora"]}, ("lora",)) == ("lora",)
+    assert choose_entrants({}, default) == (default, ())
+    assert choose_entrants({"contestants": [WIDE]}, default) == ((), (WIDE,))
+    given = {"contestants": [WIDE], "methods": ["lora"]}
+    assert choose_entrants(given, ("lora",)) == (("lora",), (WIDE,))
 
 
 @pytest.mark.parametrize(
@@ -125,13 +126,19 @@ def test_contestants_race_alone_where_no_methods_were_given() -> None:
         (["Lora=lora"], "--contestant Lora: that is the name of a method or of the base; take another"),
         (["base=lora"], "--contestant base: that is the name of a method or of the base; take another"),
         (["lora-2=lora"], "--contestant lora-2: '-2' in a name is for runs and for equal runs; take another"),
+        (["a=lora --trainer lunch"], "--contestant a: --trainer: no trainer 'lunch'; there are laptime, "),
+        (["a=lora_top --trainer trl"], "--contestant a: --trainer: trl has no lora_top; through it"),
+        (["a=lora --as-it-comes"], "--contestant a: --as-it-comes: is for other trainers; name one with"),
+        (["a=lora --trainer trl --as-it-comes --lora-rank 8"], "--contestant a: --lora-rank: --as-it"),
+        (["a=lora --trainer trl --plain"], "--contestant a: --plain: speedups are Laptime's own"),
+        (["a=lora --trainers trl"], "--contestant a: --trainers belongs to the whole comparison"),
         (["a-r1=lora"], "--contestant a-r1: '-r1' in a name is for runs"),
         (["a-r1-plain=lora"], "--contestant a-r1-plain: '-r1' in a name is for runs"),
-        (["thirteen-long=lora"], "--contestant thirteen-long: a name has at most 12 characters, of a-z"),
+        (["twenty-one-characters=lora"], "--contestant twenty-one-characters: a name has at most 20"),
         (["=lora"], "--contestant '=lora': expected NAME=METHOD and options"),
-        (["../up=lora"], "--contestant ../up: a name has at most 12 characters, of a-z"),
-        ([".hidden=lora"], "--contestant .hidden: a name has at most 12"),
-        (["넓은=lora"], "--contestant 넓은: a name has at most 12"),
+        (["../up=lora"], "--contestant ../up: a name has at most 20 characters, of a-z"),
+        ([".hidden=lora"], "--contestant .hidden: a name has at most 20"),
+        (["넓은=lora"], "--contestant 넓은: a name has at most 20"),
     ],
 )  # fmt: skip
 def test_what_cannot_race_is_refused_by_name(texts: list[str], message: str) -> None:
@@ -215,3 +222,54 @@ def test_a_mistake_ends_the_command_in_one_line(tmp_path: Path) -> None:
     words = ["compare", "--contestant", "a=lora --threads 99999", "--out", "o"]
     assert refusal(*words, cwd=tmp_path).startswith("--contestant a: --threads 99999: this machine has ")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("trainers", "methods", "names"),
+    [
+        ("laptime,trl", ("lora",), {"laptime": "lora", "trl": "lora"}),
+        (
+            "laptime,trl",
+            ("full", "lora"),
+            {"laptime-full": "full", "trl-full": "full", "laptime-lora": "lora", "trl-lora": "lora"},
+        ),
+        ("trl", ("lora", "lora"), {"trl": "lora", "trl.2": "lora"}),
+    ],
+)
+def test_each_method_races_through_each_trainer(
+    trainers: str, methods: tuple[str, ...], names: dict[str, str]
+) -> None:
+    alone, made = choose_entrants({"trainers": trainers, "as_it_comes": True}, methods)
+    assert alone == () and {one.name: one.method for one in made} == names
+    for one in made:
+        theirs = one.name.startswith("trl")
+        assert one.trainer == ("trl" if theirs else "laptime") and one.as_it_comes is theirs
+        assert one.differs == ({"trainer": "trl", "as_it_comes": True} if theirs else {})
+
+
+def test_what_trainers_made_is_read_again_from_a_file(tmp_path: Path) -> None:
+    _, made = choose_entrants({"trainers": "laptime,trl"}, ("full", "lora", "lora"))
+    spec = CompareSpec(methods=(), contestants=made)
+    write_json(tmp_path / "spec.json", {"contestants": flatten(spec)["contestants"]})
+    values = read_config_options(str(tmp_path / "spec.json"), OPTIONS)
+    assert choose_entrants(values, spec.methods) == ((), made)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"trainers": "laptime,lunch"}, "--trainers: no trainer 'lunch'; there are laptime, "),
+        ({"trainers": "laptime,"}, "--trainers: an empty name"),
+        ({"trainers": "trl"}, "--trainers: trl has no lora_top; through it race full and lora"),
+        ({"as_it_comes": True}, "--as-it-comes: no other trainer races; name some with --trainers"),
+        ({"trainers": "trl", "contestants": [WIDE]}, None),
+    ],
+)
+def test_trainers_that_cannot_race_are_refused(values: dict[str, object], message: str | None) -> None:
+    methods = ("lora",) if message is None else ("lora_top",)
+    if message is None:  # contestants race beside them
+        assert [one.name for one in choose_entrants(values, methods)[1]] == ["trl", WIDE.name]
+        return
+    with pytest.raises(UserError) as error:
+        choose_entrants(values, methods)
+    assert str(error.value).startswith(message)

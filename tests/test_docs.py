@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import msgspec
 import pytest
 import yaml
@@ -108,10 +109,17 @@ def commands_in(text: str) -> Iterator[str]:
 def options() -> dict[str, set[str]]:
     """Every command with the options that it has."""
     cli.build_commands()
-    return {
-        name: {"--help"} | {option for parameter in command.params for option in parameter.opts}
-        for name, command in cli.commands.commands.items()
-    }
+    return {name: {"--help", *list_options(command)} for name, command in cli.commands.commands.items()}
+
+
+def list_options(command: click.Command) -> Iterator[str]:
+    """Yield the options of a command and of its own commands; those of contestants are compare's too."""
+    for below in getattr(command, "commands", {}).values():
+        yield from list_options(below)
+    for parameter in command.params:
+        yield from parameter.opts
+        if parameter.name == "contestants":
+            yield "--trainer"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

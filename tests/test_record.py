@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from laptime.errors import UserError
-from laptime.events import Failed, Finished, Phase, Started
+from laptime.events import VERSION, Failed, Finished, Phase, Started
 from laptime.record import FILE_NAME, RecordWriter, read_record
 from laptime.record_lines import decode_events, read_lines
 from tests.records import make_line, without_seals
@@ -100,7 +100,7 @@ def test_what_is_no_record_is_refused_in_one_line(tmp_path: Path) -> None:
     started = {"event": "started", "laptime": "9", "run": "a", "method": "lora", "round": 1, "spec": {}}
     for version in (0, 99):
         path.write_bytes(make_line(started | {"version": version}))
-        with pytest.raises(UserError, match=f"record version {version}; this laptime reads 1 to 2"):
+        with pytest.raises(UserError, match=f"record version {version}; this laptime reads 1 to {VERSION}"):
             read_record(tmp_path)
 
 

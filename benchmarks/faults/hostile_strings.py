@@ -30,7 +30,7 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
 import jinja2  # noqa: E402
 import torch  # noqa: E402
 from playwright.sync_api import Error, sync_playwright  # noqa: E402
-from race import RESULTS, machine_name  # noqa: E402
+from results_folder import RESULTS, machine_name  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from laptime import __version__  # noqa: E402

@@ -13,7 +13,7 @@ import torch
 BENCHMARKS = Path(__file__).parents[1]
 sys.path.insert(0, str(BENCHMARKS))
 
-from race import machine_name  # noqa: E402
+from results_folder import machine_name  # noqa: E402
 
 from laptime import __version__  # noqa: E402
 from laptime.training.machine import describe_machine  # noqa: E402

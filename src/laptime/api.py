@@ -19,7 +19,7 @@ from msgspec import Struct
 from laptime.command_options import by_name, compare_options, tracker_names, train_options
 from laptime.comparison.result import ComparisonResult
 from laptime.comparison.rounds import Listener, check_spec
-from laptime.contestant_options import choose_methods
+from laptime.contestant_options import choose_entrants
 from laptime.errors import UserError
 from laptime.options import check_options, options_by_method, section_values, sections
 from laptime.report.headline import write_headline
@@ -99,7 +99,7 @@ def read(folder: str | PathLike[str]) -> Results:
 def race_spec(values: Mapping[str, Any]) -> CompareSpec:
     """Return the spec of a comparison from its options; raises UserError."""
     chosen = section_values(CompareSpec, values)
-    methods, contestants = choose_methods(values, chosen.methods), tuple(values.get("contestants", ()))
+    methods, contestants = choose_entrants(values, chosen.methods)
     return CompareSpec(
         methods=methods,
         contestants=contestants,

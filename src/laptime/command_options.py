@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from laptime.contestant_options import contestant_option
+from laptime.contestant_options import as_it_comes_option, contestant_option, trainers_option
 from laptime.methods.method import find_methods
 from laptime.options import SectionedOption, method_options, options_of, split_list
 from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, Options, TrainingSpec
@@ -20,7 +20,8 @@ _SHARED: list[type[Options]] = [ModelSpec, DataSpec, TrainingSpec, AnswerSpec]
 def compare_options() -> list[SectionedOption]:
     """Return the options of `laptime compare`."""
     methods, *others = options_of([CompareSpec, *_SHARED])
-    return [methods, contestant_option(), *others, *method_options(), *output_options("comparison")]
+    entrants = [methods, contestant_option(), trainers_option(), as_it_comes_option()]
+    return [*entrants, *others, *method_options(), *output_options("comparison")]
 
 
 def train_options() -> list[SectionedOption]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,14 +16,17 @@ from laptime.errors import UserError, readable, suggest
 from laptime.foreign_names import find_here, find_reason
 from laptime.methods.method import find_methods, tell_no_method
 from laptime.options import (
+    SPEEDUP_OPTIONS,
     OnceCommand,
     SectionedOption,
     convert,
     method_options,
     options_of,
     read_config_value,
+    split_list,
 )
 from laptime.spec import (
+    OURS,
     SHARED_BY_ALL,
     AnswerSpec,
     CompareSpec,
@@ -34,12 +38,13 @@ from laptime.spec import (
     flag,
 )
 from laptime.speedups.speedup import check_names
+from laptime.trainers.trainer import check_method, find_trainer
 
-LONGEST_NAME = 12  # as much as the first column of the table in the terminal shows
+LONGEST_NAME = 20  # as much as the first column of the table in the terminal shows
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 NAME_OF_RUN = re.compile(r"-r\d+(?![A-Za-z0-9])|-\d+$")  # lora-r2 is a run of lora, lora-2 lora once more
 RESERVED = ("base", "dora", "qlora")  # beside the methods: what reports have a name for already
-NOT_OWN = {"methods", "method", "contestant", "config", "out", "track", "lang", "wait", "resume"}
+NOT_OWN = {"methods", "method", "contestant", "trainers", "config", "out", "track", "lang", "wait", "resume"}
 EXAMPLE = '"wide=lora --lora-rank 64"'
 
 
@@ -130,8 +135,27 @@ def _read_tables(given: Any, source: str) -> list[tuple[str, dict[str, Any]]]:
 
 def _own_options() -> dict[str, SectionedOption]:
     """Return the options that a contestant can have for itself, by name."""
-    options = [*options_of([TrainingSpec]), *method_options()]
+    trainer = SectionedOption("--trainer", "Comparison", metavar="NAME", help="Who trains it.")
+    options = [trainer, as_it_comes_option(), *options_of([TrainingSpec]), *method_options()]
     return {one.name: one for one in options if one.name and one.name not in SHARED_BY_ALL}
+
+
+def trainers_option() -> SectionedOption:
+    """Return --trainers, each of which runs every method."""
+    help_ = "Trainers to run each method through, comma-separated (laptime trainers lists them)."
+    return SectionedOption("--trainers", "Comparison", metavar="NAMES", help=f"{help_} [laptime]")
+
+
+def as_it_comes_option() -> SectionedOption:
+    """Return --as-it-comes."""
+    return SectionedOption(
+        "--as-it-comes",
+        "Comparison",
+        is_flag=True,
+        flag_value=True,
+        default=None,
+        help="Other trainers train by their own defaults, told of model, data, epochs and method alone.",
+    )
 
 
 def _tell_no_option(written: str, options: Mapping[str, SectionedOption]) -> str:
@@ -158,7 +182,15 @@ def _make_contestant(place: str, values: Mapping[str, Any]) -> ContestantSpec:
         raise UserError(f"{place}: no method; expected NAME=METHOD and options, such as {EXAMPLE}")
     if method not in find_methods():
         raise UserError(tell_no_method(place, method))
-    own = {name: value for name, value in values.items() if name not in ("name", "method")}
+    trainer, as_it_comes = values.get("trainer", OURS), values.get("as_it_comes", False)
+    _check_trainer(place, trainer, as_it_comes)
+    check_method(trainer, method, f"{place}: --trainer")
+    who = ("name", "method", "trainer", "as_it_comes")
+    own = {name: value for name, value in values.items() if name not in who}
+    if as_it_comes and own:
+        raise UserError(f"{place}: {flag(min(own))}: --as-it-comes leaves all to {trainer}; leave one out")
+    if trainer != OURS and (ours := sorted(own.keys() & set(SPEEDUP_OPTIONS))):
+        raise UserError(f"{place}: {flag(ours[0])}: speedups are Laptime's own; {trainer} has none of them")
     training = {name: value for name, value in own.items() if name in TrainingSpec.__struct_fields__}
     _check_training(place, training)
     options = {name: value for name, value in own.items() if name not in training}
@@ -167,7 +199,27 @@ def _make_contestant(place: str, values: Mapping[str, Any]) -> ContestantSpec:
         if option not in kind.__struct_fields__:
             raise UserError(f"{place}: {flag(option)}: {method} has no such option")
     build(kind, options, f"{place}: ")
-    return ContestantSpec(name=name, method=method, training=training, method_options=options)
+    return ContestantSpec(
+        name=name,
+        method=method,
+        trainer=trainer,
+        as_it_comes=as_it_comes,
+        training=training,
+        method_options=options,
+    )
+
+
+def _check_trainer(place: str, trainer: Any, as_it_comes: Any) -> None:
+    """Raise UserError for what names no trainer, and for our own told to do as it comes."""
+    if not isinstance(trainer, str):
+        raise UserError(f"{place}: --trainer: expected a name (got {readable(repr(trainer))})")
+    if not isinstance(as_it_comes, bool):
+        raise UserError(f"{place}: --as-it-comes: expected true or false (got {readable(repr(as_it_comes))})")
+    find_trainer(trainer, f"{place}: --trainer")
+    if as_it_comes and trainer == OURS:
+        raise UserError(
+            f"{place}: --as-it-comes: is for other trainers; name one with --trainer, or leave it out"
+        )
 
 
 def _check_name(place: str, name: str) -> None:
@@ -197,6 +249,44 @@ def _check_training(place: str, training: Mapping[str, Any]) -> None:
         check_names(f"{place}: {flag(option)}", getattr(spec, option))
 
 
-def choose_methods(values: Mapping[str, Any], methods: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the methods that race beside the contestants: none where only those were given."""
-    return () if values.get("contestants") and "methods" not in values else methods
+def choose_entrants(
+    values: Mapping[str, Any], methods: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[ContestantSpec, ...]]:
+    """Return the methods that race by themselves, and the contestants beside them.
+
+    Without --methods none race where contestants were given. Through several --trainers each method is a
+    contestant for each of them, called as its trainer: trl, or trl-lora where there are several methods.
+    Raises UserError.
+    """
+    contestants = tuple(values.get("contestants", ()))
+    trainers = split_list("--trainers", values.get("trainers", OURS))
+    for name in trainers:
+        find_trainer(name)
+    as_it_comes = values.get("as_it_comes", False)
+    if as_it_comes and not any(name != OURS for name in trainers):
+        raise UserError("--as-it-comes: no other trainer races; name some with --trainers")
+    if trainers == [OURS]:
+        return (() if contestants and "methods" not in values else methods), contestants
+    for name in trainers:
+        for method in methods:
+            if method in find_methods():  # what is none is refused with the rest
+                check_method(name, method)
+    made = _cross(trainers, methods, as_it_comes)
+    taken = {one.name.lower() for one in made}
+    if twice := next((one.name for one in contestants if one.name.lower() in taken), ""):
+        raise UserError(f"--contestant {twice}: --trainers makes one of that name; take another")
+    return (), (*made, *contestants)
+
+
+def _cross(trainers: Sequence[str], methods: Sequence[str], as_it_comes: bool) -> list[ContestantSpec]:
+    """Return a contestant for each method through each trainer; one that comes again gets a number."""
+    seen: Counter[str] = Counter()
+    made = []
+    for method in methods:
+        for trainer in trainers:
+            name = trainer if len(set(methods)) == 1 else f"{trainer}-{method}"
+            seen[name] += 1
+            again = "" if seen[name] == 1 else f".{seen[name]}"
+            theirs = as_it_comes and trainer != OURS
+            made.append(ContestantSpec(name=name + again, method=method, trainer=trainer, as_it_comes=theirs))
+    return made

@@ -6,12 +6,20 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-VERSION = 2
+VERSION = 3  # with runs of other trainers
 
 Role = Literal["measured", "base", "ablation"]  # ablation: a speedup is switched off to see what it gives
 CheckName = Literal["parameters", "loss", "reload"]
 FailureReason = Literal[
-    "out_of_memory", "not_finite", "killed", "hung", "disk_full", "interrupted", "refused", "error"
+    "out_of_memory",
+    "not_finite",
+    "killed",
+    "hung",
+    "disk_full",
+    "interrupted",
+    "refused",
+    "unavailable",
+    "error",
 ]
 
 

@@ -20,6 +20,9 @@ AUTO: Literal["auto"] = "auto"  # of --rounds: as many as it takes
 BUILTIN = "builtin"  # the name of the toy model and of the ten records that ship with the package
 
 
+OURS = "laptime"  # among the trainers
+
+
 class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A group of options; field names are the names of the flags."""
 
@@ -198,23 +201,30 @@ class RunSpec(Options, frozen=True):
     training: TrainingSpec = field(default_factory=TrainingSpec)
     answers: AnswerSpec = field(default_factory=AnswerSpec)
     method_options: dict[str, Any] = {}
+    trainer: str = OURS
+    as_it_comes: bool = False  # another trainer with its own defaults, told of model, data and method alone
 
 
 class ContestantSpec(Options, frozen=True):
     """One that races beside the methods: a name, a method, and in which options it differs from the rest.
 
-    Only what the user gave for it stands here; all else is the comparison's.
+    Only what the user gave for it stands here; all else is the comparison's. `trainer` runs it, by our
+    options or, where it is to do `as_it_comes`, by its own.
     """
 
     name: str
     method: str
+    trainer: str = OURS
+    as_it_comes: bool = False
     training: dict[str, Any] = {}
     method_options: dict[str, Any] = {}
 
     @property
     def differs(self) -> dict[str, Any]:
         """All options of its own, by name."""
-        return self.method_options | self.training
+        theirs: dict[str, Any] = {} if self.trainer == OURS else {"trainer": self.trainer}
+        theirs |= {"as_it_comes": True} if self.as_it_comes else {}
+        return theirs | self.method_options | self.training
 
 
 class CompareSpec(Options, frozen=True):

@@ -115,3 +115,14 @@ def read_kilobytes(lines: list[str], name: str) -> int:
     """Return the bytes of a "Name:   123 kB" line of /proc, 0 where it is not there."""
     found = next((line.split()[1] for line in lines if line.startswith(name)), "0")
     return int(found) * 1024
+
+
+def tree_bytes(pid: int) -> int:
+    """Return what a process and all that it has started hold at this moment; pages they share count twice."""
+    try:
+        tasks = list((PROC / str(pid) / "task").iterdir())
+        children = [child for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:  # it has just ended
+        return 0
+    own = read_kilobytes(read_lines(PROC / str(pid) / "status"), "VmRSS:")
+    return own + sum(tree_bytes(int(child)) for child in children)

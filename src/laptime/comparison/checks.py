@@ -6,10 +6,13 @@ from laptime.comparison.answers import BASE
 from laptime.comparison.contestants import Contestant, list_contestants
 from laptime.comparison.disk import check_cache
 from laptime.errors import UserError
+from laptime.inputs.batches import plan_steps
+from laptime.inputs.facts import InputFacts
 from laptime.methods.method import find_method, find_methods, make_method, tell_no_method
-from laptime.spec import CompareSpec
+from laptime.spec import OURS, CompareSpec, RunSpec, flag
 from laptime.speedups.speedup import check_names
 from laptime.system_processors import check_threads
+from laptime.trainers.trainer import check_method
 
 
 def check_contestants(spec: CompareSpec) -> list[Contestant]:
@@ -48,5 +51,37 @@ def check_contestant(one: Contestant) -> None:
             raise UserError(f"--without {min(both)}: --speedups asks for it; leave one of the two out")
         check_cache(one.run_spec)
         check_threads(training.threads)
+        check_trainer(one.run_spec)
     except UserError as error:
         raise UserError(f"{one.place}{error}") from None
+
+
+def check_trainer(spec: RunSpec) -> None:
+    """Raise UserError for what another trainer than ours cannot do."""
+    if spec.trainer == OURS:
+        if spec.as_it_comes:
+            raise UserError("--as-it-comes: is for other trainers; name one with --trainer, or leave it out")
+        return
+    check_method(spec.trainer, spec.method, "--trainer")
+    if spec.model.random_weights:
+        raise UserError(f"--random-weights: {spec.trainer} trains what lies on the disk; leave it out")
+
+
+def check_batches(spec: CompareSpec, facts: InputFacts) -> None:
+    """Raise UserError where another trainer, which goes once through one file, would make other steps.
+
+    Where an epoch ends in a smaller batch, its own batches would go on into the next epoch.
+    """
+    number = facts.data["num_records"]
+    for one in list_contestants(spec):
+        training = one.run_spec.training
+        if one.run_spec.trainer == OURS or one.run_spec.as_it_comes:
+            continue
+        plans = plan_steps(number, training, 0)
+        if len(plans) > plans.steps_per_epoch and number % plans.records_per_step:
+            option = "gradient_accumulation" if training.gradient_accumulation > 1 else "batch_size"
+            raise UserError(
+                f"{one.place}{flag(option)}: steps of {plans.records_per_step} records do not divide the "
+                f"{number} records of an epoch, so {one.run_spec.trainer} would make other steps; take a "
+                f"divisor of {number}, or --epochs 1"
+            )

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from laptime.spec import SECTIONS, CompareSpec, RunSpec, flag
+from laptime.spec import OURS, SECTIONS, CompareSpec, RunSpec, flag
 
 _AGAIN = re.compile(r"(.+)-(\d{1,4})")
 
@@ -62,13 +62,19 @@ def run_options(spec: Mapping[str, Any], name: str, method: str) -> dict[str, An
         options["training"] = {**options["training"], **own.get("training", {})}
     shared = spec.get("method_options", {}).get(method, {})
     options["method_options"] = {**shared, **own.get("method_options", {})}
-    return options
+    return options | _find_trainer(own)
 
 
 def own_options(spec: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the options that contestant `name` has for itself in a CompareSpec of plain values."""
     own = _find_own(spec, name)
-    return {**own.get("method_options", {}), **own.get("training", {})}
+    return {**_find_trainer(own), **own.get("method_options", {}), **own.get("training", {})}
+
+
+def _find_trainer(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who trains a contestant and how, where that is not our own trainer."""
+    theirs = {"trainer": own["trainer"]} if own.get("trainer", OURS) != OURS else {}
+    return theirs | ({"as_it_comes": True} if own.get("as_it_comes") else {})
 
 
 def _find_own(spec: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -16,13 +16,14 @@ from typing import Any
 from laptime.comparison.contestants import tell_options
 from laptime.comparison.result import Finding
 from laptime.record import RunRecord
-from laptime.spec import WITHOUT_EFFECT
+from laptime.spec import OURS, WITHOUT_EFFECT
 
 FREE_OPTIONS = {"learning_rate", *WITHOUT_EFFECT}  # each method has its own best rate
 COUNTS_OF_MACHINE = {"cores", "threads", "gpu_count"}
 # A contestant's own may differ where every step trains the same tokens all the same.
 BATCHING = ("batch_size", "gradient_accumulation")
 FOLLOWS = {"precision": {"compute_dtype", "attention"}, "threads": {"machine threads"}}  # from a free option
+OF_TRAINER = ("machine versions", "machine python", "machine environment")
 NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
 NO_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 STATED = {
@@ -30,6 +31,8 @@ STATED = {
     "trained_dtype": "What is trained is kept in precisions of its own",
 }
 COMPUTE = "The precision of compute differs, as was asked for"
+
+PACKAGE_OF = {"ms_swift": "ms-swift"}
 
 MethodPair = tuple[str, str]
 
@@ -65,6 +68,7 @@ def compare_records(
         of_steps = [_other_batches(first, second, {name: options[name] for name in batching})]
     yield from of_steps
     yield from _compare_sources(first, second)
+    yield from _compare_trained(first, second, free)
     allowed = {*free, *(fact for option in free for fact in FOLLOWS.get(option, ()))}
     for option, values in options.items():
         if option in allowed:
@@ -96,6 +100,12 @@ def _other_batches(first: RunRecord, second: RunRecord, options: Mapping[str, tu
 def _compare_steps(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
     """Yield a difference in the number of steps, and the first step whose trained tokens differ."""
     methods, round_ = _methods(first, second), first.started.round
+    if silent := [r.started.name for r in (first, second) if not all(step.digest for step in r.steps)]:
+        names = ", ".join(silent)
+        text = f"{methods}: equal work is not shown; {names} cannot show which tokens it trained."
+        proof = {"methods": methods, "lacking": names}
+        yield Finding(level="unequal", code="unproven_work", values=proof, text=text)
+        return
     if lacking := [r.started.name for r in (first, second) if r.lacks_steps]:
         names = ", ".join(lacking)
         text = f"{methods}: equal work is not shown; the record of {names} lacks steps in round {round_}."
@@ -131,6 +141,25 @@ def _compare_sources(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
         yield _different_work(methods, "model", "the base models are not the same")
 
 
+def _compare_trained(first: RunRecord, second: RunRecord, free: Collection[str]) -> Iterator[Finding]:
+    """Yield that two trainers, told to run the same method with the same options, train unlike parameters."""
+    if _trainer(first) == _trainer(second) or first.started.method != second.started.method:
+        return
+    own = set(free) & set(first.started.spec.get("method_options", {}))
+    if first.model and second.model and not own:
+        counts = (first.model.trainable_parameters, second.model.trainable_parameters)
+        if counts[0] != counts[1]:
+            methods, shown = _methods(first, second), join_values(_name_both(first, second, counts))
+            text = f"{methods} train different numbers of parameters: {shown}."
+            values = {"methods": methods, "values": shown}
+            yield Finding(level="unequal", code="different_parameters", values=values, text=text)
+
+
+def _trainer(record: RunRecord) -> str:
+    """Return who trained; records of earlier versions name none."""
+    return str(record.started.spec.get("trainer", OURS))
+
+
 def _different_work(
     methods: str, option: str, what: str, place: Mapping[str, int] = MappingProxyType({})
 ) -> Finding:
@@ -144,6 +173,8 @@ def differing_options(first: RunRecord, second: RunRecord) -> dict[str, tuple[An
     """Return the options and facts that should be equal and are not, with both values."""
     ours, theirs = _fixed_facts(first), _fixed_facts(second)
     names = dict.fromkeys([*ours, *theirs])
+    if _trainer(first) != _trainer(second):  # each stands on versions of its own, which are stated
+        names = dict.fromkeys(n for n in names if n != "attention" and not n.startswith(OF_TRAINER))
     pairs = {name: (ours.get(name), theirs.get(name)) for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
@@ -184,6 +215,7 @@ def find_stated_differences(
         for note in model.notes
     ]
     findings = [*(_state_own(name, own[name]) for name in records if own.get(name)), *findings]
+    findings += [*_state_trainers(records)]
     by_choice = {"compute_dtype": COMPUTE} if any("precision" in own.get(name, ()) for name in models) else {}
     for code, sentence in (STATED | by_choice).items():
         values = {method: getattr(model, code) for method, model in models.items()}
@@ -203,6 +235,20 @@ def _state_own(name: str, options: Mapping[str, Any]) -> Finding:
     return Finding(
         level="stated", code="own_options", values=values, text=f"{name} has options of its own: {shown}."
     )
+
+
+def _state_trainers(records: Mapping[str, RunRecord]) -> Iterator[Finding]:
+    """Yield on which versions each trainer stands, where there are several."""
+    if len({_trainer(record) for record in records.values()}) < 2:
+        return
+    told = {}
+    for record in records.values():
+        versions = record.machine.facts.get("versions", {}) if record.machine else {}
+        names = dict.fromkeys([PACKAGE_OF.get(_trainer(record), _trainer(record)), "torch", "transformers"])
+        told[_trainer(record)] = ", ".join(f"{name} {versions[name]}" for name in names if versions.get(name))
+    shown = "; ".join(f"{trainer}: {words}" for trainer, words in told.items() if words)
+    text = f"Each trainer stands on versions of its own: {shown}."
+    yield Finding(level="stated", code="trainers", values={"values": shown}, text=text)
 
 
 def join_values(values: Mapping[str, Any]) -> str:

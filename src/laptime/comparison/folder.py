@@ -16,7 +16,7 @@ from laptime.inputs.facts import ENCODED_FILE, FACTS_FILE
 from laptime.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, JOB_FILE, LOG_FILE, SAVED_FOLDER
 from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.record import has_first_line, read_record
-from laptime.spec import WITHOUT_EFFECT, flag
+from laptime.spec import OURS, WITHOUT_EFFECT, flag
 from laptime.whole_file import UNFINISHED, find_unused, remove_files
 
 INPUTS_FOLDER = "inputs"
@@ -75,11 +75,17 @@ def is_first_line_cut(record: Path) -> bool:
     return False
 
 
+# What contestants of plans before version 5 were, without saying it.
+IN_OLD_PLANS = {"trainer": OURS, "as_it_comes": False}
+
+
 def name_changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return the options in which the specs of two comparisons differ, a contestant by its name."""
     keys = differing_keys(old, new)
     changed = [flag(name) for name in sorted(keys - {"contestants"})]
-    before, after = ({one.get("name"): one for one in spec.get("contestants", [])} for spec in (old, new))
+    before, after = (
+        {one.get("name"): IN_OLD_PLANS | one for one in spec.get("contestants", [])} for spec in (old, new)
+    )
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     if not names and list(before) != list(after):
         changed.append("--contestant in another order")

@@ -27,6 +27,7 @@ from laptime.inputs.facts import FACTS_FILE, InputFacts, InputJob, read_facts
 from laptime.job import JOB_FILE, LOG_FILE, RunJob, start_of
 from laptime.record import FILE_NAME, RecordWriter, count_whole_bytes
 from laptime.sealed_file import write_sealed
+from laptime.spec import OURS
 from laptime.system_memory import count_oom_kills
 from laptime.whole_file import open_log
 
@@ -113,7 +114,8 @@ class ProcessRunner:
         if process is not None:
             end(process)
         with open_log(file.parent / LOG_FILE, appends=job.resumes) as log:
-            return start("laptime.training.run", file, log, measured_environment(), subprocess.DEVNULL)
+            module = "laptime.training." + ("run" if job.spec.trainer == OURS else "other_trainer")
+            return start(module, file, log, measured_environment(), subprocess.DEVNULL)
 
 
 def write_first_line(job: RunJob) -> None:

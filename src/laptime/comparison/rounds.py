@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from laptime.comparison.ablation import switch_off
-from laptime.comparison.checks import check_contestants
+from laptime.comparison.checks import check_batches, check_contestants
 from laptime.comparison.collection import collect, read_runs
 from laptime.comparison.contestants import list_contestants, make_run_spec
 from laptime.comparison.disk import check_disk
@@ -40,13 +40,13 @@ from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
 from laptime.methods.method import find_method
 from laptime.record import read_record
-from laptime.spec import AUTO, CompareSpec, RunSpec, flatten, read_interval
+from laptime.spec import AUTO, OURS, CompareSpec, RunSpec, flatten, read_interval
 from laptime.system_processors import Threads
 from laptime.version import full_version
 from laptime.whole_file import set_aside
 
 SPEC_FILE = "spec.json"
-ENDED_FROM_OUTSIDE = ("killed", "hung", "disk_full")
+ENDED_FROM_OUTSIDE = ("killed", "hung", "disk_full", "unavailable")
 
 
 class Runner(Protocol):
@@ -129,6 +129,7 @@ def compare(
         refuse_other_inputs(plan, facts, spec)
         read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
         check_disk(spec, facts, folder, find_waiting(plan, folder))
+        check_batches(spec, facts)
         if old_plan is None:
             rehearse(spec, inputs, runner, threads)
             write_plan(folder, plan)
@@ -180,7 +181,8 @@ def rehearse(spec: CompareSpec, inputs: Path, runner: Runner, threads: Threads |
 
     Raises UserError.
     """
-    asking = [one for one in list_contestants(spec) if one.run_spec.training.speedups]
+    ours = [one for one in list_contestants(spec) if one.run_spec.trainer == OURS]
+    asking = [one for one in ours if one.run_spec.training.speedups]
     for one in {(one.method, one.place): one for one in asking}.values():  # equal runs need one rehearsal
         planned = PlannedRun(run=f"{REHEARSAL}{one.name}", method=one.method, round=1, contestant=one.name)
         job = make_job(spec, planned, inputs / planned.run, inputs, threads)

@@ -41,9 +41,8 @@ class MethodRuns(Struct, kw_only=True):
 
     def trains_as(self, other: MethodRuns) -> bool:
         """Tell whether the runs of both are the same but for their names."""
-        ours, theirs = (
-            {key: one.spec.get(key) for key in ("training", "method_options")} for one in (self, other)
-        )
+        keys = ("training", "method_options", "trainer", "as_it_comes")
+        ours, theirs = ({key: one.spec.get(key) for key in keys} for one in (self, other))
         return self.method == other.method and ours == theirs
 
     @property

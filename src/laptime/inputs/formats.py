@@ -33,7 +33,7 @@ from laptime.inputs.spool import IN_MEMORY, Chosen, Spool, join_spools
 from laptime.inputs.templates import check_template
 from laptime.spec import DataSpec
 
-__all__ = ["Message", "Record", "RecordSet", "check_records", "digest_of", "read_records"]
+__all__ = ["Message", "Record", "RecordSet", "check_records", "digest_of", "list_files", "read_records"]
 
 LARGE_BYTES = 64 << 20
 CHECKED_ROWS = 10_000  # of each large file, before anything heavy is imported
@@ -64,6 +64,15 @@ def _is_large(spec: DataSpec) -> bool:
     """Tell whether reading the data takes seconds."""
     files = [file for part in _locate_all(spec) for file in part.files]
     return sum(_size_unpacked(file) for file in files if file.is_file()) > LARGE_BYTES
+
+
+def list_files(spec: DataSpec) -> list[Path]:
+    """Return every file that `read_records` reads; raises UserError."""
+    parts = _locate_all(spec)
+    found = [file for part in parts for file in (*part.files, *part.held_out)]
+    if spec.held_out and _as_fraction(spec.held_out) is None:
+        found += locate(spec.held_out, "test", "--held-out")
+    return found
 
 
 def _locate_all(spec: DataSpec) -> list[DataFiles]:

@@ -212,6 +212,7 @@ STRINGS: dict[str, str] = {
     "failure.killed": "the process was killed",
     "failure.interrupted": "interrupted",
     "failure.refused": "refused",
+    "failure.unavailable": "not available here",
     "failure.error": "an error",
     "failure.unreadable": "its record cannot be read",
     "incomplete.sentence": "{done} of {planned} planned runs have ended; the figures may still change.",
@@ -373,6 +374,11 @@ STRINGS: dict[str, str] = {
     "another order. There is no ratio between them.",
     "finding.unknown_work": "The record of {lacking} lacks steps of round {round}, so equal work is not "
     "shown. There is no ratio between {methods}.",
+    "finding.unproven_work": "{lacking} cannot show which tokens it trained, so equal work is not shown. "
+    "There is no ratio between {methods}.",
+    "finding.different_parameters": "{methods} train different numbers of parameters ({values}). There is no "
+    "ratio between them.",
+    "finding.trainers": "Each trainer stands on versions of its own: {values}.",
     "finding.different_steps": "The number of steps differs ({values}). There is no ratio between them.",
     "finding.other_batches": "{methods} train other records in a step ({values}): no ratio between them.",
     "finding.different_training_option": "The runs trained with different values of {option}: {values}.",

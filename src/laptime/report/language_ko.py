@@ -213,6 +213,7 @@ STRINGS: dict[str, str] = {
     "failure.killed": "프로세스가 강제 종료됨",
     "failure.interrupted": "중단됨",
     "failure.refused": "실행 거부",
+    "failure.unavailable": "여기서 사용할 수 없음",
     "failure.error": "오류",
     "failure.unreadable": "기록을 읽을 수 없음",
     "incomplete.sentence": "계획한 실행 {planned}개 중 {done}개가 끝났습니다. 수치는 아직 바뀔 수 있습니다.",
@@ -374,6 +375,11 @@ STRINGS: dict[str, str] = {
     "않으므로 배율을 제시하지 않습니다.",
     "finding.unknown_work": "{lacking}의 기록에 라운드 {round}의 스텝 일부가 없습니다. 같은 작업이었음을 "
     "보일 수 없으므로 {methods} 사이의 배율을 제시하지 않습니다.",
+    "finding.unproven_work": "{lacking}은(는) 어떤 토큰을 학습했는지 보이지 못하므로 같은 작업이었음을 "
+    "확인할 수 없습니다. {methods} 사이의 배율을 제시하지 않습니다.",
+    "finding.different_parameters": "{methods}이(가) 학습하는 파라미터 수가 다릅니다({values}). 배율을 "
+    "제시하지 않습니다.",
+    "finding.trainers": "트레이너마다 사용하는 패키지 버전이 다릅니다: {values}.",
     "finding.different_steps": "스텝 수가 서로 다르므로({values}) 배율을 제시하지 않습니다.",
     "finding.other_batches": "{methods}의 스텝에 들어가는 레코드가 서로 다르므로({values}) 배율을 제시하지 "
     "않습니다.",

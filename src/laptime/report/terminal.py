@@ -26,7 +26,7 @@ from laptime.report.speedup_tables import AblationTable, group_speedups, make_ab
 
 _COLUMNS = ("train", "total", "step", "tok/s", "memory", "trained", "saved", "loss", "held-out")
 _TONES = {"shown": "bold green", "open": "bold", "warning": "bold yellow"}
-_NAME_WIDTH = 12
+_NAME_WIDTH = 20
 
 
 def print_table(result: ComparisonResult, console: Console, unfinished: str = "") -> None:

@@ -51,7 +51,7 @@ def read_job(file: Path) -> dict[str, Any]:
     job = json.loads(file.read_bytes())
     training = job["training"] if "training" in job else job["spec"]["training"]
     folder = None
-    if "inputs" in job:
+    if "inputs" in job and job["spec"].get("trainer", "laptime") == "laptime":
         folder = json.loads((Path(job["inputs"]) / "facts.json").read_bytes())["model_folder"]
     return {"training": training, "model_folder": folder}
 

@@ -20,7 +20,7 @@ from laptime.credentials import forget_secrets, hide, print_traceback
 from laptime.errors import UserError
 from laptime.inputs.encoding import EncodedData, encode, write_encoded
 from laptime.inputs.facts import ENCODED_FILE, VERSION, InputFacts, InputJob, write_facts
-from laptime.inputs.formats import RecordSet, read_records
+from laptime.inputs.formats import RecordSet, list_files, read_records
 from laptime.inputs.model import (
     build_empty_model,
     load_tokenizer,
@@ -32,6 +32,7 @@ from laptime.inputs.model_shape import measure_shape
 from laptime.inputs.model_source import ModelSource, locate_model
 from laptime.inputs.records import name_sources
 from laptime.inputs.stored_weights import check_weights
+from laptime.inputs.token_cache import find_entry, give_entry, keep_entry, name_entry
 from laptime.job import LOG_FILE
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.startup.read_ahead import begin_reading
@@ -53,7 +54,9 @@ def prepare(job: InputJob) -> InputFacts:
     answers = job.answers
     if job.model.random_weights and not answers.ask:
         answers = msgspec.structs.replace(answers, max_questions=0)  # noise would be the answer
-    encoded, _ = encode_records(records, source, job.model, job.data, answers)
+    folder = Path(job.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    encoded, is_kept = encode_once(records, source, job.model, job.data, answers, folder / ENCODED_FILE)
     model = build_empty_model(job.model, Path(source.folder))
     shape = measure_shape(model)
     notes = [] if job.model.random_weights else check_weights(job.model, Path(source.folder), model)
@@ -63,9 +66,6 @@ def prepare(job: InputJob) -> InputFacts:
             f"--model {job.model.model}: its tokenizer gives token {largest}, "
             f"its vocabulary ends at {shape.vocabulary_size - 1}; the two do not belong together"
         )
-    folder = Path(job.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_encoded(folder / ENCODED_FILE, encoded)
     facts = InputFacts(
         model_name=source.name,
         model_folder=str(Path(source.folder).resolve()),
@@ -92,6 +92,7 @@ def prepare(job: InputJob) -> InputFacts:
             "chat_template": encoded.chat_template_name,
             "notes": [*tell_ignored(encoded.ignored_columns), *encoded.notes, *notes],
             "encode_seconds": time.perf_counter() - begun,
+            "encoded_before": is_kept,
         },
         begun_in=str(Path.cwd()),
         base_files=base_files.result(),
@@ -99,6 +100,30 @@ def prepare(job: InputJob) -> InputFacts:
     )
     write_facts(folder, facts)
     return facts
+
+
+def encode_once(
+    records: RecordSet,
+    source: ModelSource,
+    model: ModelSpec,
+    data: DataSpec,
+    answers: AnswerSpec,
+    place: Path,
+) -> tuple[EncodedData, bool]:
+    """Return encoded records, which lie at `place` then, and whether an earlier preparation had left them."""
+    name = ""
+    if not model.trust_remote_code:  # a tokenizer of any code may give other tokens each time
+        limit, base = model_max_length(source.config), Path(source.folder)
+        with suppress(OSError):  # a file that is gone is told of by whoever needs it
+            name = name_entry(records, list_files(data), base, data, answers, limit)
+    if kept := find_entry(name):
+        give_entry(name, place)
+        return kept, True
+    encoded, _ = encode_records(records, source, model, data, answers)
+    write_encoded(place, encoded)
+    if name:
+        keep_entry(name, place)
+    return encoded, False
 
 
 def check_precisions(job: InputJob) -> None:

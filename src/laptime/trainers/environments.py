@@ -1,0 +1,171 @@
+"""A Python of its own for each trainer, in the user's cache: made, found, taken away."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from laptime.errors import UserError, readable
+from laptime.sealed_file import read_sealed, write_sealed
+from laptime.trainers.trainer import Trainer
+from laptime.user_cache import user_cache
+
+FILE_NAME = "environment.json"  # written last: without it an environment is not whole
+LOG_NAME = "install.log"
+ASK_VERSIONS = """
+import json, sys
+from importlib import metadata
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        pass
+print(json.dumps(found))
+"""
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """Where a trainer's Python lies, and the versions of what it was made for."""
+
+    python: str
+    versions: Mapping[str, str]
+    made_here: bool  # not a user's own, which was only named
+
+
+def folder_of(name: str) -> Path:
+    """Return the folder of the trainer called `name`, which need not exist yet."""
+    return user_cache() / "trainers" / name
+
+
+def find_environment(name: str) -> Environment | None:
+    """Return the environment of the trainer called `name`, None where none is installed or it is gone."""
+    try:
+        found = read_sealed(folder_of(name) / FILE_NAME, Environment, "an environment", "add it again")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found if os.access(found.python, os.X_OK) else None
+
+
+def add_environment(trainer: Trainer, say: Callable[[str], None]) -> Environment:
+    """Make an environment with the trainer's pinned packages; raises UserError in one line.
+
+    `say` hears how far it has come. What an attempt before this one left unfinished is made anew.
+    """
+    folder = folder_of(trainer.name)
+    place = folder / "venv"
+    remove_environment(trainer.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    say(f"{trainer.title}: an environment of its own in {place}")
+    log = folder / LOG_NAME
+    python = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    _run([sys.executable, "-m", "venv", str(place)], log, trainer, say)
+    say(f"{trainer.title}: installing {', '.join(trainer.packages)}")
+    install = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+    _run([str(python), *install, *trainer.packages], log, trainer, say)
+    return _keep(trainer, str(python), made_here=True)
+
+
+def name_environment(trainer: Trainer, python: str) -> Environment:
+    """Take a Python that the user has for a trainer; raises UserError where its packages are not there."""
+    found = shutil.which(python)
+    if found is None:
+        raise UserError(f"--python {readable(python, 200)}: no program; give the python of an environment")
+    path = str(Path(found).absolute())  # not resolved: an environment's python is a link to the system's
+    if missing := sorted(_main_packages(trainer) - ask_versions(path, _main_packages(trainer)).keys()):
+        raise UserError(f"--python {readable(python, 200)}: {', '.join(missing)} is not installed there")
+    folder_of(trainer.name).mkdir(parents=True, exist_ok=True)
+    return _keep(trainer, path, made_here=False)
+
+
+def remove_environment(name: str) -> bool:
+    """Take away what `add_environment` made, or forget a named Python; tells whether any was there."""
+    folder = folder_of(name)
+    had = (folder / FILE_NAME).exists()
+    (folder / FILE_NAME).unlink(missing_ok=True)  # first: half an environment is none
+    shutil.rmtree(folder / "venv", ignore_errors=True)
+    return had
+
+
+def _keep(trainer: Trainer, python: str, made_here: bool) -> Environment:
+    """Write down and return an environment."""
+    versions = ask_versions(python, {package.partition("==")[0] for package in trainer.packages})
+    environment = Environment(python=python, versions=versions, made_here=made_here)
+    write_sealed(folder_of(trainer.name) / FILE_NAME, environment)
+    return environment
+
+
+def _main_packages(trainer: Trainer) -> set[str]:
+    """Return the names of the packages without which there is no such trainer: the first."""
+    return {package.partition("==")[0] for package in trainer.packages[:1]}
+
+
+def ask_versions(python: str, packages: set[str]) -> dict[str, str]:
+    """Return the versions of those of `packages` that a Python has; raises UserError where none runs."""
+    try:
+        answer = subprocess.run(
+            [python, "-c", ASK_VERSIONS, *sorted(packages)],
+            capture_output=True, text=True, timeout=60, env=clean_environment(),
+        )  # fmt: skip
+        versions: dict[str, str] = json.loads(answer.stdout)
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        raise UserError(f"--python {readable(python, 200)}: is no Python that runs") from None
+    return versions
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the variables of this process without those that would lead another Python to our packages."""
+    return {name: value for name, value in os.environ.items() if name not in OURS_ALONE}
+
+
+OURS_ALONE = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP"}
+
+
+def _run(command: list[str], log: Path, trainer: Trainer, say: Callable[[str], None]) -> None:
+    """Run a step of the making, tell its lines, and raise UserError with the one that says what is wrong."""
+    lines = []
+    with log.open("a", encoding="utf-8") as file:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            env=clean_environment(),
+        )
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                file.write(line)
+                lines.append(line.strip())
+                if line.startswith("Collecting "):
+                    say(f"  {line.strip()}")
+                elif line.startswith("Installing collected packages"):
+                    say(f"  Installing {line.count(',') + 1} packages")
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            process.wait()
+    if process.returncode:
+        raise UserError(f"laptime trainers add {trainer.name}: {_tell_failure(lines)}; all of it: {log}")
+
+
+NO_NETWORK = ("NewConnectionError", "Temporary failure in name resolution", "Network is unreachable")
+
+
+def _tell_failure(lines: list[str]) -> str:
+    """Return what went wrong, from the lines of pip."""
+    if any(sign in line for line in lines for sign in NO_NETWORK):
+        return "no package index can be reached; try again with a network, or name a Python with --python"
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR:")]
+    said = next(iter(errors or lines[-1:]), "pip did not say why")
+    return f"could not be installed ({readable(said, 300)})"

@@ -1,0 +1,104 @@
+"""The digest that another trainer makes of a batch is the one that Laptime makes of the same records."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from laptime.inputs.encoded import EncodedRecord, digest_step
+from laptime.training.other_trainer import START, label
+
+
+@pytest.fixture(scope="module")
+def peer_run() -> ModuleType:
+    """The module that runs in the other Python."""
+    spec = importlib.util.spec_from_file_location("peer_run", START.with_name("peer_run.py"))
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def make_records(number: int, seed: int = 0) -> list[EncodedRecord]:
+    """Return records of random tokens, some of them trained."""
+    draw = random.Random(seed)
+    lengths = [draw.randint(2, 40) for _ in range(number)]
+    return [
+        EncodedRecord(
+            [draw.randrange(1 << 17) for _ in range(length)],
+            [False, *(draw.random() < 0.5 for _ in range(length - 1))],
+            f"{place}",
+        )
+        for place, length in enumerate(lengths)
+    ]
+
+
+def pad(records: list[EncodedRecord], on_left: bool = False) -> dict[str, torch.Tensor]:
+    """Return a batch padded to its longest record."""
+    longest = max(map(len, records))
+    rows: dict[str, list[list[int]]] = {"input_ids": [], "labels": [], "attention_mask": []}
+    for record in records:
+        told, room = label(record), longest - len(record)
+        for name, values, filler in (
+            ("input_ids", told["input_ids"], 7),
+            ("labels", told["labels"], -100),
+            ("attention_mask", [1] * len(record), 0),
+        ):
+            padding = [filler] * room
+            rows[name].append([*padding, *values] if on_left else [*values, *padding])
+    return {name: torch.tensor(values) for name, values in rows.items()}
+
+
+def pack(records: list[EncodedRecord]) -> dict[str, torch.Tensor]:
+    """Return the records one behind another in a row, told apart by their positions."""
+    told = [label(record) for record in records]
+    row = {name: [value for one in told for value in one[name]] for name in ("input_ids", "labels")}
+    row["position_ids"] = [place for record in records for place in range(len(record))]
+    return {name: torch.tensor([values]) for name, values in row.items()}
+
+
+@pytest.mark.parametrize("way", ["right", "left", "packed", "two batches"])
+def test_the_same_records_have_the_same_digest(peer_run: ModuleType, way: str) -> None:
+    records = make_records(6)
+    batches: list[dict[str, Any]] = {
+        "right": lambda: [pad(records)],
+        "left": lambda: [pad(records, on_left=True)],
+        "packed": lambda: [pack(records)],
+        "two batches": lambda: [pad(records[:2]), pad(records[2:])],
+    }[way]()
+    told = peer_run.prove(batches)
+    assert told["digest"] == digest_step(records)
+    assert told["tokens"] == sum(map(len, records))
+    assert told["trained_tokens"] == sum(sum(record.trained) for record in records)
+
+
+@pytest.mark.parametrize("change", ["a token", "a label", "the order", "a record less"])
+def test_other_work_has_another_digest(peer_run: ModuleType, change: str) -> None:
+    records = make_records(3)
+    batch = pad(records)
+    if change == "a token":
+        batch["input_ids"][0, 0] += 1
+    elif change == "a label":
+        place = batch["labels"][1].tolist().index(-100, 1)
+        batch["labels"][1, place] = batch["input_ids"][1, place]
+    elif change == "the order":
+        batch = {name: values.flip(0) for name, values in batch.items()}
+    else:
+        batch = {name: values[:2] for name, values in batch.items()}
+    assert peer_run.prove([batch])["digest"] != digest_step(records)
+
+
+def test_the_first_token_is_never_trained(peer_run: ModuleType) -> None:
+    records = make_records(2)
+    batch = pad(records)
+    batch["labels"][:, 0] = batch["input_ids"][:, 0]  # as trainers do whose labels are the tokens
+    assert peer_run.prove([batch])["digest"] == digest_step(records)
+
+
+def test_work_that_was_not_seen_has_no_digest(peer_run: ModuleType) -> None:
+    assert peer_run.prove([])["digest"] == ""
