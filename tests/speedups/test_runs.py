@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,8 @@ from laptime.speedups.speedup import speedup_names
 from laptime.training import result as result_file
 from laptime.training.failure import classify
 from laptime.training.saving import UnsavedError
+from tests.commands import run_command
 from tests.speedups.runs import make_base, speedup, train
-
-COMMAND = [sys.executable, "-m", "laptime.cli", "train"]
-
 
 pytestmark = pytest.mark.usefixtures("single_thread")
 
@@ -110,14 +107,9 @@ def test_a_speedup_that_cannot_apply_stops_the_run_before_it_trains(base: Path, 
 
 
 def command(base: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, "--model", base / "model", "--data", base / "train.jsonl", "--epochs", "1", *words],
-        cwd=folder,
-        env=os.environ | {"TMPDIR": str(folder), "COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    job = ["train", "--model", base / "model", "--data", base / "train.jsonl", "--epochs", "1"]
+    environment = os.environ | {"TMPDIR": str(folder), "COLUMNS": "80"}
+    return run_command([*job, *words], folder, environment)
 
 
 @pytest.mark.parametrize("option", ["--without", "--speedups"])
