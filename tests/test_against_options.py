@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+import laptime
 from laptime.api import again_spec, race_spec
 from laptime.command_options import by_name, compare_options
 from laptime.comparison.against import Before
@@ -94,6 +96,15 @@ def test_the_same_trainers_are_the_same() -> None:
         again(then, trainers="trl")
 
 
+def test_options_that_a_method_has_got_since_take_their_defaults() -> None:
+    then = older(**BASE)
+    less = replace(then.spec, method_options={"lora": {"lora_rank": 8}})
+    assert again(Older(spec=less, before=then.before)) == then.spec
+    gone = replace(then.spec, method_options={"lora": {"lora_rank": 8, "warp": 9}})
+    with pytest.raises(UserError, match=r"^--against old: unknown option 'warp'"):
+        again(Older(spec=gone, before=then.before))
+
+
 @pytest.mark.parametrize("name", ["trust_remote_code", "allow_pickled_weights"])
 def test_trust_in_a_model_is_not_taken_from_a_folder(name: str) -> None:
     then = older(**{name: True})
@@ -117,3 +128,5 @@ def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
     line = "laptime: error: --against gone: no such folder; give the folder of a comparison\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UserError, match=r"gone: no such folder; give the folder of a comparison$"):
+        laptime.compare(against=tmp_path / "gone", out=tmp_path / "new")

@@ -165,11 +165,12 @@ def again_spec(older: Older, values: Mapping[str, Any]) -> CompareSpec:
     for name in TRUST:
         if begun.get(name) and name not in values:
             raise UserError(f"{place}its job has {flag(name)}; give it again, where you trust the model")
-    _refuse_changes(place, older.spec, _enter(older.spec, begun, values))
+    job = race_spec(begun)  # with the options that its methods have got since
+    _refuse_changes(place, job, _enter(job, begun, values))
     if ROUNDS & values.keys():
         begun = {name: value for name, value in begun.items() if name not in ROUNDS}
     spec = race_spec(begun | {name: value for name, value in values.items() if name not in ENTRANTS})
-    _refuse_changes(place, older.spec, spec)
+    _refuse_changes(place, job, spec)
     return spec
 
 

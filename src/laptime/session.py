@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -41,7 +41,7 @@ from laptime.report.quantities import Lang
 from laptime.report.screen import Screen
 from laptime.spec import CompareSpec
 from laptime.system_processors import Look, check_threads
-from laptime.untrusted import refuse_specials
+from laptime.untrusted import refuse_specials, told_in_one_line
 
 Kind = Literal["compare", "train", "resumed"]
 
@@ -289,16 +289,6 @@ def tell_no_result(folder: Path) -> str:
     if (folder / SAVED_FOLDER).exists() or has_checkpoint(folder):
         return f"{RECORD_FILE} is missing; put it back, or begin anew with another --out"
     return f"ended while it was still being prepared; the same command with {out} begins anew"
-
-
-@contextmanager
-def told_in_one_line(folder: Path) -> Iterator[None]:
-    """Turn what impossible figures in somebody else's records lead to into UserError."""
-    try:
-        yield
-    except (ArithmeticError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise UserError(f"{folder}: its records hold what cannot be shown ({why})") from error
 
 
 def refuse_loss(folder: Path, result: ComparisonResult) -> None:

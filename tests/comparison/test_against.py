@@ -248,6 +248,22 @@ def test_one_without_a_finished_run_and_the_folder_of_out_are_refused(tmp_path: 
         read_older(folder, tmp_path / "sub" / ".." / "old")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"train_seconds": 1e300}, r"a run that took 1e\+300 s, as none can; leave --against out"),
+        ({"train_seconds": 0.0}, r"a run that took 0 s, as none can; leave --against out"),
+        ({"facts": FACTS | {"memory_bytes": "much"}}, r"its records hold what cannot be shown \(TypeError"),
+    ],
+)
+def test_impossible_figures_are_refused_before_anything_runs(
+    tmp_path: Path, arguments: dict[str, Any], told: str
+) -> None:
+    write_scripted_comparison(tmp_path / "old", THEN, runs("lora", **arguments))
+    with pytest.raises(UserError, match=rf"^--against .*old: {told}"):
+        read_older(tmp_path / "old")
+
+
 def test_options_of_another_version_are_refused_in_one_line(tmp_path: Path) -> None:
     folder = write_scripted_comparison(tmp_path / "old", THEN)
     plan = read_plan(folder)

@@ -89,6 +89,11 @@ def say(result: ComparisonResult, code: Any = "en") -> list[str]:
             "The steps of LoRA train other tokens than then: no ratio.",
             "LoRA의 스텝이 그때와 다른 토큰을 학습하므로 배율을 제시하지 않습니다.",
         ),
+        (
+            {"ratio": None, "verdict": "not_measured"},
+            "The times of LoRA cannot be set beside those of then: no ratio.",
+            "LoRA의 시간은 그때와 나란히 놓을 수 없어 배율을 제시하지 않습니다.",
+        ),
     ],
 )
 def test_a_sentence_a_contestant(changes: dict[str, Any], english: str, korean: str) -> None:

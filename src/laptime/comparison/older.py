@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from laptime.comparison.against import MEMORY, Before, find_other_machine, note_racer
+from laptime.comparison.against import MEMORY, Before, Racer, find_other_machine, note_racer
 from laptime.comparison.collection import read_runs
 from laptime.comparison.plan import FILE_NAME as PLAN_FILE
 from laptime.comparison.plan import Plan, read_plan
@@ -21,8 +22,9 @@ from laptime.record import FILE_NAME as RECORD_FILE
 from laptime.spec import CompareSpec
 from laptime.system_machine import describe_hardware, gpu_names
 from laptime.system_processors import Threads
-from laptime.untrusted import refuse_specials
+from laptime.untrusted import refuse_specials, told_in_one_line
 
+LEAST_SECONDS, MOST_SECONDS = 1e-6, 1e9
 LEAVE_OUT = "or leave --against out"
 
 
@@ -41,8 +43,9 @@ def read_older(folder: Path, out: Path | None = None) -> Older:
     """
     if out is not None and out.resolve() == folder.resolve():
         raise UserError(f"--against {folder}: --out is the same folder; give a new --out, {LEAVE_OUT}")
-    older = read_kept(folder, out) or _read_folder(folder)
-    refuse_other_machine(older.before)
+    with told_in_one_line(folder, "--against "):
+        older = read_kept(folder, out) or _read_folder(folder)
+        refuse_other_machine(older.before)
     return older
 
 
@@ -74,6 +77,7 @@ def _read_folder(folder: Path) -> Older:
     racers = [note_racer(collected.runs_of(name), plan.laptime) for name in plan.contestants]
     if not any(racer.laps for racer in racers):
         raise UserError(f"--against {folder}: no run of it has finished; finish it first, {LEAVE_OUT}")
+    _refuse_impossible(folder, racers)
     before = Before(
         id=plan.id,
         folder=str(folder),
@@ -86,6 +90,16 @@ def _read_folder(folder: Path) -> Older:
         racers=racers,
     )
     return Older(spec=_read_spec(folder, plan), before=before)
+
+
+def _refuse_impossible(folder: Path, racers: Sequence[Racer]) -> None:
+    """Raise UserError for seconds that no run takes: what is made of them would fail when all has run."""
+    laps = [lap for racer in racers for lap in racer.laps]
+    for seconds in (seconds for lap in laps for seconds in (lap.train_seconds, lap.total_seconds)):
+        if seconds is not None and not LEAST_SECONDS < seconds < MOST_SECONDS:
+            raise UserError(
+                f"--against {folder}: a run that took {seconds:g} s, as none can; {LEAVE_OUT[3:]}"
+            )
 
 
 def _read_spec(folder: Path, plan: Plan) -> CompareSpec:

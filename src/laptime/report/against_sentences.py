@@ -28,7 +28,7 @@ def _say_row(row: SetBeside, language: Language) -> str:
     """Return what a contestant takes beside what it took, or why that is not told."""
     method = language.method(row.contestant)
     if row.reason or not known(row.train_ratio):
-        return language.sentence(language.say(f"against.{row.reason or 'not_finished'}", method=method))
+        return language.sentence(language.say(f"against.{row.reason or 'not_measured'}", method=method))
     low, high = row.train_interval or (None, None)
     text = language.say(
         f"against.{row.verdict}",

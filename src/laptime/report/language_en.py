@@ -129,6 +129,7 @@ STRINGS: dict[str, str] = {
     "round on a side has no interval: no difference is shown.",
     "against.total": "Whole process: {ratio} ({low} to {high}), {verdict}.",
     "against.total.one_round": "Whole process: {ratio}, no interval.",
+    "against.not_measured": "The times of {method} cannot be set beside those of then: no ratio.",
     "against.not_finished": "{method} has finished no run, so it is not set beside what it took before.",
     "against.not_finished_before": "{method} had finished no run then, so it is not set beside that.",
     "against.other_machine": "{method} ran on another machine than then: no ratio.",

@@ -136,6 +136,7 @@ STRINGS: dict[str, str] = {
     "한쪽이라도 1라운드뿐이면 신뢰 구간이 없으므로 차이가 확인된 것은 아닙니다.",
     "against.total": "전체 과정: {ratio} ({low}~{high}), {verdict}.",
     "against.total.one_round": "전체 과정: {ratio}, 신뢰 구간 없음.",
+    "against.not_measured": "{method}의 시간은 그때와 나란히 놓을 수 없어 배율을 제시하지 않습니다.",
     "against.not_finished": "{method:은/는} 완료한 실행이 없어 이전과 나란히 놓지 않습니다.",
     "against.not_finished_before": "{method:은/는} 그때 완료한 실행이 없어 나란히 놓지 않습니다.",
     "against.other_machine": "{method:은/는} 그때와 다른 컴퓨터에서 실행되었으므로 배율을 제시하지 않습니다.",
