@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from laptime.decoder.attention import Attend, attend_records, sdpa_attend
 from laptime.decoder.gate import plain_gate, remade
 from laptime.decoder.norm import plain_norm
-from laptime.decoder.projection import Linear, call_modules, take_apart
+from laptime.decoder.projection import Foreign, Linear, call_modules, leave_whole, take_apart
 from laptime.decoder.rotary import plain_rotate
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ FAMILIES = {"llama", "mistral", "qwen2", "qwen3"}
 ATTENTION_GROUPS = (("q_proj", "k_proj", "v_proj"), ("o_proj",))
 FEED_FORWARD_GROUPS = (("gate_proj", "up_proj"), ("down_proj",))
 
-Project = Callable[[torch.Tensor, Sequence[Linear]], list[torch.Tensor]]
+Part = Linear | Foreign
+Project = Callable[[torch.Tensor, Sequence[Part]], list[torch.Tensor]]
 
 
 class Layer:
@@ -47,23 +48,30 @@ class Layer:
         self.scale: float = attention.scaling
 
     @property
-    def linears(self) -> list[Linear]:
+    def parts(self) -> list[Part]:
         """Every linear layer in it."""
         return [*self.qkv, *self.out, *self.gate_up, *self.down]
+
+    @property
+    def linears(self) -> list[Linear]:
+        """Those that are taken apart."""
+        return [one for one in self.parts if isinstance(one, Linear)]
 
 
 class UnknownLayerError(Exception):
     """A layer is not made of the parts that this code knows; the message says which."""
 
 
-def take_group(module: Any, names: Sequence[str]) -> list[Linear]:
-    """Take apart the linear layers `names` of `module`; raises UnknownLayerError."""
-    found = []
+def take_group(module: Any, names: Sequence[str]) -> list[Part]:
+    """Take apart the linear layers `names` of `module` as far as known; raises UnknownLayerError."""
+    found: list[Part] = []
     for name in names:
-        linear = take_apart(getattr(module, name))
-        if linear is None:
-            raise UnknownLayerError(f"{name} is a {type(getattr(module, name)).__name__}")
-        found.append(linear)
+        layer = getattr(module, name)
+        part = take_apart(layer) or leave_whole(layer)
+        if part is None:
+            kind = type(layer)
+            raise UnknownLayerError(f"{name} is a {kind.__module__}.{kind.__qualname__} of an unknown kind")
+        found.append(part)
     return found
 
 

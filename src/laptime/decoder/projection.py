@@ -33,6 +33,23 @@ class Linear(Struct):
     dropout: float = 0.0
 
 
+class Foreign(Struct):
+    """A linear layer that is not taken apart: it runs as it stands in the model, beside those that are."""
+
+    module: nn.Module
+    dtype: torch.dtype  # of its weight
+    dropout: float = 0.0
+
+    def run(self, x_TK: torch.Tensor) -> torch.Tensor:
+        """Return what the module makes of x, TxN."""
+        y_TN: torch.Tensor = self.module(x_TK.to(self.dtype)[None])[0]
+        return y_TN.to(x_TK.dtype)
+
+
+# Variants of LoRA that see each token by itself, as a linear layer does; others depend on its neighbours.
+TOKEN_BY_TOKEN = {"DoraLinearVariant"}
+
+
 def take_apart(module: Any) -> Linear | None:
     """Return the parts of a linear layer with at most one plain LoRA adapter; None for anything else."""
     if type(module) is nn.Linear:
@@ -49,22 +66,48 @@ def take_apart(module: Any) -> Linear | None:
     )  # fmt: skip
 
 
+def leave_whole(module: Any) -> Foreign | None:
+    """Return a layer that `take_apart` does not know but that may run as it stands; None for anything else.
+
+    Known for that are PEFT's adapters of one linear layer with biases of their own, and DoRA's.
+    """
+    if type(getattr(module, "base_layer", None)) is not nn.Linear or len(module.active_adapters) != 1:
+        return None
+    name = module.active_adapters[0]
+    variant = getattr(module, "lora_variant", {}).get(name)
+    if module.merged or name not in getattr(module, "lora_A", {}):
+        return None
+    if variant is not None and type(variant).__name__ not in TOKEN_BY_TOKEN:
+        return None
+    chance = getattr(module.lora_dropout[name], "p", 0.0)
+    return Foreign(module, module.base_layer.weight.dtype, chance)
+
+
 def _is_special(module: Any, name: str) -> bool:
     """Tell whether an adapter is a variant of LoRA (DoRA and the like), which computes something else."""
     biases = (module.lora_A[name].bias, module.lora_B[name].bias)
     return name in getattr(module, "lora_variant", {}) or any(bias is not None for bias in biases)
 
 
-def project(x_TK: torch.Tensor, linears: Sequence[Linear]) -> list[torch.Tensor]:
+def project(x_TK: torch.Tensor, parts: Sequence[Linear | Foreign]) -> list[torch.Tensor]:
     """Apply layers that share their input; returns one TxN for each."""
+    linears = [one for one in parts if isinstance(one, Linear)]
+    if len(linears) == len(parts):
+        return _project_together(x_TK, linears)
+    together = iter(_project_together(x_TK, linears) if linears else [])
+    return [next(together) if isinstance(one, Linear) else one.run(x_TK) for one in parts]
+
+
+def _project_together(x_TK: torch.Tensor, linears: Sequence[Linear]) -> list[torch.Tensor]:
+    """Apply layers in one step of autograd."""
     tensors = [t for one in linears for t in (one.weight_NK, one.bias_N, one.a_rK, one.b_Nr)]
     outputs = Projection.apply(x_TK, linears, *tensors)
     return [outputs] if isinstance(outputs, torch.Tensor) else list(outputs)
 
 
-def call_modules(x_TK: torch.Tensor, linears: Sequence[Linear]) -> list[torch.Tensor]:
+def call_modules(x_TK: torch.Tensor, parts: Sequence[Linear | Foreign]) -> list[torch.Tensor]:
     """Apply the layers one by one as they stand in the model."""
-    return [one.module(x_TK[None])[0] for one in linears]
+    return [one.module(x_TK[None])[0] for one in parts]
 
 
 class Projection(Function):

@@ -17,7 +17,7 @@ class AnswerRows(Speedup):
 
     def apply(self, setup: Setup) -> str:
         """Ask the decoder for the trained tokens only."""
-        if any(one.dropout for one in setup.decoder.layers[-1].linears):
+        if any(one.dropout for one in setup.decoder.layers[-1].parts):
             raise NoEffect("LoRA dropout draws one number for each token")
         setup.decoder.answer_rows_only = True
         return "the last layer's feed-forward part sees the trained tokens only"

@@ -19,8 +19,12 @@ class FusedProjections(Speedup):
     def apply(self, setup: Setup) -> str:
         """Replace the calls of the modules."""
         decoder = setup.decoder
-        linears = [linear for layer in decoder.layers for linear in layer.linears]
-        if any(linear.dropout for linear in linears):
+        parts = [part for layer in decoder.layers for part in layer.parts]
+        if any(part.dropout for part in parts):
             raise NoEffect("LoRA dropout is drawn anew for every layer")
+        linears = [linear for layer in decoder.layers for linear in layer.linears]
+        if not linears:
+            raise NoEffect("no layer is a plain linear one, with or without a plain adapter")
         decoder.project = project
-        return f"{len(linears)} layers in {4 * len(decoder.layers)} groups"
+        left = f"; {len(parts) - len(linears)} run as they stand" if len(linears) < len(parts) else ""
+        return f"{len(linears)} layers in {4 * len(decoder.layers)} groups{left}"

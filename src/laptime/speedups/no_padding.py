@@ -19,7 +19,7 @@ class NoPadding(Speedup):
         """Have batches packed."""
         if not setup.is_ragged:
             raise NoEffect("no batch holds records of different lengths")
-        if any(one.dropout for layer in setup.decoder.layers for one in layer.linears):
+        if any(one.dropout for layer in setup.decoder.layers for one in layer.parts):
             raise NoEffect("LoRA dropout draws one number for each place of a padded batch")
         setup.packs_records = True
         return "batches are packed"
