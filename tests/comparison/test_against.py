@@ -363,3 +363,16 @@ def test_as_many_threads_as_before_unless_they_are_named() -> None:
         assert keep_threads(threads, before) == threads
     assert keep_threads(free, None) == keep_threads(free, replace(before, threads=None)) == free
     assert keep_threads(None, before) is None
+
+
+def test_a_new_comparison_has_the_threads_of_the_older_one(tmp_path: Path) -> None:
+    race(tmp_path / "old")
+    before = replace(read_older(tmp_path / "old").before, threads=Threads(number=1, cores=2))
+    listener = Listener()
+    free = Threads(number=2, cores=2, free=2)
+    compare(SPEC, tmp_path / "new", ScriptedRunner(), listener, "d", free, against=before)
+    plan = read_plan(tmp_path / "new")
+    assert plan.threads == replace(free, number=1, why="before") and plan.against == before
+    assert "1 thread (as in the comparison that this one is set beside)" in listener.heard
+    (line,) = [line for line in listener.heard if line.startswith("set beside ")]
+    assert line.startswith(f"set beside {tmp_path / 'old'}, begun 20") and " with laptime 0.1" in line

@@ -11,34 +11,13 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from laptime.comparison.result import Against, Change, ComparisonResult, NoRatio, SetBeside, write_result
+from laptime.comparison.result import Change, ComparisonResult, NoRatio, write_result
 from laptime.report import render_report
 from laptime.report.against_sentences import write_against
 from laptime.report.headline import write_headline
 from laptime.report.language import choose_language
 from laptime.report.terminal import print_table
-from tests.report.invented import HOSTILE, SITUATIONS
-
-
-def make_row(
-    name: str = "lora", ratio: float | None = 1.12, width: float = 1.04, **changes: Any
-) -> SetBeside:
-    interval = (ratio / width, ratio * width) if ratio else None
-    values: dict[str, Any] = {
-        "contestant": name, "rounds": 3, "rounds_before": 5,
-        "train_seconds": 11.6, "train_seconds_before": 10.4, "train_ratio": ratio,
-        "train_interval": interval, "train_confidence": 0.95, "verdict": "slower",
-        "total_seconds": 16.9, "total_seconds_before": 16.1, "total_ratio": 1.05,
-        "total_interval": (1.01, 1.09), "total_confidence": 0.95, "total_verdict": "slower",
-    }  # fmt: skip
-    return SetBeside(**(values | changes))
-
-
-def make_result(*rows: SetBeside, changes: list[Change] | None = None, **others: Any) -> ComparisonResult:
-    against = Against(
-        id="a", folder="old", created=1_700_000_000.0, laptime="0.1.0", rows=list(rows), changes=changes or []
-    )
-    return replace(SITUATIONS["normal"](), against=replace(against, **others))
+from tests.report.invented import CHANGES, HOSTILE, SITUATIONS, make_beside, make_row
 
 
 def say(result: ComparisonResult, code: Any = "en") -> list[str]:
@@ -97,7 +76,7 @@ def say(result: ComparisonResult, code: Any = "en") -> list[str]:
     ],
 )
 def test_a_sentence_a_contestant(changes: dict[str, Any], english: str, korean: str) -> None:
-    result = make_result(make_row(**changes))
+    result = make_beside(make_row(**changes))
     assert (say(result)[0], say(result, "ko")[0]) == (english, korean)
     (remark, _) = write_against(result, choose_language("en", result))
     assert remark.warning == bool(changes.get("reason"))
@@ -106,20 +85,12 @@ def test_a_sentence_a_contestant(changes: dict[str, Any], english: str, korean: 
 @pytest.mark.parametrize("code", ["en", "ko"])
 def test_every_reason_has_its_sentence(code: Any) -> None:
     reasons = [reason for reason in get_args(NoRatio) if reason]
-    said = [say(make_result(make_row(ratio=None, reason=reason)), code)[0] for reason in reasons]
+    said = [say(make_beside(make_row(ratio=None, reason=reason)), code)[0] for reason in reasons]
     assert len(set(said)) == len(reasons) == 7
 
 
-CHANGES = [
-    Change(name="torch", before="2.12.0", now="2.13.0", contestants=["full", "lora"]),
-    Change(name="threads", before=4, now=2, contestants=["lora"]),
-    Change(name="environment OMP_NUM_THREADS", before=None, now="2", contestants=["lora"]),
-    Change(name="speedup fused_blocks", before=True, now=None, contestants=["full", "lora"]),
-]
-
-
 def test_from_when_the_older_one_is_and_what_has_changed() -> None:
-    result = make_result(make_row("full"), make_row("lora"), changes=CHANGES)
+    result = make_beside(make_row("full"), make_row("lora"), changes=CHANGES)
     assert say(result)[-1] == (
         "The older comparison, old, was begun 2023-11-14 22:13 UTC with laptime 0.1.0. Its rounds and these "
         "did not take turns: whatever else the machine did then or does now is in the ratio too. Changed "
@@ -130,19 +101,19 @@ def test_from_when_the_older_one_is_and_what_has_changed() -> None:
         "그 뒤로 바뀐 것: torch 2.12.0, 지금은 2.13.0; 스레드 4, 지금은 2 (LoRA); OMP_NUM_THREADS 없음, "
         "지금은 2 (LoRA); fused_blocks 적용됨, 지금은 적용 안 됨."
     )
-    assert say(make_result(make_row()))[-1].endswith(
+    assert say(make_beside(make_row()))[-1].endswith(
         "No version, no fact of the machine and no speedup on record has changed."
     )
-    gone = make_result(make_row(ratio=None, reason="not_finished"))
+    gone = make_beside(make_row(ratio=None, reason="not_finished"))
     assert say(gone)[-1].endswith("is in the ratio too."), "of what has not run nothing is known"
 
 
 @pytest.mark.parametrize(
     ("lang", "label", "part"),
-    [("en", "Since then", "slower than before"), ("ko", "이전과 비교", "이전보다 느립니다")],
+    [("en", "Before and now", "slower than before"), ("ko", "이전과 비교", "이전보다 느립니다")],
 )
 def test_page_markdown_and_terminal_say_it(tmp_path: Path, lang: Any, label: str, part: str) -> None:
-    result = make_result(make_row(), changes=CHANGES)
+    result = make_beside(make_row(), changes=CHANGES)
     write_result(tmp_path, result)
     render_report(tmp_path, lang)
     page, markdown = ((tmp_path / name).read_text("utf-8") for name in ("report.html", "report.md"))
@@ -160,13 +131,13 @@ def test_one_method_alone_is_set_beside_itself() -> None:
     alone = replace(alone, methods=alone.methods[-1:], pairs=[])
     headline = write_headline(alone, choose_language("en", alone)).text
     assert headline.endswith("there is nothing to compare it with")
-    beside = replace(alone, against=make_result(make_row()).against)
+    beside = replace(alone, against=make_beside(make_row()).against)
     assert write_headline(beside, choose_language("en", beside)).text == headline.partition(";")[0]
 
 
 def test_texts_of_a_foreign_folder_are_shown_as_they_are(tmp_path: Path) -> None:
     change = Change(name=HOSTILE, before=HOSTILE, now={"a": HOSTILE}, contestants=[HOSTILE])
-    write_result(tmp_path, make_result(make_row(), changes=[change], folder=HOSTILE, laptime=HOSTILE))
+    write_result(tmp_path, make_beside(make_row(), changes=[change], folder=HOSTILE, laptime=HOSTILE))
     render_report(tmp_path)
     page, markdown = ((tmp_path / name).read_text("utf-8") for name in ("report.html", "report.md"))
     assert "<script>" not in page and "<img" not in page and "\x1b" not in page + markdown

@@ -71,7 +71,7 @@ STRINGS: dict[str, str] = {
     "section.environment": "How it was measured",
     # Conclusion: labels
     "label.contestants": "Contestants",
-    "label.against": "Since then",
+    "label.against": "Before and now",
     "label.time": "Training",
     "label.rounds": "Rounds",
     "label.total": "Whole process",
