@@ -35,10 +35,15 @@ def profile_step(model: str, data: str, method: str, precision: str, rank: int) 
     """Train three steps as a run does and return what the last one was made of, in seconds."""
     from torch.profiler import ProfilerActivity, profile
 
+    from laptime.inputs.facts import read_facts
+    from laptime.record import RecordWriter
+    from laptime.speedups.forward import Forward
+    from laptime.training.run import run
+
     with tempfile.TemporaryDirectory(prefix="profile-") as folder:
-        run = make_run(Path(folder), model, data, method, precision, rank)
+        job = make_job(Path(folder), model, data, method, precision, rank)
         profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True)
-        sum_loss, calls = run.setup.forward.sum_loss, 0
+        sum_loss, calls = Forward.sum_loss, 0
 
         def profiled_sum_loss(*words: Any) -> torch.Tensor:
             nonlocal calls
@@ -47,10 +52,10 @@ def profile_step(model: str, data: str, method: str, precision: str, rank: int) 
                 profiler.start()
             return sum_loss(*words)
 
-        run.setup.forward.sum_loss = profiled_sum_loss
-        run.train()
+        Forward.sum_loss = profiled_sum_loss  # type: ignore[method-assign]
+        run(job, RecordWriter(Path(job.folder)))
         profiler.stop()
-        shape = run.facts.shape
+        shape = read_facts(Path(job.inputs)).shape
         widest = max(size for name, sizes in shape.linears.items() if name != shape.head for size in sizes)
     parts: dict[str, float] = {}
     for event in profiler.key_averages(group_by_input_shape=True):
@@ -61,15 +66,13 @@ def profile_step(model: str, data: str, method: str, precision: str, rank: int) 
     return {"profiled_seconds": total, "share": {name: round(part / total, 4) for name, part in ordered}}
 
 
-def make_run(folder: Path, model: str, data: str, method: str, precision: str, rank: int) -> Any:
-    """Return a run that is ready to train, with all speedups that apply."""
+def make_job(folder: Path, model: str, data: str, method: str, precision: str, rank: int) -> Any:
+    """Return a run that ends with its training, its inputs prepared."""
     from laptime.inputs.facts import InputJob
     from laptime.inputs.model import quiet_libraries
     from laptime.job import RunJob
-    from laptime.record import RecordWriter
     from laptime.spec import AnswerSpec, DataSpec, ModelSpec, RunSpec, TrainingSpec
     from laptime.training.preparation import prepare
-    from laptime.training.run import Run
 
     quiet_libraries()
     spec = RunSpec(
@@ -89,12 +92,9 @@ def make_run(folder: Path, model: str, data: str, method: str, precision: str, r
         folder=str(folder / "inputs"),
     )
     prepare(inputs)
-    job = RunJob(run="profile", spec=spec, folder=str(folder / "run"), inputs=inputs.folder, until="training")
-    run = Run(job, RecordWriter(folder / "run"))
-    run.open()
-    run.load()
-    run.prepare()
-    return run
+    return RunJob(
+        run="profile", spec=spec, folder=str(folder / "run"), inputs=inputs.folder, until="training"
+    )
 
 
 def kind_of(name: str, shapes: list[Any], rank: int, widest: int) -> str:

@@ -1,62 +1,105 @@
-"""Runs the command line for tests: as a person does, or in processes that have imported it already.
+"""Runs the command line for tests: as a person does, or as forks of a process that has imported all of it.
 
-The latter spares a test most of a second.
+The latter spares a test most of a second, and three more for every process that the command starts.
 """
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+REPOSITORY = Path(__file__).parent.parent
+
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["laptime.cli", "laptime.api"])  # neither imports torch
+_context.set_forkserver_preload(["tests.forks"])
+
+
+class Command:
+    """A command that was begun and goes on; it is asked as a subprocess.Popen is."""
+
+    def __init__(self, words: Sequence[str | Path], cwd: Path | None, environment: Mapping[str, str]) -> None:
+        self.words = [*map(str, words)]
+        self._folder = tempfile.TemporaryDirectory()
+        self._files = [Path(self._folder.name) / name for name in ("out", "errors")]
+        arguments = (self.words, str(cwd or Path.cwd()), dict(environment), *map(str, self._files))
+        self._process = _context.Process(target=_be_command, args=arguments)
+        with contextlib.chdir(REPOSITORY):  # where what is preloaded is found
+            self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """The process that is the command."""
+        assert self._process.pid
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, None while there is none."""
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Make it end."""
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """Wait for its end; returns what it printed."""
+        self._process.join(timeout)
+        if self.returncode is None:
+            self.kill()
+            raise subprocess.TimeoutExpired(self.words, timeout)
+        out, errors = (file.read_text(encoding="utf-8") if file.exists() else "" for file in self._files)
+        self._folder.cleanup()
+        return out, errors
 
 
 def run_command(
-    words: Sequence[str], cwd: Path | None, environment: Mapping[str, str], timeout: float = 120
+    words: Sequence[str | Path], cwd: Path | None, environment: Mapping[str, str], timeout: float = 280
 ) -> subprocess.CompletedProcess[str]:
     """Return the exit code of `laptime` and what it printed, as subprocess.run would."""
-    with tempfile.TemporaryDirectory() as folder:
-        out, errors = Path(folder) / "out", Path(folder) / "errors"
-        arguments = (list(words), str(cwd or Path.cwd()), dict(environment), str(out), str(errors))
-        process = _context.Process(target=_run, args=arguments)
-        process.start()
-        process.join(timeout)
-        if process.exitcode is None:
-            process.kill()
-            raise subprocess.TimeoutExpired(list(words), timeout)
-        printed = (file.read_text(encoding="utf-8") for file in (out, errors))
-        return subprocess.CompletedProcess(list(words), process.exitcode, *printed)
+    command = Command(words, cwd, environment)
+    printed = command.communicate(timeout)
+    assert command.returncode is not None
+    return subprocess.CompletedProcess(command.words, command.returncode, *printed)
 
 
-def laptime(folder: Path, *words: str, code: int = 0, **variables: str) -> str:
-    """Run `laptime` in `folder` as a person does, assert its exit code and return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "laptime.cli", *words],
-        cwd=folder,
-        env=os.environ | {"COLUMNS": "80"} | variables,
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+def laptime(folder: Path, *words: str, code: int = 0, forks: bool = False, **variables: str) -> str:
+    """Run `laptime` in `folder` as a person does, assert its exit code and return what it printed.
+
+    With `forks` it is a fork, and so are the processes that it starts.
+    """
+    environment = os.environ | {"COLUMNS": "80"} | variables
+    if forks:
+        done = run_command(words, folder, environment)
+    else:
+        done = subprocess.run(
+            [sys.executable, "-m", "laptime.cli", *words],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
-def _run(words: list[str], cwd: str, environment: dict[str, str], out: str, errors: str) -> None:
-    """Be the command: its place, its variables, its streams and its arguments."""
-    from laptime.cli import main
+def _be_command(*arguments: str) -> None:
+    """Be the command."""
+    from tests.forks import become_command  # not before: it puts imports off
 
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(environment)
-    for number, file in ((1, out), (2, errors)):
-        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.argv = ["laptime", *words]
-    main()
+    become_command(*arguments)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,16 @@ REPOSITORY = Path(__file__).parent.parent
 # Before torch is imported, here and in every command that a test starts: what tests train is small enough to
 # lose time by a second thread, and several processes of tests share the cores.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# Nothing of what tests import goes away again. A run collects garbage, and would go over all of it each time:
+# it is kept out of that, as in the process of a run.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Count garbage from here on."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

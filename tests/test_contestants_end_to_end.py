@@ -1,7 +1,8 @@
-"""Two ranks of LoRA race on the model that ships with the package, in real processes."""
+"""Two ranks of LoRA race on the model that ships with the package, each run in a process of its own."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from laptime.comparison.result import ComparisonResult, read_result
 from laptime.record import read_record
 from laptime.report.plain_text import width
-from tests.commands import laptime
+from tests import commands
 
+laptime = partial(commands.laptime, forks=True)
 RACE = [
     "compare", "--contestant", "rank8=lora --lora-rank 8", "--contestant", "rank64=lora --lora-rank 64",
     "--epochs", "1", "--rounds", "1", "--max-questions", "1", "--precision", "fp32", "--out", "race",

@@ -36,7 +36,7 @@ def talk(number: int) -> str:
     return json.dumps({"messages": [{"role": role, "content": text} for role, text in turns]}) + "\n"
 
 
-laptime = partial(commands.laptime, COLUMNS="200")  # what is said stands on one line
+laptime = partial(commands.laptime, forks=True, COLUMNS="200")  # what is said stands on one line
 
 
 @pytest.fixture(scope="module")

@@ -80,6 +80,9 @@ def test_every_event_and_field_of_the_record_is_documented(event: type) -> None:
         result.SpeedupResult,
         result.Variant,
         result.Ablation,
+        result.Against,
+        result.SetBeside,
+        result.Change,
     ],
 )
 def test_every_field_of_the_comparison_is_documented(kind: type) -> None:

@@ -1,4 +1,8 @@
-"""The main job as a user runs it: real processes, a tiny model, every command on what they left."""
+"""The main job as a user runs it: a tiny model, every command on what is left.
+
+The comparison that most tests look at is begun as a person begins it, and so is what tells of imports, of
+Ctrl-C and of readers who leave; the other commands are forks.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +49,8 @@ def environment(workplace: Path) -> dict[str, str]:
     return os.environ | {"TMPDIR": str(workplace / "tmp"), "HF_TOKEN": "hf_canary_in_a_cage", "COLUMNS": "80"}
 
 
-def laptime(workplace: Path, *words: str, code: int = 0) -> str:
-    return commands.laptime(workplace, *words, code=code, **environment(workplace))
+def laptime(workplace: Path, *words: str, code: int = 0, forks: bool = True) -> str:
+    return commands.laptime(workplace, *words, code=code, forks=forks, **environment(workplace))
 
 
 OPTIONS = [
@@ -67,7 +71,7 @@ RACE = ["compare", *OPTIONS, "--epochs", "2", "--rounds", "1", "--ask", QUESTION
 @pytest.fixture(scope="module")
 def race(workplace: Path) -> tuple[Path, str, ComparisonResult]:
     """A comparison of full fine-tuning and LoRA in one round, with what it printed."""
-    printed = laptime(workplace, *RACE)
+    printed = laptime(workplace, *RACE, forks=False)
     return workplace / "race", printed, read_result(workplace / "race")
 
 
@@ -195,19 +199,13 @@ def test_no_secret_is_written_anywhere(race: tuple[Path, str, ComparisonResult])
 
 def test_a_killed_comparison_loses_no_finished_run(workplace: Path) -> None:
     words = ["compare", *OPTIONS, "--methods", "lora", "--epochs", "1", "--rounds", "2", "--out", "killed"]
-    process = subprocess.Popen(
-        [*COMMAND, *words],
-        cwd=workplace,
-        env=environment(workplace),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = commands.Command(words, workplace, environment(workplace))
     runs = workplace / "killed" / "runs"
     deadline = time.monotonic() + 120
     while not (runs / "lora-r1" / "record.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.communicate(60)
     base = (runs / "base" / "record.jsonl").read_bytes()
     assert b'"finished"' in base
     printed = laptime(workplace, *words)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ from laptime.speedups.forward import Forward
 from laptime.training.loop import train
 from laptime.training.meter import StepTimer
 from laptime.training.optimizer import Optimizer
+from tests.commands import laptime
 
 MODELS = ["stories260K", "babyllama-tok105"]
 
@@ -49,15 +47,7 @@ def race(
         "--out",
         "race",
     ]
-    done = subprocess.run(
-        [sys.executable, "-m", "laptime.cli", *words],
-        cwd=work,
-        env=os.environ | {"TMPDIR": str(work)},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    laptime(work, *words, forks=True, TMPDIR=str(work))
     return model, work / "race", read_result(work / "race")
 
 

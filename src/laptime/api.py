@@ -14,9 +14,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from laptime.command_options import by_name, compare_options, tracker_names, train_options
+from laptime.comparison.against import Before
+from laptime.comparison.folder import name_changes
+from laptime.comparison.older import Older, read_older
 from laptime.comparison.result import ComparisonResult
 from laptime.comparison.rounds import Listener, check_spec
 from laptime.contestant_options import choose_entrants
@@ -25,7 +30,7 @@ from laptime.options import check_options, options_by_method, section_values, se
 from laptime.report.headline import write_headline
 from laptime.report.language import choose_language
 from laptime.session import Kind, Silence, choose_place, console, gather_result, race, watch
-from laptime.spec import CompareSpec, flatten
+from laptime.spec import CompareSpec, flag, flatten
 from laptime.system_processors import Look
 
 
@@ -76,7 +81,8 @@ def compare(*, listener: Listener | None = None, progress: bool = False, **optio
     command refuses, and KeyboardInterrupt when it is interrupted: finished runs are kept.
     """
     values = check_options(plain(options), by_name(compare_options()), "laptime.compare: ")
-    return _run(race_spec(values), values, "compare", listener, progress)
+    spec, against = race_job(values)
+    return _run(spec, values, "compare", listener, progress, against)
 
 
 def train(*, listener: Listener | None = None, progress: bool = False, **options: Any) -> Results:
@@ -94,6 +100,14 @@ def train(*, listener: Listener | None = None, progress: bool = False, **options
 def read(folder: str | PathLike[str]) -> Results:
     """Read what a comparison or a training has left so far; raises UserError where `folder` holds neither."""
     return Results(folder=Path(folder), result=gather_result(Path(folder)))
+
+
+def race_job(values: Mapping[str, Any]) -> tuple[CompareSpec, Before | None]:
+    """Return the spec of a comparison, and the older one that it is set beside; raises UserError."""
+    if "against" not in values:
+        return race_spec(values), None
+    older = read_older(Path(values["against"]), Path(values["out"]) if "out" in values else None)
+    return again_spec(older, values), older.before
 
 
 def race_spec(values: Mapping[str, Any]) -> CompareSpec:
@@ -136,6 +150,56 @@ def resumed_spec(folder: Path, values: Mapping[str, Any]) -> CompareSpec:
     return spec
 
 
+ENTRANTS = frozenset({"methods", "contestants", "trainers", "as_it_comes"})
+ROUNDS = frozenset({"rounds", "minutes"})  # how often a job is done is no part of it
+TRUST = ("trust_remote_code", "allow_pickled_weights")  # nobody trusts a model because a folder says so
+
+
+def again_spec(older: Older, values: Mapping[str, Any]) -> CompareSpec:
+    """Return the spec of the job of an older comparison, done again.
+
+    Raises UserError for an option of the job that is given otherwise now.
+    """
+    place = f"--against {older.before.folder}: "
+    begun = check_options(_as_read(flatten(older.spec)), by_name(compare_options()), place)
+    for name in TRUST:
+        if begun.get(name) and name not in values:
+            raise UserError(f"{place}its job has {flag(name)}; give it again, where you trust the model")
+    job = race_spec(begun)  # with the options that its methods have got since
+    _refuse_changes(place, job, _enter(job, begun, values))
+    if ROUNDS & values.keys():
+        begun = {name: value for name, value in begun.items() if name not in ROUNDS}
+    spec = race_spec(begun | {name: value for name, value in values.items() if name not in ENTRANTS})
+    _refuse_changes(place, job, spec)
+    return spec
+
+
+def _enter(older: CompareSpec, begun: Mapping[str, Any], values: Mapping[str, Any]) -> CompareSpec:
+    """Return the older spec with those racing that `values` names, where it names some."""
+    given = {name: value for name, value in values.items() if name in ENTRANTS}
+    if not given:
+        return older
+    racing = older.methods or tuple(dict.fromkeys(one.method for one in older.contestants))
+    known = {name: begun[name] for name in ("methods", "contestants") if name in begun}
+    named = {"methods": racing} if "trainers" in given else known
+    merged = named | given
+    methods, contestants = choose_entrants(merged, tuple(merged.get("methods", ())))
+    return replace(older, methods=methods, contestants=contestants)
+
+
+def _refuse_changes(place: str, older: CompareSpec, spec: CompareSpec) -> None:
+    """Raise UserError, naming the options, where `spec` is not the job of the older comparison."""
+    changed = name_changes(_as_read(older), _as_read(spec))
+    if changed := [name for name in changed if name not in map(flag, ROUNDS)]:
+        them = "it" if len(changed) == 1 else "them"
+        raise UserError(f"{place}done with other options ({', '.join(changed)}); leave {them} out")
+
+
+def _as_read(value: Any) -> Any:
+    """Return a value as it is read from a file: lists in the place of tuples."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
 def plain(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options as a config file would hold them: paths as text, tuples as lists, without None."""
 
@@ -149,7 +213,12 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run(
-    spec: CompareSpec, values: Mapping[str, Any], kind: Kind, listener: Listener | None, progress: bool
+    spec: CompareSpec,
+    values: Mapping[str, Any],
+    kind: Kind,
+    listener: Listener | None,
+    progress: bool,
+    against: Before | None = None,
 ) -> Results:
     """Check, run and render; the trackers are told."""
     from laptime.report.page import render_report
@@ -161,7 +230,7 @@ def _run(
     digest = check_spec(spec)
     folder = choose_place(values.get("out"), kind)
     hears = listener or (watch(console(lasting=True), spec, folder) if progress else Silence())
-    result = race(spec, folder, hears, digest, kind, look, values.get("wait", False))
+    result = race(spec, folder, hears, digest, kind, look, values.get("wait", False), against)
     render_report(folder, values.get("lang"))
     for line in publish(folder, trackers) if trackers else ():
         hears.say(line)

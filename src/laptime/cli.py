@@ -80,8 +80,9 @@ def compare_command(**_: Any) -> None:
       laptime compare --ablate                      (what each speedup gives here)
       laptime compare --methods lora,lora           (how much equal runs differ)
       laptime compare --methods full --contestant "wide=lora --lora-rank 64"
+      laptime compare --against DIR                 (slower since the upgrade?)
     """
-    from laptime.api import race_spec
+    from laptime.api import race_job
     from laptime.comparison.rounds import check_spec
     from laptime.session import finish_comparison, run_session
     from laptime.system_processors import Look
@@ -90,12 +91,12 @@ def compare_command(**_: Any) -> None:
     look = Look()
     ctx = click.get_current_context()
     values = gather(ctx)
-    spec = race_spec(values)
+    spec, against = race_job(values)
     trackers = tracker_names(values)
     check_trackers(trackers)
     digest = check_spec(spec)
     out, waits = values.get("out"), values.get("wait", False)
-    folder, result = run_session(spec, out, digest, look=look, waits=waits)
+    folder, result = run_session(spec, out, digest, look=look, waits=waits, against=against)
     sys.exit(finish_comparison(folder, result, values.get("lang"), trackers))
 
 

@@ -21,7 +21,13 @@ def compare_options() -> list[SectionedOption]:
     """Return the options of `laptime compare`."""
     methods, *others = options_of([CompareSpec, *_SHARED])
     entrants = [methods, contestant_option(), trainers_option(), as_it_comes_option()]
-    return [*entrants, *others, *method_options(), *output_options("comparison")]
+    return [*entrants, against_option(), *others, *method_options(), *output_options("comparison")]
+
+
+def against_option() -> SectionedOption:
+    """Return --against, which names an older comparison."""
+    what = "Do the job of the comparison in DIR again, on the same machine, beside its times."
+    return SectionedOption("--against", "Comparison", metavar="DIR", help=what)
 
 
 def train_options() -> list[SectionedOption]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from msgspec.structs import asdict, replace
 
+from laptime.comparison.against import Before
 from laptime.comparison.collection import collect, collect_single
 from laptime.comparison.contestants import tell_options
 from laptime.comparison.folder import choose_folder, has_checkpoint, has_done_nothing, shell_command
@@ -40,7 +41,7 @@ from laptime.report.quantities import Lang
 from laptime.report.screen import Screen
 from laptime.spec import CompareSpec
 from laptime.system_processors import Look, check_threads
-from laptime.untrusted import refuse_specials
+from laptime.untrusted import refuse_specials, told_in_one_line
 
 Kind = Literal["compare", "train", "resumed"]
 
@@ -105,10 +106,12 @@ def race(
     kind: Kind = "compare",
     look: Look | None = None,
     waits: bool = False,
+    against: Before | None = None,
 ) -> ComparisonResult:
     """Run a comparison or a single training in `folder`, which `choose_place` gave.
 
-    `look` was begun when the command was; with `waits` a comparison on this machine is waited for.
+    `look` was begun when the command was; with `waits` a comparison on this machine is waited for; `against`
+    is an older comparison that this one is set beside.
     """
     runner = ProcessRunner(single=kind == "train")
     threads = (look or Look()).choose(spec.training.threads)
@@ -117,7 +120,7 @@ def race(
             return train_once(spec, folder, runner, listener, threads, waits)
         if kind == "resumed":
             return go_on_training(spec, folder, runner, listener, records_digest, threads, waits)
-        return compare(spec, folder, runner, listener, records_digest, threads, waits)
+        return compare(spec, folder, runner, listener, records_digest, threads, waits, against)
     finally:
         runner.close()
 
@@ -129,12 +132,13 @@ def run_session(
     kind: Kind = "compare",
     look: Look | None = None,
     waits: bool = False,
+    against: Before | None = None,
 ) -> tuple[Path, ComparisonResult]:
     """Run a comparison or a single training with progress; an interruption says how to go on."""
     folder = choose_place(out, kind)
     listener = watch(console(lasting=True), spec, folder)
     try:
-        return folder, race(spec, folder, listener, records_digest, kind, look, waits)
+        return folder, race(spec, folder, listener, records_digest, kind, look, waits, against)
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
         Screen(stderr=True).say(tell_interruption(kind, folder))
@@ -285,16 +289,6 @@ def tell_no_result(folder: Path) -> str:
     if (folder / SAVED_FOLDER).exists() or has_checkpoint(folder):
         return f"{RECORD_FILE} is missing; put it back, or begin anew with another --out"
     return f"ended while it was still being prepared; the same command with {out} begins anew"
-
-
-@contextmanager
-def told_in_one_line(folder: Path) -> Iterator[None]:
-    """Turn what impossible figures in somebody else's records lead to into UserError."""
-    try:
-        yield
-    except (ArithmeticError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise UserError(f"{folder}: its records hold what cannot be shown ({why})") from error
 
 
 def refuse_loss(folder: Path, result: ComparisonResult) -> None:

@@ -303,7 +303,7 @@ def read_interval(text: str | None) -> Interval | None:
     raise UserError(f"--save-every: expected steps (50) or a time (90s, 10min, 2h) (got '{text}')")
 
 
-PATHS = frozenset({"model", "data", "held_out", "chat_template", "out", "resume", "config"})
+PATHS = frozenset({"model", "data", "held_out", "chat_template", "out", "resume", "config", "against"})
 
 
 def flag(name: str) -> str:

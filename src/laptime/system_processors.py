@@ -25,7 +25,7 @@ LOOK_SECONDS = 0.2  # twenty ticks of the counters
 SPARE = 0.25  # of all cores together: so much of others at work costs no thread
 VARIABLE = "OMP_NUM_THREADS"
 
-Why = Literal["asked", "environment", "free", "quota", "busy"]
+Why = Literal["asked", "environment", "free", "quota", "busy", "before"]
 
 
 class Threads(Struct, frozen=True, kw_only=True):
@@ -43,6 +43,7 @@ class Threads(Struct, frozen=True, kw_only=True):
             "free": "all cores free" if self.cores > 1 else "the only core free",
             "quota": f"its control group allows no more of {self.cores} cores",
             "busy": f"{self.free} of {self.cores} cores free: other programs are at work",
+            "before": "as in the comparison that this one is set beside",
         }
         return f"{self.number} thread{'s'[: self.number != 1]} ({reasons[self.why]})"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -63,6 +63,16 @@ def parse(path: Path, what: str, decode: Callable[[], T]) -> T:
         if not isinstance(error, msgspec.ValidationError):
             raise UserError(f"{path}: no whole JSON ({error}); it was damaged, or is not {what}") from None
         raise UserError(f"{path}: not {what} of this version of laptime ({error})") from None
+
+
+@contextmanager
+def told_in_one_line(folder: Path, option: str = "") -> Iterator[None]:
+    """Turn what impossible figures in somebody else's records lead to into UserError; `option` named it."""
+    try:
+        yield
+    except (ArithmeticError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UserError(f"{option}{folder}: its records hold what cannot be shown ({why})") from error
 
 
 def check_name(name: str, path: Path) -> None:

@@ -16,6 +16,7 @@ from laptime.comparison.folder import locked
 from laptime.errors import UserError
 from laptime.record import FILE_NAME, read_record
 from laptime.record_lines import decode_events
+from tests.commands import run_command
 from tests.faults.test_children import is_running, wait_until
 
 COMMAND = [sys.executable, "-m", "laptime.cli"]
@@ -68,30 +69,29 @@ def test_an_orphan_that_never_ends_is_named_at_last(
 
 def test_a_process_whose_parent_is_gone_says_nothing(tmp_path: Path) -> None:
     """Its parent died before it could ask to be told."""
-    words = ["-m", "laptime.startup.start", "laptime.training.run", str(tmp_path / "job.json"), "1"]
-    done = subprocess.run([sys.executable, *words], capture_output=True)
+    module = ["-m", "laptime.startup.start", "laptime.training.run"]
+    done = subprocess.run([sys.executable, *module, str(tmp_path / "job.json"), "1"], capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGTERM, b"", b"")
 
 
-def compare(tmp_path: Path) -> subprocess.Popen[bytes]:
-    words = ["compare", "--rounds", "1", "--epochs", "2", "--max-questions", "0", "--skip-self-checks"]
-    with (tmp_path / "output.txt").open("ab") as output:
-        return subprocess.Popen(
-            [*COMMAND, *words, "--threads", "1", "--out", str(tmp_path / "out")], stdout=output, stderr=output
-        )
+def words(tmp_path: Path) -> list[str]:
+    job = ["compare", "--rounds", "1", "--epochs", "2", "--max-questions", "0", "--skip-self-checks"]
+    return [*job, "--threads", "1", "--out", str(tmp_path / "out")]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 1.5])
 def test_the_same_command_at_once_doubles_nothing(tmp_path: Path, seconds: float) -> None:
     """Its parent is killed soon after the run's job is there: while the run imports, or when it trains."""
-    first = compare(tmp_path)
+    with (tmp_path / "output.txt").open("ab") as output:
+        first = subprocess.Popen([*COMMAND, *words(tmp_path)], stdout=output, stderr=output)
     jobs = tmp_path / "out" / "runs"
     assert wait_until(lambda: bool(list(jobs.glob("*-r1/job.json"))), 120)
     time.sleep(seconds)
     first.kill()
     first.wait()
-    assert compare(tmp_path).wait() == 0, (tmp_path / "output.txt").read_text()
+    done = run_command(words(tmp_path), None, os.environ)
+    assert done.returncode == 0, done.stdout + done.stderr
     for method in ("full", "lora"):
         record = read_record(jobs / f"{method}-r1")
         events = decode_events((jobs / f"{method}-r1" / FILE_NAME).read_bytes())

@@ -198,6 +198,8 @@ def test_on_a_gpu_its_own_counter_is_told() -> None:
 CHILD = """
 import resource, sys
 from pathlib import Path
+from laptime.startup.imports import defer_imports
+defer_imports()
 import laptime.training.run as run
 import torch
 allowed = int(sys.argv.pop(2))

@@ -295,6 +295,8 @@ def test_a_preparation_that_fails_ends_at_once(tmp_path: Path) -> None:
     job = tmp_path / "job.json"
     script = (
         "import sys, threading, msgspec\n"
+        "from laptime.startup.imports import defer_imports\n"
+        "defer_imports()\n"
         "from laptime.training import preparation\n"
         "from laptime.inputs.facts import InputJob\n"
         "from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, TrainingSpec\n"

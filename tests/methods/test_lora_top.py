@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from laptime.methods.method import make_method
 from laptime.record import RunRecord
 from laptime.spec import ModelSpec
 from laptime.speedups import prefix_cache, short_attention
+from tests.commands import run_command
 from tests.speedups import runs
 from tests.speedups.runs import RECORDS, encode, make_base, speedup, write_records
 
@@ -219,11 +218,9 @@ def test_more_layers_than_there_are_is_refused(shape: Shape) -> None:
 
 
 def test_the_command_refuses_it_in_one_line_before_any_run(base: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "laptime.cli", "train", "--method", "lora_top", "--top-layers", "5",
-         "--model", base / "model", "--data", base / "train.jsonl", "--out", "out"],
-        cwd=tmp_path, env=os.environ | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    words = ["train", "--method", "lora_top", "--top-layers", "5", "--model", base / "model"]
+    words += ["--data", base / "train.jsonl", "--out", "out"]
+    done = run_command(words, tmp_path, os.environ | {"TMPDIR": str(tmp_path)})
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.strip() == "laptime: error: --top-layers 5: this model has 4 layers"
     assert not (tmp_path / "out").exists()

@@ -6,9 +6,12 @@ import math
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from laptime.comparison.result import (
     Ablation,
+    Against,
+    Change,
     CheckResult,
     ComparisonResult,
     Failure,
@@ -18,6 +21,7 @@ from laptime.comparison.result import (
     Pair,
     QuestionAnswers,
     Score,
+    SetBeside,
     SpeedupResult,
     Variant,
 )
@@ -538,6 +542,40 @@ def make_single_unfinished() -> ComparisonResult:
     return make_result(methods=[method], pairs=[], planned_rounds=1, base=None, complete=False, questions=[])
 
 
+CHANGES = [
+    Change(name="torch", before="2.12.0", now="2.13.0", contestants=["full", "lora"]),
+    Change(name="threads", before=4, now=2, contestants=["lora"]),
+    Change(name="environment OMP_NUM_THREADS", before=None, now="2", contestants=["lora"]),
+    Change(name="speedup fused_blocks", before=True, now=None, contestants=["full", "lora"]),
+]
+
+
+def make_row(
+    name: str = "lora", ratio: float | None = 1.12, width: float = 1.04, **changes: Any
+) -> SetBeside:
+    interval = (ratio / width, ratio * width) if ratio else None
+    values: dict[str, Any] = {
+        "contestant": name, "rounds": 3, "rounds_before": 5,
+        "train_seconds": 11.6, "train_seconds_before": 10.4, "train_ratio": ratio,
+        "train_interval": interval, "train_confidence": 0.95, "verdict": "slower",
+        "total_seconds": 16.9, "total_seconds_before": 16.1, "total_ratio": 1.05,
+        "total_interval": (1.01, 1.09), "total_confidence": 0.95, "total_verdict": "slower",
+    }  # fmt: skip
+    return SetBeside(**(values | changes))
+
+
+def make_beside(*rows: SetBeside, changes: list[Change] | None = None, **others: Any) -> ComparisonResult:
+    against = Against(
+        id="a", folder="old", created=1_700_000_000.0, laptime="0.1.0", rows=list(rows), changes=changes or []
+    )
+    return replace(make_result(), against=replace(against, **others))
+
+
+def make_against() -> ComparisonResult:
+    """Each method beside itself in an older comparison, and what has changed since."""
+    return make_beside(make_row("full", 1.01, 1.02, verdict="about_the_same"), make_row(), changes=CHANGES)
+
+
 SITUATIONS = {
     "normal": make_result,
     "ablated": make_ablated,
@@ -546,6 +584,7 @@ SITUATIONS = {
     "about_the_same": make_about_the_same,
     "equal_runs": make_equal_runs,
     "contestants": make_contestants,
+    "against": make_against,
     "named_twins": make_named_twins,
     "unequal": make_unequal,
     "all_failed": make_all_failed,

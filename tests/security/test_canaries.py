@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from laptime.record import read_record
+from tests.commands import run_command
 from tests.tiny import make_tiny_model
 
 CANARIES = {
@@ -37,7 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def laptime(home: Path, *words: str) -> tuple[int, str]:
+def laptime(home: Path, *words: str, forks: bool = False) -> tuple[int, str]:
     """Run the command with every secret in its place and no network."""
     proxy = f"http://user:{CANARIES['proxy']}@127.0.0.1:9"
     secrets = {
@@ -52,10 +53,13 @@ def laptime(home: Path, *words: str) -> tuple[int, str]:
         "WANDB_MODE": "offline",
         "TMPDIR": str(home / "tmp"),
     }
-    command = [sys.executable, "-m", "laptime.cli", *words]
-    done = subprocess.run(
-        command, cwd=home, env=os.environ | secrets, capture_output=True, text=True, timeout=280, check=False
-    )
+    if forks:
+        done = run_command(words, home, os.environ | secrets)
+    else:
+        command = [sys.executable, "-m", "laptime.cli", *words]
+        done = subprocess.run(
+            command, cwd=home, env=os.environ | secrets, capture_output=True, text=True, timeout=280
+        )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -145,7 +149,7 @@ def test_a_traceback_of_the_preparation_keeps_every_secret(home: Path) -> None:
 def test_an_address_with_a_password_is_refused_without_it(home: Path, option: str, odd: str) -> None:
     url = f"https://user:{odd}{CANARIES['address']}{odd}@host.invalid/x.jsonl"
     words = {"--model": "model", "--data": "train.jsonl", "--out": "addressed"} | {option: url}
-    code, printed = laptime(home, "train", *(word for pair in words.items() for word in pair))
+    code, printed = laptime(home, "train", *(word for pair in words.items() for word in pair), forks=True)
     assert code == 2, printed
     assert printed == (
         f"laptime: error: {option}: an address with a name or a password in it; give a path without\n"

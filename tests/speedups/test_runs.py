@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,11 @@ from laptime.errors import UserError
 from laptime.methods.lora import Lora
 from laptime.record import read_record
 from laptime.speedups.speedup import speedup_names
-from laptime.training import run as run_file
+from laptime.training import result as result_file
 from laptime.training.failure import classify
 from laptime.training.saving import UnsavedError
+from tests.commands import run_command
 from tests.speedups.runs import make_base, speedup, train
-
-COMMAND = [sys.executable, "-m", "laptime.cli", "train"]
-
 
 pytestmark = pytest.mark.usefixtures("single_thread")
 
@@ -60,14 +57,14 @@ def test_the_peak_of_memory_is_that_of_the_training_however_it_is_saved(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: tuple[str, ...]
 ) -> None:
     """What saving takes is in it always or never: methods and options are compared by it."""
-    peak, write = [10**9], run_file.write_result
+    peak, write = [10**9], result_file.write_result
 
     def write_and_grow(*words: Any) -> float:
         peak[0] += 10**8
         return write(*words)
 
     monkeypatch.setattr("laptime.training.meter.process_peak_bytes", lambda: peak[0])
-    monkeypatch.setattr(run_file, "write_result", write_and_grow)
+    monkeypatch.setattr(result_file, "write_result", write_and_grow)
     record = train(base, tmp_path / "run", "full", without=without)
     assert record.finished and record.finished.peak_bytes["vm_hwm"] == 10**9
     assert peak == [11 * 10**8]
@@ -110,14 +107,9 @@ def test_a_speedup_that_cannot_apply_stops_the_run_before_it_trains(base: Path, 
 
 
 def command(base: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, "--model", base / "model", "--data", base / "train.jsonl", "--epochs", "1", *words],
-        cwd=folder,
-        env=os.environ | {"TMPDIR": str(folder), "COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    job = ["train", "--model", base / "model", "--data", base / "train.jsonl", "--epochs", "1"]
+    environment = os.environ | {"TMPDIR": str(folder), "COLUMNS": "80"}
+    return run_command([*job, *words], folder, environment)
 
 
 @pytest.mark.parametrize("option", ["--without", "--speedups"])

@@ -12,7 +12,7 @@ from laptime.inputs.facts import ENCODED_FILE
 from laptime.job import RunJob
 from laptime.record import RecordWriter
 from laptime.spec import ModelSpec, RunSpec, TrainingSpec
-from laptime.training.run import Run
+from laptime.training.run import run
 from tests.speedups.runs import encode, make_base, train
 
 
@@ -33,7 +33,7 @@ def test_a_flipped_token_or_mask_stops_the_run(tmp_path: Path, resumes: bool) ->
         folder.mkdir()
         job = RunJob(run="lora-r1", spec=spec, folder=str(folder), inputs=str(path.parent), resumes=resumes)
         with pytest.raises(UserError) as error:
-            Run(job, RecordWriter(folder)).open()
+            run(job, RecordWriter(folder))
         assert (
             str(error.value) == f"{path}: damaged: its content is not what was written (the digest differs)"
         )

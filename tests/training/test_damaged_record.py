@@ -136,7 +136,7 @@ def test_the_damaged_line_is_named(base: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_says_what_it_left_out(base: Path, tmp_path: Path) -> None:
-    process = begin(tmp_path, "train", *job_words(base, base / "train.jsonl", 90), "--out", "run")
+    process = begin(tmp_path, "train", *job_words(base, base / "train.jsonl", 60), "--out", "run")
     wait_for_step(tmp_path / "run" / FILE_NAME, 10)
     process.terminate()
     process.communicate(timeout=60)

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,9 +43,9 @@ from laptime.training.checkpoint import (
 from laptime.training.run import run
 from laptime.training.save_points import StoppedError
 from laptime.training.saving import UnsavedError
+from tests.commands import Command, run_command
 from tests.speedups.runs import make_base
 
-COMMAND = [sys.executable, "-m", "laptime.cli"]
 TRAINING: dict[str, Any] = {
     "epochs": 2, "learning_rate": 1e-2, "device": "cpu", "precision": "fp32", "warmup_ratio": 0.3,
 }  # fmt: skip
@@ -502,16 +501,11 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def laptime(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *words], cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=200
-    )
+    return run_command(words, folder, environment(folder))
 
 
-def begin(folder: Path, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*COMMAND, *words],
-        cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+def begin(folder: Path, *words: str) -> Command:
+    return Command(words, folder, environment(folder))
 
 
 def job_words(base: Path, data: str | Path, epochs: int) -> list[str]:
@@ -533,7 +527,7 @@ def wait_for_step(record: Path, step: int) -> None:
 def test_a_stopped_training_prints_the_command_that_goes_on(base: Path, tmp_path: Path) -> None:
     """SIGINT to the run's own process, then SIGTERM to the command, with refusals in between."""
     shutil.copy(base / "train.jsonl", tmp_path)
-    process = begin(tmp_path, "train", *job_words(base, "train.jsonl", 120), "--out", "run")
+    process = begin(tmp_path, "train", *job_words(base, "train.jsonl", 60), "--out", "run")
     record = tmp_path / "run" / "record.jsonl"
     wait_for_step(record, 20)
     (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -558,11 +552,11 @@ def test_a_stopped_training_prints_the_command_that_goes_on(base: Path, tmp_path
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 143
     assert errors.endswith("go on from the newest checkpoint with:\n  laptime train --resume run\n")
-    done = laptime(tmp_path, "train", "--resume", "run", "--epochs", "120")
+    done = laptime(tmp_path, "train", "--resume", "run", "--epochs", "60")
     assert done.returncode == 0, done.stderr
     assert "lora-r1 goes on after step" in done.stdout
     result = read_record(tmp_path / "run")
-    assert [step.step for step in result.steps] == list(range(1, 601))
+    assert [step.step for step in result.steps] == list(range(1, 301))
     assert len(result.resumptions) == 2 and result.finished
     with pytest.raises(UserError, match="finished already; nothing is left to do"):
         read_begun(tmp_path / "run")
@@ -570,7 +564,7 @@ def test_a_stopped_training_prints_the_command_that_goes_on(base: Path, tmp_path
 
 
 def test_a_comparison_goes_on_within_the_run_that_was_killed(base: Path, tmp_path: Path) -> None:
-    words = ["compare", *job_words(base, base / "train.jsonl", 90), "--out", "race"]
+    words = ["compare", *job_words(base, base / "train.jsonl", 60), "--out", "race"]
     words += ["--methods", "lora", "--rounds", "1"]
     process = begin(tmp_path, *words, "--save-every", "25")
     home = tmp_path / "race" / "runs" / "lora-r1"
@@ -580,7 +574,7 @@ def test_a_comparison_goes_on_within_the_run_that_was_killed(base: Path, tmp_pat
     done = laptime(tmp_path, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     record = read_record(home)
-    assert [step.step for step in record.steps] == list(range(1, 451))
+    assert [step.step for step in record.steps] == list(range(1, 301))
     assert record.resumptions[0].step >= 40
     assert [path.name for path in home.parent.iterdir() if "interrupted" in path.name] == []
     with pytest.raises(

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from laptime.comparison.ablation import summarise_ablation
+from laptime.comparison.against import set_beside
 from laptime.comparison.answers import BASE, gather_questions
 from laptime.comparison.belonging import refuse_other_run
 from laptime.comparison.contestants import own_options, run_options
@@ -168,6 +169,7 @@ def assemble(collected: Collected) -> ComparisonResult:
         repeat_command=plan.repeat_command,
         spec=spec,
         ablation=summarise_ablation(rows, plan, collected.records, confidence),
+        against=set_beside(plan.against, plan.laptime, rows, confidence) if plan.against else None,
     )
 
 

@@ -188,15 +188,15 @@ def _fixed_facts(record: RunRecord) -> dict[str, Any]:
     if record.data:
         facts |= {"template": record.data.template, "loss_on": record.data.loss_on}
     if record.machine:
-        facts |= dict(_identity(record.machine.facts, "machine"))
+        facts |= dict(identify(record.machine.facts, "machine"))
     return facts
 
 
-def _identity(facts: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def identify(facts: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     """Yield what names a machine: its texts and counts, not what was measured on it."""
     for name, value in facts.items():
         if isinstance(value, Mapping):
-            yield from _identity(value, f"{prefix} {name}")
+            yield from identify(value, f"{prefix} {name}")
         elif isinstance(value, str) or (name in COUNTS_OF_MACHINE and isinstance(value, int)):
             yield f"{prefix} {name}", value
 

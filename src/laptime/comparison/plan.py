@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from laptime.comparison.against import Before
 from laptime.comparison.contestants import name_contestants
 from laptime.comparison.result import RoundsEnd
 from laptime.errors import UserError
@@ -51,7 +52,8 @@ class Plan(Struct, kw_only=True):
     With `awaits_ablation` the runs of the ablation are still to be added: which speedups run at all is
     known after the first round. With `awaits_rounds` a round may be added when all runs are over;
     `rounds_end` says why there will be none. Every run's record repeats `id`, which no other comparison has.
-    `threads` are those of every run, chosen when the comparison began.
+    `threads` are those of every run, chosen when the comparison began; `against` is what is kept of an older
+    comparison that this one is set beside.
     """
 
     version: int = VERSION
@@ -68,6 +70,7 @@ class Plan(Struct, kw_only=True):
     threads: Threads | None = None
     awaits_rounds: bool = False
     rounds_end: RoundsEnd = ""
+    against: Before | None = None
 
     @property
     def awaits_more(self) -> bool:

@@ -23,6 +23,11 @@ Verdict = Literal[
 # Why --rounds auto added no further round: the interval is narrow enough, the most rounds, --minutes, no room
 # on the disk, or no ratio that further rounds could settle. "" where the number of rounds was given.
 RoundsEnd = Literal["", "narrow", "most", "minutes", "disk", "no_ratio"]
+# Why a contestant has no ratio to itself in an older comparison.
+NoRatio = Literal[
+    "", "not_finished", "not_finished_before", "other_machine", "other_precision", "other_parameters",
+    "other_work", "unproven_work",
+]  # fmt: skip
 
 
 class Failure(Struct, kw_only=True):
@@ -195,6 +200,54 @@ class Pair(Struct, kw_only=True):
     arithmetic_ratio: float | None = None  # of floating-point operations, from shapes alone
 
 
+class SetBeside(Struct, kw_only=True):
+    """A contestant beside itself in an older comparison: ratio = seconds now over seconds before.
+
+    Seconds are medians over `rounds` and `rounds_before`, which are not paired: intervals are Welch's on the
+    logs. A verdict of "slower" means slower now. `reason` says why there is no ratio.
+    """
+
+    contestant: str
+    reason: NoRatio = ""
+    rounds: int
+    rounds_before: int
+    train_seconds: float | None
+    train_seconds_before: float | None
+    train_ratio: float | None
+    train_interval: tuple[float, float] | None
+    train_confidence: float | None
+    verdict: Verdict
+    total_seconds: float | None
+    total_seconds_before: float | None
+    total_ratio: float | None
+    total_interval: tuple[float, float] | None
+    total_confidence: float | None
+    total_verdict: Verdict
+
+
+class Change(Struct, kw_only=True):
+    """What is not as it was: a version, a fact of the machine, or of how `contestants` run; None: not there.
+
+    A speedup is called "speedup NAME", and has run (True) or not.
+    """
+
+    name: str
+    before: Any
+    now: Any
+    contestants: list[str]
+
+
+class Against(Struct, kw_only=True):
+    """The same job in an older comparison: which one, each contestant beside itself, and what has changed."""
+
+    id: str
+    folder: str  # as it was named
+    created: float  # seconds since 1970
+    laptime: str
+    rows: list[SetBeside]
+    changes: list[Change]
+
+
 class Finding(Struct, kw_only=True):
     """Something a reader must know: a difference in the work, or a flag on the measurement.
 
@@ -233,6 +286,7 @@ class ComparisonResult(Struct, kw_only=True):
     repeat_command: str
     spec: dict[str, Any]  # the resolved CompareSpec
     ablation: list[Ablation] = []  # one a method, where it was asked for
+    against: Against | None = None  # an older comparison, where one was named
 
     @property
     def is_single(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from laptime.comparison.ablation import switch_off
+from laptime.comparison.against import Before
 from laptime.comparison.checks import check_batches, check_contestants
 from laptime.comparison.collection import collect, read_runs
 from laptime.comparison.contestants import list_contestants, make_run_spec
@@ -26,6 +27,7 @@ from laptime.comparison.folder import (
 from laptime.comparison.growth import Prospect, foresee, grow
 from laptime.comparison.json_file import write_json
 from laptime.comparison.machine_lock import machine_lock
+from laptime.comparison.older import keep_threads, refuse_other_older, refuse_unlike_inputs, tell
 from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.resumption import find_record_damage
@@ -110,22 +112,27 @@ def compare(
     records_digest: str,
     threads: Threads | None = None,
     waits: bool = False,
+    against: Before | None = None,
 ) -> ComparisonResult:
     """Run what has not run yet and return the comparison as far as it has come.
 
     `threads` are those of a comparison that begins; one that goes on keeps its own. With `waits` another one
-    on this machine is waited for. Raises UserError before the first run: a folder that holds something else,
-    too little disk, inputs that cannot be encoded.
+    on this machine is waited for. `against` is an older comparison to be set beside. Raises UserError before
+    the first run: a folder that holds something else, too little disk, inputs that cannot be encoded, or that
+    are not those of `against`.
     """
     wanted = msgspec.json.decode(msgspec.json.encode(spec))
-    claim(folder, wanted)  # before the lock: a refused folder stays untouched
+    threads = keep_threads(threads, against)
+    refuse_other_older(folder, claim(folder, wanted), against)  # before the lock: it stays untouched
     with machine_lock(spec.training.device, waits), locked(folder):
         old_plan = claim(folder, wanted)
+        refuse_other_older(folder, old_plan, against)
         refuse_foreign_result(folder)
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         facts = prepare_inputs(spec, inputs, runner, listener, records_digest, fresh=old_plan is None)
-        plan = old_plan or make_plan(spec, folder, facts, threads)
+        refuse_unlike_inputs(against, facts, spec)
+        plan = old_plan or make_plan(spec, folder, facts, threads, against)
         refuse_other_inputs(plan, facts, spec)
         read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
         check_disk(spec, facts, folder, find_waiting(plan, folder))
@@ -138,6 +145,8 @@ def compare(
         listener.prepared(facts)
         for line in tell_threads(plan.threads, threads):
             listener.say(line)
+        if plan.against:
+            listener.say(f"set beside {tell(plan.against)}")
         run_waiting(spec, facts, plan, folder, runner, listener)
         result = collect(folder)
         write_result(folder, result)
@@ -314,7 +323,9 @@ def refuse_other_inputs(plan: Plan, facts: InputFacts, spec: CompareSpec) -> Non
             raise UserError(f"{option}: changed since the comparison was begun; give a new --out")
 
 
-def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts, threads: Threads | None) -> Plan:
+def make_plan(
+    spec: CompareSpec, folder: Path, facts: InputFacts, threads: Threads | None, against: Before | None = None
+) -> Plan:
     """Write down what is going to run, before it does."""
     return Plan(
         id=secrets.token_hex(8),
@@ -329,4 +340,5 @@ def make_plan(spec: CompareSpec, folder: Path, facts: InputFacts, threads: Threa
         awaits_ablation=spec.ablate,
         threads=threads,
         awaits_rounds=spec.rounds == AUTO,
+        against=against,
     )

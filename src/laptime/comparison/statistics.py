@@ -2,8 +2,9 @@
 
 Ratios are compared on the log scale and paired by round, so that a slow round of the machine slows both
 sides and cancels. The interval is Student's t on the paired differences, not a percentile bootstrap,
-whose real coverage is about 75 % at three rounds. Several ratios that are read together are judged by Holm's
-method: the smallest of m doubts must be m times as small, the next m - 1 times, until one is too great.
+whose real coverage is about 75 % at three rounds. Rounds of two comparisons cannot be paired: there it is
+Welch's. Several ratios that are read together are judged by Holm's method: the smallest of m doubts must be
+m times as small, the next m - 1 times, until one is too great.
 benchmarks/results holds what a simulation makes of all this.
 """
 
@@ -14,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from statistics import fmean, median, stdev
+from statistics import fmean, median, stdev, variance
 
 from msgspec import Struct
 
@@ -42,11 +43,15 @@ class Ratio(Struct, frozen=True, kw_only=True):
 
 
 class Sample(Struct, frozen=True, kw_only=True):
-    """The logs of a ratio over `number` rounds: their mean, and its standard error where there are two."""
+    """The log of a ratio, and its standard error where there are two rounds, with its degrees of freedom.
 
-    number: int
+    `number` is how many rounds are paired in it; None where they are not.
+    """
+
+    number: int | None
     centre: float
     error: float | None
+    degrees: float = math.inf
 
     @property
     def doubt(self) -> float | None:
@@ -55,7 +60,7 @@ class Sample(Struct, frozen=True, kw_only=True):
             return None
         if self.error == 0:
             return 0.0 if self.centre else 1.0
-        return student_tail(abs(self.centre) / self.error, self.number - 1)
+        return student_tail(abs(self.centre) / self.error, self.degrees)
 
 
 def median_of(values: Iterable[float | None]) -> float | None:
@@ -94,14 +99,14 @@ def drift(values: Sequence[float]) -> float:
 
 
 @lru_cache(maxsize=4096)
-def student_quantile(degrees: int, confidence: float = CONFIDENCE) -> float:
+def student_quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
     """Return the two-sided critical value of Student's t; scipy is imported here, as it takes a second."""
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
-def student_tail(value: float, degrees: int) -> float:
+def student_tail(value: float, degrees: float) -> float:
     """Return the probability that Student's t lies further from 0 than `value`."""
     from scipy.special import stdtr
 
@@ -126,7 +131,21 @@ def compare_family(
 
     By Holm's method the probability that any difference is shown which is none stays below 1 - `confidence`.
     """
-    samples = [_take_logs(*pair) for pair in pairs]
+    return _judge_family([_take_logs(*pair) for pair in pairs], confidence)
+
+
+def compare_unpaired(
+    pairs: Sequence[tuple[Sequence[float], Sequence[float]]], confidence: float = CONFIDENCE
+) -> list[Ratio]:
+    """Return the ratio of each pair of seconds as `compare_family` does, of rounds that are not paired.
+
+    The two sequences of a pair may have different lengths; the interval is Welch's on the logs.
+    """
+    return _judge_family([_take_apart(*pair) for pair in pairs], confidence)
+
+
+def _judge_family(samples: Sequence[Sample | None], confidence: float) -> list[Ratio]:
+    """Return the ratio of each sample, judged together by Holm's method."""
     levels = share_doubt([sample.doubt if sample else None for sample in samples], 1 - confidence)
     return [_make_ratio(sample, level) for sample, level in zip(samples, levels, strict=True)]
 
@@ -151,7 +170,25 @@ def _take_logs(numerators: Sequence[float], denominators: Sequence[float]) -> Sa
         return None
     logs = [math.log(above / below) for above, below in zip(numerators, denominators, strict=True)]
     error = stdev(logs) / math.sqrt(len(logs)) if len(logs) > 1 else None
-    return Sample(number=len(logs), centre=fmean(logs), error=error)
+    return Sample(number=len(logs), centre=fmean(logs), error=error, degrees=len(logs) - 1)
+
+
+def _take_apart(numerators: Sequence[float], denominators: Sequence[float]) -> Sample | None:
+    """Return the log of the ratio of two means on the log scale; None where nothing was measured.
+
+    The error and its degrees of freedom are Welch's (Biometrika 34, 1947): each side has a spread of its own.
+    """
+    if not numerators or not denominators or min(*numerators, *denominators) <= 0:
+        return None
+    sides = [[math.log(value) for value in values] for values in (numerators, denominators)]
+    centre = fmean(sides[0]) - fmean(sides[1])
+    if min(map(len, sides)) < 2:
+        return Sample(number=None, centre=centre, error=None)
+    parts = [(variance(logs) / len(logs), len(logs) - 1) for logs in sides]
+    square = sum(part for part, _ in parts)
+    doubt = sum(part**2 / degrees for part, degrees in parts)
+    degrees = square**2 / doubt if doubt else sum(degrees for _, degrees in parts)
+    return Sample(number=None, centre=centre, error=math.sqrt(square), degrees=degrees)
 
 
 def _make_ratio(sample: Sample | None, level: float) -> Ratio:
@@ -160,7 +197,7 @@ def _make_ratio(sample: Sample | None, level: float) -> Ratio:
         return Ratio(value=None, interval=None, verdict="not_measured")
     if sample.error is None:
         return Ratio(value=math.exp(sample.centre), interval=None, verdict="one_round")
-    margin = student_quantile(sample.number - 1, 1 - level) * sample.error
+    margin = student_quantile(sample.degrees, 1 - level) * sample.error
     interval = (math.exp(sample.centre - margin), math.exp(sample.centre + margin))
     verdict = judge(interval)
     return Ratio(
@@ -180,14 +217,19 @@ def judge(interval: tuple[float, float]) -> Verdict:
     return "about_the_same" if low >= 1 / SAME and high <= SAME else "not_settled"
 
 
-def _count_more_rounds(sample: Sample, level: float) -> int:
-    """Return how many more rounds would settle it, if they scatter about the same mean as those so far."""
-    assert sample.error is not None
-    deviation, distance = sample.error * math.sqrt(sample.number), abs(sample.centre)
+def _count_more_rounds(sample: Sample, level: float) -> int | None:
+    """Return how many more rounds would settle it, if they scatter about the same mean as those so far.
+
+    None where rounds are not paired: more of one side alone may never do.
+    """
+    if sample.number is None or sample.error is None:
+        return None
+    rounds = sample.number
+    deviation, distance = sample.error * math.sqrt(rounds), abs(sample.centre)
     margin = max(distance, math.log(SAME) - distance)  # then 1 is left out, or all lies close to it
 
     def settles(more: int) -> bool:
-        number = sample.number + more
+        number = rounds + more
         return student_quantile(number - 1, 1 - level) * deviation / math.sqrt(number) < margin
 
     return 1 + bisect_left(range(1, MOST_ROUNDS_TOLD), True, key=settles)

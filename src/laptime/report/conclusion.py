@@ -5,6 +5,7 @@ from __future__ import annotations
 from laptime.comparison.contestants import tell_options
 from laptime.comparison.result import UNREADABLE, ComparisonResult, MethodResult
 from laptime.report import quantities
+from laptime.report.against_sentences import write_against
 from laptime.report.check_sentences import write_checks
 from laptime.report.headline import choose_pair
 from laptime.report.language import Language
@@ -20,6 +21,7 @@ def write_conclusion(result: ComparisonResult, language: Language) -> list[Remar
     """Return the sentences of the conclusion, in the order in which they are read."""
     pair = choose_pair(result)
     remarks = [Remark("contestants", text) for text in describe_contestants(result, language)]
+    remarks += write_against(result, language)
     remarks += write_time(result, pair, language)
     if pair is not None:
         remarks += write_total(result, pair, language)

@@ -149,8 +149,9 @@ def _without_ratio(result: ComparisonResult, pair: Pair | None, language: Langua
         return Headline(language.sentence(text), "", "warning")
     if len(finished) == 1:
         only = finished[0]
+        key = "headline.no_pair.single" if result.against else "headline.no_pair"  # itself, before
         text = language.say(
-            "headline.no_pair",
+            key,
             method=language.method(only.name),
             seconds=language.seconds(only.train_seconds),
         )

@@ -71,6 +71,7 @@ STRINGS: dict[str, str] = {
     "section.environment": "How it was measured",
     # Conclusion: labels
     "label.contestants": "Contestants",
+    "label.against": "Before and now",
     "label.time": "Training",
     "label.rounds": "Rounds",
     "label.total": "Whole process",
@@ -114,6 +115,35 @@ STRINGS: dict[str, str] = {
     "{slow_seconds}; the interval from {low} to {high} contains 1: not settled.",
     "total.sentence.one_round": "From import to the saved result {faster} took {fast_seconds} and "
     "{slower} {slow_seconds}: {ratio} in one round.",
+    # Beside an older comparison
+    "against.slower": "{method} is slower than before: it takes {ratio} as long to train ({confidence} "
+    "interval {low} to {high}; {before} in {rounds_before} rounds then, {now} in {rounds} now).",
+    "against.faster": "{method} is faster than before: it takes {ratio} as long to train ({confidence} "
+    "interval {low} to {high}; {before} in {rounds_before} rounds then, {now} in {rounds} now).",
+    "against.about_the_same": "{method} takes about as long to train as before, within {same}: {ratio} "
+    "({confidence} interval {low} to {high}; {before} in {rounds_before} rounds then, {now} in {rounds} "
+    "now).",
+    "against.not_settled": "Not settled for {method}: it takes {low} to {high} times as long to train as "
+    "before ({confidence} interval; {before} in {rounds_before} rounds then, {now} in {rounds} now).",
+    "against.one_round": "{method} takes {ratio} as long to train as before ({before} then, {now} now). One "
+    "round on a side has no interval: no difference is shown.",
+    "against.total": "Whole process: {ratio} ({low} to {high}), {verdict}.",
+    "against.total.one_round": "Whole process: {ratio}, no interval.",
+    "against.not_measured": "The times of {method} cannot be set beside those of then: no ratio.",
+    "against.not_finished": "{method} has finished no run, so it is not set beside what it took before.",
+    "against.not_finished_before": "{method} had finished no run then, so it is not set beside that.",
+    "against.other_machine": "{method} ran on another machine than then: no ratio.",
+    "against.other_precision": "{method} computes in another precision than then: no ratio.",
+    "against.other_parameters": "{method} trains another number of parameters than then: no ratio.",
+    "against.other_work": "The steps of {method} train other tokens than then: no ratio.",
+    "against.unproven_work": "It is not shown that {method} does the same work as then: no ratio.",
+    "against.frame": "The older comparison, {folder}, was begun {date} with laptime {version}. Its rounds "
+    "and these did not take turns: whatever else the machine did then or does now is in the ratio too.",
+    "against.changes": "Changed since: {list}.",
+    "against.no_changes": "No version, no fact of the machine and no speedup on record has changed.",
+    "against.change": "{name} {before}, now {now}",
+    "against.change.of": "{name} {before}, now {now} ({methods})",
+    "against.absent": "none",
     "source.phases": "Of the {gap} between the two whole processes, {list}.",
     "source.phase.more": "{seconds} is {phase}",
     "source.phase.less": "{phase} gives back {seconds}",

@@ -75,6 +75,7 @@ STRINGS: dict[str, str] = {
     "section.environment": "측정 환경",
     # Conclusion: labels
     "label.contestants": "참가자",
+    "label.against": "이전과 비교",
     "label.time": "학습 시간",
     "label.rounds": "라운드",
     "label.total": "전체 과정",
@@ -120,6 +121,39 @@ STRINGS: dict[str, str] = {
     "{slow_seconds} 걸렸습니다. 신뢰 구간 {low}~{high}에 1이 들어 있어 아직 판단할 수 없습니다.",
     "total.sentence.one_round": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "
     "{slow_seconds} 걸렸습니다. 1라운드 기준 배율은 {ratio}입니다.",
+    # Beside an older comparison
+    "against.slower": "{method:은/는} 이전보다 느립니다. 학습 시간이 이전의 {ratio}입니다 ({confidence} "
+    "신뢰 구간 {low}~{high}, 그때 {rounds_before}라운드에 {before}, 지금 {rounds}라운드에 {now}).",
+    "against.faster": "{method:은/는} 이전보다 빠릅니다. 학습 시간이 이전의 {ratio}입니다 ({confidence} "
+    "신뢰 구간 {low}~{high}, 그때 {rounds_before}라운드에 {before}, 지금 {rounds}라운드에 {now}).",
+    "against.about_the_same": "{method}의 학습 시간은 {same} 이내로 이전과 거의 같습니다: {ratio} "
+    "({confidence} 신뢰 구간 {low}~{high}, 그때 {rounds_before}라운드에 {before}, 지금 {rounds}라운드에 "
+    "{now}).",
+    "against.not_settled": "{method:은/는} 아직 판단할 수 없습니다. 학습 시간이 이전의 {low}~{high}배 "
+    "사이입니다 ({confidence} 신뢰 구간, 그때 {rounds_before}라운드에 {before}, 지금 {rounds}라운드에 "
+    "{now}).",
+    "against.one_round": "{method}의 학습 시간은 이전의 {ratio}입니다 (그때 {before}, 지금 {now}). 어느 "
+    "한쪽이라도 1라운드뿐이면 신뢰 구간이 없으므로 차이가 확인된 것은 아닙니다.",
+    "against.total": "전체 과정: {ratio} ({low}~{high}), {verdict}.",
+    "against.total.one_round": "전체 과정: {ratio}, 신뢰 구간 없음.",
+    "against.not_measured": "{method}의 시간은 그때와 나란히 놓을 수 없어 배율을 제시하지 않습니다.",
+    "against.not_finished": "{method:은/는} 완료한 실행이 없어 이전과 나란히 놓지 않습니다.",
+    "against.not_finished_before": "{method:은/는} 그때 완료한 실행이 없어 나란히 놓지 않습니다.",
+    "against.other_machine": "{method:은/는} 그때와 다른 컴퓨터에서 실행되었으므로 배율을 제시하지 않습니다.",
+    "against.other_precision": "{method:은/는} 그때와 다른 정밀도로 계산하므로 배율을 제시하지 않습니다.",
+    "against.other_parameters": "{method:은/는} 그때와 다른 수의 파라미터를 학습하므로 배율을 제시하지 "
+    "않습니다.",
+    "against.other_work": "{method}의 스텝이 그때와 다른 토큰을 학습하므로 배율을 제시하지 않습니다.",
+    "against.unproven_work": "{method:이/가} 그때와 같은 작업을 한다는 것이 확인되지 않아 배율을 제시하지 "
+    "않습니다.",
+    "against.frame": "이전 비교 {folder:은/는} {date}에 laptime {version:으로/로} 시작되었습니다. 그때와 "
+    "지금의 라운드는 번갈아 실행되지 않았으므로, 그때나 지금 컴퓨터가 하던 다른 일도 이 배율에 들어 "
+    "있습니다.",
+    "against.changes": "그 뒤로 바뀐 것: {list}.",
+    "against.no_changes": "기록된 버전, 컴퓨터 정보, 가속 기법 가운데 바뀐 것이 없습니다.",
+    "against.change": "{name} {before}, 지금은 {now}",
+    "against.change.of": "{name} {before}, 지금은 {now} ({methods})",
+    "against.absent": "없음",
     "source.phases": "두 방법의 전체 과정은 {gap} 차이가 나며, 내역은 다음과 같습니다: {list}.",
     "source.phase.more": "{phase} {seconds}",
     "source.phase.less": "{phase} -{seconds}",

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from laptime.comparison.result import ComparisonResult, MethodAnswer, MethodResult, QuestionAnswers
 from laptime.report import quantities
+from laptime.report.against_sentences import write_against
 from laptime.report.check_sentences import write_checks
 from laptime.report.conclusion import describe_contestants, failure_reason
 from laptime.report.headline import choose_pair, write_headline
@@ -38,6 +39,7 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
     console.print(Text(headline.text, style=_TONES[headline.tone]))
     if headline.total:
         console.print(Text(headline.total))
+    _print_against(result, language, console)
     for text in describe_contestants(result, language):
         console.print(Text(text, style="dim"))
     for remark in write_rounds(result, choose_pair(result), language):
@@ -57,6 +59,14 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
     for remark in write_checks(result, language):
         console.print(Text(remark.text, style="yellow" if remark.warning else "dim"))
     _print_findings(result, language, console)
+
+
+def _print_against(result: ComparisonResult, language: Language, console: Console) -> None:
+    """Print what each takes beside what it took in an older comparison, and then what has changed since."""
+    remarks = write_against(result, language)
+    for number, remark in enumerate(remarks, 1):
+        style = "dim" if number == len(remarks) else "bold yellow" if remark.warning else "bold"
+        console.print(Text(remark.text, style=style))
 
 
 def _print_badges(result: ComparisonResult, unfinished: str, console: Console) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from laptime.errors import UserError
 from laptime.events import Load
-from laptime.system_processors import allowed_processors
+from laptime.system_machine import count_cores, cpu_flags, cpu_name, describe_hardware, read_cpuinfo
 from laptime.training import nvml
 from laptime.training.precision import Processor
 
@@ -45,35 +45,12 @@ def describe_processor(device: torch.device) -> Processor:
     return Processor(kind="cpu", name=cpu_name(), cpu_flags=cpu_flags())
 
 
-def cpu_name() -> str:
-    """Return the CPU's model name."""
-    return _cpuinfo().get("model name", platform.processor() or platform.machine())
-
-
-def cpu_flags() -> frozenset[str]:
-    """Return the CPU's instruction flags as Linux names them (empty elsewhere)."""
-    info = _cpuinfo()
-    return frozenset((info.get("flags") or info.get("Features") or "").split())
-
-
-def _cpuinfo() -> dict[str, str]:
-    """Return the first block of /proc/cpuinfo."""
-    try:
-        block = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in block.splitlines())
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
 def describe_machine(device: torch.device) -> dict[str, Any]:
     """Return the facts that a repeated comparison needs."""
     facts: dict[str, Any] = {
         "platform": platform.platform(terse=True),
         "python": platform.python_version(),
-        "cpu": cpu_name(),
-        "cores": count_cores(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        **describe_hardware(),
         "threads": torch.get_num_threads(),
         "device": str(device.type),
         "versions": {name: _version(name) for name in PACKAGES},
@@ -90,11 +67,6 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
             "driver": _driver_version(),
         }
     return facts
-
-
-def count_cores() -> int:
-    """Return the cores that this process may use."""
-    return len(allowed_processors())
 
 
 def _version(package: str) -> str | None:
@@ -123,7 +95,7 @@ def read_load(when: Any) -> Load:
         cores=count_cores(),
         swapped_pages=_swapped_pages(),
         throttle_count=_throttle_count(),
-        clock_mhz=float(mhz) if (mhz := _cpuinfo().get("cpu MHz")) else None,
+        clock_mhz=float(mhz) if (mhz := read_cpuinfo().get("cpu MHz")) else None,
     )
 
 

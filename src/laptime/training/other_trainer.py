@@ -18,31 +18,27 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
-import torch
 
-from laptime.answers import answer_questions
 from laptime.comparison.deaths import explain
 from laptime.comparison.processes import MEMORY_SETTINGS
 from laptime.comparison.watch import End
 from laptime.credentials import print_traceback
 from laptime.errors import UserError
-from laptime.events import Energy, Evaluation, Failed, Finished, Machine, Model, Phase, Step
-from laptime.inputs.batches import StepPlans, make_batch, plan_steps
-from laptime.inputs.chat_templates import put_template
-from laptime.inputs.encoded import EncodedData, EncodedRecord, read_inputs
+from laptime.events import Energy, Failed, Finished, Machine, Model, Phase, Step
+from laptime.inputs.batches import StepPlans, plan_steps
+from laptime.inputs.encoded import EncodedRecord, read_inputs
 from laptime.inputs.facts import InputFacts, refuse_other_base
-from laptime.inputs.model import load_model, load_tokenizer, quiet_libraries
-from laptime.inputs.model_source import ModelSource
+from laptime.inputs.model import quiet_libraries
 from laptime.inputs.shape import last_word
 from laptime.job import SAVED_FOLDER, RunJob
 from laptime.methods.lora import ALL_LINEAR, Lora
 from laptime.methods.method import Method, make_method
 from laptime.record import RecordWriter, read_record
-from laptime.spec import learning_rate_of
 from laptime.speedups.forward import Forward
 from laptime.system_memory import count_oom_kills, tree_bytes
 from laptime.trainers.environments import Environment, clean_environment, find_environment
@@ -51,11 +47,13 @@ from laptime.trainers.trainer import Trainer, find_trainer
 from laptime.training.description import SHAPE_KEYS, describe_data
 from laptime.training.energy import EnergyCounter
 from laptime.training.failure import describe_failure
-from laptime.training.loop import evaluate
+from laptime.training.judging import ask_questions, measure_held_out
 from laptime.training.machine import choose_device, describe_machine, describe_processor, read_load
 from laptime.training.meter import Meter
+from laptime.training.opening import Opened, use_threads
 from laptime.training.optimizer import scheduled_rate
-from laptime.training.precision import Precision, choose_precision
+from laptime.training.precision import choose_precision
+from laptime.training.run import choose_rate
 from laptime.training.saving import describe_files, describe_result
 from laptime.whole_file import remove_folder, sync_tree
 
@@ -91,29 +89,28 @@ class EndedError(Exception):
         self.code = code
 
 
-class Around(msgspec.Struct):
+@dataclass(frozen=True)
+class Around(Opened):
     """What a run of another trainer is made of, found out before it starts."""
 
-    job: RunJob
-    facts: InputFacts
-    encoded: EncodedData
     trainer: Trainer
     environment: Environment
-    device: torch.device
-    precision: Precision
     method: Method
-    folder: Path
 
     @property
-    def plans(self) -> StepPlans:
-        """The steps of our own run of the same round."""
-        spec = self.job.spec
-        return plan_steps(len(self.encoded.records), spec.training, spec.training.seed + spec.round - 1)
+    def scratch(self) -> Path:
+        """Where the trainer writes; a trainer may change its folder, so all paths are whole."""
+        return self.folder.absolute() / SCRATCH_FOLDER
 
     @property
     def aside(self) -> Path:
         """Where the trainer leaves its result."""
-        return self.folder / SCRATCH_FOLDER / SAVED_FOLDER
+        return self.scratch / SAVED_FOLDER
+
+    @property
+    def plans(self) -> StepPlans:
+        """The steps of our own run of the same round."""
+        return plan_steps(len(self.encoded.records), self.spec.training, self.seed)
 
 
 def look_around(job: RunJob) -> Around:
@@ -127,26 +124,16 @@ def look_around(job: RunJob) -> Around:
     device = choose_device(job.spec.training.device)
     if trainer.needs_cuda and device.type != "cuda":
         raise UnavailableError(f"{trainer.title} trains on CUDA GPUs alone, and there is none to use")
-    return Around(
-        job=job,
-        facts=facts,
-        encoded=encoded,
-        trainer=trainer,
-        environment=environment,
-        device=device,
-        precision=choose_precision(describe_processor(device), job.spec.training.precision),
-        method=make_method(job.spec.method, job.spec.method_options),
-        folder=Path(job.folder).absolute(),
-    )
+    precision = choose_precision(describe_processor(device), job.spec.training.precision)
+    method = make_method(job.spec.method, job.spec.method_options)
+    return Around(job, facts, encoded, device, precision, trainer, environment, method)
 
 
 def make_peer_job(around: Around) -> PeerJob:
     """Return what the trainer is told: the same work as our own run of this round, or to do as it comes."""
-    spec, facts, scratch = around.job.spec, around.facts, around.folder / SCRATCH_FOLDER
+    spec, facts, scratch = around.spec, around.facts, around.scratch
     training, method, num_steps = spec.training, around.method, len(around.plans)
-    wanted = learning_rate_of(training, spec.method)
-    batch = min(training.batch_size * training.gradient_accumulation, len(around.encoded.records))
-    peak = method.default_rate(facts.shape, batch, facts.toy) if wanted is None else wanted
+    peak = choose_rate(around, method)
     chosen = around.job.threads
     return PeerJob(
         trainer_file=str(around.trainer.file),
@@ -173,7 +160,7 @@ def make_peer_job(around: Around) -> PeerJob:
         adam_epsilon=training.adam_epsilon,
         max_grad_norm=training.max_grad_norm,
         gradient_checkpointing=bool(training.gradient_checkpointing),
-        seed=training.seed + spec.round - 1,
+        seed=around.seed,
         longest=int(around.encoded.records.lengths.max()),
         as_it_comes=spec.as_it_comes,
         parent=os.getpid(),
@@ -199,9 +186,9 @@ def write_records(around: Around) -> None:
     """Write token ids and labels of every record of every step, in order; as it comes, those of one epoch."""
     records = around.encoded.records
     order: Iterator[int] = iter(range(len(records)))
-    if not around.job.spec.as_it_comes:
+    if not around.spec.as_it_comes:
         order = (i for plan in around.plans for micro_batch in plan.micro_batches for i in micro_batch)
-    with (around.folder / SCRATCH_FOLDER / "records.jsonl").open("wb") as file:
+    with (around.scratch / "records.jsonl").open("wb") as file:
         for number in order:
             file.write(msgspec.json.encode(label(records[number])) + b"\n")
 
@@ -216,7 +203,7 @@ def label(record: EncodedRecord) -> dict[str, list[int]]:
 def make_environment(around: Around, threads: int | None, temporary: str) -> dict[str, str]:
     """Return the variables of the trainer's process: off the network, and malloc as it comes."""
     kept = {name: value for name, value in clean_environment().items() if MEMORY_SETTINGS.get(name) != value}
-    scratch = around.folder / SCRATCH_FOLDER
+    scratch = around.scratch
     folders = {
         "TMPDIR": temporary,
         "HF_DATASETS_CACHE": scratch / "datasets",
@@ -232,7 +219,7 @@ class Listener:
 
     def __init__(self, around: Around, record: RecordWriter) -> None:
         self.around, self.record = around, record
-        self.path = around.folder / SCRATCH_FOLDER / "events.jsonl"
+        self.path = around.scratch / "events.jsonl"
         self.position = 0
         self.seconds: dict[str, float] = {}
         self.peaks: dict[str, int] = {}
@@ -275,7 +262,7 @@ class Listener:
         self.record.write(
             Machine(facts=machine | {"threads": threads, "python": python, "versions": versions})
         )
-        own, reason = around.job.spec.as_it_comes, around.precision.reason
+        own, reason = around.spec.as_it_comes, around.precision.reason
         self.record.write(
             Model(
                 name=facts.model_name,
@@ -291,7 +278,7 @@ class Listener:
             )
         )
         steps = num_steps or len(around.plans)
-        self.record.write(describe_data(facts, steps, around.job.spec.data.train_on))
+        self.record.write(describe_data(facts, steps, around.spec.data.train_on))
 
     def hear_step(self, step: int, **told: Any) -> None:
         """A step is over."""
@@ -322,7 +309,7 @@ def train_elsewhere(around: Around, listener: Listener) -> float:
 
 def _run_to_its_end(around: Around, listener: Listener, job: PeerJob, temporary: str) -> int:
     """Run the trainer's process, whose start is noted in `job`; returns its exit code."""
-    file = around.folder / SCRATCH_FOLDER / "job.json"
+    file = around.scratch / "job.json"
     environment = make_environment(around, job.threads, temporary)
     job.spawned = time.time()
     file.write_bytes(msgspec.json.encode(job))
@@ -351,7 +338,7 @@ def run(job: RunJob, record: RecordWriter) -> None:
     around = look_around(job)
     meter = Meter(record, job.spawned)
     listener = Listener(around, record)
-    scratch = around.folder / SCRATCH_FOLDER
+    scratch = around.scratch
     remove_folder(scratch)
     scratch.mkdir(parents=True)
     write_records(around)
@@ -388,27 +375,13 @@ def keep_result(around: Around, record: RecordWriter) -> None:
 
 def judge_result(around: Around, record: RecordWriter, meter: Meter) -> None:
     """Load the result, measure its held-out loss and ask it the questions, as with a result of our own."""
-    job, encoded, facts = around.job, around.encoded, around.facts
-    if not encoded.held_out and not encoded.questions:
+    if not around.encoded.held_out and not around.encoded.questions:
         return
-    if threads := job.threads and job.threads.number:
-        torch.set_num_threads(threads)
-    dtype = getattr(torch, around.precision.compute)
-    base = load_model(job.spec.model, Path(facts.model_folder), dtype).to(around.device)
-    model = around.method.load(base, around.folder / SAVED_FOLDER, dtype)
-    if encoded.held_out:
-        size, held_out = job.spec.training.batch_size, encoded.held_out
-        with meter.phase("evaluate"):
-            batches = (make_batch(held_out[i : i + size]) for i in range(0, len(held_out), size))
-            loss, num_tokens = evaluate(Forward(model), batches)
-        record.write(Evaluation(when="after", loss=loss, num_tokens=num_tokens))
-    if encoded.questions:
-        source = ModelSource(name=facts.model_name, folder=facts.model_folder, config={}, toy=facts.toy)
-        tokenizer = load_tokenizer(job.spec.model, source)
-        tokenizer = put_template(tokenizer, encoded.chat_template, encoded.turn_end)
-        limit = job.spec.answers.max_new_tokens
-        with meter.phase("answer"):
-            answer_questions(model, tokenizer, encoded.questions, encoded.stop_ids, limit, record.write)
+    use_threads(around.job, None)
+    model = around.method.load(around.load_base(), around.folder / SAVED_FOLDER, around.dtype)
+    num_steps = len(around.plans)
+    measure_held_out(around, Forward(model), record, meter, "after", num_steps=num_steps)
+    ask_questions(around, model, record, meter)
 
 
 def find_failure(error: BaseException, job: RunJob, record: RecordWriter, kills: int | None) -> Failed:

@@ -1,0 +1,40 @@
+"""The run of the base: loaded, evaluated and asked; it trains nothing."""
+
+from __future__ import annotations
+
+from laptime.inputs.batches import plan_steps
+from laptime.job import RunJob
+from laptime.record import RecordWriter
+from laptime.speedups.speedup import apply_all
+from laptime.training.description import describe_data, describe_model
+from laptime.training.judging import ask_questions, measure_held_out
+from laptime.training.meter import Meter
+from laptime.training.opening import open_run
+from laptime.training.random_state import seed_random
+from laptime.training.setup import make_setup
+
+
+def run_base(job: RunJob, record: RecordWriter, meter: Meter, import_seconds: float) -> dict[str, int]:
+    """Do all of the base's run but its last line; returns the peaks of memory before it is evaluated."""
+    with meter.phase("load"):
+        opened = open_run(job, record, meter, import_seconds)
+        model = opened.load_base()
+        seed_random(opened.seed)
+        model.requires_grad_(False)
+    spec, facts, precision = job.spec, opened.facts, opened.precision
+    with meter.phase("prepare"):
+        setup = make_setup(
+            spec, model, None, facts, opened.encoded, opened.device,
+            compute=precision.compute, recomputes=False, folder=opened.folder,
+        )  # fmt: skip
+        apply_all(setup)
+        device = str(opened.device)
+        record.write(
+            describe_model(model, facts, precision, device=device, learning_rate=0.0, notes=[], cost=None)
+        )
+        num_steps = len(plan_steps(len(opened.encoded.records), spec.training, opened.seed))
+        record.write(describe_data(facts, num_steps, spec.data.train_on))
+    peak_bytes = meter.peak_bytes()
+    measure_held_out(opened, setup.forward, record, meter, "before", setup.packs_records, num_steps)
+    ask_questions(opened, model, record, meter)
+    return peak_bytes

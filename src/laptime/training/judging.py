@@ -1,0 +1,55 @@
+"""What a model knows: its held-out loss and its answers; nothing of this counts as training."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+from laptime.answers import answer_questions
+from laptime.events import Evaluation
+from laptime.inputs.batches import make_batch
+from laptime.record import RecordWriter
+from laptime.speedups.forward import Forward
+from laptime.training.loop import evaluate
+from laptime.training.meter import Meter, NotFiniteError
+from laptime.training.opening import Opened
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def measure_held_out(
+    opened: Opened,
+    forward: Forward,
+    record: RecordWriter,
+    meter: Meter,
+    when: Literal["before", "after"],
+    packed: bool = False,
+    num_steps: int = 0,
+) -> None:
+    """Record the loss of the held-out set, if any; raises NotFiniteError, which names `num_steps`."""
+    if not (held_out := opened.encoded.held_out):
+        return
+    size = opened.spec.training.batch_size
+    with meter.phase("evaluate"):
+        batches = (make_batch(held_out[i : i + size], packed=packed) for i in range(0, len(held_out), size))
+        loss, num_tokens = evaluate(forward, batches)
+    if not math.isfinite(loss):
+        raise NotFiniteError(num_steps, "held-out loss", ["of the held-out set"])
+    record.write(Evaluation(when=when, loss=loss, num_tokens=num_tokens))
+
+
+def ask_questions(opened: Opened, model: PreTrainedModel | Any, record: RecordWriter, meter: Meter) -> None:
+    """Record the answers to the questions, if there are any."""
+    encoded = opened.encoded
+    if not encoded.questions:
+        return
+    with meter.phase("answer"):
+        answer_questions(
+            model,
+            opened.tokenizer,
+            encoded.questions,
+            encoded.stop_ids,
+            opened.spec.answers.max_new_tokens,
+            record.write,
+        )

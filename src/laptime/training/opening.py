@@ -1,0 +1,112 @@
+"""What every run begins with: its inputs, its device and precision, and the base."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from laptime.events import Machine
+from laptime.inputs.chat_templates import put_template
+from laptime.inputs.encoded import EncodedData, read_inputs
+from laptime.inputs.facts import InputFacts, refuse_other_base
+from laptime.inputs.model import load_model, load_tokenizer
+from laptime.inputs.model_source import ModelSource
+from laptime.job import RunJob
+from laptime.record import RecordWriter
+from laptime.spec import RunSpec
+from laptime.training.machine import choose_device, describe_machine, describe_processor
+from laptime.training.meter import Meter
+from laptime.training.precision import Precision, choose_precision
+from laptime.training.resumption import Checkpoints
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a run was given and what it found."""
+
+    job: RunJob
+    facts: InputFacts
+    encoded: EncodedData
+    device: torch.device
+    precision: Precision
+
+    @property
+    def spec(self) -> RunSpec:
+        """All options of the run."""
+        return self.job.spec
+
+    @property
+    def folder(self) -> Path:
+        """Where its record and its result go."""
+        return Path(self.job.folder)
+
+    @property
+    def seed(self) -> int:
+        """The seed of its round."""
+        return self.spec.training.seed + max(self.spec.round, 1) - 1
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The format of the arithmetic."""
+        dtype: torch.dtype = getattr(torch, self.precision.compute)
+        return dtype
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The base's tokenizer, loaded when it is first needed."""
+        source = ModelSource(
+            name=self.facts.model_name, folder=self.facts.model_folder, config={}, toy=self.facts.toy
+        )
+        tokenizer = load_tokenizer(self.spec.model, source)
+        return put_template(tokenizer, self.encoded.chat_template, self.encoded.turn_end)
+
+    def load_base(self) -> PreTrainedModel:
+        """Load the base onto the device."""
+        return load_model(self.spec.model, Path(self.facts.model_folder), self.dtype).to(self.device)
+
+
+def open_run(
+    job: RunJob,
+    record: RecordWriter,
+    meter: Meter,
+    import_seconds: float,
+    checkpoints: Checkpoints | None = None,
+) -> Opened:
+    """Read the inputs, find the checkpoint to go on from, if any, and choose threads, device and precision.
+
+    Raises UserError for inputs that are damaged, or of another base or other work.
+    """
+    facts, encoded = read_inputs(Path(job.inputs))
+    refuse_other_base(facts, Path(job.folder))
+    if checkpoints:
+        checkpoints.find(facts, encoded)
+    use_threads(job, checkpoints.threads if checkpoints else None)
+    device = choose_device(job.spec.training.device)
+    precision = choose_precision(describe_processor(device), job.spec.training.precision)
+    meter.device = device
+    if checkpoints:
+        checkpoints.describe(precision.compute, device)
+    meter.add_phase("import", import_seconds)
+    record.write(Machine(facts=describe_machine(device) | free_cores(job)))
+    return Opened(job, facts, encoded, device, precision)
+
+
+def use_threads(job: RunJob, before: int | None) -> None:
+    """Let torch work with the threads asked for, those of an earlier attempt, or those chosen for all."""
+    if threads := job.spec.training.threads or before or (job.threads and job.threads.number):
+        torch.set_num_threads(threads)
+
+
+def free_cores(job: RunJob) -> dict[str, Any]:
+    """Return how many cores were free when the threads were chosen, where that was seen."""
+    chosen = job.threads
+    if chosen is None or chosen.free is None:
+        return {}
+    return {"free_cores": chosen.free, "physical_cores": chosen.cores}
