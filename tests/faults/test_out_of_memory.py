@@ -19,13 +19,13 @@ from laptime.comparison.deaths import find_silent_death, means_shortage
 from laptime.errors import UserError
 from laptime.events import Failed, Memory, Phase, Started
 from laptime.inputs.shape import Shape
+from laptime.memory_advice import find_remedies
+from laptime.memory_estimate import SPARE, MemoryEstimate
 from laptime.methods.method import make_method
 from laptime.record import FILE_NAME, RecordWriter, read_record
 from laptime.training import memory as training_memory
 from laptime.training.checkpoint import find_newest
-from laptime.training.demand import Demand, find_remedies
 from laptime.training.failure import DoesNotFitError, classify, refuse_what_cannot_fit
-from laptime.training.memory import SPARE
 from laptime.training.optimizer import Optimizer
 from tests.speedups import runs
 from tests.training.test_resume import attempt, make_job, saved
@@ -49,10 +49,10 @@ LLAMA_1B = Shape(
 )  # fmt: skip
 
 
-def demand(method: str = "full", **changes: Any) -> Demand:
+def demand(method: str = "full", **changes: Any) -> MemoryEstimate:
     """A job on the CPU: eight records of 1024 tokens at a time."""
     settings: dict[str, Any] = {"element_bytes": 4, "batch_size": 8, "longest": 1024, "packs": True}
-    return Demand(shape=LLAMA_1B, method=make_method(method, {}), **settings | changes)
+    return MemoryEstimate(shape=LLAMA_1B, method=make_method(method, {}), **settings | changes)
 
 
 def test_the_reference_job_needs_what_it_was_reported_to_need() -> None:
@@ -79,7 +79,7 @@ def test_the_estimate_is_near_what_was_measured() -> None:
     )  # fmt: skip
     measured = {("full", 284): 4.19, ("full", 1164): 5.67, ("lora", 284): 1.98, ("lora", 1164): 3.97}
     for (method, num_tokens), peak in measured.items():
-        one = Demand(
+        one = MemoryEstimate(
             shape=shape, method=make_method(method, {}), element_bytes=4, batch_size=1, longest=num_tokens,
             packs=True,
         )  # fmt: skip

@@ -22,11 +22,11 @@ from laptime.decoder.gate import plain_gate, remade
 from laptime.decoder.norm import plain_norm
 from laptime.decoder.projection import Foreign, Linear, call_modules, leave_whole, take_apart
 from laptime.decoder.rotary import plain_rotate
+from laptime.inputs.shape import FAMILIES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-FAMILIES = {"llama", "mistral", "qwen2", "qwen3"}
 ATTENTION_GROUPS = (("q_proj", "k_proj", "v_proj"), ("o_proj",))
 FEED_FORWARD_GROUPS = (("gate_proj", "up_proj"), ("down_proj",))
 

@@ -77,7 +77,7 @@ class DamagedError(Exception):
 def prove(key: str, hidden_tD: torch.Tensor) -> str:
     """Return what binds hidden states (CPU, contiguous) to their record: its key, a digest of their bytes."""
     content = hidden_tD.reshape(-1).view(torch.uint8).numpy()
-    return f"{key} {hashlib.blake2b(content, digest_size=16).hexdigest()}"
+    return f"{key} {hashlib.blake2b(content.data, digest_size=16).hexdigest()}"
 
 
 class Store:

@@ -116,8 +116,8 @@ class Projection(Function):
     @staticmethod
     def forward(ctx: Any, x_TK: torch.Tensor, linears: Sequence[Linear], *tensors: torch.Tensor) -> Any:
         """Save x and x A^T; every layer's parameters stand in `tensors` so that autograd knows them."""
-        adapted = [one for one in linears if one.a_rK is not None]
-        a_RK = torch.cat([one.a_rK for one in adapted]).to(x_TK.dtype) if adapted else None
+        downs = [one.a_rK for one in linears if one.a_rK is not None]
+        a_RK = torch.cat(downs).to(x_TK.dtype) if downs else None
         down_TR = product(x_TK, a_RK.t()) if a_RK is not None else None
         outputs, begin = [], 0
         for one in linears:

@@ -61,8 +61,8 @@ def linear_size(module: nn.Module) -> tuple[int, int] | None:
     if isinstance(module, Conv1D):
         return module.nx, module.nf
     if is_router(module):
-        outputs, inputs = module.weight.shape
-        return inputs, outputs
+        weight: Any = module.weight
+        return weight.shape[1], weight.shape[0]
     return None
 
 

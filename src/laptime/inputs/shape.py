@@ -6,6 +6,8 @@ import re
 
 from msgspec import Struct
 
+FAMILIES = {"llama", "mistral", "qwen2", "qwen3"}  # whose forward pass decoder/ has written out
+
 
 class Shape(Struct, kw_only=True, frozen=True):
     """Sizes of a causal language model.

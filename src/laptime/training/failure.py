@@ -16,56 +16,38 @@ from laptime.errors import UserError
 from laptime.events import Failed, FailureReason, Memory
 from laptime.inputs.encoded import EncodedRecord, lengths_of
 from laptime.inputs.facts import InputFacts
+from laptime.memory_advice import find_remedies
+from laptime.memory_estimate import HALF_BYTES, PACKING, MemoryEstimate, will_pack
 from laptime.methods.method import Method
 from laptime.record import FULL, RecordWriter, RunRecord, read_record
 from laptime.spec import RunSpec
-from laptime.speedups.prepacked_weights import PrepackedWeights, will_pack
-from laptime.training.demand import HALF_BYTES, Demand, find_remedies
 from laptime.training.machine import describe_processor
 from laptime.training.memory import available_bytes
 from laptime.training.meter import Meter, NotFiniteError
 from laptime.training.precision import native_formats
 from laptime.training.saving import UnsavedError
 
+UNKNOWN_BYTES = 1 << 62
+
 
 class DoesNotFitError(MemoryError):
     """What a run holds whatever its batches are is more than there is; nothing was loaded."""
 
 
-def foresee_memory(
+def estimate_memory(
     spec: RunSpec,
     method: Method,
     facts: InputFacts,
     records: Sequence[EncodedRecord],
     element_bytes: int,
     device: torch.device,
-) -> Memory:
-    """Estimate what a run will hold beside what is there; `element_bytes` is the size of a weight."""
-    demand = make_demand(spec, method, facts, records, element_bytes, device)
-    available = available_bytes(device)
-    return Memory(
-        device="cuda" if demand.on_cuda else "cpu",
-        available_bytes=available,
-        needed_bytes=demand.needed_bytes(1 << 62 if available is None else available),
-        fixed_bytes=demand.fixed_bytes,
-        would_fit=[] if available is None else find_remedies(demand, available),
-    )
-
-
-def make_demand(
-    spec: RunSpec,
-    method: Method,
-    facts: InputFacts,
-    records: Sequence[EncodedRecord],
-    element_bytes: int,
-    device: torch.device,
-) -> Demand:
-    """Gather what memory depends on."""
+) -> MemoryEstimate:
+    """Return what a run will hold; `element_bytes` is the size of a weight."""
     training, on_cuda = spec.training, device.type == "cuda"
     formats = native_formats(describe_processor(device))
     packs_half = not on_cuda and "bfloat16" in formats
     packs = packs_half if element_bytes == HALF_BYTES else not on_cuda
-    return Demand(
+    return MemoryEstimate(
         shape=facts.shape,
         method=method,
         element_bytes=element_bytes,
@@ -75,11 +57,27 @@ def make_demand(
         recomputes=training.gradient_checkpointing,
         packs=packs and will_pack(facts.shape, method, training),
         packs_half=packs_half,
-        asks_to_pack=PrepackedWeights.name in training.speedups,
+        asks_to_pack=PACKING in training.speedups,
         plain=training.plain,
         on_cuda=on_cuda,
         half=half_precision_of(device),
     )
+
+
+def describe_estimate(estimate: MemoryEstimate, available_bytes: int | None) -> Memory:
+    """Return the event that tells of an estimate, and what would fit."""
+    return Memory(
+        device="cuda" if estimate.on_cuda else "cpu",
+        available_bytes=available_bytes,
+        needed_bytes=estimate.needed_bytes(or_any(available_bytes)),
+        fixed_bytes=estimate.fixed_bytes,
+        would_fit=[] if available_bytes is None else find_remedies(estimate, available_bytes),
+    )
+
+
+def or_any(available_bytes: int | None) -> int:
+    """Return the memory that is there; more than any job needs where nobody knows."""
+    return UNKNOWN_BYTES if available_bytes is None else available_bytes
 
 
 def half_precision_of(device: torch.device) -> str | None:

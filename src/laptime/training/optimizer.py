@@ -111,7 +111,9 @@ class Optimizer:
 
     def _gradient_norm(self, parameters: list[torch.nn.Parameter]) -> torch.Tensor:
         """Return the norm of all gradients in float32, without the loss scale."""
-        norms = torch._foreach_norm([p.grad for p in parameters], 2, dtype=torch.float32)
+        norms = torch._foreach_norm(
+            [p.grad for p in parameters if p.grad is not None], 2, dtype=torch.float32
+        )
         norm = torch.linalg.vector_norm(torch.stack(norms))
         return norm if self.loss_scale is None else norm / self.loss_scale
 
@@ -168,7 +170,7 @@ def update_chunk(chunk: Chunk, learning_rate: float, divisor: torch.Tensor, foun
         group["lr"] = learning_rate * chunk.rate_factor
     if chunk.adam.defaults["fused"]:
         # The fused kernel divides by grad_scale and does nothing where found_inf is set.
-        chunk.adam.grad_scale, chunk.adam.found_inf = divisor, found_inf
+        vars(chunk.adam).update(grad_scale=divisor, found_inf=found_inf)  # which its class does not declare
         chunk.adam.step()
     elif not found_inf:
         torch._foreach_div_([m.grad for m in chunk.masters if m.grad is not None], divisor)

@@ -204,7 +204,7 @@ class Checkpoints:
         state = State(
             step=step, train_seconds=train_seconds, skipped_steps=self.timer.num_skipped, **self.state
         )
-        tensors = {
+        tensors: dict[str, dict[str, torch.Tensor]] = {
             "weights": {name: parameter for parameter, name in names.items()},
             "optimizer": self.optimizer.capture(names),
             "random": capture_random(self.model.device),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from laptime.credentials import print_traceback
 from laptime.events import Energy, Failed, Finished, Speedup
@@ -28,11 +29,17 @@ from laptime.speedups.speedup import Setup, apply_all
 from laptime.training.base_run import run_base
 from laptime.training.description import describe_data, describe_model
 from laptime.training.energy import EnergyCounter
-from laptime.training.failure import describe_failure, foresee_memory, refuse_what_cannot_fit
+from laptime.training.failure import (
+    describe_estimate,
+    describe_failure,
+    estimate_memory,
+    or_any,
+    refuse_what_cannot_fit,
+)
 from laptime.training.judging import ask_questions, measure_held_out
 from laptime.training.loop import train
 from laptime.training.machine import read_load
-from laptime.training.memory import available_bytes, plan_memory
+from laptime.training.memory import available_bytes
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.opening import Opened, open_run
 from laptime.training.optimizer import Optimizer
@@ -116,7 +123,10 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     """Load the base and attach the method; raises DoesNotFitError where what they hold is surely too much."""
     spec, facts = opened.spec, opened.facts
     method = make_method(spec.method, spec.method_options)
-    memory = foresee_memory(spec, method, facts, opened.encoded.records, opened.dtype.itemsize, opened.device)
+    size = opened.dtype.itemsize
+    estimate = estimate_memory(spec, method, facts, opened.encoded.records, size, opened.device)
+    available = available_bytes(opened.device)
+    memory = describe_estimate(estimate, available)
     record.write(memory)
     refuse_what_cannot_fit(memory, opened.device)
     model = opened.load_base()
@@ -124,28 +134,13 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     model.requires_grad_(False)
     model = method.attach(model)
     checkpoints.restore_weights(model)
-    reason = choose_recomputing(opened, method, model, checkpoints)
+    if checkpoints.found:  # how much memory is free now does not count
+        estimate = replace(estimate, recomputes=checkpoints.recomputes)
     notes = [*method.notes(facts.shape)]
-    if reason is not None:
+    if reason := estimate.tell_recomputing(or_any(available)):
         notes.append(f"activations are recomputed: {reason}")
         model.gradient_checkpointing_enable({"use_reentrant": False})
-    return Loaded(method, model, reason is not None, notes)
-
-
-def choose_recomputing(
-    opened: Opened, method: Method, model: PreTrainedModel, checkpoints: Checkpoints
-) -> str | None:
-    """Keep the activations where they fit; return why they are recomputed where not, else None."""
-    training, facts, records = opened.spec.training, opened.facts, opened.encoded.records
-    plan = plan_memory(
-        model,
-        facts.shape,
-        int(records.lengths.max()) * min(training.batch_size, len(records)),
-        checkpoints.recomputes if checkpoints.found else training.gradient_checkpointing,
-        available_bytes(opened.device),
-        method.cost(facts.shape, facts.weight_bytes).copied_weights,
-    )
-    return plan.reason if plan.recomputes else None
+    return Loaded(method, model, bool(reason), notes)
 
 
 def prepare(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,12 @@ from transformers import AutoModelForCausalLM
 from laptime.decoder.matmul import PackedWeight
 from laptime.inputs.encoded import read_inputs
 from laptime.inputs.model_shape import measure_shape
+from laptime.inputs.shape import Shape
+from laptime.memory_estimate import SPARE, MemoryEstimate, will_pack
 from laptime.methods.method import make_method
 from laptime.spec import RunSpec, TrainingSpec
-from laptime.speedups.prepacked_weights import will_pack
 from laptime.speedups.speedup import apply_all
 from laptime.training import failure
-from laptime.training.demand import Demand
 from laptime.training.setup import make_setup
 from tests.speedups.jobs import NAMED, SHAPE, Job
 from tests.speedups.ours import CPU, set_up
@@ -55,12 +57,12 @@ def test_packed_copies_are_foreseen_to_the_byte(
         assert foreseen == sum(torch.ops.mkldnn._nbytes(weight.packed) for weight in packed)
 
 
-def make_demand(name: str, training: TrainingSpec, dtype: torch.dtype, **changes: Any) -> Demand:
+def make_demand(name: str, training: TrainingSpec, dtype: torch.dtype, **changes: Any) -> MemoryEstimate:
     """Describe the job by its shapes alone."""
     job = NAMED[name]
     shape = measure_shape(job.make_model(dtype))
     method = make_method(job.method, job.options)
-    return Demand(
+    return MemoryEstimate(
         shape=shape,
         method=method,
         element_bytes=dtype.itemsize,
@@ -91,8 +93,8 @@ def test_what_is_held_out_and_records_that_are_not_there_make_no_room(tmp_path: 
     made = sum(weight.weight_NK.nbytes for weight in weights if isinstance(weight, PackedWeight))
     longest = max(map(len, (record.token_ids for record in encoded.records)))
     assert setup.batch_tokens == len(encoded.records) * longest < setup.longest * 50
-    demand = failure.make_demand(spec, method, facts, encoded.records, 4, CPU)
-    assert demand.packed_bytes == made > 0
+    estimate = failure.estimate_memory(spec, method, facts, encoded.records, 4, CPU)
+    assert estimate.packed_bytes == made > 0
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_no_copies_are_foreseen_where_none_are_made(
 
 
 def test_half_precision_packs_nothing_where_it_is_emulated() -> None:
-    from laptime.training.demand import half_precision
+    from laptime.memory_advice import half_precision
 
     training = TrainingSpec(batch_size=3)
     native, emulated = (
@@ -127,3 +129,44 @@ def test_half_precision_packs_nothing_where_it_is_emulated() -> None:
     )
     assert native.packed_bytes > 0 and emulated.packed_bytes == 0
     assert SHAPE["vocab_size"] * 19 * 3 * 8 >= native.packed_bytes, "no more than full logits would take"
+
+
+SMALL = Shape(
+    architecture="LlamaForCausalLM",
+    hidden_size=4,
+    num_layers=1,
+    vocabulary_size=8,
+    num_parameters=0,
+    linears={"model.layers.0.mlp.up_proj": (4, 6), "lm_head": (4, 8)},
+    head="lm_head",
+)
+
+
+def estimate_small(**changes: Any) -> MemoryEstimate:
+    """Return the estimate of full fine-tuning of nearly nothing on batches of 10,000 tokens."""
+    settings: dict[str, Any] = {"element_bytes": 2, "batch_size": 10, "longest": 1000} | changes
+    return MemoryEstimate(shape=SMALL, method=make_method("full", {}), **settings)
+
+
+def test_the_head_keeps_no_activations() -> None:
+    assert estimate_small().activation_bytes(False) == 10_000 * (4 + 6) * 2
+
+
+def test_activations_are_recomputed_only_where_they_do_not_fit() -> None:
+    estimate = estimate_small()
+    needed = estimate.held_bytes + estimate.activation_bytes(False)
+    roomy, tight = int(needed / SPARE) + 2, int(needed / SPARE) - 2
+    assert not estimate.will_recompute(roomy) and estimate.tell_recomputing(roomy) == ""
+    assert estimate.will_recompute(tight) and "do not fit" in estimate.tell_recomputing(tight)
+
+
+def test_the_users_word_stands_whatever_the_memory_is() -> None:
+    asked = estimate_small(recomputes=True)
+    assert asked.tell_recomputing(10**12) == "asked for with --gradient-checkpointing"
+    assert not estimate_small(recomputes=False).will_recompute(1)
+    assert not estimate_small().will_recompute(failure.or_any(None))
+
+
+def test_an_estimate_imports_no_torch() -> None:
+    code = "import sys, laptime.memory_advice; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

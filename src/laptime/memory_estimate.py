@@ -1,0 +1,147 @@
+"""What a run will hold in memory, from shapes alone: for a refusal, for advice, for recomputing activations.
+
+What trains is exact, activations are counted by the linear layers. Recomputing them costs a third more
+arithmetic, so it is chosen only where keeping them would not fit. Imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from laptime.inputs.shape import FAMILIES, Shape, layer_of
+from laptime.methods.method import Method
+from laptime.spec import TrainingSpec
+from laptime.startup.wanted import is_wanted
+
+FLOAT32_BYTES = 4
+HALF_BYTES = 2
+OPTIMIZER_BYTES = 8  # two float32 moments of AdamW for each trained number
+MASTER_BYTES = 4  # a float32 copy of what trains in half precision
+SPARE = 0.9  # of the memory that is there: the rest is for kernels' workspaces and the allocator's gaps
+CPU_BASE_BYTES = 900_000_000  # Python, torch and the libraries, buffers of the kernels
+CUDA_BASE_BYTES = 600_000_000  # workspaces; the context is no longer free when it is asked
+LOGITS_KEPT = 3  # without answer_head: logits, their float32 copy, its gradient
+PACKING, PACKING_NEEDS = "prepacked_weights", ("answer_head", "fused_projections")
+SHARE = 0.5  # of the bytes of all frozen linear layers: what their packed copies may take at most
+LOGIT_BYTES = 8  # of one float32 logit and its gradient, which the plain path keeps
+
+
+class MemoryEstimate(Struct, frozen=True, kw_only=True):
+    """A job as far as memory depends on it; `advice` names how it differs from what was asked.
+
+    `recomputes` is None where activations are recomputed only if they would not fit; `half` is the half
+    precision that this machine has.
+    """
+
+    shape: Shape
+    method: Method
+    element_bytes: int  # of a weight in compute
+    batch_size: int
+    accumulation: int = 1
+    longest: int  # tokens of the longest record
+    recomputes: bool | None = None
+    packs: bool = False  # keeps packed copies of frozen weights, where there are some
+    packs_half: bool = True  # so it would in half precision
+    asks_to_pack: bool = False  # with --speedups prepacked_weights
+    plain: bool = False
+    on_cuda: bool = False
+    half: str | None = "bf16"
+    advice: tuple[str, ...] = ()
+
+    @property
+    def fixed_bytes(self) -> int:
+        """Weights, gradients, masters and moments: what is held whatever the batch."""
+        weights = self.shape.num_parameters * self.element_bytes
+        trained = self.method.cost(self.shape, self.element_bytes).trainable_parameters
+        if self.method.saved_kind == "adapter":  # float32, and beside the weights
+            return weights + trained * (2 * FLOAT32_BYTES + OPTIMIZER_BYTES)
+        master = MASTER_BYTES if self.element_bytes < FLOAT32_BYTES else 0
+        return weights + trained * (self.element_bytes + master + OPTIMIZER_BYTES)
+
+    @property
+    def packed_bytes(self) -> int:
+        """Copies of frozen weights in the order in which the kernels read them."""
+        if not self.packs or self.method.saved_kind == "model":
+            return 0
+        num_tokens = self.batch_size * self.longest
+        return foresee_packed_bytes(
+            self.shape, self.method, self.element_bytes, num_tokens, self.asks_to_pack
+        )
+
+    def activation_bytes(self, recomputes: bool) -> int:
+        """What the backward pass needs: all layers' values, or their inputs and one layer's values."""
+        kept = self.shape.values_per_token
+        copied = self.method.cost(self.shape, self.element_bytes).copied_weights
+        if recomputes:
+            layers = max(1, self.shape.num_layers)
+            kept, copied = kept // layers + layers * self.shape.hidden_size, copied // layers
+        logits = LOGITS_KEPT * FLOAT32_BYTES * self.shape.vocabulary_size if self.plain else 0
+        num_tokens = self.batch_size * self.longest
+        return num_tokens * (kept * self.element_bytes + logits) + copied * self.element_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """All but the activations."""
+        base = CUDA_BASE_BYTES if self.on_cuda else CPU_BASE_BYTES
+        return base + self.fixed_bytes + self.packed_bytes
+
+    def will_recompute(self, available_bytes: int) -> bool:
+        """Tell whether activations are recomputed where so much is there: asked for, or they do not fit."""
+        if self.recomputes is not None:
+            return self.recomputes
+        return self.held_bytes + self.activation_bytes(False) > SPARE * available_bytes
+
+    def needed_bytes(self, available_bytes: int) -> int:
+        """All together where so much is there."""
+        return self.held_bytes + self.activation_bytes(self.will_recompute(available_bytes))
+
+    def tell_recomputing(self, available_bytes: int) -> str:
+        """Return why activations are recomputed where so much is there, a phrase; "" where they are not."""
+        if not self.will_recompute(available_bytes):
+            return ""
+        if self.recomputes:
+            return "asked for with --gradient-checkpointing"
+        activations, held = self.activation_bytes(False) / 1e9, self.held_bytes / 1e9
+        return (
+            f"{activations:.1f} GB of activations beside {held:.1f} GB of all else do not fit "
+            f"{available_bytes / 1e9:.1f} GB"
+        )
+
+
+def find_room(frozen_bytes: int, num_logits: int, asked: bool) -> float:
+    """Return the bytes that the copies may take; `asked` for by name they may take more."""
+    most = SHARE * frozen_bytes
+    return most if asked else min(most, LOGIT_BYTES * num_logits)
+
+
+def choose_largest(sizes: Sequence[int], room_bytes: float) -> list[int]:
+    """Return the places of the largest `sizes` that fit `room_bytes` together."""
+    chosen = []
+    for place in sorted(range(len(sizes)), key=lambda place: -sizes[place]):
+        if sizes[place] <= room_bytes:
+            room_bytes -= sizes[place]
+            chosen.append(place)
+    return chosen
+
+
+def will_pack(shape: Shape, method: Method, training: TrainingSpec) -> bool:
+    """Foresee whether frozen weights of a native format get copies on a CPU, from shapes and options."""
+    settings = msgspec.structs.asdict(training)
+    wanted = (PACKING, *PACKING_NEEDS, "fused_blocks")
+    dropout = getattr(method.options, "lora_dropout", 0.0)
+    can = shape.model_type in FAMILIES and not dropout
+    return can and all(is_wanted(name, settings) for name in wanted)
+
+
+def foresee_packed_bytes(
+    shape: Shape, method: Method, element_bytes: int, num_tokens: int, asked: bool
+) -> int:
+    """Foresee the bytes of all copies, for batches of up to `num_tokens` tokens."""
+    sizes = {n: one * other * element_bytes for n, (one, other) in shape.linears.items() if n != shape.head}
+    lowest = method.lowest_layer(shape)
+    used = [size for name, size in sizes.items() if layer_of(name) >= lowest]
+    room = find_room(sum(sizes.values()), num_tokens * shape.vocabulary_size, asked)
+    return sum(used[place] for place in choose_largest(used, room))
