@@ -84,7 +84,8 @@ def make_data(run: Any) -> Any:
     from torch.utils.data import DataLoader
 
     lines = Path(run.records).read_text(encoding="utf-8").splitlines()
-    records = [{name: torch.tensor(ids) for name, ids in json.loads(line).items()} for line in lines]
+    records: Any = [{name: torch.tensor(ids) for name, ids in json.loads(line).items()} for line in lines]
+    nothing: Any = []
 
     class Records(DataModule):
         prompt_style = Default()
@@ -98,7 +99,7 @@ def make_data(run: Any) -> Any:
             return DataLoader(records, batch_sampler=lay_out(run, len(records)), collate_fn=collate)
 
         def val_dataloader(self) -> Any:
-            return DataLoader([])
+            return DataLoader(nothing)
 
     return Records()
 
