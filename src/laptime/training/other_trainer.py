@@ -165,6 +165,7 @@ def make_peer_job(around: Around) -> PeerJob:
         num_steps=num_steps,
         epochs=training.epochs,
         max_steps=training.max_steps,
+        records_per_epoch=len(around.encoded.records),
         rates=[scheduled_rate(peak, step, num_steps, training) for step in range(1, num_steps + 1)],
         weight_decay=training.weight_decay,
         adam_beta1=training.adam_beta1,
