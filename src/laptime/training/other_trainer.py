@@ -24,7 +24,7 @@ import msgspec
 import torch
 
 from laptime.answers import answer_questions
-from laptime.comparison.deaths import explain
+from laptime.comparison.deaths import explain, means_shortage
 from laptime.comparison.processes import MEMORY_SETTINGS
 from laptime.comparison.watch import End
 from laptime.credentials import print_traceback
@@ -225,6 +225,9 @@ def make_environment(around: Around, threads: int | None) -> dict[str, str]:
     (scratch / "tmp").mkdir()
     number = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS") if threads}
     own = {name: str(folder) for name, folder in folders.items()}
+    # As ours it has the first GPU alone, or none: some take all that they see, whatever they are told.
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
+    own["CUDA_VISIBLE_DEVICES"] = first if around.device.type == "cuda" else ""
     return kept | OFFLINE | number | own | dict(around.trainer.environment)
 
 
@@ -415,6 +418,8 @@ def find_failure(error: BaseException, job: RunJob, record: RecordWriter, kills:
         told = read_record(folder)
         peaks = dict(told.phases[-1].peak_bytes) if told.phases else {}
         reason, message = explain(folder, error.code, None, peaks, kills)
+        if reason == "error" and means_shortage(message):  # as its Python says it
+            reason = "out_of_memory"
         if error.code == 0:
             message = "ended without a result"
         step = told.steps[-1].step if told.steps else None
