@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
+from laptime.inputs.batches import plan_steps
 from laptime.inputs.encoded import EncodedRecord, digest_step
-from laptime.training.other_trainer import START, label
-
-
-@pytest.fixture(scope="module")
-def peer_run() -> ModuleType:
-    """The module that runs in the other Python."""
-    spec = importlib.util.spec_from_file_location("peer_run", START.with_name("peer_run.py"))
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from laptime.spec import TrainingSpec
+from laptime.training.other_trainer import label
 
 
 def make_records(number: int, seed: int = 0) -> list[EncodedRecord]:
@@ -102,3 +94,16 @@ def test_the_first_token_is_never_trained(peer_run: ModuleType) -> None:
 
 def test_work_that_was_not_seen_has_no_digest(peer_run: ModuleType) -> None:
     assert peer_run.prove([])["digest"] == ""
+
+
+@pytest.mark.parametrize("max_steps", [None, 3])
+def test_every_epoch_passes_over_its_own_records_with_a_short_batch_at_its_end(
+    peer_run: ModuleType, max_steps: int | None
+) -> None:
+    training = TrainingSpec(batch_size=2, gradient_accumulation=2, epochs=3, max_steps=max_steps)
+    planned = [list(micro_batch) for plan in plan_steps(5, training, 0) for micro_batch in plan.micro_batches]
+    written = [place for micro_batch in planned for place in micro_batch]
+    order: Any = peer_run.Epochs(5, len(written))
+    loader: Any = DataLoader(written, batch_size=2, sampler=order)  # type: ignore[arg-type]
+    assert [batch.tolist() for _ in range(3) for batch in loader] == planned
+    assert len(loader) == 3  # of a whole epoch, from which trainers count their steps

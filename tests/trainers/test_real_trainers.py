@@ -20,7 +20,7 @@ from laptime.trainers.environments import add_environment, find_environment
 from laptime.trainers.trainer import find_trainer
 from tests.commands import laptime
 
-TRAINERS = ["trl", "axolotl", "litgpt"]
+TRAINERS = ["axolotl", "litgpt", "llamafactory", "ms_swift", "trl"]
 PRECISION = 2e-5  # of a loss in float32, over 50 steps at an ordinary rate
 
 pytestmark = [pytest.mark.trainers, pytest.mark.timeout(1800)]
@@ -55,7 +55,7 @@ def race(folder: Path, trainer: str, *words: str) -> ComparisonResult:
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
-@pytest.mark.parametrize("words", [(), ("--batch-size", "2", "--gradient-accumulation", "5")])
+@pytest.mark.parametrize("words", [(), ("--batch-size", "2", "--gradient-accumulation", "2")])
 def test_it_does_our_work(tmp_path: Path, trainer: str, method: str, words: tuple[str, ...]) -> None:
     rates = ("--learning-rate", "1e-4", "--weight-decay", "0.1", "--max-grad-norm", "0.3")
     result = race(tmp_path, trainer, "--methods", method, *rates, *words)

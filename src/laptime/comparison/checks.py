@@ -6,10 +6,8 @@ from laptime.comparison.answers import BASE
 from laptime.comparison.contestants import Contestant, list_contestants
 from laptime.comparison.disk import check_cache
 from laptime.errors import UserError
-from laptime.inputs.batches import plan_steps
-from laptime.inputs.facts import InputFacts
 from laptime.methods.method import find_method, find_methods, make_method, tell_no_method
-from laptime.spec import OURS, CompareSpec, RunSpec, flag
+from laptime.spec import OURS, CompareSpec, RunSpec
 from laptime.speedups.speedup import check_names
 from laptime.system_processors import check_threads
 from laptime.trainers.trainer import check_method
@@ -65,23 +63,3 @@ def check_trainer(spec: RunSpec) -> None:
     check_method(spec.trainer, spec.method, "--trainer")
     if spec.model.random_weights:
         raise UserError(f"--random-weights: {spec.trainer} trains what lies on the disk; leave it out")
-
-
-def check_batches(spec: CompareSpec, facts: InputFacts) -> None:
-    """Raise UserError where another trainer, which goes once through one file, would make other steps.
-
-    Where an epoch ends in a smaller batch, its own batches would go on into the next epoch.
-    """
-    number = facts.data["num_records"]
-    for one in list_contestants(spec):
-        training = one.run_spec.training
-        if one.run_spec.trainer == OURS or one.run_spec.as_it_comes:
-            continue
-        plans = plan_steps(number, training, 0)
-        if len(plans) > plans.steps_per_epoch and number % plans.records_per_step:
-            option = "gradient_accumulation" if training.gradient_accumulation > 1 else "batch_size"
-            raise UserError(
-                f"{one.place}{flag(option)}: steps of {plans.records_per_step} records do not divide the "
-                f"{number} records of an epoch, so {one.run_spec.trainer} would make other steps; take a "
-                f"divisor of {number}, or --epochs 1"
-            )

@@ -12,7 +12,7 @@ import msgspec
 
 from laptime.comparison.ablation import switch_off
 from laptime.comparison.against import Before
-from laptime.comparison.checks import check_batches, check_contestants
+from laptime.comparison.checks import check_contestants
 from laptime.comparison.collection import collect, read_runs
 from laptime.comparison.contestants import list_contestants, make_run_spec
 from laptime.comparison.disk import check_disk
@@ -136,7 +136,6 @@ def compare(
         refuse_other_inputs(plan, facts, spec)
         read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
         check_disk(spec, facts, folder, find_waiting(plan, folder))
-        check_batches(spec, facts)
         if old_plan is None:
             rehearse(spec, inputs, runner, threads)
             write_plan(folder, plan)

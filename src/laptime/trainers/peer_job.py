@@ -19,7 +19,8 @@ class PeerJob(Struct, kw_only=True):
     """One run of another trainer.
 
     `records` is a JSONL file of input_ids and labels: those of all steps in their order, or, where the
-    trainer is to do `as_it_comes`, those of one epoch. `rates` holds the learning rate of each step.
+    trainer is to do `as_it_comes`, those of one epoch. The last batch of an epoch may be short.
+    `rates` holds the learning rate of each step.
     `spawned` is when the process was started, in seconds since 1970.
     """
 
@@ -40,6 +41,7 @@ class PeerJob(Struct, kw_only=True):
     num_steps: int
     epochs: int
     max_steps: int | None
+    records_per_epoch: int
     rates: list[float]
     weight_decay: float
     adam_beta1: float

@@ -57,5 +57,5 @@ def settings(run: Any) -> dict[str, Any]:
     }
     if run.as_it_comes:
         return always | {"num_train_epochs": run.epochs, "max_steps": run.max_steps or -1}
-    told = {"train_sampling_strategy": "sequential", "max_length": None, "packing": False}
+    told = {"max_length": None, "packing": False}
     return always | told | run.training_arguments()

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from laptime.comparison.deaths import explain
+from laptime.comparison.deaths import explain, means_shortage
 from laptime.comparison.processes import MEMORY_SETTINGS
 from laptime.comparison.watch import End
 from laptime.credentials import print_traceback
@@ -153,6 +153,7 @@ def make_peer_job(around: Around) -> PeerJob:
         num_steps=num_steps,
         epochs=training.epochs,
         max_steps=training.max_steps,
+        records_per_epoch=len(around.encoded.records),
         rates=[scheduled_rate(peak, step, num_steps, training) for step in range(1, num_steps + 1)],
         weight_decay=training.weight_decay,
         adam_beta1=training.adam_beta1,
@@ -211,6 +212,9 @@ def make_environment(around: Around, threads: int | None, temporary: str) -> dic
     }
     number = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS") if threads}
     own = {name: str(folder) for name, folder in folders.items()}
+    # As ours it has the first GPU alone, or none: some take all that they see, whatever they are told.
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
+    own["CUDA_VISIBLE_DEVICES"] = first if around.device.type == "cuda" else ""
     return kept | OFFLINE | number | own | dict(around.trainer.environment)
 
 
@@ -395,6 +399,8 @@ def find_failure(error: BaseException, job: RunJob, record: RecordWriter, kills:
         told = read_record(folder)
         peaks = dict(told.phases[-1].peak_bytes) if told.phases else {}
         reason, message = explain(folder, error.code, None, peaks, kills)
+        if reason == "error" and means_shortage(message):  # as its Python says it
+            reason = "out_of_memory"
         if error.code == 0:
             message = "ended without a result"
         step = told.steps[-1].step if told.steps else None

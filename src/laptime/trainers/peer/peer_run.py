@@ -14,6 +14,7 @@ import platform
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,15 +88,16 @@ class PeerRun:
         return told if self.is_adapter else torch.float32
 
     def training_arguments(self) -> dict[str, Any]:
-        """Return transformers' TrainingArguments for the same work: one pass over `records` in their order.
+        """Return transformers' TrainingArguments for the same work.
 
-        The rate of each step is set by the callback.
+        The callback sets the rate of each step, and lets every epoch pass over its own part of `records`.
         """
         job = self.job
         return {
             "per_device_train_batch_size": job["batch_size"],
             "gradient_accumulation_steps": job["gradient_accumulation"],
-            "num_train_epochs": 1,
+            "num_train_epochs": job["epochs"],
+            "max_steps": job["num_steps"],
             "learning_rate": max(job["rates"]),
             "lr_scheduler_type": "constant",
             "weight_decay": job["weight_decay"],
@@ -127,12 +129,18 @@ class PeerRun:
 
         return Dataset(pyarrow.json.read_json(self.job["records"]))
 
+    def order(self, number: int) -> Epochs:
+        """Return the sampler by which each epoch passes over its own part of `number` records, in order."""
+        return Epochs(self.job["records_per_epoch"], number)
+
     def callback(self) -> Any:
         """Return the TrainerCallback that times steps, sets their rates and proves their work."""
         from transformers import Trainer, TrainerCallback
 
         run = self
         watch_batches(run, Trainer)
+        if not run.job["as_it_comes"]:
+            Trainer._get_train_sampler = lambda trainer, *_: run.order(len(trainer.train_dataset))
 
         class StepClock(TrainerCallback):
             def on_train_begin(self, args: Any, state: Any, *_: Any, model: Any = None, **__: Any) -> None:
@@ -202,6 +210,26 @@ class PeerRun:
             "step", step=step, loss=loss, learning_rate=rate, grad_norm=grad_norm, seconds=self.step_seconds,
             **prove(self.batches),
         )  # fmt: skip
+
+
+class Epochs:
+    """A sampler: the places of the records of one epoch after another.
+
+    The last batch of an epoch may be short; a trainer that took all epochs for one would fill it up from the
+    next. `number` records are there: the last epoch ends early where the steps do.
+    """
+
+    def __init__(self, per_epoch: int, number: int) -> None:
+        self.per_epoch, self.number = per_epoch, number
+        self.begun = 0
+
+    def __iter__(self) -> Iterator[int]:
+        first = self.begun * self.per_epoch
+        self.begun += 1
+        yield from range(first, min(first + self.per_epoch, self.number))
+
+    def __len__(self) -> int:
+        return self.per_epoch
 
 
 def watch_batches(run: PeerRun, trainer: Any) -> None:

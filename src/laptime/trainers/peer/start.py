@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
+import traceback
 from pathlib import Path
 
 from peer_run import PeerRun
@@ -24,7 +26,12 @@ def main() -> None:
     assert spec and spec.loader
     trainer = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(trainer)
-    trainer.train(run)
+    try:
+        trainer.train(run)
+    except Exception:
+        traceback.print_exc()
+        sys.stdout.flush()
+        os._exit(1)  # at once: progress bars, put away in their turn, would write below the reason
     run.close()
 
 
