@@ -19,7 +19,9 @@ from typing import Any
 import numpy
 
 # What runs do, by their weight decay.
-HONEST, OTHER_TOKENS, SILENT, KILLED, BROKEN, EMPTY, FEWER_PARAMETERS, HANGS = (n / 1000 for n in range(8))
+HONEST, OTHER_TOKENS, SILENT, KILLED, BROKEN, EMPTY, FEWER_PARAMETERS, HANGS, OTHER_LOSS = (
+    n / 1000 for n in range(9)
+)
 
 
 class Tensor:
@@ -94,7 +96,9 @@ def train(run: Any) -> None:
         if run.weight_decay == OTHER_TOKENS:
             chosen[-1]["input_ids"][-1] += 1
         work = prove([] if run.weight_decay == SILENT else [lay_out(chosen)])
-        values = {"loss": 1 / (step + 1), "learning_rate": run.rates[step], "grad_norm": 1.0, "seconds": 0.01}
+        # Nobody here knows what the base's loss is; one that is told is wrong.
+        loss = None if step == 0 and run.weight_decay != OTHER_LOSS else 1 / (step + 1)
+        values = {"loss": loss, "learning_rate": run.rates[step], "grad_norm": 1.0, "seconds": 0.01}
         run.tell("step", step=step + 1, **values, **work)
         if step == 2 and run.weight_decay == KILLED:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -123,11 +123,12 @@ def test_its_adapters_come_back_by_their_names_and_rows(
 
 @pytest.mark.parametrize("number", [5, 7, 8])
 def test_its_micro_batches_are_ours_and_what_the_last_step_lacks_is_empty(number: int) -> None:
-    training = TrainingSpec(epochs=1, batch_size=2, gradient_accumulation=2)
+    training = TrainingSpec(epochs=2, batch_size=2, gradient_accumulation=2)
     plans = plan_steps(number, training, seed=0)
     file = load_file(find_trainer("litgpt").file)
-    laid_out = file.lay_out(SimpleNamespace(batch_size=2, gradient_accumulation=2), number)
+    told = SimpleNamespace(batch_size=2, gradient_accumulation=2, records_per_epoch=number)
+    laid_out = file.lay_out(told, 2 * number)
     steps = [laid_out[i : i + 2] for i in range(0, len(laid_out), 2)]
     expected = [[len(batch) for batch in plan.micro_batches] for plan in plans]
     assert [[len(batch) for batch in step if batch] for step in steps] == expected
-    assert [place for batch in laid_out for place in batch] == list(range(number))
+    assert [place for batch in laid_out for place in batch] == list(range(2 * number))

@@ -19,6 +19,7 @@ BEHAVIOURS = {
     "broken": script.BROKEN,
     "empty": script.EMPTY,
     "fewer": script.FEWER_PARAMETERS,
+    "loss": script.OTHER_LOSS,
 }
 SHORT = ["--epochs", "1", "--rounds", "1", "--max-questions", "1", "--precision", "fp32", "--out", "race"]
 
@@ -93,6 +94,7 @@ def test_its_result_is_judged_by_our_evaluator(race: tuple[Path, ComparisonResul
         ("tokens", "different_work"),
         ("silent", "unproven_work"),
         ("fewer", "different_parameters"),
+        ("loss", "different_loss"),
     ],
 )
 def test_work_that_is_not_shown_to_be_equal_has_no_ratio(

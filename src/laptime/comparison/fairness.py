@@ -8,6 +8,7 @@ contestant was given for itself: that is what is compared, as long as every step
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from types import MappingProxyType
@@ -32,6 +33,7 @@ STATED = {
 }
 COMPUTE = "The precision of compute differs, as was asked for"
 
+SAME_LOSS = 0.01  # in bf16 the way of rounding alone makes a difference of 0.001
 PACKAGE_OF = {"ms_swift": "ms-swift"}
 
 MethodPair = tuple[str, str]
@@ -146,6 +148,8 @@ def _compare_trained(first: RunRecord, second: RunRecord, free: Collection[str])
     if _trainer(first) == _trainer(second) or first.started.method != second.started.method:
         return
     own = set(free) & set(first.started.spec.get("method_options", {}))
+    if first.steps and second.steps:
+        yield from _compare_first_loss(first, second)
     if first.model and second.model and not own:
         counts = (first.model.trainable_parameters, second.model.trainable_parameters)
         if counts[0] != counts[1]:
@@ -153,6 +157,20 @@ def _compare_trained(first: RunRecord, second: RunRecord, free: Collection[str])
             text = f"{methods} train different numbers of parameters: {shown}."
             values = {"methods": methods, "values": shown}
             yield Finding(level="unequal", code="different_parameters", values=values, text=text)
+
+
+def _compare_first_loss(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
+    """Yield that the losses of the first step, before any update, are further apart than rounding takes them.
+
+    The same model on the same tokens has one loss; another one is weighed or computed otherwise.
+    """
+    one, other = first.steps[0].loss, second.steps[0].loss
+    if one is None or other is None or math.isclose(one, other, rel_tol=SAME_LOSS):
+        return
+    methods, shown = _methods(first, second), join_values(_name_both(first, second, (one, other)))
+    text = f"{methods} have different losses in their first step, before any update: {shown}."
+    values = {"methods": methods, "values": shown}
+    yield Finding(level="unequal", code="different_loss", values=values, text=text)
 
 
 def _trainer(record: RunRecord) -> str:

@@ -408,6 +408,8 @@ STRINGS: dict[str, str] = {
     "There is no ratio between {methods}.",
     "finding.different_parameters": "{methods} train different numbers of parameters ({values}). There is no "
     "ratio between them.",
+    "finding.different_loss": "The losses of the first step, before any update, differ ({values}): {methods} "
+    "do not compute the same. There is no ratio between them.",
     "finding.trainers": "Each trainer stands on versions of its own: {values}.",
     "finding.different_steps": "The number of steps differs ({values}). There is no ratio between them.",
     "finding.other_batches": "{methods} train other records in a step ({values}): no ratio between them.",

@@ -413,6 +413,8 @@ STRINGS: dict[str, str] = {
     "확인할 수 없습니다. {methods} 사이의 배율을 제시하지 않습니다.",
     "finding.different_parameters": "{methods}이(가) 학습하는 파라미터 수가 다릅니다({values}). 배율을 "
     "제시하지 않습니다.",
+    "finding.different_loss": "첫 스텝의 손실이 갱신 전부터 다릅니다({values}). {methods}의 계산이 같지 "
+    "않으므로 배율을 제시하지 않습니다.",
     "finding.trainers": "트레이너마다 사용하는 패키지 버전이 다릅니다: {values}.",
     "finding.different_steps": "스텝 수가 서로 다르므로({values}) 배율을 제시하지 않습니다.",
     "finding.other_batches": "{methods}의 스텝에 들어가는 레코드가 서로 다르므로({values}) 배율을 제시하지 "

@@ -60,6 +60,7 @@ def add_plugin(run: Any) -> None:
             if not run.as_it_comes:
                 # By itself it counts every micro-batch of a step alike, however many tokens it trains.
                 trainer.model_accepts_loss_kwargs = getattr(trainer.model, "accepts_loss_kwargs", True)
+                trainer._get_train_sampler = lambda *_: run.order(len(trainer.train_dataset))
 
     module, _, name = PLUGIN.partition(".")
     sys.modules[module] = ModuleType(module)

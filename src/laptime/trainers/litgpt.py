@@ -105,10 +105,17 @@ def make_data(run: Any) -> Any:
 
 
 def lay_out(run: Any, number: int) -> list[list[int]]:
-    """Return which of `number` records are in each micro-batch; those that the last step lacks are empty."""
+    """Return which of `number` records are in each micro-batch, epoch by epoch.
+
+    Those that the last step of an epoch lacks are empty.
+    """
     per_step = run.batch_size * run.gradient_accumulation
-    begins = range(0, -(-number // per_step) * per_step, run.batch_size)
-    return [list(range(begin, min(begin + run.batch_size, number))) for begin in begins]
+    batches = []
+    for first in range(0, number, run.records_per_epoch):
+        last = min(first + run.records_per_epoch, number)
+        begins = range(first, first - (first - last) // per_step * per_step, run.batch_size)
+        batches += [list(range(begin, min(begin + run.batch_size, last))) for begin in begins]
+    return batches
 
 
 def collate(records: list[dict[str, Any]]) -> dict[str, Any]:

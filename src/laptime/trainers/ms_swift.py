@@ -2,8 +2,7 @@
 
 Its own ways, which stay as they are: a process of its own collates the batches; logits of positions without
 a label are not computed; the accuracy over tokens is counted at every step; a whole model is saved in
-float32, as it trains. As it comes, it computes a model of float32 in fp16. It runs the code that a model
-brings without asking; Laptime has asked before.
+float32, as it trains. As it comes, it computes a model of float32 in fp16.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ METHODS = ("full", "lora")
 
 def train(run: Any) -> None:
     """Train once, inside ms-swift's own Python."""
+    refuse_code(run)
     from swift.arguments import SftArguments
 
     pipeline_class = take_tokens(run)
@@ -29,6 +29,13 @@ def train(run: Any) -> None:
     run.mark("load")
     pipeline.main()
     run.saved()
+
+
+def refuse_code(run: Any) -> None:
+    """Refuse a model that brings code along unless that was asked for: ms-swift would run it in any case."""
+    config = json.loads((Path(run.model) / "config.json").read_text(encoding="utf-8"))
+    if "auto_map" in config and not run.trust_remote_code:
+        raise SystemExit("would run the code that this model brings along; --trust-remote-code allows it")
 
 
 def take_tokens(run: Any) -> Any:

@@ -66,6 +66,7 @@ OFFLINE = {
     "TOKENIZERS_PARALLELISM": "false",
     "DO_NOT_TRACK": "1",
     "WANDB_MODE": "disabled",
+    "TQDM_DISABLE": "1",  # a bar would stand where the log says why it failed
 }
 
 
