@@ -61,9 +61,11 @@ def test_it_sees_the_device_that_ours_trains_on_and_no_other(
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     (tmp_path / SCRATCH_FOLDER).mkdir()
     around: Any = SimpleNamespace(
-        folder=tmp_path, device=torch.device(device), trainer=SimpleNamespace(environment={"ITS_OWN": "1"})
+        scratch=tmp_path / SCRATCH_FOLDER,
+        device=torch.device(device),
+        trainer=SimpleNamespace(environment={"ITS_OWN": "1"}),
     )
-    environment = make_environment(around, 3)
+    environment = make_environment(around, 3, str(tmp_path))
     assert environment["CUDA_VISIBLE_DEVICES"] == seen and environment["ITS_OWN"] == "1"
     assert environment["OMP_NUM_THREADS"] == "3"
 

@@ -58,7 +58,6 @@ def test_told_the_same_work_a_trainer_hears_every_number(tmp_path: Path, name: s
     said = [value for value in told.values() if isinstance(value, (int, float))]
     assert [value for value in VALUES if value not in said] == []
     assert told["bf16"] is True and told["gradient_checkpointing"] is False
-    assert told.get("train_sampling_strategy") == "sequential" or told["curriculum_sampling"] is True
     assert not told.get("packing") and not told.get("sample_packing")
 
 

@@ -76,10 +76,5 @@ def settings(run: Any) -> dict[str, Any]:
     always = {"output_dir": run.scratch, "logging_steps": 1, "save_strategy": "no", "report_to": []}
     if run.as_it_comes:
         return always | {"num_train_epochs": run.epochs, "max_steps": run.max_steps or -1}
-    told = {
-        "train_sampling_strategy": "sequential",
-        "max_length": run.longest,
-        "packing": False,
-        "padding_free": False,
-    }
+    told = {"max_length": run.longest, "packing": False, "padding_free": False}
     return always | told | run.training_arguments()
