@@ -1,8 +1,9 @@
 """ms-swift: `swift sft` by its own class, handed token ids where it would encode texts by its templates.
 
 Its own ways, which stay as they are: a process of its own collates the batches; logits of positions without
-a label are not computed; the accuracy over tokens is counted at every step; a whole model is saved in
-float32, as it trains. As it comes, it computes a model of float32 in fp16.
+a label are not computed; the accuracy over tokens is counted at every step; attention is of its choice by
+family (eager for Gemma 3); a whole model is saved in float32, as it trains. As it comes, it computes a model
+of float32 in fp16.
 """
 
 from __future__ import annotations
