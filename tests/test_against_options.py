@@ -58,12 +58,21 @@ def test_the_number_of_rounds_and_what_has_no_effect_may_differ() -> None:
     assert (changed.training.save_every, changed.training.epochs) == ("50", 2)
 
 
+def test_data_and_model_may_lie_elsewhere_now() -> None:
+    """The digests that the preparation makes tell whether they are the same."""
+    moved = again(older(**BASE), data="moved.jsonl", model="moved", held_out="moved_too.jsonl")
+    assert (moved.data.data, moved.model.model, moved.data.held_out) == (
+        "moved.jsonl",
+        "moved",
+        "moved_too.jsonl",
+    )
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [
         ({"epochs": 3}, "(--epochs); leave it out"),
         ({"methods": ["lora"]}, "(--methods); leave it out"),
-        ({"data": "a.jsonl"}, "(--data); leave it out"),
         ({"lora_rank": 16, "seed": 3}, "(--lora-rank, --seed); leave them out"),
         ({"learning_rate": 1e-4}, "(--learning-rate); leave it out"),
         ({"contestants": read_contestants([WIDE])}, "(--contestant wide); leave it out"),

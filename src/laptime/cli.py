@@ -210,7 +210,7 @@ def show_command(folder: Path) -> None:
 @commands.group("trainers", cls=Commands, invoke_without_command=True)
 @click.pass_context
 def trainers_command(ctx: click.Context) -> None:
-    """List the trainers that can race, with what is installed; add one, or remove it.
+    """List the trainers that can race; add or remove one.
 
     \b
     Examples:
@@ -232,7 +232,9 @@ def trainers_command(ctx: click.Context) -> None:
     "--python", metavar="FILE", help="Take this Python, which has the trainer, and install nothing."
 )
 def add_trainer_command(name: str, python: str | None) -> None:
-    """Make an environment of its own for a trainer, in your cache, with pinned versions.
+    """Make an environment of its own for a trainer.
+
+    It lies in your cache, with pinned versions.
 
     \b
     Example:
@@ -246,7 +248,7 @@ def add_trainer_command(name: str, python: str | None) -> None:
 @trainers_command.command("remove")
 @click.argument("name", metavar="NAME")
 def remove_trainer_command(name: str) -> None:
-    """Remove the environment that `add` made, or forget the Python that was named.
+    """Remove what `add` made, or forget a Python that was named.
 
     \b
     Example:

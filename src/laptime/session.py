@@ -39,7 +39,7 @@ from laptime.record import read_record
 from laptime.report.plain_text import wrap_words
 from laptime.report.quantities import Lang
 from laptime.report.screen import Screen
-from laptime.spec import CompareSpec
+from laptime.spec import OURS, CompareSpec
 from laptime.system_processors import Look, check_threads
 from laptime.untrusted import refuse_specials, told_in_one_line
 
@@ -224,7 +224,8 @@ def finish_comparison(
     screen.say(f"\nreport: {folder / HTML_NAME}")
     if any(method.saved_paths for method in result.methods):
         screen.say(f'ask:    {shell_command("laptime", "ask", as_word(folder))} "..."')
-    if any(failure.reason in ENDED_FROM_OUTSIDE for m in result.methods for failure in m.failures):
+    failed = [(m, failure) for m in result.methods for failure in m.failures]
+    if any(failure.reason in ENDED_FROM_OUTSIDE or m.trainer != OURS for m, failure in failed):
         screen.say(f"again:  {compare_again(folder)}  (tries once more what was ended)")
     return 0 if all(method.rounds for method in result.methods) else 1
 

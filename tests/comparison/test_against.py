@@ -20,7 +20,7 @@ from laptime.comparison.rounds import compare
 from laptime.errors import UserError
 from laptime.inputs.facts import InputFacts, InputJob
 from laptime.record import FILE_NAME, read_record
-from laptime.spec import CompareSpec
+from laptime.spec import CompareSpec, ContestantSpec
 from laptime.system_processors import Threads
 from tests.comparison.scripted import make_speedups, write_scripted_comparison, write_scripted_run
 from tests.comparison.test_rounds import SPEC, Listener, ScriptedRunner
@@ -237,6 +237,21 @@ def test_a_damaged_one_is_refused_by_file_and_line(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"^--against .*plan\.json: damaged: it does not match its digest; give"
     ):
+        read_older(folder)
+
+
+def test_one_of_contestants_alone_is_read(tmp_path: Path) -> None:
+    wide = ContestantSpec(name="wide", method="lora", method_options={"lora_rank": 64})
+    race(tmp_path / "old", methods=(), contestants=(wide,))
+    assert read_older(tmp_path / "old").spec.methods == ()
+    assert read_older(tmp_path / "old").spec.contestants == (wide,)
+
+
+def test_one_that_has_not_come_to_its_end_is_refused(tmp_path: Path) -> None:
+    folder = write_scripted_comparison(tmp_path / "old", THEN)
+    record = folder / "runs" / "lora-r2" / FILE_NAME
+    record.write_bytes(b"".join(record.read_bytes().splitlines(keepends=True)[:4]))
+    with pytest.raises(UserError, match=r"^--against .*old: not finished, lora-r2 still to run; go on there"):
         read_older(folder)
 
 

@@ -138,6 +138,16 @@ def test_the_headline_is_of_two_methods_before_equal_runs() -> None:
     assert headline_pair([], methods("lora")) is None
 
 
+def test_two_trainers_of_a_method_come_before_two_methods() -> None:
+    rows = {"laptime-full": "full", "trl-full": "full", "laptime-lora": "lora", "trl-lora": "lora"}
+    trainers = {name: name.partition("-")[0] for name in rows}
+    apart = make_pair("laptime-lora", "laptime-full", 9.0)
+    full, lora = make_pair("laptime-full", "trl-full", 1.5), make_pair("laptime-lora", "trl-lora", 3.0)
+    assert headline_pair([apart, lora, full], rows, trainers) is full
+    assert headline_pair([apart, lora], rows, trainers) is lora
+    assert headline_pair([apart, lora, full], rows) is apart, "where nobody says who trained"
+
+
 def test_contestants_have_names_of_their_own() -> None:
     assert name_contestants(["lora", "full", "lora", "lora"]) == ["lora", "full", "lora-2", "lora-3"]
     assert split_name("lora-2") == ("lora", 2) and split_name("lora_top") == ("lora_top", 1)

@@ -119,6 +119,27 @@ def test_a_damaged_entry_is_made_anew(tmp_path: Path, model: Path, data: Path, o
     assert len(list(read_encoded(tmp_path / "b" / ENCODED_FILE).records)) == 6
 
 
+def test_an_entry_under_the_name_of_another_is_made_anew(
+    tmp_path: Path, model: Path, data: Path, own_cache: Path
+) -> None:
+    first = prepare(tmp_path / "a", model, data)
+    (entry,) = own_cache.glob("*.bin")
+    other = tmp_path / "other.jsonl"
+    other.write_text(LINES[0], encoding="utf-8")
+    prepare(tmp_path / "b", model, other)
+    (others,) = set(own_cache.glob("*.bin")) - {entry}
+    entry.write_bytes(others.read_bytes())
+    third = prepare(tmp_path / "c", model, data)
+    assert not third.data["encoded_before"] and third.data["digest"] == first.data["digest"]
+
+
+def test_what_a_comparison_has_is_its_own(tmp_path: Path, model: Path, data: Path, own_cache: Path) -> None:
+    for place in "ab":
+        prepare(tmp_path / place, model, data)
+    (entry,) = own_cache.glob("*.bin")
+    assert [file.stat().st_nlink for file in (entry, *tmp_path.glob(f"?/{ENCODED_FILE}"))] == [1, 1, 1]
+
+
 def test_a_cache_that_cannot_be_written_costs_nothing_else(
     tmp_path: Path, model: Path, data: Path, own_cache: Path
 ) -> None:

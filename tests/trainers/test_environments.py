@@ -16,6 +16,7 @@ from laptime.trainers.environments import (
     folder_of,
     name_environment,
     remove_environment,
+    tell_absence,
 )
 from laptime.trainers.listing import add, list_trainers, remove
 from laptime.trainers.trainer import Trainer, find_trainer, find_trainers
@@ -96,6 +97,36 @@ def test_what_cannot_be_installed_is_one_line_and_no_environment(
     assert find_environment("trl") is None
 
 
+def test_the_environment_before_stands_until_the_new_one_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trl: Trainer
+) -> None:
+    python = write_python(tmp_path)
+    name_environment(trl, str(python))
+    (tmp_path / "pip").mkdir()
+    play_pip(tmp_path / "pip", monkeypatch, "ERROR: no", 1)
+    with pytest.raises(UserError):
+        add_environment(trl, lambda _: None)
+    found = find_environment("trl")
+    assert found and found.python == str(python)
+    assert not list(folder_of("trl").glob("venv*"))  # nothing half made is left
+    play_pip(tmp_path / "pip", monkeypatch, "", 0)
+    for _ in range(2):
+        made = add_environment(trl, lambda _: None)
+        assert find_environment("trl") == made
+    assert len(list(folder_of("trl").glob("venv*"))) == 1
+
+
+def test_behind_a_link_nothing_is_changed(tmp_path: Path, trl: Trainer) -> None:
+    theirs = tmp_path / "theirs" / "venv"
+    theirs.mkdir(parents=True)
+    folder_of("trl").parent.mkdir(parents=True)
+    folder_of("trl").symlink_to(tmp_path / "theirs")
+    for change in (lambda: remove("trl"), lambda: name_environment(trl, str(write_python(tmp_path)))):
+        with pytest.raises(UserError, match="a link, behind which nothing is changed; remove the link"):
+            change()
+    assert theirs.exists()
+
+
 def test_half_an_environment_is_none_and_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trl: Trainer
 ) -> None:
@@ -122,7 +153,11 @@ def test_a_python_that_is_gone_is_no_environment(tmp_path: Path, trl: Trainer) -
     name_environment(trl, str(python))
     python.unlink()
     assert find_environment("trl") is None
+    assert (
+        tell_absence(trl) == f"the Python of TRL, {python}, is gone; put it back, or laptime trainers add trl"
+    )
     assert remove_environment("trl")
+    assert tell_absence(trl) == "TRL is not installed; laptime trainers add trl"
 
 
 def test_a_damaged_environment_is_named(tmp_path: Path, trl: Trainer) -> None:
@@ -137,6 +172,9 @@ def test_a_damaged_environment_is_named(tmp_path: Path, trl: Trainer) -> None:
     ("python", "message"),
     [
         ("/nope/python", "--python /nope/python: no program"),
+        (" ", "--python: empty; give the python of an environment"),
+        ("a\nb", r"--python: a path with \\n in it"),
+        ("a\udcfe", r"--python: a path with \\udcfe in it"),
         ("/bin/true", "--python /bin/true: is no Python that runs"),
         (sys.executable, "trl is not installed there"),
     ],

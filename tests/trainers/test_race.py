@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from laptime.comparison.result import ComparisonResult, MethodResult, read_result
 from laptime.record import RunRecord, read_record
+from laptime.trainers.environments import name_environment
+from laptime.trainers.trainer import find_trainer
 from tests.commands import laptime
 from tests.trainers import scripted_python as script
+from tests.trainers.conftest import write_python
 
 BEHAVIOURS = {
     "honest": script.HONEST,
@@ -148,9 +152,35 @@ def test_a_trainer_that_is_not_installed_runs_when_it_is(
 ) -> None:
     words = ["compare", "--trainers", "laptime,trl", "--methods", "full", *SHORT]
     printed = laptime(tmp_path, *words, code=1, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    before, _, after = printed.partition("[1/3]")
+    assert "TRL is not installed; laptime trainers add trl: its rows will have no figures" in before
+    printed = after
     assert "trl-r1: not available here. TRL is not installed; laptime trainers add trl" in printed
     assert row(read_result(tmp_path / "race"), "laptime").rounds == [1]
     laptime(tmp_path, *words)
     result = read_result(tmp_path / "race")
     assert [(each.name, each.rounds) for each in result.methods] == [("laptime", [1]), ("trl", [1])]
     assert result.pairs[0].train_ratio
+    assert "retried" not in {finding.code for finding in result.findings}  # it had not begun
+
+
+def test_what_another_trainer_failed_at_is_tried_again_by_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripted_trl: None
+) -> None:
+    words = ["compare", "--trainers", "trl", "--methods", "full", *SHORT]
+    python = tmp_path / "python"
+    python.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('boom')\n")
+    (tmp_path / "whole").mkdir()
+    whole = write_python(tmp_path / "whole")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    name_environment(find_trainer("trl"), str(whole))
+    content = whole.read_bytes()
+    whole.write_bytes(python.read_bytes())
+    printed = laptime(tmp_path, *words, code=1)
+    assert "trl-r1: an error. trl: ended with code 1: boom" in printed and "again:" in printed
+    whole.write_text("#!/nope\n")
+    printed = laptime(tmp_path, *words, code=1)
+    assert f"trl-r1: not available here. its Python {whole} cannot be started" in " ".join(printed.split())
+    whole.write_bytes(content)
+    laptime(tmp_path, *words)
+    assert read_result(tmp_path / "race").methods[0].rounds == [1]

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from laptime.comparison.ablation import add_ablation
 from laptime.comparison.collection import Collected, assemble, read_runs
 from laptime.comparison.disk import SPARE_DISK_BYTES, count_free, count_results
-from laptime.comparison.pairs import headline_pair
+from laptime.comparison.pairs import headline_pair, name_entrants
 from laptime.comparison.plan import Plan, PlannedRun
 from laptime.comparison.result import Pair, RoundsEnd
 from laptime.comparison.schedule import add_round
@@ -54,7 +54,7 @@ def grow(plan: Plan, spec: CompareSpec, facts: InputFacts, folder: Path, say: Ca
             say(f"round 1 has told which speedups run: {more} runs without them follow")
         return grown
     result = assemble(collected)
-    pair = headline_pair(result.pairs, {row.name: row.method for row in result.methods})
+    pair = headline_pair(result.pairs, *name_entrants(result.methods))
     grown = add_round(plan)
     added = grown.runs[len(plan.runs) :]
     if end := _find_end(pair, collected, spec, facts, added):

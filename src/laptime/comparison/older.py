@@ -74,6 +74,9 @@ def _read_folder(folder: Path) -> Older:
     except UserError as error:
         why = without_remedy(str(error))
         raise UserError(f"--against {why}; give the folder of a whole comparison, {LEAVE_OUT}") from None
+    if collected.missing or plan.awaits_more:
+        runs = ", ".join(collected.missing[:5]) or "more rounds"
+        raise UserError(f"--against {folder}: not finished, {runs} still to run; go on there, {LEAVE_OUT}")
     racers = [note_racer(collected.runs_of(name), plan.laptime) for name in plan.contestants]
     if not any(racer.laps for racer in racers):
         raise UserError(f"--against {folder}: no run of it has finished; finish it first, {LEAVE_OUT}")
@@ -105,7 +108,9 @@ def _refuse_impossible(folder: Path, racers: Sequence[Racer]) -> None:
 def _read_spec(folder: Path, plan: Plan) -> CompareSpec:
     """Return the job of a plan; raises UserError where this version cannot do it."""
     try:
-        return msgspec.convert(plan.spec, CompareSpec)
+        asked = {name: value for name, value in plan.spec.items() if name != "methods" or value}
+        spec = msgspec.convert(asked, CompareSpec)
+        return spec if "methods" in asked else replace(spec, methods=())  # contestants alone raced
     except msgspec.ValidationError as error:
         raise UserError(
             f"--against {folder}: done by laptime {readable(plan.laptime)} with options that this one does "

@@ -6,15 +6,17 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from statistics import fmean
+from types import MappingProxyType
 
 from msgspec import Struct
 
-from laptime.comparison.result import Pair
+from laptime.comparison.result import MethodResult, Pair
 from laptime.comparison.rows import MethodRuns, flops_per_token
 from laptime.comparison.statistics import Ratio, compare_family
 from laptime.record import RunRecord
 
 UNEQUAL = Ratio(value=None, interval=None, verdict="unequal_work")
+NOBODY: Mapping[str, str] = MappingProxyType({})
 MOST_LOST = 0.5  # of the rounds: who would cost the others more is left out instead
 
 
@@ -65,14 +67,19 @@ def compare_rows(
     return [_make_pair(match, *ratios.get(_names(match), (UNEQUAL, UNEQUAL))) for match in matches]
 
 
-def headline_pair(pairs: Sequence[Pair], methods: Mapping[str, str]) -> Pair | None:
+def headline_pair(
+    pairs: Sequence[Pair], methods: Mapping[str, str], trainers: Mapping[str, str] = NOBODY
+) -> Pair | None:
     """Return the pair of the headline: full fine-tuning, else the first row, against the fastest.
 
-    `methods` holds the method of each row by its name. A pair with a ratio goes before one without, two that
-    differ before equal runs.
+    `methods` holds the method of each row by its name, `trainers` who trained it. A pair with a ratio goes
+    before one without, two that differ before equal runs. Where several trainers race, two trainers with the
+    same method go before two methods.
     """
     anchor = choose_anchor(methods)
     different = [pair for pair in pairs if not pair.equal_runs] or list(pairs)
+    if between := [pair for pair in different if is_between_trainers(pair, methods, trainers)]:
+        different = between
     with_anchor = [pair for pair in different if anchor in (pair.faster, pair.slower)]
 
     def rank(pair: Pair) -> tuple[bool, float]:
@@ -82,6 +89,17 @@ def headline_pair(pairs: Sequence[Pair], methods: Mapping[str, str]) -> Pair | N
         return True, ratio if pair.slower == anchor else 1 / ratio
 
     return max(with_anchor or different, key=rank, default=None)
+
+
+def name_entrants(rows: Sequence[MethodResult]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the method of each row by its name, and who trained it."""
+    return {row.name: row.method for row in rows}, {row.name: row.trainer for row in rows}
+
+
+def is_between_trainers(pair: Pair, methods: Mapping[str, str], trainers: Mapping[str, str]) -> bool:
+    """Tell whether a pair sets two trainers against each other, with the same method."""
+    one, other = pair.slower, pair.faster
+    return trainers.get(one) != trainers.get(other) and methods.get(one) == methods.get(other)
 
 
 def choose_anchor(methods: Mapping[str, str]) -> str:

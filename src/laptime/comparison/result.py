@@ -11,6 +11,7 @@ from msgspec import Struct
 from laptime.errors import UserError
 from laptime.events import CheckName
 from laptime.sealed_file import DamagedFileError, read_sealed, write_sealed
+from laptime.spec import OURS
 
 T = TypeVar("T")
 UNREADABLE = "unreadable"  # the reason of a failure: the record is damaged, and the run is done anew
@@ -147,6 +148,11 @@ class MethodResult(Struct, kw_only=True):
     notes: list[str] = []
     speedups: list[SpeedupResult] = []
     checks: list[CheckResult] = []
+
+    @property
+    def trainer(self) -> str:
+        """Who trained it."""
+        return str(self.differs.get("trainer", OURS))
 
 
 class Variant(Struct, kw_only=True):

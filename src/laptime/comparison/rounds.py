@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -41,11 +42,13 @@ from laptime.inputs.invisible import is_blank
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
 from laptime.methods.method import find_method
-from laptime.record import read_record
+from laptime.record import RunRecord, read_record
 from laptime.spec import AUTO, OURS, CompareSpec, RunSpec, flatten, read_interval
 from laptime.system_processors import Threads
+from laptime.trainers.environments import find_environment, tell_absence
+from laptime.trainers.trainer import find_trainer
 from laptime.version import full_version
-from laptime.whole_file import set_aside
+from laptime.whole_file import discard_folder, set_aside
 
 SPEC_FILE = "spec.json"
 ENDED_FROM_OUTSIDE = ("killed", "hung", "disk_full", "unavailable")
@@ -142,7 +145,7 @@ def compare(
         if not (folder / SPEC_FILE).exists():  # behind the plan: what lies here without one is a user's
             write_json(folder / SPEC_FILE, flatten(spec))
         listener.prepared(facts)
-        for line in tell_threads(plan.threads, threads):
+        for line in [*tell_threads(plan.threads, threads), *tell_absent_trainers(spec)]:
             listener.say(line)
         if plan.against:
             listener.say(f"set beside {tell(plan.against)}")
@@ -175,6 +178,13 @@ def run_waiting(
             return
         plan = grow(plan, spec, facts, folder, listener.say)
         write_plan(folder, plan)
+
+
+def tell_absent_trainers(spec: CompareSpec) -> list[str]:
+    """Return a line for each trainer that is not installed: its runs will be rows without figures."""
+    racing = dict.fromkeys(one.run_spec.trainer for one in list_contestants(spec))
+    absent = [find_trainer(name) for name in racing if name != OURS and find_environment(name) is None]
+    return [f"{tell_absence(trainer)}: its rows will have no figures" for trainer in absent]
 
 
 def tell_threads(used: Threads | None, now: Threads | None) -> list[str]:
@@ -216,6 +226,8 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
     if damage := find_record_damage(home):
         begin_anew(home, damage, listener)
     job.resumes = has_checkpoint(home)
+    if has_not_begun(home):
+        discard_folder(home)
     if home.exists() and not job.resumes:
         begin_anew(home, f"{home}: ended before a checkpoint was written", listener)
     listener.began(planned)
@@ -225,6 +237,19 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
         job.resumes = False
         runner.run(job, listener.happened)
     listener.ended(planned)
+
+
+def has_not_begun(home: Path) -> bool:
+    """Tell whether all that a run has left is that its trainer was not there."""
+    with suppress(UserError):
+        failed = read_record(home).failed
+        return failed is not None and failed.reason == "unavailable"
+    return False
+
+
+def is_of_other_trainer(record: RunRecord) -> bool:
+    """Tell whether another trainer than ours did a run."""
+    return bool(record.started.spec.get("trainer", OURS) != OURS)
 
 
 def begin_anew(home: Path, why: str, listener: Listener) -> None:
@@ -260,13 +285,13 @@ def is_over(home: Path) -> bool:
     """Tell whether a run has ended, well or badly; one that fails by itself would do so again.
 
     One that was killed or hung, or met a full disk, gets another attempt, from its newest checkpoint where it
-    has one.
+    has one; so does one of another trainer, whose environment may have been mended.
     """
     try:
         record = read_record(home)
     except UserError:
         return False
-    if record.failed and record.failed.reason in ENDED_FROM_OUTSIDE:
+    if record.failed and (record.failed.reason in ENDED_FROM_OUTSIDE or is_of_other_trainer(record)):
         return False
     return record.status != "unfinished"
 

@@ -209,7 +209,7 @@ class EncodedFacts(Struct, kw_only=True):
     `template` is a name or the user's template string: `templates.make_template` gives the same again.
     `stop_ids` end an answer. `chat_template` is the text of the one that the user gave in the place of the
     tokenizer's own, `turn_end` that of the special token that ends a turn of it. `digest` is the SHA-256 over
-    token ids and trained positions of both sets.
+    token ids and trained positions of both sets. `cache_name` is that of inputs/token_cache.py.
     """
 
     name: str
@@ -230,6 +230,7 @@ class EncodedFacts(Struct, kw_only=True):
     chat_template: str = ""
     chat_template_name: str = ""
     turn_end: str = ""
+    cache_name: str = ""  # under which a cache may keep them
 
 
 class EncodedData(EncodedFacts, kw_only=True):

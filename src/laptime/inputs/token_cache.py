@@ -23,6 +23,7 @@ from laptime.inputs.model_digest import hash_once, list_base
 from laptime.inputs.records import RecordSet
 from laptime.spec import AnswerSpec, DataSpec
 from laptime.user_cache import user_cache
+from laptime.whole_file import UNFINISHED
 
 MOST_BYTES = 4 << 30  # of all entries together; those not used for longest give way
 PACKAGES = ("transformers", "tokenizers", "fastokens")
@@ -45,12 +46,14 @@ def name_entry(
 
 
 def find_entry(name: str) -> EncodedData | None:
-    """Return what lies in the cache under `name`; None where there is nothing, or it is damaged."""
+    """Return what the cache has under `name`; None where that is nothing, another entry, or damaged."""
     path = _path(name)
     if not path.is_file():
         return None
     try:
         encoded = read_encoded(path)
+        if encoded.cache_name != name:
+            raise UserError(f"{path}: kept under another name")
     except UserError:
         path.unlink(missing_ok=True)
         return None
@@ -60,10 +63,9 @@ def find_entry(name: str) -> EncodedData | None:
 
 
 def give_entry(name: str, place: Path) -> None:
-    """Put the entry called `name` at `place`, without a second copy where the file system can do that."""
-    aside = place.with_name(place.name + ".tmp")
-    aside.unlink(missing_ok=True)
-    _link(_path(name), aside)
+    """Put a copy of the entry called `name` at `place`: what is done to one does nothing to the other."""
+    aside = place.with_name(place.name + UNFINISHED)
+    shutil.copyfile(_path(name), aside)
     aside.replace(place)
 
 
@@ -73,18 +75,9 @@ def keep_entry(name: str, file: Path) -> None:
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.{os.getpid()}")
-        aside.unlink(missing_ok=True)
-        _link(file, aside)
+        shutil.copyfile(file, aside)
         aside.replace(path)
         _make_room(path.parent)
-
-
-def _link(file: Path, place: Path) -> None:
-    """Give a file a second name, or copy it where that cannot be."""
-    try:
-        os.link(file, place)
-    except OSError:
-        shutil.copyfile(file, place)
 
 
 def _make_room(folder: Path) -> None:

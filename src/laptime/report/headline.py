@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from laptime.comparison.contestants import split_name
-from laptime.comparison.pairs import headline_pair
+from laptime.comparison.pairs import headline_pair, name_entrants
 from laptime.comparison.result import ComparisonResult, MethodResult, Pair, Verdict
 from laptime.comparison.statistics import MOST_ROUNDS_TOLD, SAME
 from laptime.report import quantities
@@ -63,7 +63,7 @@ def read_ratio(pair: Pair, which: Literal["train", "total"]) -> Reading | None:
 
 def choose_pair(result: ComparisonResult) -> Pair | None:
     """Return the pair of the headline, the one that decided how many rounds there are."""
-    return headline_pair(result.pairs, {row.name: row.method for row in result.methods})
+    return headline_pair(result.pairs, *name_entrants(result.methods))
 
 
 def write_headline(result: ComparisonResult, language: Language) -> Headline:

@@ -17,6 +17,8 @@ from laptime.report.quantities import Lang
 
 _STRINGS: dict[str, dict[str, str]] = {"en": language_en.STRINGS, "ko": language_ko.STRINGS}
 _DIGITS_WITH_FINAL = "013678"
+# Names of programs that are read otherwise than they are spelt: 랩타임, 티알엘, 액솔로틀.
+_NAMES_WITH_FINAL = {"laptime": "any", "trl": "ㄹ", "axolotl": "ㄹ", "llamafactory": "", "litgpt": ""}
 _LATIN_WITH_FINAL = "lmnbckpt"  # as read in Korean: -l ㄹ, -m ㅁ, -n ㄴ, and stops closed by a consonant
 
 
@@ -41,6 +43,8 @@ def final_consonant(word: str) -> str:
     spoken = word.rstrip(" )]}'\"’”`.")
     if not spoken:
         return ""
+    if spoken.lower() in _NAMES_WITH_FINAL:
+        return _NAMES_WITH_FINAL[spoken.lower()]
     if re.search(r"\dB$", spoken):  # billions, read 비
         return ""
     last = spoken[-1].lower()

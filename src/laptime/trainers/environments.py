@@ -12,13 +12,19 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from laptime.errors import UserError, readable
+from laptime.errors import UserError, check_path, readable
 from laptime.sealed_file import read_sealed, write_sealed
 from laptime.trainers.trainer import Trainer
 from laptime.user_cache import user_cache
+from laptime.whole_file import find_unused
 
 FILE_NAME = "environment.json"  # written last: without it an environment is not whole
 LOG_NAME = "install.log"
+VENV = "venv"
+ANSWER_SECONDS = 60
+PIP_INSTALL = [
+    "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off",
+]  # fmt: skip
 ASK_VERSIONS = """
 import json, sys
 from importlib import metadata
@@ -47,51 +53,88 @@ def folder_of(name: str) -> Path:
 
 def find_environment(name: str) -> Environment | None:
     """Return the environment of the trainer called `name`, None where none is installed or it is gone."""
+    found = _read(name)
+    return found if found and os.access(found.python, os.X_OK) else None
+
+
+def tell_absence(trainer: Trainer) -> str:
+    """Return why there is no environment, and how to get one."""
+    add = f"laptime trainers add {trainer.name}"
+    if found := _read(trainer.name):
+        return f"the Python of {trainer.title}, {found.python}, is gone; put it back, or {add}"
+    return f"{trainer.title} is not installed; {add}"
+
+
+def _read(name: str) -> Environment | None:
+    """Return what was written down of an environment."""
     try:
-        found = read_sealed(folder_of(name) / FILE_NAME, Environment, "an environment", "add it again")
+        return read_sealed(folder_of(name) / FILE_NAME, Environment, "an environment", "add it again")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found if os.access(found.python, os.X_OK) else None
 
 
 def add_environment(trainer: Trainer, say: Callable[[str], None]) -> Environment:
     """Make an environment with the trainer's pinned packages; raises UserError in one line.
 
-    `say` hears how far it has come. What an attempt before this one left unfinished is made anew.
+    `say` hears how far it has come. The one before it stands until this one is ready; what is left of an
+    attempt that fails is removed.
     """
-    folder = folder_of(trainer.name)
-    place = folder / "venv"
-    remove_environment(trainer.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    say(f"{trainer.title}: an environment of its own in {place}")
+    folder = _own_folder(trainer.name)
+    place = find_unused(folder / VENV)
     log = folder / LOG_NAME
     python = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    _run([sys.executable, "-m", "venv", str(place)], log, trainer, say)
-    say(f"{trainer.title}: installing {', '.join(trainer.packages)}")
-    install = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-    _run([str(python), *install, *trainer.packages], log, trainer, say)
-    return _keep(trainer, str(python), made_here=True)
+    say(f"{trainer.title}: an environment of its own in {place}")
+    try:
+        _run([sys.executable, "-m", "venv", str(place)], log, trainer, say)
+        say(f"{trainer.title}: installing {', '.join(trainer.packages)}")
+        _run([str(python), *PIP_INSTALL, *trainer.packages], log, trainer, say)
+        made = _keep(trainer, str(python), made_here=True)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    _remove_venvs(folder, but=place)
+    return made
 
 
 def name_environment(trainer: Trainer, python: str) -> Environment:
     """Take a Python that the user has for a trainer; raises UserError where its packages are not there."""
-    found = shutil.which(python)
+    if not python.strip():
+        raise UserError("--python: empty; give the python of an environment, or leave the option out")
+    check_path(python, "--python")
+    found = shutil.which(Path(python).expanduser())
     if found is None:
         raise UserError(f"--python {readable(python, 200)}: no program; give the python of an environment")
     path = str(Path(found).absolute())  # not resolved: an environment's python is a link to the system's
     if missing := sorted(_main_packages(trainer) - ask_versions(path, _main_packages(trainer)).keys()):
         raise UserError(f"--python {readable(python, 200)}: {', '.join(missing)} is not installed there")
-    folder_of(trainer.name).mkdir(parents=True, exist_ok=True)
+    _own_folder(trainer.name)
     return _keep(trainer, path, made_here=False)
 
 
 def remove_environment(name: str) -> bool:
     """Take away what `add_environment` made, or forget a named Python; tells whether any was there."""
-    folder = folder_of(name)
-    had = (folder / FILE_NAME).exists()
+    folder = _own_folder(name)
+    had = (folder / FILE_NAME).exists() or any(folder.glob(f"{VENV}*"))
     (folder / FILE_NAME).unlink(missing_ok=True)  # first: half an environment is none
-    shutil.rmtree(folder / "venv", ignore_errors=True)
+    _remove_venvs(folder)
     return had
+
+
+def _own_folder(name: str) -> Path:
+    """Return the folder of a trainer, which is there then; raises UserError for a link in its place."""
+    folder = folder_of(name)
+    for place in (folder, folder.parent):
+        if place.is_symlink():
+            raise UserError(f"{place}: a link, behind which nothing is changed; remove the link")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _remove_venvs(folder: Path, but: Path | None = None) -> None:
+    """Remove the environments that were made in a folder, but for one."""
+    for place in folder.glob(f"{VENV}*"):
+        if place != but and not place.is_symlink():
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _keep(trainer: Trainer, python: str, made_here: bool) -> Environment:
@@ -112,10 +155,14 @@ def ask_versions(python: str, packages: set[str]) -> dict[str, str]:
     try:
         answer = subprocess.run(
             [python, "-c", ASK_VERSIONS, *sorted(packages)],
-            capture_output=True, text=True, timeout=60, env=clean_environment(),
+            capture_output=True, text=True, timeout=ANSWER_SECONDS, env=clean_environment(),
+            stdin=subprocess.DEVNULL,
         )  # fmt: skip
         versions: dict[str, str] = json.loads(answer.stdout)
-    except (OSError, subprocess.TimeoutExpired, ValueError):
+    except subprocess.TimeoutExpired:
+        shown = readable(python, 200)
+        raise UserError(f"--python {shown}: did not answer within {ANSWER_SECONDS} s") from None
+    except (OSError, ValueError):
         raise UserError(f"--python {readable(python, 200)}: is no Python that runs") from None
     return versions
 

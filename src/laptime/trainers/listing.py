@@ -12,6 +12,7 @@ from laptime.trainers.environments import (
     folder_of,
     name_environment,
     remove_environment,
+    tell_absence,
 )
 from laptime.trainers.trainer import Trainer, find_trainer, find_trainers
 
@@ -29,10 +30,10 @@ def list_trainers() -> Iterator[str]:
 def tell_installed(trainer: Trainer) -> str:
     """Return what of a trainer is installed, or how it is added."""
     if trainer.name == OURS:
-        return "this program"
+        return "always there"
     environment = find_environment(trainer.name)
     if environment is None:
-        return f"not installed (laptime trainers add {trainer.name})"
+        return tell_absence(trainer)
     versions = ", ".join(f"{name} {version}" for name, version in environment.versions.items())
     return f"{versions}, in {environment.python}"
 
@@ -40,7 +41,8 @@ def tell_installed(trainer: Trainer) -> str:
 def add(name: str, python: str | None, say: Callable[[str], None]) -> None:
     """Install the trainer called `name`, or take the Python that a user has for it; raises UserError."""
     trainer = find_other(name)
-    environment = name_environment(trainer, python) if python else add_environment(trainer, say)
+    named = python is not None
+    environment = name_environment(trainer, python or "") if named else add_environment(trainer, say)
     versions = ", ".join(f"{package} {version}" for package, version in environment.versions.items())
     say(f"{trainer.title} is ready: {versions}")
 

@@ -41,7 +41,12 @@ from laptime.methods.method import Method, make_method
 from laptime.record import RecordWriter, read_record
 from laptime.speedups.forward import Forward
 from laptime.system_memory import count_oom_kills, tree_bytes
-from laptime.trainers.environments import Environment, clean_environment, find_environment
+from laptime.trainers.environments import (
+    Environment,
+    clean_environment,
+    find_environment,
+    tell_absence,
+)
 from laptime.trainers.peer_job import LoraJob, PeerJob
 from laptime.trainers.trainer import Trainer, find_trainer
 from laptime.training.description import SHAPE_KEYS, describe_data
@@ -119,7 +124,7 @@ def look_around(job: RunJob) -> Around:
     trainer = find_trainer(job.spec.trainer)
     environment = find_environment(trainer.name)
     if environment is None:
-        raise UnavailableError(f"{trainer.title} is not installed; laptime trainers add {trainer.name}")
+        raise UnavailableError(tell_absence(trainer))
     facts, encoded = read_inputs(Path(job.inputs))
     refuse_other_base(facts, Path(job.folder))
     device = choose_device(job.spec.training.device)
@@ -319,7 +324,11 @@ def _run_to_its_end(around: Around, listener: Listener, job: PeerJob, temporary:
     job.spawned = time.time()
     file.write_bytes(msgspec.json.encode(job))
     command = [around.environment.python, str(START), str(file)]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment)
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UnavailableError(f"its Python {command[0]} cannot be started ({why})") from None
     end = End(process)
     try:
         while not end.wait(LOOK_SECONDS):

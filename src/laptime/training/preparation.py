@@ -120,6 +120,7 @@ def encode_once(
         give_entry(name, place)
         return kept, True
     encoded, _ = encode_records(records, source, model, data, answers)
+    encoded.cache_name = name
     write_encoded(place, encoded)
     if name:
         keep_entry(name, place)
