@@ -22,6 +22,7 @@ from laptime.trainers.listing import add, list_trainers, remove
 from laptime.trainers.trainer import Trainer, find_trainer, find_trainers
 from tests.trainers.conftest import write_python
 
+PYTHON = sys.executable  # before a test lets another one take its place
 # Plays `python -m venv FOLDER`: the Python that it makes plays pip and tells versions.
 VENV = """#!{python}
 import pathlib, sys
@@ -54,7 +55,7 @@ def trl() -> Trainer:
 def play_pip(folder: Path, monkeypatch: pytest.MonkeyPatch, says: str, code: int) -> None:
     """Let a script make environments, in which pip says something and ends with a code."""
     file = folder / "python"
-    file.write_text(VENV.format(python=sys.executable, says=says, code=code), encoding="utf-8")
+    file.write_text(VENV.format(python=PYTHON, says=says, code=code), encoding="utf-8")
     file.chmod(0o755)
     monkeypatch.setattr(environments.sys, "executable", str(file))
 

@@ -179,8 +179,10 @@ def test_what_another_trainer_failed_at_is_tried_again_by_the_same_command(
     printed = laptime(tmp_path, *words, code=1)
     assert "trl-r1: an error. trl: ended with code 1: boom" in printed and "again:" in printed
     whole.write_text("#!/nope\n")
-    printed = laptime(tmp_path, *words, code=1)
-    assert f"trl-r1: not available here. its Python {whole} cannot be started" in " ".join(printed.split())
+    laptime(tmp_path, *words, code=1)
+    failed = record(tmp_path / "race", "trl").failed
+    assert failed and failed.reason == "unavailable"
+    assert failed.message == f"its Python {whole} cannot be started (No such file or directory)"
     whole.write_bytes(content)
     laptime(tmp_path, *words)
     assert read_result(tmp_path / "race").methods[0].rounds == [1]
