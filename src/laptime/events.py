@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from laptime.spec import OURS
+
 VERSION = 3  # with runs of other trainers
 
 Role = Literal["measured", "base", "ablation"]  # ablation: a speedup is switched off to see what it gives
@@ -51,6 +53,11 @@ class Started(Event, tag="started", kw_only=True):
     def name(self) -> str:
         """Who runs: the name of the row."""
         return self.contestant or self.method
+
+    @property
+    def trainer(self) -> str:
+        """Who trains; records of earlier versions name none."""
+        return str(self.spec.get("trainer", OURS))
 
 
 class Machine(Event, tag="machine", kw_only=True):

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from laptime.inputs.batches import plan_steps
 from laptime.inputs.encoded import EncodedRecord, digest_step
 from laptime.spec import TrainingSpec
-from laptime.training.other_trainer import label
+from laptime.training.peer_work import label
 
 
 def make_records(number: int, seed: int = 0) -> list[EncodedRecord]:

@@ -16,13 +16,8 @@ import torch
 from laptime.events import Started
 from laptime.job import LOG_FILE
 from laptime.record import RecordWriter
-from laptime.training.other_trainer import (
-    SCRATCH_FOLDER,
-    START,
-    EndedError,
-    find_failure,
-    make_environment,
-)
+from laptime.training.other_trainer import START, EndedError, find_failure
+from laptime.training.peer_work import SCRATCH_FOLDER, make_environment
 
 FAILS = """
 import atexit, sys

@@ -17,7 +17,7 @@ from typing import Any
 from laptime.comparison.contestants import tell_options
 from laptime.comparison.result import Finding
 from laptime.record import RunRecord
-from laptime.spec import OURS, WITHOUT_EFFECT
+from laptime.spec import WITHOUT_EFFECT
 
 FREE_OPTIONS = {"learning_rate", *WITHOUT_EFFECT}  # each method has its own best rate
 COUNTS_OF_MACHINE = {"cores", "threads", "gpu_count"}
@@ -34,7 +34,6 @@ STATED = {
 COMPUTE = "The precision of compute differs, as was asked for"
 
 SAME_LOSS = 0.01  # in bf16 the way of rounding alone makes a difference of 0.001
-PACKAGE_OF = {"ms_swift": "ms-swift"}
 
 MethodPair = tuple[str, str]
 
@@ -145,7 +144,7 @@ def _compare_sources(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
 
 def _compare_trained(first: RunRecord, second: RunRecord, free: Collection[str]) -> Iterator[Finding]:
     """Yield that two trainers, told to run the same method with the same options, train unlike parameters."""
-    if _trainer(first) == _trainer(second) or first.started.method != second.started.method:
+    if first.started.trainer == second.started.trainer or first.started.method != second.started.method:
         return
     own = set(free) & set(first.started.spec.get("method_options", {}))
     if first.steps and second.steps:
@@ -173,11 +172,6 @@ def _compare_first_loss(first: RunRecord, second: RunRecord) -> Iterator[Finding
     yield Finding(level="unequal", code="different_loss", values=values, text=text)
 
 
-def _trainer(record: RunRecord) -> str:
-    """Return who trained; records of earlier versions name none."""
-    return str(record.started.spec.get("trainer", OURS))
-
-
 def _different_work(
     methods: str, option: str, what: str, place: Mapping[str, int] = MappingProxyType({})
 ) -> Finding:
@@ -191,7 +185,7 @@ def differing_options(first: RunRecord, second: RunRecord) -> dict[str, tuple[An
     """Return the options and facts that should be equal and are not, with both values."""
     ours, theirs = _fixed_facts(first), _fixed_facts(second)
     names = dict.fromkeys([*ours, *theirs])
-    if _trainer(first) != _trainer(second):  # each stands on versions of its own, which are stated
+    if first.started.trainer != second.started.trainer:  # each on versions of its own, which are stated
         names = dict.fromkeys(n for n in names if n != "attention" and not n.startswith(OF_TRAINER))
     pairs = {name: (ours.get(name), theirs.get(name)) for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
@@ -257,13 +251,14 @@ def _state_own(name: str, options: Mapping[str, Any]) -> Finding:
 
 def _state_trainers(records: Mapping[str, RunRecord]) -> Iterator[Finding]:
     """Yield on which versions each trainer stands, where there are several."""
-    if len({_trainer(record) for record in records.values()}) < 2:
+    if len({record.started.trainer for record in records.values()}) < 2:
         return
     told = {}
     for record in records.values():
         versions = record.machine.facts.get("versions", {}) if record.machine else {}
-        names = dict.fromkeys([PACKAGE_OF.get(_trainer(record), _trainer(record)), "torch", "transformers"])
-        told[_trainer(record)] = ", ".join(f"{name} {versions[name]}" for name in names if versions.get(name))
+        trainer = record.started.trainer
+        names = dict.fromkeys([trainer.replace("_", "-"), "torch", "transformers"])  # as pip spells it
+        told[trainer] = ", ".join(f"{name} {versions[name]}" for name in names if versions.get(name))
     shown = "; ".join(f"{trainer}: {words}" for trainer, words in told.items() if words)
     text = f"Each trainer stands on versions of its own: {shown}."
     yield Finding(level="stated", code="trainers", values={"values": shown}, text=text)

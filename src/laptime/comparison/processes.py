@@ -42,6 +42,7 @@ MEMORY_SETTINGS = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 32),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
 }
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
 class ProcessRunner:
@@ -145,8 +146,7 @@ def start(
 
 def measured_environment() -> dict[str, str]:
     """Return the environment of a run: the same for each, off the network, without secrets."""
-    offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    return MEMORY_SETTINGS | without_secrets(os.environ) | offline
+    return MEMORY_SETTINGS | without_secrets(os.environ) | OFFLINE
 
 
 def await_facts(process: subprocess.Popen[bytes], facts: Path, hang_minutes: float) -> None:

@@ -42,7 +42,7 @@ from laptime.inputs.invisible import is_blank
 from laptime.inputs.model_source import locate_model
 from laptime.job import RunJob
 from laptime.methods.method import find_method
-from laptime.record import RunRecord, read_record
+from laptime.record import read_record
 from laptime.spec import AUTO, OURS, CompareSpec, RunSpec, flatten, read_interval
 from laptime.system_processors import Threads
 from laptime.trainers.environments import find_environment, tell_absence
@@ -247,11 +247,6 @@ def has_not_begun(home: Path) -> bool:
     return False
 
 
-def is_of_other_trainer(record: RunRecord) -> bool:
-    """Tell whether another trainer than ours did a run."""
-    return bool(record.started.spec.get("trainer", OURS) != OURS)
-
-
 def begin_anew(home: Path, why: str, listener: Listener) -> None:
     """Make place for a run that is done anew, and say so; what an earlier attempt left is kept."""
     listener.say(
@@ -291,7 +286,7 @@ def is_over(home: Path) -> bool:
         record = read_record(home)
     except UserError:
         return False
-    if record.failed and (record.failed.reason in ENDED_FROM_OUTSIDE or is_of_other_trainer(record)):
+    if record.failed and (record.failed.reason in ENDED_FROM_OUTSIDE or record.started.trainer != OURS):
         return False
     return record.status != "unfinished"
 

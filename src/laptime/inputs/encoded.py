@@ -251,6 +251,11 @@ def write_encoded(path: Path, data: EncodedData) -> None:
     write_pieces(path, _with_digest(piece for section in sections for piece in _pieces(section)))
 
 
+def copy_encoded(path: Path, place: Path) -> None:
+    """Write what lies at `path` to `place` too, in one move; raises OSError."""
+    write_pieces(place, _pieces(_map(path)))
+
+
 def read_encoded(path: Path) -> EncodedData:
     """Map what `write_encoded` wrote; raises UserError, naming the file, where a single bit is another."""
     try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import metadata
@@ -18,12 +17,11 @@ import msgspec
 
 from laptime import __version__
 from laptime.errors import UserError
-from laptime.inputs.encoded import EncodedData, read_encoded
+from laptime.inputs.encoded import EncodedData, copy_encoded, read_encoded
 from laptime.inputs.model_digest import hash_once, list_base
 from laptime.inputs.records import RecordSet
 from laptime.spec import AnswerSpec, DataSpec
 from laptime.user_cache import user_cache
-from laptime.whole_file import UNFINISHED
 
 MOST_BYTES = 4 << 30  # of all entries together; those not used for longest give way
 PACKAGES = ("transformers", "tokenizers", "fastokens")
@@ -64,9 +62,7 @@ def find_entry(name: str) -> EncodedData | None:
 
 def give_entry(name: str, place: Path) -> None:
     """Put a copy of the entry called `name` at `place`: what is done to one does nothing to the other."""
-    aside = place.with_name(place.name + UNFINISHED)
-    shutil.copyfile(_path(name), aside)
-    aside.replace(place)
+    copy_encoded(_path(name), place)
 
 
 def keep_entry(name: str, file: Path) -> None:
@@ -74,9 +70,7 @@ def keep_entry(name: str, file: Path) -> None:
     path = _path(name)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        shutil.copyfile(file, aside)
-        aside.replace(path)
+        copy_encoded(file, path)
         _make_room(path.parent)
 
 

@@ -88,7 +88,7 @@ def add_environment(trainer: Trainer, say: Callable[[str], None]) -> Environment
         _run([sys.executable, "-m", "venv", str(place)], log, trainer, say)
         say(f"{trainer.title}: installing {', '.join(trainer.packages)}")
         _run([str(python), *PIP_INSTALL, *trainer.packages], log, trainer, say)
-        made = _keep(trainer, str(python), made_here=True)
+        made = _keep(trainer, str(python), ask_versions(str(python), trainer), made_here=True)
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
@@ -105,10 +105,11 @@ def name_environment(trainer: Trainer, python: str) -> Environment:
     if found is None:
         raise UserError(f"--python {readable(python, 200)}: no program; give the python of an environment")
     path = str(Path(found).absolute())  # not resolved: an environment's python is a link to the system's
-    if missing := sorted(_main_packages(trainer) - ask_versions(path, _main_packages(trainer)).keys()):
-        raise UserError(f"--python {readable(python, 200)}: {', '.join(missing)} is not installed there")
+    versions = ask_versions(path, trainer)
+    if (package := _name_packages(trainer)[0]) not in versions:  # the trainer's own
+        raise UserError(f"--python {readable(python, 200)}: {package} is not installed there")
     _own_folder(trainer.name)
-    return _keep(trainer, path, made_here=False)
+    return _keep(trainer, path, versions, made_here=False)
 
 
 def remove_environment(name: str) -> bool:
@@ -137,24 +138,23 @@ def _remove_venvs(folder: Path, but: Path | None = None) -> None:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _keep(trainer: Trainer, python: str, made_here: bool) -> Environment:
+def _keep(trainer: Trainer, python: str, versions: Mapping[str, str], made_here: bool) -> Environment:
     """Write down and return an environment."""
-    versions = ask_versions(python, {package.partition("==")[0] for package in trainer.packages})
     environment = Environment(python=python, versions=versions, made_here=made_here)
     write_sealed(folder_of(trainer.name) / FILE_NAME, environment)
     return environment
 
 
-def _main_packages(trainer: Trainer) -> set[str]:
-    """Return the names of the packages without which there is no such trainer: the first."""
-    return {package.partition("==")[0] for package in trainer.packages[:1]}
+def _name_packages(trainer: Trainer) -> list[str]:
+    """Return the names of a trainer's packages, the trainer's own first."""
+    return [package.partition("==")[0] for package in trainer.packages]
 
 
-def ask_versions(python: str, packages: set[str]) -> dict[str, str]:
-    """Return the versions of those of `packages` that a Python has; raises UserError where none runs."""
+def ask_versions(python: str, trainer: Trainer) -> dict[str, str]:
+    """Return the versions of a trainer's packages that a Python has; raises UserError where none runs."""
     try:
         answer = subprocess.run(
-            [python, "-c", ASK_VERSIONS, *sorted(packages)],
+            [python, "-c", ASK_VERSIONS, *sorted(_name_packages(trainer))],
             capture_output=True, text=True, timeout=ANSWER_SECONDS, env=clean_environment(),
             stdin=subprocess.DEVNULL,
         )  # fmt: skip

@@ -41,8 +41,7 @@ def tell_installed(trainer: Trainer) -> str:
 def add(name: str, python: str | None, say: Callable[[str], None]) -> None:
     """Install the trainer called `name`, or take the Python that a user has for it; raises UserError."""
     trainer = find_other(name)
-    named = python is not None
-    environment = name_environment(trainer, python or "") if named else add_environment(trainer, say)
+    environment = add_environment(trainer, say) if python is None else name_environment(trainer, python)
     versions = ", ".join(f"{package} {version}" for package, version in environment.versions.items())
     say(f"{trainer.title} is ready: {versions}")
 

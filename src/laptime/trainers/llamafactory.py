@@ -54,7 +54,7 @@ def watch_loading(run: Any) -> None:
 
 def settings(run: Any, tokenized: str) -> dict[str, Any]:
     """Return what its YAML file would hold: a log line a step, no checkpoints, the same work."""
-    always = {
+    always = run.instruments() | {
         "model_name_or_path": run.model,
         "trust_remote_code": run.trust_remote_code,
         "stage": "sft",
@@ -64,13 +64,10 @@ def settings(run: Any, tokenized: str) -> dict[str, Any]:
         "tokenized_path": tokenized,
         "template": "empty",
         "output_dir": run.out,
-        "logging_steps": 1,
-        "save_strategy": "no",
         "report_to": "none",
-        "use_cpu": run.device == "cpu",
     }
     if run.as_it_comes:
-        return always | {"num_train_epochs": run.epochs, "max_steps": run.max_steps or -1}
+        return always | run.length()
     told = run.training_arguments()
     told["disable_gradient_checkpointing"] = not told.pop("gradient_checkpointing")
     adapter = lora_settings(run) if run.is_adapter else {}
@@ -79,10 +76,4 @@ def settings(run: Any, tokenized: str) -> dict[str, Any]:
 
 def lora_settings(run: Any) -> dict[str, Any]:
     """Return its names for the same adapters; its `all` would leave out layers that are no torch Linear."""
-    lora = run.lora
-    return {
-        "lora_rank": lora["rank"],
-        "lora_alpha": lora["alpha"],
-        "lora_dropout": lora["dropout"],
-        "lora_target": ",".join(lora["targets"]),
-    }
+    return run.adapter_numbers() | {"lora_target": ",".join(run.lora["targets"])}

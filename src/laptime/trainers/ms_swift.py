@@ -89,7 +89,7 @@ def choose_family(config: dict[str, Any], families: list[str]) -> str | None:
 
 def settings(run: Any) -> dict[str, Any]:
     """Return the arguments of `swift sft`: a log line a step, no checkpoints, the same work."""
-    always = {
+    always = run.instruments() | {
         "model": run.model,
         "check_model": False,  # else it would look on the network
         "hub_token": "",  # nor log in there with a token of the user's
@@ -98,24 +98,9 @@ def settings(run: Any) -> dict[str, Any]:
         "template": "dummy",
         "output_dir": run.scratch,
         "add_version": False,
-        "logging_steps": 1,
-        "save_strategy": "no",
-        "report_to": [],
-        "use_cpu": run.device == "cpu",
     }
     if run.as_it_comes:
-        return always | {"num_train_epochs": run.epochs, "max_steps": run.max_steps or -1}
+        return always | run.length()
     precision = {"torch_dtype": str(run.weight_dtype()).removeprefix("torch.")}
-    adapter = lora_settings(run) if run.is_adapter else {}
+    adapter = run.adapter_numbers() | {"target_modules": run.lora["targets"]} if run.is_adapter else {}
     return always | run.training_arguments() | precision | adapter
-
-
-def lora_settings(run: Any) -> dict[str, Any]:
-    """Return its names for the same adapters."""
-    lora = run.lora
-    return {
-        "lora_rank": lora["rank"],
-        "lora_alpha": lora["alpha"],
-        "lora_dropout": lora["dropout"],
-        "target_modules": lora["targets"],
-    }

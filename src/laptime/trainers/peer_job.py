@@ -53,4 +53,4 @@ class PeerJob(Struct, kw_only=True):
     longest: int  # tokens of the longest record
     as_it_comes: bool
     parent: int
-    spawned: float
+    spawned: float = 0.0  # set by who starts it

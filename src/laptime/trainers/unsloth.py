@@ -73,8 +73,8 @@ def adapters(run: Any) -> dict[str, Any]:
 
 def settings(run: Any) -> dict[str, Any]:
     """Return SFTConfig's arguments: a log line a step, no checkpoints, the same work."""
-    always = {"output_dir": run.scratch, "logging_steps": 1, "save_strategy": "no", "report_to": []}
+    always = run.instruments() | {"output_dir": run.scratch}
     if run.as_it_comes:
-        return always | {"num_train_epochs": run.epochs, "max_steps": run.max_steps or -1}
+        return always | run.length()
     told = {"max_length": run.longest, "packing": False, "padding_free": False}
     return always | told | run.training_arguments()

@@ -10,7 +10,6 @@ from laptime.training.description import describe_data, describe_model
 from laptime.training.judging import ask_questions, measure_held_out
 from laptime.training.meter import Meter
 from laptime.training.opening import open_run
-from laptime.training.random_state import seed_random
 from laptime.training.setup import make_setup
 
 
@@ -18,9 +17,7 @@ def run_base(job: RunJob, record: RecordWriter, meter: Meter, import_seconds: fl
     """Do all of the base's run but its last line; returns the peaks of memory before it is evaluated."""
     with meter.phase("load"):
         opened = open_run(job, record, meter, import_seconds)
-        model = opened.load_base()
-        seed_random(opened.seed)
-        model.requires_grad_(False)
+        model = opened.load_frozen()
     spec, facts, precision = job.spec, opened.facts, opened.precision
     with meter.phase("prepare"):
         setup = make_setup(

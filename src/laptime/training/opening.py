@@ -21,6 +21,7 @@ from laptime.spec import RunSpec
 from laptime.training.machine import choose_device, describe_machine, describe_processor
 from laptime.training.meter import Meter
 from laptime.training.precision import Precision, choose_precision
+from laptime.training.random_state import seed_random
 from laptime.training.resumption import Checkpoints
 
 if TYPE_CHECKING:
@@ -71,6 +72,12 @@ class Opened:
         """Load the base onto the device."""
         return load_model(self.spec.model, Path(self.facts.model_folder), self.dtype).to(self.device)
 
+    def load_frozen(self) -> PreTrainedModel:
+        """Load the base with nothing that trains; random numbers are those of the run's seed from here on."""
+        model = self.load_base()
+        seed_random(self.seed)
+        return model.requires_grad_(False)
+
 
 def open_run(
     job: RunJob,
@@ -100,8 +107,13 @@ def open_run(
 
 def use_threads(job: RunJob, before: int | None) -> None:
     """Let torch work with the threads asked for, those of an earlier attempt, or those chosen for all."""
-    if threads := job.spec.training.threads or before or (job.threads and job.threads.number):
+    if threads := choose_threads(job, before):
         torch.set_num_threads(threads)
+
+
+def choose_threads(job: RunJob, before: int | None = None) -> int | None:
+    """Return the threads of a run, None for torch's own number; `before` are those of an earlier attempt."""
+    return job.spec.training.threads or before or (job.threads.number if job.threads else None)
 
 
 def free_cores(job: RunJob) -> dict[str, Any]:

@@ -43,7 +43,6 @@ from laptime.training.memory import available_bytes
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.opening import Opened, open_run
 from laptime.training.optimizer import Optimizer
-from laptime.training.random_state import seed_random
 from laptime.training.result import Result
 from laptime.training.resumption import Checkpoints
 from laptime.training.save_points import SavePoints, StoppedError
@@ -129,10 +128,7 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     memory = describe_estimate(estimate, available)
     record.write(memory)
     refuse_what_cannot_fit(memory, opened.device)
-    model = opened.load_base()
-    seed_random(opened.seed)
-    model.requires_grad_(False)
-    model = method.attach(model)
+    model = method.attach(opened.load_frozen())
     checkpoints.restore_weights(model)
     if checkpoints.found:  # how much memory is free now does not count
         estimate = replace(estimate, recomputes=checkpoints.recomputes)

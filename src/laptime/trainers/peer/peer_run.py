@@ -68,8 +68,7 @@ class PeerRun:
         self.tell("saved", time=self.last)
 
     def close(self) -> None:
-        """Say that all is done."""
-        self.tell("done")
+        """Let go of the file of events."""
         self._events.close()
 
     @property
@@ -109,6 +108,28 @@ class PeerRun:
             "fp16": job["precision"] == "fp16",
             "gradient_checkpointing": job["gradient_checkpointing"],
             "seed": job["seed"],
+        }
+
+    def instruments(self) -> dict[str, Any]:
+        """Return the TrainingArguments of every run: its device, a log line a step, nothing else told."""
+        return {
+            "logging_steps": 1,
+            "save_strategy": "no",
+            "report_to": [],
+            "use_cpu": self.job["device"] == "cpu",
+        }
+
+    def length(self) -> dict[str, Any]:
+        """Return the TrainingArguments that a trainer is told as it comes: how long to train."""
+        return {"num_train_epochs": self.job["epochs"], "max_steps": self.job["max_steps"] or -1}
+
+    def adapter_numbers(self) -> dict[str, Any]:
+        """Return the shape of the adapters by the names that LLaMA-Factory and ms-swift share."""
+        lora = self.job["lora"]
+        return {
+            "lora_rank": lora["rank"],
+            "lora_alpha": lora["alpha"],
+            "lora_dropout": lora["dropout"],
         }
 
     def lora_settings(self) -> dict[str, Any]:
