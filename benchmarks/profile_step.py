@@ -35,8 +35,8 @@ def profile_step(model: str, data: str, method: str, precision: str, rank: int) 
     """Train three steps as a run does and return what the last one was made of, in seconds."""
     from torch.profiler import ProfilerActivity, profile
 
-    from laptime.inputs.facts import read_facts
-    from laptime.record import RecordWriter
+    from laptime.runs.input_manifest import read_facts
+    from laptime.runs.record import RecordWriter
     from laptime.speedups.forward import Forward
     from laptime.training.run import run
 
@@ -68,11 +68,11 @@ def profile_step(model: str, data: str, method: str, precision: str, rank: int) 
 
 def make_job(folder: Path, model: str, data: str, method: str, precision: str, rank: int) -> Any:
     """Return a run that ends with its training, its inputs prepared."""
-    from laptime.inputs.facts import InputJob
-    from laptime.inputs.model import quiet_libraries
-    from laptime.job import RunJob
+    from laptime.models.loading import quiet_libraries
+    from laptime.runs.input_manifest import InputJob
+    from laptime.runs.job import RunJob
     from laptime.spec import AnswerSpec, DataSpec, ModelSpec, RunSpec, TrainingSpec
-    from laptime.training.preparation import prepare
+    from laptime.training.preprocess import prepare
 
     quiet_libraries()
     spec = RunSpec(

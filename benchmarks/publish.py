@@ -15,10 +15,10 @@ from pathlib import Path
 
 from results_folder import RESULTS, machine_name
 
-from laptime.comparison.plan import FILE_NAME as PLAN
+from laptime.comparison.race import SPEC_FILE
 from laptime.comparison.result import ComparisonResult, read_result
-from laptime.comparison.rounds import SPEC_FILE
-from laptime.record import FILE_NAME as RECORD
+from laptime.runs.plan import FILE_NAME as PLAN
+from laptime.runs.record import FILE_NAME as RECORD
 
 
 def publish(race: Path, name: str, results: Path = RESULTS) -> Path:

@@ -26,14 +26,14 @@ import torch
 from results_folder import RESULTS, machine_name
 
 from laptime import __version__
-from laptime.events import Started
-from laptime.inputs.facts import InputJob
-from laptime.inputs.model import quiet_libraries
-from laptime.job import RunJob
-from laptime.record import RecordWriter, read_record
+from laptime.hardware.machine import describe_machine
+from laptime.models.loading import quiet_libraries
+from laptime.runs.events import Started
+from laptime.runs.input_manifest import InputJob
+from laptime.runs.job import RunJob
+from laptime.runs.record import RecordWriter, read_record
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, RunSpec, TrainingSpec
-from laptime.training.machine import describe_machine
-from laptime.training.preparation import prepare
+from laptime.training.preprocess import prepare
 from laptime.training.run import run
 
 MULTIPLES = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0)

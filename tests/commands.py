@@ -87,7 +87,7 @@ def laptime(folder: Path, *words: str, code: int = 0, forks: bool = False, **var
         done = run_command(words, folder, environment)
     else:
         done = subprocess.run(
-            [sys.executable, "-m", "laptime.cli", *words],
+            [sys.executable, "-m", "laptime", *words],
             cwd=folder,
             env=environment,
             capture_output=True,

@@ -23,9 +23,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from laptime import cli
-from laptime.comparison import processes
-from laptime.comparison.lock import descriptors_to_hand_on
+from laptime.cli.main import main as cli
+from laptime.runs import process as processes
+from laptime.runs.lock import descriptors_to_hand_on
 from laptime.startup import start
 from laptime.startup.imports import defer_imports
 
@@ -34,7 +34,7 @@ LOOK_SECONDS = 0.005
 gc.disable()
 os.environ["HF_HUB_OFFLINE"] = "1"  # read while importing: no fork needs a network
 defer_imports()
-for module in ("api", "session", "answers", "training.preparation", "training.run"):
+for module in ("api", "cli.running", "interview", "training.preprocess", "training.run"):
     importlib.import_module(f"laptime.{module}")
 gc.freeze()
 gc.enable()
@@ -85,7 +85,7 @@ class Fork:
 
 
 def start_fork(module: str, job: Path, log: BinaryIO, environment: dict[str, str], stdin: int) -> Fork:
-    """Do what `laptime.comparison.processes.start` does, without another interpreter."""
+    """Do what `laptime.runs.process.start` does, without another interpreter."""
     words = ["laptime.startup.start", module, str(job), str(os.getpid())]
     if stdin == subprocess.PIPE:
         reads, writes = os.pipe()

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from laptime import sealed_file
-from laptime.record import FILE_NAME
-from laptime.record_lines import SEAL_BYTES, is_sealed, seal
+from laptime.runs.record import FILE_NAME
+from laptime.runs.record_lines import SEAL_BYTES, is_sealed, seal
+from laptime.util import sealed_file
 
 
 def make_line(event: dict[str, Any] | bytes) -> bytes:

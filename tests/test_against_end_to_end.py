@@ -6,8 +6,8 @@ import re
 import shutil
 from pathlib import Path
 
-from laptime.comparison.plan import read_plan
 from laptime.comparison.result import read_result
+from laptime.runs.plan import read_plan
 from tests.commands import laptime
 
 JOB = [

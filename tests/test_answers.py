@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from laptime.answers import ask_results, find_base
 from laptime.comparison.result import QuestionAnswers
 from laptime.errors import UserError
-from laptime.inputs.facts import FACTS_FILE, InputFacts, read_facts, write_facts
+from laptime.interview import ask_results, find_base
+from laptime.runs.input_manifest import FACTS_FILE, InputFacts, read_facts, write_facts
 from laptime.session import gather_result
 from laptime.spec import ModelSpec
 from tests.speedups.runs import make_base, train

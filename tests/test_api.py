@@ -11,7 +11,7 @@ import pytest
 
 import laptime
 from laptime.errors import UserError
-from laptime.events import Step
+from laptime.runs.events import Step
 from tests.tiny import make_tiny_model
 
 JOB: dict[str, Any] = {

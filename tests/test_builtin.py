@@ -11,19 +11,19 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from laptime.answers import answer_questions
 from laptime.comparison.scores import chrf
-from laptime.events import Answer
-from laptime.inputs.batches import make_steps
-from laptime.inputs.encoding import EncodedData, encode
-from laptime.inputs.formats import read_records
-from laptime.inputs.model import build_empty_model
-from laptime.inputs.model_shape import measure_shape
-from laptime.inputs.model_source import builtin_folder
+from laptime.data.batches import make_steps
+from laptime.data.encoding import EncodedData, encode
+from laptime.data.formats import read_records
 from laptime.methods.method import make_method
-from laptime.record import RecordWriter
+from laptime.models.loading import build_empty_model
+from laptime.models.module_shape import measure_shape
+from laptime.models.source import builtin_folder
+from laptime.runs.events import Answer
+from laptime.runs.record import RecordWriter
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.speedups.forward import Forward
+from laptime.training.generate import answer_questions
 from laptime.training.loop import evaluate, train
 from laptime.training.meter import StepTimer
 from laptime.training.optimizer import Optimizer

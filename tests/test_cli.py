@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from laptime import cli
-from laptime.options import convert, method_options, options_of
+from laptime.cli.main import main as cli
+from laptime.options.flags import convert, method_options, options_of
 from laptime.report.plain_text import width
 from laptime.spec import SECTIONS, CompareSpec, build, flag
 from laptime.speedups.speedup import speedup_names
 from tests.commands import run_command
 
-COMMAND = [sys.executable, "-m", "laptime.cli"]
+COMMAND = [sys.executable, "-m", "laptime"]
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -59,13 +59,13 @@ def test_help_has_a_section_with_the_names_of_the_speedups(command: str) -> None
 def test_help_is_there_at_once() -> None:
     """Half a second on a machine that does nothing else: what takes longer is importing."""
     code = (
-        "import sys\nfrom laptime import cli\nsys.argv = ['laptime', '--help']\n"
+        "import sys\nfrom laptime.cli import main as cli\nsys.argv = ['laptime', '--help']\n"
         "try: cli.main()\n"
         "finally: print('\\n' + ' '.join(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     imported = set(done.stdout.splitlines()[-1].split())
-    assert {"laptime.cli", "click"} < imported
+    assert {"laptime.cli.main", "click"} < imported
     assert {name.split(".")[0] for name in imported} & {
         "torch", "transformers", "peft", "numpy", "scipy", "pyarrow", "tokenizers", "safetensors", "jinja2",
         "huggingface_hub", "sacrebleu", "rich", "asyncio",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from laptime.comparison.result import ComparisonResult, read_result
-from laptime.record import read_record
 from laptime.report.plain_text import width
+from laptime.runs.record import read_record
 from tests import commands
 
 laptime = partial(commands.laptime, forks=True)

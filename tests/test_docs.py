@@ -17,10 +17,11 @@ import msgspec
 import pytest
 import yaml
 
-from laptime import cli, events
+from laptime.cli.main import main as cli
 from laptime.comparison import result
 from laptime.methods.full import Full
 from laptime.methods.method import Method
+from laptime.runs import events
 from laptime.speedups.answer_rows import AnswerRows
 from laptime.speedups.speedup import Speedup, find_speedups
 from laptime.trackers.tensorboard import TensorBoard

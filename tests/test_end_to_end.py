@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 
 from laptime.comparison.result import ComparisonResult, read_result
-from laptime.record import read_record
 from laptime.report.plain_text import width
+from laptime.runs.record import read_record
 from tests import commands
 from tests.tiny import make_tiny_model
 
-COMMAND = [sys.executable, "-m", "laptime.cli"]
+COMMAND = [sys.executable, "-m", "laptime"]
 QUESTION = "사과는 무슨 색인가요?"
 
 

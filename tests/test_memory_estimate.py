@@ -11,12 +11,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from laptime.data.encoded import read_inputs
 from laptime.decoder.matmul import PackedWeight
-from laptime.inputs.encoded import read_inputs
-from laptime.inputs.model_shape import measure_shape
-from laptime.inputs.shape import Shape
 from laptime.memory_estimate import SPARE, MemoryEstimate, will_pack
 from laptime.methods.method import make_method
+from laptime.models.module_shape import measure_shape
+from laptime.models.shape import Shape
 from laptime.spec import RunSpec, TrainingSpec
 from laptime.speedups.speedup import apply_all
 from laptime.training import failure

@@ -11,10 +11,10 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from laptime.comparison.result import ComparisonResult, read_result
-from laptime.inputs.batches import make_steps
-from laptime.inputs.encoding import read_encoded
+from laptime.data.batches import make_steps
+from laptime.data.encoding import read_encoded
 from laptime.methods.method import make_method
-from laptime.record import RecordWriter
+from laptime.runs.record import RecordWriter
 from laptime.spec import TrainingSpec
 from laptime.speedups.forward import Forward
 from laptime.training.loop import train

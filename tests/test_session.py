@@ -11,25 +11,20 @@ from typing import Literal
 import pytest
 from rich.console import Console
 
-from laptime.comparison.folder import forget_beginning, has_done_nothing, locked
+from laptime.cli.ask import ask
+from laptime.cli.data import show_data
+from laptime.cli.report import render_again
+from laptime.cli.running import run_session, tell_interruption
+from laptime.cli.show import show, tell_unfinished
+from laptime.cli.train import finish_training
 from laptime.comparison.result import write_result
 from laptime.errors import UserError
-from laptime.inputs.facts import InputFacts, InputJob
 from laptime.report.conclusion import count_runs
-from laptime.report.screen import Screen
-from laptime.session import (
-    LastingOutput,
-    ask,
-    finish_training,
-    gather_result,
-    render_again,
-    run_session,
-    say_what_it_is,
-    show,
-    show_data,
-    tell_interruption,
-    tell_unfinished,
-)
+from laptime.report.progress import say_what_it_is
+from laptime.report.screen import LastingOutput, Screen
+from laptime.runs.folder import forget_beginning, has_done_nothing, locked
+from laptime.runs.input_manifest import InputFacts, InputJob
+from laptime.session import gather_result
 from laptime.spec import CompareSpec, ContestantSpec, DataSpec, TrainingSpec
 from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 
@@ -309,7 +304,7 @@ def test_a_file_is_not_called_absent(tmp_path: Path) -> None:
 def test_a_result_whose_record_is_damaged_is_left_out_of_the_answers_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("laptime.answers.ask_results", lambda *_: iter(()))
+    monkeypatch.setattr("laptime.interview.ask_results", lambda *_: iter(()))
     write_scripted_comparison(tmp_path, {"full": [2.0], "lora": [1.0]})
     ask(tmp_path, ("why",), None)
     assert capsys.readouterr().out == ""

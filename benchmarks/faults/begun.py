@@ -79,7 +79,7 @@ def make_tiny_model(folder: Path) -> None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from laptime.inputs.model_source import builtin_folder
+    from laptime.models.source import builtin_folder
 
     config = AutoConfig.from_pretrained(builtin_folder())
     heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8}
@@ -99,7 +99,7 @@ def start(words: list[str]) -> subprocess.Popen[bytes]:
     """Start a command in the present folder, its output in a file above it."""
     with Path("../output.txt").open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "laptime.cli", *words],
+            [sys.executable, "-m", "laptime", *words],
             stdout=output,
             stderr=output,
             start_new_session=True,

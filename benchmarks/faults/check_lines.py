@@ -25,7 +25,7 @@ from typing import Any
 CHECK = """
 import sys, time
 from laptime.errors import UserError
-from laptime.inputs.formats import read_records
+from laptime.data.formats import read_records
 from laptime.spec import DataSpec
 begun = time.perf_counter()
 try:

@@ -166,7 +166,7 @@ def tell_difference(expected: Any, found: Any) -> str:
 
 def end_of(name: str) -> Any:
     """Return what a command left: every saved file, and every step, answer and loss without its times."""
-    from laptime.record import read_record
+    from laptime.runs.record import read_record
 
     homes = [Path("run")] if name == "run" else sorted(Path("race/runs").iterdir())
     left: dict[str, Any] = {}

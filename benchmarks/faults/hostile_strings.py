@@ -34,8 +34,8 @@ from results_folder import RESULTS, machine_name  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from laptime import __version__  # noqa: E402
+from laptime.hardware.machine import describe_machine  # noqa: E402
 from laptime.report.terminal import print_table  # noqa: E402
-from laptime.training.machine import describe_machine  # noqa: E402
 from tests.report import invented  # noqa: E402
 from tests.report.conftest import FLAGS  # noqa: E402
 from tests.report.hostile_pages import Visitor, write_page  # noqa: E402

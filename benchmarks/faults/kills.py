@@ -36,11 +36,11 @@ import msgspec
 from msgspec import Struct
 from result_file import write_result
 
-from laptime.comparison.resumption import find_record_damage
 from laptime.errors import UserError
-from laptime.events import Finished, Started
-from laptime.record import FILE_NAME, read_record
-from laptime.record_lines import decode_events
+from laptime.runs.events import Finished, Started
+from laptime.runs.record import FILE_NAME, read_record
+from laptime.runs.record_lines import decode_events
+from laptime.runs.resumption import find_record_damage
 
 TRAINING = [
     "--epochs",
@@ -143,7 +143,7 @@ def start(folder: Path, words: list[str], **extra: str) -> subprocess.Popen[byte
     folder.mkdir(exist_ok=True)
     with (folder / "output.txt").open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "laptime.cli", *words],
+            [sys.executable, "-m", "laptime", *words],
             stdout=output, stderr=output, cwd=folder, start_new_session=True,
             env=environment(folder, **extra),
         )  # fmt: skip

@@ -27,7 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from laptime.inputs.facts import FACTS_FILE
+from laptime.runs.input_manifest import FACTS_FILE
 
 LOOK_SECONDS = 0.05
 MOST_SECONDS = 1800
@@ -81,7 +81,7 @@ def watch(words: list[str], out: Path | None) -> dict[str, Any]:
     """Run a command until it ends or, with `out`, until its first step is recorded; returns what it took."""
     begun, peak = time.perf_counter(), 0
     process = subprocess.Popen(
-        [sys.executable, "-m", "laptime.cli", *words],
+        [sys.executable, "-m", "laptime", *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -16,32 +16,34 @@ import msgspec
 import torch
 from msgspec import Struct
 
-from laptime import cli, options
-from laptime.answers import find_base
+from laptime.cli.main import main as cli
 from laptime.comparison.belonging import refuse_other_result
 from laptime.comparison.collection import read_measured
-from laptime.comparison.processes import write_first_line
-from laptime.comparison.resumption import find_damaged_records
-from laptime.comparison.rounds import check_spec, compare
+from laptime.comparison.race import check_spec, compare
 from laptime.comparison.single_run import go_on_training
+from laptime.data.batches import plan_steps
+from laptime.data.encoded import EncodedData, EncodedFacts, read_inputs
 from laptime.errors import UserError
-from laptime.events import AnyEvent, Failed
-from laptime.inputs.batches import plan_steps
-from laptime.inputs.encoded import EncodedData, EncodedFacts, read_inputs
-from laptime.inputs.facts import InputFacts, InputJob
-from laptime.inputs.model import load_model, load_tokenizer
-from laptime.inputs.model_folder import check_saved
-from laptime.inputs.model_source import ModelSource
-from laptime.job import RunJob
-from laptime.progress import Watcher
-from laptime.record import FILE_NAME, RecordWriter
-from laptime.record_lines import decode_events
+from laptime.interview import find_base
+from laptime.models.folder import check_saved
+from laptime.models.loading import load_model, load_tokenizer
+from laptime.models.source import ModelSource
+from laptime.options.flags import flags as options
+from laptime.report.progress import Watcher
 from laptime.report.screen import Screen
-from laptime.session import gather_result, told_in_one_line
+from laptime.runs.events import AnyEvent, Failed
+from laptime.runs.input_manifest import InputFacts, InputJob
+from laptime.runs.job import RunJob
+from laptime.runs.process import write_first_line
+from laptime.runs.record import FILE_NAME, RecordWriter
+from laptime.runs.record_lines import decode_events
+from laptime.runs.resumption import find_damaged_records
+from laptime.session import gather_result
 from laptime.spec import WITHOUT_EFFECT, CompareSpec, ModelSpec
-from laptime.training import preparation
+from laptime.training import preprocess as preparation
 from laptime.training.checkpoint import PARTS, Checkpoint
 from laptime.training.run import Run
+from laptime.util.untrusted import told_in_one_line
 
 SAMPLE = "검색 증강 생성이 무엇인가요? <s>"
 Pictures = list[tuple[str, dict[str, str]]]  # by run: what it would train, in parts

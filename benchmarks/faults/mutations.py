@@ -25,8 +25,8 @@ from hypothesis.strategies import SearchStrategy
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.inputs.mutated import check_file, mutated_files
-from tests.inputs.mutated_configs import check_config, mutated_configs
+from tests.data.mutated import check_file, mutated_files
+from tests.data.mutated_configs import check_config, mutated_configs
 
 Mutated = SearchStrategy[tuple[str, bytes]]
 

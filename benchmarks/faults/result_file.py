@@ -16,7 +16,7 @@ sys.path.insert(0, str(BENCHMARKS))
 from results_folder import machine_name  # noqa: E402
 
 from laptime import __version__  # noqa: E402
-from laptime.training.machine import describe_machine  # noqa: E402
+from laptime.hardware.machine import describe_machine  # noqa: E402
 
 
 def name_script() -> str:

@@ -33,8 +33,8 @@ from msgspec import Struct
 from result_file import write_result
 
 from laptime.comparison.statistics import compare_paired
-from laptime.job import JOB_FILE
-from laptime.record import FILE_NAME, read_record
+from laptime.runs.job import JOB_FILE
+from laptime.runs.record import FILE_NAME, read_record
 
 KEY = "f" * 39 + "7"
 CLOSED = "http://127.0.0.1:9"  # the port "discard": nobody listens
@@ -130,7 +130,7 @@ def train(case: Case, folder: Path, epochs: int) -> Outcome:
     environment = kept | {"HOME": str(home), "TMPDIR": str(home), "no_proxy": "127.0.0.1"}
     if case.server:
         environment |= {"WANDB_BASE_URL": case.server, "WANDB_API_KEY": KEY}
-    words = [sys.executable, "-m", "laptime.cli", "train", "--epochs", str(epochs), "--out", str(out)]
+    words = [sys.executable, "-m", "laptime", "train", "--epochs", str(epochs), "--out", str(out)]
     words += ["--track", case.tracker] if case.tracker else []
     with (folder / "printed").open("w+", encoding="utf-8") as printed:
         process = subprocess.Popen(words, stdout=printed, stderr=subprocess.STDOUT, env=environment)

@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Import the commands and run the one that was asked for."""
     try:
-        from laptime.cli import main as run
+        from laptime.cli.main import main as run
 
         run()
     except KeyboardInterrupt:

@@ -18,20 +18,22 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from laptime.command_options import by_name, compare_options, tracker_names, train_options
-from laptime.comparison.against import Before
-from laptime.comparison.folder import name_changes
 from laptime.comparison.older import Older, read_older
+from laptime.comparison.race import Listener, check_spec
 from laptime.comparison.result import ComparisonResult
-from laptime.comparison.rounds import Listener, check_spec
-from laptime.contestant_options import choose_entrants
 from laptime.errors import UserError
-from laptime.options import check_options, options_by_method, section_values, sections
+from laptime.hardware.processors import Look
+from laptime.options.commands import by_name, compare_options, tracker_names, train_options
+from laptime.options.entrants import choose_entrants
+from laptime.options.flags import check_options, options_by_method, section_values, sections
 from laptime.report.headline import write_headline
 from laptime.report.language import choose_language
-from laptime.session import Kind, Silence, choose_place, console, gather_result, race, watch
+from laptime.report.progress import watch
+from laptime.report.screen import console
+from laptime.runs.plan import Before
+from laptime.runs.spec_changes import name_changes
+from laptime.session import Kind, Silence, choose_place, gather_result, race
 from laptime.spec import CompareSpec, flag, flatten
-from laptime.system_processors import Look
 
 
 class Results(Struct, frozen=True, kw_only=True):
@@ -139,7 +141,7 @@ def single_spec(values: Mapping[str, Any]) -> CompareSpec:
 
 def resumed_spec(folder: Path, values: Mapping[str, Any]) -> CompareSpec:
     """Return the spec of the run in `folder`; raises UserError for an option that is given otherwise now."""
-    from laptime.comparison.resumption import check_place, read_begun, refuse_changes
+    from laptime.runs.resumption import check_place, read_begun, refuse_changes
 
     if Path(values.get("out", folder)) != folder:
         raise UserError(f"--out {values['out']}: --resume goes on in {folder}; leave one of the two out")

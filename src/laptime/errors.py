@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from laptime.credentials import holds_login
 
 _TURNING = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}  # direction of text
+SHOWN_SOURCES = 5
 LONGEST_SHOWN = 80  # letters of a path in a message
 
 
@@ -43,6 +44,12 @@ def check_path(path: str, option: str) -> None:
     if found := next((letter for letter in path if is_harmful(letter)), None):
         shown = ascii(path if len(path) <= LONGEST_SHOWN else path[: LONGEST_SHOWN - 3] + "...")
         raise UserError(f"{option}: a path with {ascii(found)[1:-1]} in it ({shown}); give one without")
+
+
+def name_sources(sources: list[str], shown: int = SHOWN_SOURCES, count: int | None = None) -> str:
+    """Return the first places and how many more there are; `count` where not all of them are given."""
+    more = (len(sources) if count is None else count) - shown
+    return ", ".join(sources[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
 def readable(name: object, length: int = 40) -> str:

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from laptime.inputs.shape import FAMILIES, Shape, layer_of
 from laptime.methods.method import Method
+from laptime.models.shape import FAMILIES, Shape, layer_of
 from laptime.spec import TrainingSpec
-from laptime.startup.wanted import is_wanted
+from laptime.startup.speedup_switches import is_wanted
 
 FLOAT32_BYTES = 4
 HALF_BYTES = 2

@@ -14,11 +14,11 @@ from arithmetic import Layers, count_step_flops, measure_ceiling, read_layers  #
 from publish import publish  # noqa: E402
 
 from laptime.api import race_spec  # noqa: E402
-from laptime.command_options import by_name, compare_options  # noqa: E402
 from laptime.comparison.collection import collect  # noqa: E402
-from laptime.comparison.contestants import list_contestants  # noqa: E402
 from laptime.comparison.result import read_result  # noqa: E402
-from laptime.options import read_config_options  # noqa: E402
+from laptime.options.commands import by_name, compare_options  # noqa: E402
+from laptime.options.flags import read_config_options  # noqa: E402
+from laptime.runs.contestants import list_contestants  # noqa: E402
 from tests.comparison.test_growth import SPEC, Racer, quiet, race  # noqa: E402
 
 LAYERS = Layers(body=[(4, 8, 2), (8, 4, 1)], head=(4, 10))

@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
-from laptime.comparison.contestants import split_name
-from laptime.comparison.plan import Plan, PlannedRun, run_folder, write_plan
-from laptime.events import (
+from laptime.data.encoded import Counts, EncodedData, write_encoded
+from laptime.data.flat_records import FlatRecords
+from laptime.runs.contestants import split_name
+from laptime.runs.events import (
     Answer,
     Data,
     Energy,
@@ -31,10 +32,9 @@ from laptime.events import (
     Started,
     Step,
 )
-from laptime.inputs.encoded import Counts, EncodedData, write_encoded
-from laptime.inputs.facts import ENCODED_FILE
-from laptime.inputs.flat_records import FlatRecords
-from laptime.record import RecordWriter
+from laptime.runs.input_manifest import ENCODED_FILE
+from laptime.runs.plan import Plan, PlannedRun, run_folder, write_plan
+from laptime.runs.record import RecordWriter
 from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
 
 CREATED = 1_700_000_000.0

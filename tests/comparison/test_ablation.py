@@ -10,12 +10,12 @@ import pytest
 
 from laptime.comparison.ablation import switch_off
 from laptime.comparison.collection import collect
-from laptime.comparison.plan import read_plan
+from laptime.comparison.race import compare
 from laptime.comparison.result import Variant, read_result
-from laptime.comparison.rounds import compare
-from laptime.job import RunJob
-from laptime.record import FILE_NAME
-from laptime.record_lines import decode_events
+from laptime.runs.job import RunJob
+from laptime.runs.plan import read_plan
+from laptime.runs.record import FILE_NAME
+from laptime.runs.record_lines import decode_events
 from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
 from tests.comparison.scripted import make_speedups, switched_off, write_scripted_run
 from tests.comparison.test_rounds import Listener, ScriptedRunner

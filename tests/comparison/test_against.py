@@ -11,17 +11,17 @@ import pytest
 from msgspec.structs import replace
 
 from laptime.comparison import older as older_module
-from laptime.comparison.against import Before, digest_work, find_other_machine
+from laptime.comparison.against import digest_work, find_other_machine
 from laptime.comparison.collection import collect
 from laptime.comparison.older import keep_threads, read_older
-from laptime.comparison.plan import read_plan, write_plan
+from laptime.comparison.race import compare
 from laptime.comparison.result import Against, SetBeside
-from laptime.comparison.rounds import compare
 from laptime.errors import UserError
-from laptime.inputs.facts import InputFacts, InputJob
-from laptime.record import FILE_NAME, read_record
+from laptime.hardware.processors import Threads
+from laptime.runs.input_manifest import InputFacts, InputJob
+from laptime.runs.plan import Before, read_plan, write_plan
+from laptime.runs.record import FILE_NAME, read_record
 from laptime.spec import CompareSpec, ContestantSpec
-from laptime.system_processors import Threads
 from tests.comparison.scripted import make_speedups, write_scripted_comparison, write_scripted_run
 from tests.comparison.test_rounds import SPEC, Listener, ScriptedRunner
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from laptime.comparison.plan import read_plan, run_folder, write_plan
+from laptime.cli.report import render_again
 from laptime.errors import UserError
-from laptime.session import gather_result, render_again
+from laptime.runs.plan import read_plan, run_folder, write_plan
+from laptime.session import gather_result
 from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 
 SECONDS = {"full": [20.0, 21.0], "lora": [10.0, 11.0]}

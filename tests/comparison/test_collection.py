@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from laptime.cli.report import render_again
 from laptime.comparison.collection import collect, collect_single
-from laptime.comparison.plan import read_plan, run_folder
 from laptime.comparison.result import (
     ComparisonResult,
     Finding,
@@ -24,9 +24,9 @@ from laptime.comparison.result import (
 )
 from laptime.comparison.scores import chrf
 from laptime.errors import UserError
-from laptime.record import FILE_NAME
-from laptime.sealed_file import write_sealed
-from laptime.session import render_again
+from laptime.runs.plan import read_plan, run_folder
+from laptime.runs.record import FILE_NAME
+from laptime.util.sealed_file import write_sealed
 from tests.comparison.scripted import (
     CREATED,
     HELD_OUT_QUESTION,

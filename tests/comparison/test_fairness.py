@@ -9,7 +9,7 @@ import pytest
 
 from laptime.comparison.fairness import find_stated_differences, find_unequal_work
 from laptime.comparison.result import Finding
-from laptime.record import RunRecord, read_record
+from laptime.runs.record import RunRecord, read_record
 from tests.comparison.scripted import write_scripted_run
 
 

@@ -12,14 +12,14 @@ from msgspec.structs import replace
 
 from laptime.comparison.collection import collect
 from laptime.comparison.growth import Prospect, _tell_bound
-from laptime.comparison.plan import Plan, read_plan, run_folder, write_plan
-from laptime.comparison.rounds import compare
+from laptime.comparison.race import compare
 from laptime.comparison.schedule import plan_runs
 from laptime.comparison.stopping import MOST_ROUNDS, NARROW, choose_confidence, find_end, limit_seconds
-from laptime.events import Failed, Finished
-from laptime.job import RunJob
-from laptime.record import read_record
-from laptime.record_lines import decode_events
+from laptime.runs.events import Failed, Finished
+from laptime.runs.job import RunJob
+from laptime.runs.plan import Plan, read_plan, run_folder, write_plan
+from laptime.runs.record import read_record
+from laptime.runs.record_lines import decode_events
 from laptime.spec import CompareSpec, ModelSpec, TrainingSpec
 from tests.comparison.scripted import make_speedups, switched_off, write_scripted_run
 from tests.comparison.test_rounds import Listener, ScriptedRunner

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from laptime.comparison.collection import collect
-from laptime.comparison.contestants import list_contestants, name_contestants, split_name
 from laptime.comparison.pairs import choose_rounds, headline_pair
-from laptime.comparison.plan import read_plan
+from laptime.comparison.race import check_spec, compare
 from laptime.comparison.result import ComparisonResult, Pair
-from laptime.comparison.rounds import check_spec, compare
+from laptime.runs.contestants import list_contestants, name_contestants, split_name
+from laptime.runs.plan import read_plan
 from laptime.spec import CompareSpec, ModelSpec, TrainingSpec
 from tests.comparison.scripted import write_scripted_comparison
 from tests.comparison.test_rounds import Listener, ScriptedRunner

@@ -7,9 +7,9 @@ from itertools import pairwise, permutations
 
 import pytest
 
-from laptime.comparison.plan import Plan, PlannedRun
 from laptime.comparison.schedule import add_round, balance, plan_round, plan_runs, williams_design
 from laptime.comparison.stopping import FEWEST_ROUNDS
+from laptime.runs.plan import Plan, PlannedRun
 from laptime.spec import CompareSpec, TrainingSpec
 
 SEEDS = range(200)

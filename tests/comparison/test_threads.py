@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 import torch
 
-from laptime import answers, session
-from laptime.comparison.flags import find_flags
-from laptime.comparison.plan import read_plan
-from laptime.comparison.rounds import compare
+from laptime import interview
+from laptime.cli.ask import ask
+from laptime.comparison.noise import find_flags
+from laptime.comparison.race import compare
 from laptime.comparison.single_run import threads_before, train_once
-from laptime.job import RunJob
-from laptime.record import read_record
-from laptime.sealed_file import write_sealed
+from laptime.hardware.processors import Look, Threads
+from laptime.runs.job import RunJob
+from laptime.runs.plan import read_plan
+from laptime.runs.record import read_record
 from laptime.spec import CompareSpec, ModelSpec, TrainingSpec
-from laptime.system_processors import Look, Threads
+from laptime.util.sealed_file import write_sealed
 from tests.comparison.scripted import write_scripted_run
 from tests.comparison.test_rounds import SPEC, Listener, ScriptedRunner
 from tests.training.test_resume import attempt, base, make_job  # noqa: F401 - a fixture among them
@@ -112,9 +113,9 @@ def test_who_asks_has_threads_by_the_same_rule(
 ) -> None:
     used: list[int] = []
     monkeypatch.setattr(Look, "choose", lambda self, wanted: Threads(number=wanted or 7, cores=8))
-    monkeypatch.setattr("laptime.system_processors.allowed_processors", lambda: set(range(8)))
-    monkeypatch.setattr(answers, "use_threads", used.append)
-    monkeypatch.setattr(answers, "ask_results", lambda *words: iter(()))
+    monkeypatch.setattr("laptime.hardware.processors.allowed_processors", lambda: set(range(8)))
+    monkeypatch.setattr(interview, "use_threads", used.append)
+    monkeypatch.setattr(interview, "ask_results", lambda *words: iter(()))
     write_scripted_run(tmp_path, "lora", 1)
-    session.ask(tmp_path, ("why?",), None, threads=given)
+    ask(tmp_path, ("why?",), None, threads=given)
     assert used == [expected]

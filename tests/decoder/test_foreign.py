@@ -12,14 +12,14 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
+from laptime.data.batches import Batch, make_batch
+from laptime.data.encoded import EncodedRecord
 from laptime.decoder.decoder import Decoder, reason_against
 from laptime.decoder.gate import fused_gate
 from laptime.decoder.matmul import weight_for
 from laptime.decoder.norm import fused_norm
 from laptime.decoder.projection import Foreign, project, take_apart
 from laptime.decoder.rotary import fused_rotate
-from laptime.inputs.batches import Batch, make_batch
-from laptime.inputs.encoded import EncodedRecord
 from laptime.speedups.forward import Forward
 from tests.tiny import make_tiny_model
 

@@ -14,15 +14,16 @@ from typing import Any
 
 import pytest
 
-from laptime.comparison import processes, watch
-from laptime.comparison.processes import ProcessRunner, kill_group, tell_preparation
-from laptime.comparison.rounds import compare
-from laptime.comparison.watch import End, HungError, Life, follow
+from laptime.comparison.race import compare
 from laptime.errors import UserError
-from laptime.events import Started, Step
-from laptime.inputs.facts import InputFacts, InputJob
-from laptime.job import RunJob
-from laptime.record import FILE_NAME, RecordWriter, read_record
+from laptime.runs import process as processes
+from laptime.runs import watchdog as watch
+from laptime.runs.events import Started, Step
+from laptime.runs.input_manifest import InputFacts, InputJob
+from laptime.runs.job import RunJob
+from laptime.runs.process import ProcessRunner, kill_group, tell_preparation
+from laptime.runs.record import FILE_NAME, RecordWriter, read_record
+from laptime.runs.watchdog import End, HungError, Life, follow
 from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
 from tests.comparison.scripted import write_scripted_run
 from tests.comparison.test_rounds import Listener, ScriptedRunner

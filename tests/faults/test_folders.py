@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
-from laptime.comparison import lock
-from laptime.comparison.folder import locked
-from laptime.comparison.lock import MARKER_FILE, read_owner
-from laptime.comparison.machine_lock import machine_lock
 from laptime.errors import UserError
-from laptime.job import RunJob
+from laptime.runs import lock
+from laptime.runs.folder import locked
+from laptime.runs.job import RunJob
+from laptime.runs.lock import MARKER_FILE, read_owner
+from laptime.runs.machine_lock import machine_lock
 from tests.comparison.test_rounds import ScriptedRunner, race
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from laptime.comparison.folder import locked
-from laptime.comparison.machine_lock import machine_lock
+from laptime.runs.folder import locked
+from laptime.runs.machine_lock import machine_lock
 with machine_lock("cpu"), locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from safetensors import SafetensorError
 
-from laptime.comparison.deaths import explain
+from laptime.runs.exit_reason import explain
 from laptime.training.failure import classify
 from laptime.training.saving import UnsavedError
 

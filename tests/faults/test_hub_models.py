@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from laptime.inputs import hub as hub_module
+from laptime.data import hub as hub_module
 from tests.tiny import make_tiny_model
 
 COMMIT = "b" * 40
@@ -88,7 +88,7 @@ def data(tmp_path: Path) -> Path:
 
 def laptime(place: Path, endpoint: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the command with a hub and a home of its own."""
-    return run(place, endpoint, "-m", "laptime.cli", *words)
+    return run(place, endpoint, "-m", "laptime", *words)
 
 
 def run(place: Path, endpoint: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -131,7 +131,7 @@ def test_it_is_found_before_any_work(
 FETCH = """
 import sys
 from laptime.errors import UserError
-from laptime.inputs.model_source import locate_model
+from laptime.models.source import locate_model
 from laptime.spec import ModelSpec
 try: print(locate_model(ModelSpec(model=sys.argv[1])).folder)
 except UserError as error: print(error)

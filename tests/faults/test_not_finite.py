@@ -12,9 +12,9 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from laptime.inputs.batches import Batch, TrainStep, make_steps
-from laptime.inputs.encoded import EncodedRecord
-from laptime.record import FILE_NAME, RecordWriter
+from laptime.data.batches import Batch, TrainStep, make_steps
+from laptime.data.encoded import EncodedRecord
+from laptime.runs.record import FILE_NAME, RecordWriter
 from laptime.spec import TrainingSpec
 from laptime.speedups.speedup import Setup, apply_all
 from laptime.training.failure import describe_failure

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from laptime.comparison import lock
-from laptime.comparison.folder import locked
 from laptime.errors import UserError
-from laptime.record import FILE_NAME, read_record
-from laptime.record_lines import decode_events
+from laptime.runs import lock
+from laptime.runs.folder import locked
+from laptime.runs.record import FILE_NAME, read_record
+from laptime.runs.record_lines import decode_events
 from tests.commands import run_command
 from tests.faults.test_children import is_running, wait_until
 
-COMMAND = [sys.executable, "-m", "laptime.cli"]
+COMMAND = [sys.executable, "-m", "laptime"]
 DIES = """
 import os, signal, subprocess, sys
 from pathlib import Path
-from laptime.comparison.folder import locked
-from laptime.comparison.lock import descriptors_to_hand_on
+from laptime.runs.folder import locked
+from laptime.runs.lock import descriptors_to_hand_on
 with locked(Path(sys.argv[1])):
     (Path(sys.argv[1]) / "record.jsonl").write_text("begun")
     child = subprocess.Popen(["sleep", "600"], pass_fds=descriptors_to_hand_on())

@@ -14,16 +14,16 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from laptime import system_memory
-from laptime.comparison.deaths import find_silent_death, means_shortage
 from laptime.errors import UserError
-from laptime.events import Failed, Memory, Phase, Started
-from laptime.inputs.shape import Shape
+from laptime.hardware import device_memory as training_memory
+from laptime.hardware import system_memory
 from laptime.memory_advice import find_remedies
 from laptime.memory_estimate import SPARE, MemoryEstimate
 from laptime.methods.method import make_method
-from laptime.record import FILE_NAME, RecordWriter, read_record
-from laptime.training import memory as training_memory
+from laptime.models.shape import Shape
+from laptime.runs.events import Failed, Memory, Phase, Started
+from laptime.runs.exit_reason import find_silent_death, means_shortage
+from laptime.runs.record import FILE_NAME, RecordWriter, read_record
 from laptime.training.checkpoint import find_newest
 from laptime.training.failure import DoesNotFitError, classify, refuse_what_cannot_fit
 from laptime.training.optimizer import Optimizer
@@ -219,10 +219,10 @@ run.main()
 
 def test_an_allocator_that_gives_no_more_ends_in_that_row(base: Path, tmp_path: Path) -> None:
     """A real limit of the system, in a process of its own, while it trains."""
-    from laptime.comparison.json_file import write_json
-    from laptime.comparison.processes import write_first_line
-    from laptime.job import JOB_FILE, RunJob
+    from laptime.runs.job import JOB_FILE, RunJob
+    from laptime.runs.process import write_first_line
     from laptime.spec import ModelSpec, RunSpec, TrainingSpec
+    from laptime.util.atomic import write_json
 
     spec = RunSpec(
         method="full", model=ModelSpec(model=str(base / "model")), training=TrainingSpec(device="cpu")
@@ -283,7 +283,7 @@ def begun(tmp_path: Path) -> Path:
 def test_the_systems_count_tells_who_was_killed_for_memory(
     begun: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("laptime.comparison.deaths.count_oom_kills", lambda: 4)
+    monkeypatch.setattr("laptime.runs.exit_reason.count_oom_kills", lambda: 4)
     failure = find_silent_death(begun, -signal.SIGKILL, 7 * GB, oom_kills_before=3)
     assert failure
     assert (failure.reason, failure.message) == (
@@ -314,7 +314,7 @@ def test_a_resumed_run_dies_of_its_own_cause(begun: Path) -> None:
 def test_another_kill_is_called_a_kill(
     begun: Path, monkeypatch: pytest.MonkeyPatch, before: int | None, after: int | None, expected: str
 ) -> None:
-    monkeypatch.setattr("laptime.comparison.deaths.count_oom_kills", lambda: after)
+    monkeypatch.setattr("laptime.runs.exit_reason.count_oom_kills", lambda: after)
     failure = find_silent_death(begun, -signal.SIGKILL, 0, oom_kills_before=before)
     assert failure and (failure.reason, failure.message) == ("killed", expected)
 
@@ -371,7 +371,7 @@ def test_a_machine_that_tells_nothing_is_not_guessed(tmp_path: Path, monkeypatch
 
 def test_ulimit_counts() -> None:
     code = (
-        "import resource, laptime.system_memory as m;"
+        "import resource, laptime.hardware.system_memory as m;"
         "resource.setrlimit(resource.RLIMIT_AS, (3 * 10**9,) * 2); print(m.free_bytes())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from laptime.comparison.folder import has_checkpoint
-from laptime.comparison.lock import MARKER_FILE
-from laptime.comparison.rounds import compare
+from laptime.comparison.race import compare
 from laptime.comparison.single_run import go_on_training, train_once
 from laptime.errors import UserError
-from laptime.inputs.facts import InputFacts, InputJob
-from laptime.job import RunJob
+from laptime.runs.folder import has_checkpoint
+from laptime.runs.input_manifest import InputFacts, InputJob
+from laptime.runs.job import RunJob
+from laptime.runs.lock import MARKER_FILE
 from laptime.spec import CompareSpec, ModelSpec
-from laptime.whole_file import open_log
+from laptime.util.atomic import open_log
 from tests.comparison.test_rounds import SPEC, Listener, ScriptedRunner
 
 OURS = [

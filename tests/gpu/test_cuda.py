@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from laptime.events import Memory
-from laptime.inputs.batches import make_steps
-from laptime.inputs.encoding import EncodedRecord
+from laptime.data.batches import make_steps
+from laptime.data.encoding import EncodedRecord
+from laptime.hardware.machine import choose_device, describe_machine, describe_processor
+from laptime.hardware.precision import choose_precision
 from laptime.methods.method import find_methods, make_method
-from laptime.record import FILE_NAME, RecordWriter
+from laptime.runs.events import Memory
+from laptime.runs.record import FILE_NAME, RecordWriter
 from laptime.spec import TrainingSpec
 from laptime.speedups.forward import Forward
 from laptime.training.failure import DoesNotFitError, classify, refuse_what_cannot_fit
 from laptime.training.loop import train
-from laptime.training.machine import choose_device, describe_machine, describe_processor
 from laptime.training.meter import Meter, NotFiniteError, StepTimer
 from laptime.training.optimizer import Optimizer
-from laptime.training.precision import choose_precision
 from tests.tiny import make_tiny_model
 
 pytestmark = [

@@ -11,8 +11,8 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.pytorch_utils import Conv1D
 
-from laptime.inputs.batches import plan_steps
-from laptime.inputs.encoded import EncodedRecord
+from laptime.data.batches import plan_steps
+from laptime.data.encoded import EncodedRecord
 from laptime.spec import TrainingSpec
 from tests.speedups.plain import ORDERS, make_batch, take_steps
 from tests.tiny import make_byte_tokenizer

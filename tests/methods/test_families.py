@@ -14,13 +14,13 @@ from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM, Gemma3Config, Trainer
 
+from laptime.data.encoding import read_encoded
 from laptime.errors import UserError
-from laptime.inputs.encoding import read_encoded
-from laptime.inputs.facts import ENCODED_FILE
-from laptime.inputs.model_shape import measure_shape
-from laptime.inputs.shape import Shape
 from laptime.methods import lora
 from laptime.methods.method import decayed_names, make_method
+from laptime.models.module_shape import measure_shape
+from laptime.models.shape import Shape
+from laptime.runs.input_manifest import ENCODED_FILE
 from laptime.spec import TrainingSpec
 from laptime.training import self_checks
 from tests.methods.families import FAMILIES, RANK, SIZES, STEADY_EPSILON, Family, train_plain

@@ -13,12 +13,12 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from laptime.errors import UserError
-from laptime.inputs.model import build_empty_model
-from laptime.inputs.model_shape import measure_shape
-from laptime.inputs.shape import Shape
 from laptime.methods.lora_top import LoraTop, LoraTopOptions
 from laptime.methods.method import make_method
-from laptime.record import RunRecord
+from laptime.models.loading import build_empty_model
+from laptime.models.module_shape import measure_shape
+from laptime.models.shape import Shape
+from laptime.runs.record import RunRecord
 from laptime.spec import ModelSpec
 from laptime.speedups import prefix_cache, short_attention
 from tests.commands import run_command

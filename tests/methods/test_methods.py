@@ -13,15 +13,15 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from laptime.data.batches import make_steps
+from laptime.data.encoding import EncodedRecord
 from laptime.errors import UserError
-from laptime.inputs.batches import make_steps
-from laptime.inputs.encoding import EncodedRecord
-from laptime.inputs.model import build_empty_model
-from laptime.inputs.model_shape import measure_shape
-from laptime.inputs.shape import Shape
 from laptime.methods.lora import Lora, LoraOptions
 from laptime.methods.method import find_method, find_methods, make_method
-from laptime.record import RecordWriter
+from laptime.models.loading import build_empty_model
+from laptime.models.module_shape import measure_shape
+from laptime.models.shape import Shape
+from laptime.runs.record import RecordWriter
 from laptime.spec import ModelSpec, TrainingSpec
 from laptime.speedups.forward import Forward
 from laptime.training.loop import train

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from laptime.comparison.result import write_result
-from laptime.report import render_report
+from laptime.report.page import render_report
 from tests.report.invented import SITUATIONS
 
 FLAGS = [

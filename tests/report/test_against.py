@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from laptime.comparison.result import Change, ComparisonResult, NoRatio, write_result
-from laptime.report import render_report
 from laptime.report.against_sentences import write_against
 from laptime.report.headline import write_headline
 from laptime.report.language import choose_language
+from laptime.report.page import render_report
 from laptime.report.terminal import print_table
 from tests.report.invented import CHANGES, HOSTILE, SITUATIONS, make_beside, make_row
 

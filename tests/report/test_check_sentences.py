@@ -8,8 +8,8 @@ import pytest
 
 from laptime.comparison.result import CheckResult, Finding
 from laptime.report.check_sentences import write_checks
+from laptime.report.findings import say_finding
 from laptime.report.language import Language
-from laptime.report.notices import say_finding
 from tests.report import invented
 
 

@@ -12,9 +12,9 @@ from rich.console import Console
 from laptime.comparison.result import ComparisonResult, Finding
 from laptime.report.conclusion import write_conclusion
 from laptime.report.environment import group_facts
+from laptime.report.findings import group_findings, say_finding
 from laptime.report.headline import write_headline
 from laptime.report.language import Language, choose_language
-from laptime.report.notices import group_findings, say_finding
 from laptime.report.table import make_pairs, make_rows
 from laptime.report.terminal import print_table
 from tests.report import invented

@@ -9,8 +9,8 @@ import pytest
 
 from laptime.comparison.result import Finding
 from laptime.report import language_en, language_ko
+from laptime.report.findings import say_finding
 from laptime.report.language import Language, Word
-from laptime.report.notices import say_finding
 from laptime.speedups.speedup import speedup_names
 
 

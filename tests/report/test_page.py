@@ -16,8 +16,8 @@ from markdown_it import MarkdownIt
 
 from laptime.comparison.result import read_result, write_result
 from laptime.errors import UserError
-from laptime.report import render_report
 from laptime.report.language import Language
+from laptime.report.page import render_report
 from laptime.report.quantities import Lang
 from tests.report import invented
 

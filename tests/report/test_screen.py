@@ -13,14 +13,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from laptime import session
+import laptime.cli
+from laptime.cli.report import render_again
+from laptime.cli.show import show
 from laptime.comparison.growth import Prospect
-from laptime.comparison.plan import PlannedRun
-from laptime.events import Answer, Data, Failed, Phase, Resumed
-from laptime.progress import Watcher
+from laptime.report import screen
+from laptime.report.progress import Watcher, say_what_it_is
 from laptime.report.screen import Screen
-from laptime.session import Screen as SessionScreen
-from laptime.session import render_again, say_what_it_is
+from laptime.runs.events import Answer, Data, Failed, Phase, Resumed
+from laptime.runs.plan import PlannedRun
 from laptime.spec import CompareSpec, DataSpec, ModelSpec
 from tests.comparison.scripted import write_scripted_comparison
 from tests.report.hostile_strings import DIRECTIONS, OTHERS
@@ -117,12 +118,13 @@ def test_a_report_says_where_it_lies(tmp_path: Path, name: str, capsys: pytest.C
     render_again(folder, "en")
     lines = capsys.readouterr().out.splitlines()
     assert f"{folder}/report.html" in lines and all(Path(line).is_file() for line in lines)
-    session.show(folder)
+    show(folder)
     assert "lora" in capsys.readouterr().out
 
 
 def test_the_commands_print_through_the_door_alone() -> None:
-    assert SessionScreen is Screen and isinstance(session.console(), Screen)
-    source = Path(session.__file__).read_text(encoding="utf-8")
-    assert Console.__name__ not in re.findall(r"\bConsole\b", source)
-    assert not re.search(r"(?<![\w.])print\(", source)
+    assert isinstance(screen.console(), Screen)
+    for file in Path(laptime.cli.__file__).parent.glob("*.py"):
+        source = file.read_text(encoding="utf-8")
+        assert Console.__name__ not in re.findall(r"\bConsole\b", source)
+        assert not re.search(r"(?<![\w.])print\(", source)

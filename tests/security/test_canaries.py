@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from laptime.record import read_record
+from laptime.runs.record import read_record
 from tests.commands import run_command
 from tests.tiny import make_tiny_model
 
@@ -56,7 +56,7 @@ def laptime(home: Path, *words: str, forks: bool = False) -> tuple[int, str]:
     if forks:
         done = run_command(words, home, os.environ | secrets)
     else:
-        command = [sys.executable, "-m", "laptime.cli", *words]
+        command = [sys.executable, "-m", "laptime", *words]
         done = subprocess.run(
             command, cwd=home, env=os.environ | secrets, capture_output=True, text=True, timeout=280
         )
@@ -129,7 +129,7 @@ def test_a_traceback_of_the_preparation_keeps_every_secret(home: Path) -> None:
         "            raise RuntimeError('GET ' + os.environ['https_proxy'] + ' ' + os.environ['HF_TOKEN'])\n"
         "sys.meta_path.insert(0, Finder())\n"
     )
-    command = [sys.executable, "-m", "laptime.cli", "train", *JOB, "--out", "prepared"]
+    command = [sys.executable, "-m", "laptime", "train", *JOB, "--out", "prepared"]
     secrets = {
         "HF_TOKEN": CANARIES["hftoken"],
         "https_proxy": f"http://user:{CANARIES['proxy']}@127.0.0.1:9",

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import laptime
-from laptime import floors
-from laptime.config_file import read_config
 from laptime.errors import UserError
-from laptime.floors import FLOORS, check_floors, is_older
+from laptime.options.config_file import read_config
+from laptime.util import min_versions as floors
+from laptime.util.min_versions import FLOORS, check_floors, is_older
 from tests.conftest import REPOSITORY
 from tests.security.refusal import one_line
 
@@ -77,7 +77,7 @@ def test_no_pattern_takes_long_for_any_text() -> None:
     """Every pattern of the package on texts that make careless patterns take hours."""
     patterns = set()
     for module in pkgutil.walk_packages([str(SOURCE)], "laptime."):
-        if module.name.startswith(("laptime.training.run", "laptime.training.preparation")):
+        if module.name.startswith(("laptime.training.run", "laptime.training.preprocess")):
             continue
         holder = importlib.import_module(module.name)
         patterns |= {value for value in vars(holder).values() if isinstance(value, re.Pattern)}
@@ -164,7 +164,7 @@ def test_old_versions_end_the_command_with_one_line(
 ) -> None:
     from laptime import cli
 
-    monkeypatch.setattr("laptime.cli.check_floors", lambda: check_floors({"torch": "99"}))
+    monkeypatch.setattr("laptime.cli.main.check_floors", lambda: check_floors({"torch": "99"}))
     monkeypatch.setattr("sys.argv", ["laptime", "show", "nowhere"])
     with pytest.raises(SystemExit) as end:
         cli.main()

@@ -16,17 +16,21 @@ import pytest
 from rich.console import Console
 
 import laptime
-from laptime.comparison import machine_lock as machine_lock_file
-from laptime.comparison.machine_lock import machine_lock
-from laptime.comparison.plan import Plan, PlannedRun, read_plan, write_plan
+from laptime.cli.ask import ask
+from laptime.cli.report import render_again
+from laptime.cli.running import run_session
+from laptime.cli.show import show
 from laptime.errors import UserError
-from laptime.events import Saved, Started
-from laptime.record import RecordWriter, read_record
 from laptime.report.terminal import print_table
-from laptime.session import ask, gather_result, render_again, run_session, show, told_in_one_line
+from laptime.runs import machine_lock as machine_lock_file
+from laptime.runs.events import Saved, Started
+from laptime.runs.machine_lock import machine_lock
+from laptime.runs.plan import Plan, PlannedRun, read_plan, write_plan
+from laptime.runs.record import RecordWriter, read_record
+from laptime.session import gather_result
 from laptime.spec import CompareSpec
-from laptime.untrusted import MOST_BYTES, read_whole
-from laptime.whole_file import write_whole
+from laptime.util.atomic import write_whole
+from laptime.util.untrusted import MOST_BYTES, read_whole, told_in_one_line
 from tests.comparison.scripted import write_scripted_comparison
 from tests.records import edit_record, reseal
 from tests.security.refusal import one_line
@@ -107,7 +111,7 @@ def test_asking_a_folder_trusts_no_code_that_its_maker_trusted() -> None:
     """The folder's spec says trust_remote_code; only the flag of who asks counts."""
     source = (SOURCE / "answers.py").read_text(encoding="utf-8")
     assert "trust_remote_code=trusts_code" in source
-    from laptime.answers import Interviewer
+    from laptime.interview import Interviewer
 
     assert Interviewer.__init__.__defaults__ == (False,)
 

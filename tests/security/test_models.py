@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from laptime.data.chat import ChatTemplate
+from laptime.data.records import Message
+from laptime.data.tokens import Tokens
 from laptime.errors import UserError
-from laptime.inputs.chat import ChatTemplate
-from laptime.inputs.model_folder import check_saved
-from laptime.inputs.model_source import locate_model
-from laptime.inputs.records import Message
-from laptime.inputs.tokens import Tokens
+from laptime.models.folder import check_saved
+from laptime.models.source import locate_model
 from laptime.spec import ModelSpec
 from tests.security.refusal import one_line
 from tests.tiny import make_byte_tokenizer, write_model_files

@@ -8,7 +8,7 @@ import torch
 from msgspec import Struct, field
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from laptime.inputs.encoded import EncodedRecord
+from laptime.data.encoded import EncodedRecord
 
 NUM_WORDS = 97
 SHAPE: dict[str, Any] = {

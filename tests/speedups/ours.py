@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from laptime.inputs.batches import TrainStep, make_batch, make_steps
-from laptime.inputs.encoded import digest_tokens
+from laptime.data.batches import TrainStep, make_batch, make_steps
+from laptime.data.encoded import digest_tokens
 from laptime.methods.method import make_method
-from laptime.record import FILE_NAME, RecordWriter
+from laptime.runs.record import FILE_NAME, RecordWriter
 from laptime.spec import TrainingSpec
 from laptime.speedups.forward import Forward
 from laptime.speedups.speedup import Outcome, Setup, apply_all

@@ -13,8 +13,8 @@ from msgspec import Struct
 from peft import LoraConfig, get_peft_model
 from transformers import Trainer
 
-from laptime.inputs.batches import plan_steps
-from laptime.inputs.encoded import EncodedRecord
+from laptime.data.batches import plan_steps
+from laptime.data.encoded import EncodedRecord
 from laptime.spec import TrainingSpec
 from laptime.training.optimizer import scheduled_rate
 from tests.speedups.jobs import NAMED, Job, fill_adapters

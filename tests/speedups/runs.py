@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from laptime import __version__
-from laptime.events import Speedup, Started
-from laptime.inputs.facts import InputJob
-from laptime.job import RunJob
-from laptime.record import RecordWriter, RunRecord, read_record
+from laptime.runs.events import Speedup, Started
+from laptime.runs.input_manifest import InputJob
+from laptime.runs.job import RunJob
+from laptime.runs.record import RecordWriter, RunRecord, read_record
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, RunSpec, TrainingSpec
-from laptime.training.preparation import prepare
+from laptime.training.preprocess import prepare
 from laptime.training.run import run
 from tests.tiny import make_tiny_model
 

@@ -11,7 +11,7 @@ import pytest
 
 from laptime.errors import UserError
 from laptime.methods.lora import Lora
-from laptime.record import read_record
+from laptime.runs.record import read_record
 from laptime.speedups.speedup import speedup_names
 from laptime.training import result as result_file
 from laptime.training.failure import classify

@@ -15,9 +15,9 @@ import msgspec
 import pytest
 import torch
 
+from laptime.data.batches import make_batch
 from laptime.decoder.matmul import PackedWeight
 from laptime.errors import UserError
-from laptime.inputs.batches import make_batch
 from laptime.spec import TrainingSpec
 from laptime.speedups.speedup import (
     Outcome,

@@ -14,8 +14,8 @@ import pytest
 
 from laptime.comparison.collection import collect
 from laptime.comparison.result import write_result
-from laptime.comparison.watch import process_state
 from laptime.errors import UserError
+from laptime.runs.watchdog import process_state
 from laptime.trackers.publication import load_result, publish
 from laptime.trackers.tracker import check_trackers, find_tracker, find_trackers, require
 from tests.comparison.scripted import write_scripted_comparison, write_scripted_run

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from laptime.inputs.batches import plan_steps
+from laptime.data.batches import plan_steps
 from laptime.spec import TrainingSpec
 from laptime.trainers.trainer import find_trainer
 from laptime.training.other_trainer import START

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from laptime.inputs.batches import plan_steps
-from laptime.inputs.encoded import EncodedRecord, digest_step
+from laptime.data.batches import plan_steps
+from laptime.data.encoded import EncodedRecord, digest_step
 from laptime.spec import TrainingSpec
 from laptime.training.peer_work import label
 

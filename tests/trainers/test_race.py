@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from laptime.comparison.result import ComparisonResult, MethodResult, read_result
-from laptime.record import RunRecord, read_record
+from laptime.runs.record import RunRecord, read_record
 from laptime.trainers.environments import name_environment
 from laptime.trainers.trainer import find_trainer
 from tests.commands import laptime

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from laptime.comparison.result import ComparisonResult, read_result
-from laptime.record import read_record
+from laptime.runs.record import read_record
 from laptime.trainers.environments import add_environment, find_environment
 from laptime.trainers.trainer import find_trainer
 from tests.commands import laptime

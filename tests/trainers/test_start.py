@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from laptime.events import Started
-from laptime.job import LOG_FILE
-from laptime.record import RecordWriter
+from laptime.runs.events import Started
+from laptime.runs.job import LOG_FILE
+from laptime.runs.record import RecordWriter
 from laptime.training.other_trainer import START, EndedError, find_failure
 from laptime.training.peer_work import SCRATCH_FOLDER, make_environment
 

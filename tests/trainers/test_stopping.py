@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from laptime.comparison.result import read_result
-from laptime.record import FILE_NAME
+from laptime.runs.record import FILE_NAME
 from tests.commands import laptime
 from tests.trainers.scripted_python import HANGS
 
@@ -44,7 +44,7 @@ def wait_for(condition: object, seconds: float = 60) -> None:
 
 def begin_and_hang(folder: Path) -> subprocess.Popen[bytes]:
     """Begin a race whose trainer hangs in its third step, and wait for it."""
-    command = [sys.executable, "-m", "laptime.cli", *WORDS, "--weight-decay", f"{HANGS:g}"]
+    command = [sys.executable, "-m", "laptime", *WORDS, "--weight-decay", f"{HANGS:g}"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     record = folder / "race" / "runs" / "trl-r1" / FILE_NAME
     wait_for(lambda: record.exists() and record.read_bytes().count(b'"event":"step"') == 3)

@@ -18,7 +18,7 @@ import torch
 from safetensors import safe_open
 
 from laptime.errors import UserError
-from laptime.job import CHECKPOINT_NAMES
+from laptime.runs.job import CHECKPOINT_NAMES
 from laptime.training.checkpoint import (
     FILES,
     MANIFEST_FILE,
@@ -38,7 +38,7 @@ from laptime.training.checkpoint import (
 )
 from laptime.training.random_state import capture_random, restore_random
 from laptime.training.tensor_file import TensorFile, write_tensors
-from laptime.whole_file import remove_leftovers, whole_folder
+from laptime.util.atomic import remove_leftovers, whole_folder
 from tests.conftest import REPOSITORY
 
 OPERATIONS = ("open", "write", "fsync", "close", "mkdir", "rename", "replace", "unlink", "rmdir")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from laptime.data.encoded import find_damage, read_encoded
 from laptime.errors import UserError
-from laptime.inputs.encoded import find_damage, read_encoded
-from laptime.inputs.facts import ENCODED_FILE
-from laptime.job import RunJob
-from laptime.record import RecordWriter
+from laptime.runs.input_manifest import ENCODED_FILE
+from laptime.runs.job import RunJob
+from laptime.runs.record import RecordWriter
 from laptime.spec import ModelSpec, RunSpec, TrainingSpec
 from laptime.training.run import run
 from tests.speedups.runs import encode, make_base, train

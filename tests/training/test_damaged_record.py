@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from laptime.comparison.collection import collect_single
-from laptime.comparison.processes import JOB_FILE
-from laptime.comparison.resumption import find_record_damage, mend_record, read_begun
 from laptime.errors import UserError
-from laptime.record import FILE_NAME, read_record
-from laptime.sealed_file import write_sealed
+from laptime.runs.process import JOB_FILE
+from laptime.runs.record import FILE_NAME, read_record
+from laptime.runs.resumption import find_record_damage, mend_record, read_begun
+from laptime.util.sealed_file import write_sealed
 from tests.records import without_seals
 from tests.speedups.runs import make_base
 from tests.training.test_resume import (

@@ -14,10 +14,10 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 
-from laptime.inputs.batches import Batch, TrainStep, make_batch, make_steps
-from laptime.inputs.encoding import EncodedRecord
+from laptime.data.batches import Batch, TrainStep, make_batch, make_steps
+from laptime.data.encoding import EncodedRecord
 from laptime.methods.method import Method, find_methods, make_method
-from laptime.record import FILE_NAME, RecordWriter
+from laptime.runs.record import FILE_NAME, RecordWriter
 from laptime.spec import TrainingSpec
 from laptime.speedups.forward import Forward
 from laptime.training.loop import evaluate, train

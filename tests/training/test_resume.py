@@ -20,19 +20,19 @@ import torch
 
 from laptime import __version__
 from laptime.api import resumed_spec
+from laptime.cli.running import tell_interruption
 from laptime.comparison.collection import collect_single
-from laptime.comparison.disk import check_disk
-from laptime.comparison.plan import PlannedRun
-from laptime.comparison.resumption import read_begun
 from laptime.errors import UserError
-from laptime.events import Energy, Evaluation, Event, Saved, Started, Step
-from laptime.inputs.facts import read_facts
-from laptime.job import RunJob
 from laptime.methods.full import Full
-from laptime.record import RecordWriter, RunRecord, read_record
-from laptime.session import tell_interruption
+from laptime.runs.disk import check_disk
+from laptime.runs.events import Energy, Evaluation, Event, Saved, Started, Step
+from laptime.runs.input_manifest import read_facts
+from laptime.runs.job import RunJob
+from laptime.runs.plan import PlannedRun
+from laptime.runs.record import RecordWriter, RunRecord, read_record
+from laptime.runs.resumption import read_begun
 from laptime.spec import AnswerSpec, CompareSpec, ModelSpec, RunSpec, TrainingSpec, read_interval
-from laptime.training import resumption
+from laptime.training import run_state as resumption
 from laptime.training.checkpoint import (
     PARTS,
     find_newest,
@@ -40,8 +40,8 @@ from laptime.training.checkpoint import (
     open_checkpoint,
     write_checkpoint,
 )
+from laptime.training.checkpoint_schedule import StoppedError
 from laptime.training.run import run
-from laptime.training.save_points import StoppedError
 from laptime.training.saving import UnsavedError
 from tests.commands import Command, run_command
 from tests.speedups.runs import make_base
@@ -427,7 +427,7 @@ def test_other_data_another_base_and_more_ranks_are_refused(
         with pytest.raises(UserError, match=message):
             attempt(job)
     write_checkpoint(home, found.state, tensors)
-    monkeypatch.setattr("laptime.inputs.facts.find_change", lambda *_: "tokenizer.json has changed")
+    monkeypatch.setattr("laptime.runs.input_manifest.find_change", lambda *_: "tokenizer.json has changed")
     with pytest.raises(UserError, match=r"model: tokenizer\.json has changed since .*run was begun; put it"):
         attempt(job)
 

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from laptime.events import Check
-from laptime.inputs.batches import make_batch
-from laptime.inputs.encoded import EncodedRecord
+from laptime.data.batches import make_batch
+from laptime.data.encoded import EncodedRecord
 from laptime.methods.method import make_method
+from laptime.runs.events import Check
 from laptime.spec import TrainingSpec
 from laptime.speedups.forward import Forward
 from laptime.training import self_checks

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 
 from laptime.comparison.fairness import did_the_same_work
 from laptime.comparison.pairs import UNEQUAL, choose_rounds
-from laptime.comparison.plan import PLAIN, Plan
 from laptime.comparison.result import Ablation, Variant
 from laptime.comparison.rows import MethodRuns, steady_step_seconds
 from laptime.comparison.schedule import plan_round
 from laptime.comparison.statistics import Ratio, compare_family, median_of
-from laptime.record import RunRecord
+from laptime.runs.plan import PLAIN, Plan
+from laptime.runs.record import RunRecord
 from laptime.spec import RunSpec
 
 

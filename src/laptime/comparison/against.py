@@ -11,15 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from laptime.comparison.fairness import identify
 from laptime.comparison.pairs import choose_rounds
 from laptime.comparison.result import Against, Change, NoRatio, SetBeside, Verdict
 from laptime.comparison.rows import MethodRuns
 from laptime.comparison.statistics import Ratio, compare_unpaired, median_of
-from laptime.record import RunRecord
-from laptime.system_processors import Threads
+from laptime.runs.plan import Before, Lap, Racer
+from laptime.runs.record import RunRecord
 
 MACHINE = ("cpu", "cores", "gpu", "device")  # what makes it another one
 MEMORY = "memory_bytes"
@@ -27,45 +26,6 @@ MEMORY_NEAR = 1.05  # another kernel leaves a little more or less of the same me
 OF_RUN = ("compute_dtype", "trained_dtype", "attention", "learning_rate", "trainable_parameters")
 SPEEDUP = "speedup "  # before the name of a speedup, among the facts
 TURNED: Mapping[Verdict, Verdict] = {"faster": "slower", "slower": "faster"}
-
-
-class Lap(Struct, frozen=True, kw_only=True):
-    """A finished round of a contestant; `work` is a digest over its steps, "" where they prove nothing."""
-
-    round: int
-    train_seconds: float | None
-    total_seconds: float | None
-    work: str = ""
-
-
-class Racer(Struct, frozen=True, kw_only=True):
-    """A contestant: its finished rounds, and by name the versions and facts that its time depends on."""
-
-    name: str
-    laps: list[Lap] = []
-    facts: dict[str, Any] = {}
-
-
-class Before(Struct, frozen=True, kw_only=True):
-    """What is kept of an older comparison.
-
-    `folder` is as the user named it; `confidence` that of its intervals; `data` and `model_digest` tell the
-    inputs, as in its plan; `threads` are those of its runs, where they are known.
-    """
-
-    id: str
-    folder: str
-    created: float  # seconds since 1970
-    laptime: str
-    confidence: float
-    data: dict[str, Any]
-    model_digest: str
-    threads: Threads | None
-    racers: list[Racer]
-
-    def is_same(self, other: Before) -> bool:
-        """Tell whether both are of one comparison, which may have got more rounds meanwhile."""
-        return (self.id, self.created) == (other.id, other.created)
 
 
 def note_racer(row: MethodRuns, laptime: str) -> Racer:

@@ -7,8 +7,8 @@ from itertools import combinations
 
 from laptime.comparison import scores
 from laptime.comparison.result import MethodAnswer, QuestionAnswers
-from laptime.events import Answer
-from laptime.record import RunRecord
+from laptime.runs.events import Answer
+from laptime.runs.record import RunRecord
 
 BASE = "base"
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from laptime.comparison.contestants import run_options
-from laptime.comparison.folder import differing_keys
-from laptime.comparison.plan import FILE_NAME as PLAN_FILE
-from laptime.comparison.plan import Plan, PlannedRun
 from laptime.errors import UserError
-from laptime.events import Started
-from laptime.inputs.model_digest import hash_once
-from laptime.record import FILE_NAME, RunRecord
+from laptime.models.digest import hash_once
+from laptime.runs.contestants import run_options
+from laptime.runs.events import Started
+from laptime.runs.plan import FILE_NAME as PLAN_FILE
+from laptime.runs.plan import Plan, PlannedRun
+from laptime.runs.record import FILE_NAME, RunRecord
+from laptime.runs.spec_changes import differing_keys
 from laptime.spec import flag
 
 SWITCHES = {"plain", "without", "speedups", "reuse_cache"}  # what an ablation changes

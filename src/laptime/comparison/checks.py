@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from laptime.comparison.answers import BASE
-from laptime.comparison.contestants import Contestant, list_contestants
-from laptime.comparison.disk import check_cache
 from laptime.errors import UserError
+from laptime.hardware.processors import check_threads
 from laptime.methods.method import find_method, find_methods, make_method, tell_no_method
+from laptime.runs.contestants import Contestant, list_contestants
+from laptime.runs.disk import check_cache
 from laptime.spec import OURS, CompareSpec, RunSpec
 from laptime.speedups.speedup import check_names
-from laptime.system_processors import check_threads
 
 
 def check_contestants(spec: CompareSpec) -> list[Contestant]:

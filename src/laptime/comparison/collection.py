@@ -14,9 +14,8 @@ from laptime.comparison.ablation import summarise_ablation
 from laptime.comparison.against import set_beside
 from laptime.comparison.answers import BASE, gather_questions
 from laptime.comparison.belonging import refuse_other_run
-from laptime.comparison.contestants import own_options, run_options
 from laptime.comparison.fairness import BATCHING, find_stated_differences, find_unequal_work
-from laptime.comparison.flags import (
+from laptime.comparison.noise import (
     find_flags,
     find_wrong,
     flag_ablation,
@@ -25,12 +24,13 @@ from laptime.comparison.flags import (
     flag_speedups,
 )
 from laptime.comparison.pairs import choose_rounds, compare_rows
-from laptime.comparison.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder
 from laptime.comparison.result import UNREADABLE, ComparisonResult, Failure, Finding, MethodResult
 from laptime.comparison.rows import MethodRuns, summarise
 from laptime.comparison.stopping import choose_confidence
 from laptime.errors import UserError
-from laptime.record import FILE_NAME, RunRecord, has_first_line, read_record
+from laptime.runs.contestants import own_options, run_options
+from laptime.runs.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder
+from laptime.runs.record import FILE_NAME, RunRecord, has_first_line, read_record
 
 SEEDS_FOR_A_CLAIM = 3  # fewer show nothing about quality beyond these runs
 

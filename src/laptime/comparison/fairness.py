@@ -14,9 +14,9 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
-from laptime.comparison.contestants import tell_options
 from laptime.comparison.result import Finding
-from laptime.record import RunRecord
+from laptime.runs.contestants import tell_options
+from laptime.runs.record import RunRecord
 from laptime.spec import WITHOUT_EFFECT
 
 FREE_OPTIONS = {"learning_rate", *WITHOUT_EFFECT}  # each method has its own best rate

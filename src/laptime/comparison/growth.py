@@ -14,13 +14,13 @@ from msgspec.structs import replace
 
 from laptime.comparison.ablation import add_ablation
 from laptime.comparison.collection import Collected, assemble, read_runs
-from laptime.comparison.disk import SPARE_DISK_BYTES, count_free, count_results
 from laptime.comparison.pairs import headline_pair, name_entrants
-from laptime.comparison.plan import Plan, PlannedRun
-from laptime.comparison.result import Pair, RoundsEnd
+from laptime.comparison.result import Pair
 from laptime.comparison.schedule import add_round
 from laptime.comparison.stopping import MOST_ROUNDS, count_seconds, find_end, limit_seconds
-from laptime.inputs.facts import InputFacts
+from laptime.runs.disk import SPARE_DISK_BYTES, count_free, count_results
+from laptime.runs.input_manifest import InputFacts
+from laptime.runs.plan import Plan, PlannedRun, RoundsEnd
 from laptime.spec import CompareSpec
 
 

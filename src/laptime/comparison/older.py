@@ -11,18 +11,18 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from laptime.comparison.against import MEMORY, Before, Racer, find_other_machine, note_racer
+from laptime.comparison.against import MEMORY, find_other_machine, note_racer
 from laptime.comparison.collection import read_runs
-from laptime.comparison.plan import FILE_NAME as PLAN_FILE
-from laptime.comparison.plan import Plan, read_plan
 from laptime.comparison.stopping import choose_confidence
 from laptime.errors import UserError, readable, without_remedy
-from laptime.inputs.facts import InputFacts
-from laptime.record import FILE_NAME as RECORD_FILE
+from laptime.hardware.inventory import describe_hardware, gpu_names
+from laptime.hardware.processors import Threads
+from laptime.runs.input_manifest import InputFacts
+from laptime.runs.plan import FILE_NAME as PLAN_FILE
+from laptime.runs.plan import Before, Plan, Racer, read_plan
+from laptime.runs.record import FILE_NAME as RECORD_FILE
 from laptime.spec import CompareSpec
-from laptime.system_machine import describe_hardware, gpu_names
-from laptime.system_processors import Threads
-from laptime.untrusted import refuse_specials, told_in_one_line
+from laptime.util.untrusted import refuse_specials, told_in_one_line
 
 LEAST_SECONDS, MOST_SECONDS = 1e-6, 1e9
 LEAVE_OUT = "or leave --against out"

@@ -13,7 +13,7 @@ from msgspec import Struct
 from laptime.comparison.result import MethodResult, Pair
 from laptime.comparison.rows import MethodRuns, flops_per_token
 from laptime.comparison.statistics import Ratio, compare_family
-from laptime.record import RunRecord
+from laptime.runs.record import RunRecord
 
 UNEQUAL = Ratio(value=None, interval=None, verdict="unequal_work")
 NOBODY: Mapping[str, str] = MappingProxyType({})

@@ -9,9 +9,10 @@ from typing import Any, Literal, TypeVar
 from msgspec import Struct
 
 from laptime.errors import UserError
-from laptime.events import CheckName
-from laptime.sealed_file import DamagedFileError, read_sealed, write_sealed
+from laptime.runs.events import CheckName
+from laptime.runs.plan import RoundsEnd
 from laptime.spec import OURS
+from laptime.util.sealed_file import DamagedFileError, read_sealed, write_sealed
 
 T = TypeVar("T")
 UNREADABLE = "unreadable"  # the reason of a failure: the record is damaged, and the run is done anew
@@ -23,7 +24,6 @@ Verdict = Literal[
 ]
 # Why --rounds auto added no further round: the interval is narrow enough, the most rounds, --minutes, no room
 # on the disk, or no ratio that further rounds could settle. "" where the number of rounds was given.
-RoundsEnd = Literal["", "narrow", "most", "minutes", "disk", "no_ratio"]
 # Why a contestant has no ratio to itself in an older comparison.
 NoRatio = Literal[
     "", "not_finished", "not_finished_before", "other_machine", "other_precision", "other_parameters",

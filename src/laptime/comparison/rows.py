@@ -12,8 +12,8 @@ from msgspec import Struct, field
 from laptime.comparison import scores
 from laptime.comparison.result import CheckResult, Failure, MethodResult, Score, SpeedupResult
 from laptime.comparison.statistics import median_by_key, median_of
-from laptime.events import Check, Step
-from laptime.record import RunRecord
+from laptime.runs.events import Check, Step
+from laptime.runs.record import RunRecord
 
 CPU_COUNTER = "vm_hwm"
 CUDA_COUNTER = "cuda_allocated"

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from laptime.comparison.answers import BASE
-from laptime.comparison.contestants import list_contestants
-from laptime.comparison.plan import PLAIN, Plan, PlannedRun
 from laptime.comparison.stopping import FEWEST_ROUNDS
+from laptime.runs.contestants import list_contestants
+from laptime.runs.plan import PLAIN, Plan, PlannedRun
 from laptime.spec import AUTO, CompareSpec
 
 GAP = ""  # a place in a round that nobody takes

@@ -7,22 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from laptime.comparison.collection import collect_single
-from laptime.comparison.disk import check_disk
-from laptime.comparison.folder import (
-    INPUTS_FOLDER,
-    foreign_names,
-    forget_beginning,
-    has_done_nothing,
-    locked,
-    shell_command,
-)
 from laptime.comparison.growth import Prospect
-from laptime.comparison.lock import MARKER_FILE, is_marker
-from laptime.comparison.machine_lock import make_room
-from laptime.comparison.plan import PlannedRun
-from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
-from laptime.comparison.resumption import mend_record, read_begun
-from laptime.comparison.rounds import (
+from laptime.comparison.race import (
     Listener,
     Runner,
     find_refusal,
@@ -30,15 +16,23 @@ from laptime.comparison.rounds import (
     prepare_inputs,
     tell_threads,
 )
+from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.schedule import plan_runs
 from laptime.errors import UserError
-from laptime.events import AnyEvent, Phase
-from laptime.inputs.facts import InputFacts
-from laptime.job import read_job
-from laptime.record import FILE_NAME as RECORD_FILE
-from laptime.record import read_record
+from laptime.hardware.processors import Threads
+from laptime.runs.disk import check_disk
+from laptime.runs.events import AnyEvent, Phase
+from laptime.runs.folder import INPUTS_FOLDER, foreign_names, forget_beginning, has_done_nothing, locked
+from laptime.runs.input_manifest import InputFacts
+from laptime.runs.job import read_job
+from laptime.runs.lock import MARKER_FILE, is_marker
+from laptime.runs.machine_lock import make_room
+from laptime.runs.plan import PlannedRun
+from laptime.runs.record import FILE_NAME as RECORD_FILE
+from laptime.runs.record import read_record
+from laptime.runs.resumption import mend_record, read_begun
 from laptime.spec import CompareSpec
-from laptime.system_processors import Threads
+from laptime.util.shell import shell_command
 
 
 def train_once(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from laptime.comparison.result import RoundsEnd
 from laptime.comparison.statistics import CONFIDENCE, LOOKING
-from laptime.record import RunRecord
+from laptime.runs.plan import RoundsEnd
+from laptime.runs.record import RunRecord
 from laptime.spec import AUTO, BUILTIN
 
 FEWEST_ROUNDS = 3

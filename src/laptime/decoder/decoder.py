@@ -22,7 +22,7 @@ from laptime.decoder.gate import plain_gate, remade
 from laptime.decoder.norm import plain_norm
 from laptime.decoder.projection import Foreign, Linear, call_modules, leave_whole, take_apart
 from laptime.decoder.rotary import plain_rotate
-from laptime.inputs.shape import FAMILIES
+from laptime.models.shape import FAMILIES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -21,10 +21,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from laptime.decoder.decoder import Decoder
-from laptime.whole_file import remove_files
+from laptime.util.atomic import remove_files
 
 if TYPE_CHECKING:
-    from laptime.inputs.batches import Batch
+    from laptime.data.batches import Batch
 
 
 PROOF = "proof"  # in the metadata of a file

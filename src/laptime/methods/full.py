@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from laptime.inputs.shape import Shape
 from laptime.methods.method import NARROWEST, Cost, Method, width_scaled_rate
+from laptime.models.shape import Shape
 
 if TYPE_CHECKING:
     import torch

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from msgspec import Meta
 
 from laptime.errors import UserError, suggest
-from laptime.inputs.shape import Shape, last_word, layer_of
 from laptime.methods.method import Cost, Method, width_scaled_rate
+from laptime.models.shape import Shape, last_word, layer_of
 from laptime.spec import Options
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Lora(Method):
         """Wrap the model with PEFT; adapters are float32 whatever the base is."""
         from peft import LoraConfig, get_peft_model
 
-        from laptime.inputs.model_shape import measure_shape
+        from laptime.models.module_shape import measure_shape
 
         shape = measure_shape(model)
         counted = self.cost(shape, ADAPTER_BYTES).trainable_parameters

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar
 from msgspec import Meta, structs
 
 from laptime.errors import UserError
-from laptime.inputs.shape import Shape, layer_of
 from laptime.methods.lora import Lora, LoraOptions
 from laptime.methods.method import Cost
+from laptime.models.shape import Shape, layer_of
 
 SHARE = 4  # a quarter of the layers
 

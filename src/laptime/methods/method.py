@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from msgspec import Struct
 
 from laptime.errors import UserError, suggest
-from laptime.inputs.shape import Shape
+from laptime.models.shape import Shape
 from laptime.spec import Options, build
 
 if TYPE_CHECKING:

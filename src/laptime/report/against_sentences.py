@@ -11,7 +11,7 @@ from laptime.report import quantities
 from laptime.report.environment import flatten
 from laptime.report.language import Language
 from laptime.report.quantities import known
-from laptime.report.remark import Remark
+from laptime.report.sentence import Remark
 
 
 def write_against(result: ComparisonResult, language: Language) -> list[Remark]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from laptime.comparison.result import CheckResult, ComparisonResult
 from laptime.report.language import Language
-from laptime.report.remark import Remark
+from laptime.report.sentence import Remark
 
 
 def write_checks(result: ComparisonResult, language: Language) -> list[Remark]:

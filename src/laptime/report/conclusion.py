@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from laptime.comparison.contestants import tell_options
 from laptime.comparison.result import UNREADABLE, ComparisonResult, MethodResult
 from laptime.report import quantities
 from laptime.report.against_sentences import write_against
@@ -10,9 +9,10 @@ from laptime.report.check_sentences import write_checks
 from laptime.report.headline import choose_pair
 from laptime.report.language import Language
 from laptime.report.quality_sentences import write_answers, write_quality
-from laptime.report.remark import Remark
 from laptime.report.rounds_sentences import write_rounds
+from laptime.report.sentence import Remark
 from laptime.report.speed_sentences import write_arithmetic, write_source, write_time, write_total
+from laptime.runs.contestants import tell_options
 
 _NEGLIGIBLE = 1.05  # a factor below this is said to be no difference
 

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from laptime.comparison.contestants import split_name
 from laptime.comparison.pairs import headline_pair, name_entrants
 from laptime.comparison.result import ComparisonResult, MethodResult, Pair, Verdict
 from laptime.comparison.statistics import MOST_ROUNDS_TOLD, SAME
 from laptime.report import quantities
 from laptime.report.language import Language
+from laptime.runs.contestants import split_name
 
 Tone = Literal["shown", "open", "warning"]
 _TONES: dict[Verdict, Tone] = {

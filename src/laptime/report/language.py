@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from laptime.comparison.contestants import split_name
 from laptime.comparison.result import ComparisonResult
 from laptime.report import language_en, language_ko, quantities
 from laptime.report.quantities import Lang
+from laptime.runs.contestants import split_name
 
 _STRINGS: dict[str, dict[str, str]] = {"en": language_en.STRINGS, "ko": language_ko.STRINGS}
 _DIGITS_WITH_FINAL = "013678"

@@ -19,17 +19,17 @@ from laptime.errors import UserError
 from laptime.report import environment, plain_text, quantities
 from laptime.report.charts import Chart, draw_charts
 from laptime.report.conclusion import count_runs, write_conclusion
+from laptime.report.findings import group_findings
 from laptime.report.headline import write_headline
 from laptime.report.language import Language, choose_language
-from laptime.report.notices import group_findings
 from laptime.report.quality_sentences import likeness
 from laptime.report.quantities import Lang
-from laptime.report.remark import Remark
 from laptime.report.sanitising import sanitise
+from laptime.report.sentence import Remark
 from laptime.report.speedup_tables import make_ablation, make_speedups
 from laptime.report.table import COLUMNS, make_pairs, make_rows
 from laptime.report.usage import BUILTIN, ask_command, list_leftovers
-from laptime.whole_file import write_whole
+from laptime.util.atomic import write_whole
 
 HTML_NAME, MARKDOWN_NAME, CHARTS_FOLDER = "report.html", "report.md", "charts"
 CHART_NAMES = (

@@ -10,7 +10,7 @@ from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAn
 from laptime.report import quantities
 from laptime.report.language import Language
 from laptime.report.quantities import known
-from laptime.report.remark import Remark
+from laptime.report.sentence import Remark
 
 NEARLY_THE_SAME = 90.0  # chrF between two answers
 PARTLY_ALIKE = 50.0

@@ -7,7 +7,7 @@ from laptime.comparison.statistics import LOOKING, MOST_ROUNDS_TOLD
 from laptime.comparison.stopping import limit_seconds
 from laptime.report.headline import half_width, ratio_words, read_ratio
 from laptime.report.language import Language
-from laptime.report.remark import Remark
+from laptime.report.sentence import Remark
 
 
 def write_rounds(result: ComparisonResult, pair: Pair | None, language: Language) -> list[Remark]:

@@ -6,9 +6,12 @@ markup, bring no control sequences and turn no text around, and no password of a
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Iterable
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -42,3 +45,32 @@ class Screen(Console):
     def say(self, text: object) -> None:
         """Print a line that is neither wrapped nor cut, so that it can be copied."""
         self.print(str(text), soft_wrap=True)
+
+
+class LastingOutput:
+    """A stream whose reader may leave (`| head`), or whose disk may fill, without ending the work."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with suppress(OSError):
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what was written; where that fails, print into nothing from here on."""
+        try:
+            self.stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+
+
+def console(lasting: bool = False) -> Screen:
+    """Return a console for standard output."""
+    output: Any = LastingOutput(sys.stdout) if lasting and sys.stdout else None
+    return Screen(file=output)

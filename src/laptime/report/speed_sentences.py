@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from laptime.comparison.contestants import tell_options
 from laptime.comparison.result import ComparisonResult, MethodResult, Pair
 from laptime.report import quantities
 from laptime.report.headline import Reading, ratio_words, read_ratio
 from laptime.report.language import Language
 from laptime.report.quantities import known
-from laptime.report.remark import Remark
+from laptime.report.sentence import Remark
+from laptime.runs.contestants import tell_options
 from laptime.spec import TrainingSpec
 
 # What counts for the whole process.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from laptime.comparison.plan import PLAIN
 from laptime.comparison.result import Ablation, ComparisonResult, SpeedupResult, Variant
 from laptime.report import quantities
 from laptime.report.conclusion import failure_reason
 from laptime.report.language import Language
 from laptime.report.quantities import ABSENT, known
+from laptime.runs.plan import PLAIN
 
 
 @dataclass(frozen=True)

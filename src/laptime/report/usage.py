@@ -65,7 +65,7 @@ def adapter_code(result: ComparisonResult, method: MethodResult) -> str:
     """Return the code that puts a method's adapter on its base."""
     name = str(result.model.get("name", ""))
     toy = name == BUILTIN
-    imports = "from laptime.inputs.model_source import builtin_folder\n" if toy else ""
+    imports = "from laptime.models.source import builtin_folder\n" if toy else ""
     base = "builtin_folder()" if toy else json.dumps(name, ensure_ascii=False)
     path = json.dumps(method.saved_paths[0], ensure_ascii=False)
     return _ADAPTER.format(imports=imports, base=base, path=path)

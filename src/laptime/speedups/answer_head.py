@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import nn
 
 from laptime.decoder.answer_loss import answer_loss
-from laptime.inputs.shape import FAMILIES
+from laptime.models.shape import FAMILIES
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 if TYPE_CHECKING:

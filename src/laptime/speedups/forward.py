@@ -11,9 +11,9 @@ import torch.nn.functional as F
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from laptime.data.batches import Batch
     from laptime.decoder.decoder import Decoder
     from laptime.decoder.prefix import Prefix
-    from laptime.inputs.batches import Batch
 
 # (hidden_ND, targets_N, factor) -> scalar
 HeadLoss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from laptime.speedups.speedup import Claim, NoEffect, Part, Setup, Speedup
-from laptime.startup.read_ahead import present_reading
+from laptime.startup.page_cache import present_reading
 
 
 class ReadAhead(Speedup):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from msgspec import Struct, structs
 
 from laptime.errors import UserError, suggest
-from laptime.startup.wanted import is_wanted
+from laptime.startup.speedup_switches import is_wanted
 
 if TYPE_CHECKING:
     import torch

@@ -21,8 +21,8 @@ from typing import Any
 
 from laptime.credentials import print_traceback
 from laptime.startup.imports import defer_imports
-from laptime.startup.read_ahead import begin_reading
-from laptime.startup.wanted import is_wanted
+from laptime.startup.page_cache import begin_reading
+from laptime.startup.speedup_switches import is_wanted
 
 
 def main() -> None:

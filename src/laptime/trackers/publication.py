@@ -16,13 +16,13 @@ import time
 from pathlib import Path
 from typing import IO
 
-from laptime.comparison import plan as plans
 from laptime.comparison import result as results
 from laptime.comparison.collection import collect, collect_single
-from laptime.comparison.processes import kill_group
-from laptime.comparison.watch import LOOK_SECONDS, End, HungError, Life
 from laptime.credentials import hide
 from laptime.errors import UserError
+from laptime.runs import plan as plans
+from laptime.runs.process import kill_group
+from laptime.runs.watchdog import LOOK_SECONDS, End, HungError, Life
 from laptime.trackers.tracker import find_tracker
 
 SILENT_SHARE = 0.8  # of the deadline: silence is noticed late, and its end takes time

@@ -13,11 +13,11 @@ from typing import Any
 
 from laptime.comparison.answers import BASE
 from laptime.comparison.collection import read_measured
-from laptime.comparison.folder import shell_command
 from laptime.comparison.result import ComparisonResult, QuestionAnswers
 from laptime.comparison.rows import held_out_loss, peak_counter, tokens_per_second
-from laptime.record import RunRecord
+from laptime.runs.record import RunRecord
 from laptime.trackers.tracker import require
+from laptime.util.shell import shell_command
 
 FOLDER = "tensorboard"
 SUMMARY = "summary"

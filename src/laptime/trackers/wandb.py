@@ -34,7 +34,7 @@ from laptime.comparison.result import ComparisonResult
 from laptime.comparison.rows import held_out_loss, peak_counter, tokens_per_second
 from laptime.credentials import holds_login
 from laptime.errors import UserError
-from laptime.record import RunRecord
+from laptime.runs.record import RunRecord
 from laptime.trackers.tracker import require
 
 FOLDER = "wandb"

@@ -13,10 +13,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from laptime.errors import UserError, check_path, readable
-from laptime.sealed_file import read_sealed, write_sealed
 from laptime.trainers.trainer import Trainer
-from laptime.user_cache import user_cache
-from laptime.whole_file import find_unused
+from laptime.util.atomic import find_unused
+from laptime.util.sealed_file import read_sealed, write_sealed
+from laptime.util.user_cache import user_cache
 
 FILE_NAME = "environment.json"  # written last: without it an environment is not whole
 LOG_NAME = "install.log"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from laptime.inputs.batches import plan_steps
-from laptime.job import RunJob
-from laptime.record import RecordWriter
+from laptime.data.batches import plan_steps
+from laptime.runs.job import RunJob
+from laptime.runs.record import RecordWriter
 from laptime.speedups.speedup import apply_all
 from laptime.training.description import describe_data, describe_model
 from laptime.training.judging import ask_questions, measure_held_out

@@ -23,10 +23,10 @@ import torch
 from msgspec import Struct
 
 from laptime.errors import UserError
-from laptime.job import CHECKPOINT_NAMES
+from laptime.runs.job import CHECKPOINT_NAMES
 from laptime.training.tensor_file import FileFacts, TensorFile, read_file_facts, write_file, write_tensors
-from laptime.untrusted import read_whole, tell_special
-from laptime.whole_file import discard_folder, set_aside, sync_way_to, whole_folder
+from laptime.util.atomic import discard_folder, set_aside, sync_way_to, whole_folder
+from laptime.util.untrusted import read_whole, tell_special
 
 VERSION = 1
 PREFIX = "step-"

@@ -9,22 +9,22 @@ from collections.abc import Iterator, Sequence
 import torch
 from safetensors import SafetensorError
 
-from laptime.comparison.contestants import split_name
-from laptime.comparison.deaths import gigabytes, means_shortage, tell_remedies, tell_shortage
 from laptime.credentials import hide
+from laptime.data.encoded import EncodedRecord, lengths_of
 from laptime.errors import UserError
-from laptime.events import Failed, FailureReason, Memory
-from laptime.inputs.encoded import EncodedRecord, lengths_of
-from laptime.inputs.facts import InputFacts
+from laptime.hardware.device_memory import available_bytes
+from laptime.hardware.machine import describe_processor
+from laptime.hardware.precision import native_formats
 from laptime.memory_advice import find_remedies
 from laptime.memory_estimate import HALF_BYTES, PACKING, MemoryEstimate, will_pack
 from laptime.methods.method import Method
-from laptime.record import FULL, RecordWriter, RunRecord, read_record
+from laptime.runs.contestants import split_name
+from laptime.runs.events import Failed, FailureReason, Memory
+from laptime.runs.exit_reason import gigabytes, means_shortage, tell_remedies, tell_shortage
+from laptime.runs.input_manifest import InputFacts
+from laptime.runs.record import FULL, RecordWriter, RunRecord, read_record
 from laptime.spec import RunSpec
-from laptime.training.machine import describe_processor
-from laptime.training.memory import available_bytes
 from laptime.training.meter import Meter, NotFiniteError
-from laptime.training.precision import native_formats
 from laptime.training.saving import UnsavedError
 
 UNKNOWN_BYTES = 1 << 62

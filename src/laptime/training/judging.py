@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from laptime.answers import answer_questions
-from laptime.events import Evaluation
-from laptime.inputs.batches import make_batch
-from laptime.record import RecordWriter
+from laptime.data.batches import make_batch
+from laptime.runs.events import Evaluation
+from laptime.runs.record import RecordWriter
 from laptime.speedups.forward import Forward
+from laptime.training.generate import answer_questions
 from laptime.training.loop import evaluate
 from laptime.training.meter import Meter, NotFiniteError
 from laptime.training.opening import Opened

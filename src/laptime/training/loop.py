@@ -8,13 +8,13 @@ from contextlib import closing
 
 import torch
 
-from laptime.inputs.batches import Batch, TrainStep
+from laptime.data.batches import Batch, TrainStep
 from laptime.methods.method import Method
 from laptime.spec import TrainingSpec
 from laptime.speedups.forward import Forward
+from laptime.training.checkpoint_schedule import SavePoints
 from laptime.training.meter import StepTimer
 from laptime.training.optimizer import Optimizer, scheduled_rate
-from laptime.training.save_points import SavePoints
 
 
 def train(

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from laptime.events import Phase, Step
-from laptime.record import RecordWriter
-from laptime.training import nvml
+from laptime.hardware import nvml
+from laptime.runs.events import Phase, Step
+from laptime.runs.record import RecordWriter
 
 if TYPE_CHECKING:
     import torch
 
-    from laptime.inputs.batches import TrainStep
+    from laptime.data.batches import TrainStep
 
 MAX_SOURCES = 20  # records that a message names
 MAX_SKIPPED_STEPS = 25  # in a row: 2**16 halved that often is no loss scale any more

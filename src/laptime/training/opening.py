@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from laptime.events import Machine
-from laptime.inputs.chat_templates import put_template
-from laptime.inputs.encoded import EncodedData, read_inputs
-from laptime.inputs.facts import InputFacts, refuse_other_base
-from laptime.inputs.model import load_model, load_tokenizer
-from laptime.inputs.model_source import ModelSource
-from laptime.job import RunJob
-from laptime.record import RecordWriter
+from laptime.data.chat_templates import put_template
+from laptime.data.encoded import EncodedData, read_inputs
+from laptime.hardware.machine import choose_device, describe_machine, describe_processor
+from laptime.hardware.precision import Precision, choose_precision
+from laptime.models.loading import load_model, load_tokenizer
+from laptime.models.source import ModelSource
+from laptime.runs.events import Machine
+from laptime.runs.input_manifest import InputFacts, refuse_other_base
+from laptime.runs.job import RunJob
+from laptime.runs.record import RecordWriter
 from laptime.spec import RunSpec
-from laptime.training.machine import choose_device, describe_machine, describe_processor
 from laptime.training.meter import Meter
-from laptime.training.precision import Precision, choose_precision
 from laptime.training.random_state import seed_random
-from laptime.training.resumption import Checkpoints
+from laptime.training.run_state import Checkpoints
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

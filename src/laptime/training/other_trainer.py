@@ -21,22 +21,22 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from laptime.comparison.deaths import explain, last_peaks, means_shortage
-from laptime.comparison.watch import End
 from laptime.credentials import print_traceback
 from laptime.errors import UserError
-from laptime.events import Energy, Failed, Finished
-from laptime.inputs.model import quiet_libraries
-from laptime.job import SAVED_FOLDER, RunJob
+from laptime.hardware.energy import EnergyCounter
+from laptime.hardware.machine import read_load
+from laptime.hardware.system_memory import count_oom_kills
 from laptime.methods.method import Method
-from laptime.record import RecordWriter, read_record
+from laptime.models.loading import quiet_libraries
+from laptime.runs.events import Energy, Failed, Finished, Load
+from laptime.runs.exit_reason import explain, last_peaks, means_shortage
+from laptime.runs.job import SAVED_FOLDER, RunJob
+from laptime.runs.record import RecordWriter, read_record
+from laptime.runs.watchdog import End
 from laptime.speedups.forward import Forward
-from laptime.system_memory import count_oom_kills
 from laptime.trainers.peer_job import PeerJob
-from laptime.training.energy import EnergyCounter
 from laptime.training.failure import describe_failure
 from laptime.training.judging import ask_questions, measure_held_out
-from laptime.training.machine import read_load
 from laptime.training.meter import Meter
 from laptime.training.opening import use_threads
 from laptime.training.peer_events import Listener
@@ -50,7 +50,7 @@ from laptime.training.peer_work import (
     write_records,
 )
 from laptime.training.saving import describe_files, describe_result
-from laptime.whole_file import remove_folder, sync_tree
+from laptime.util.atomic import remove_folder, sync_tree
 
 LOOK_SECONDS = 0.1  # a peak of all processes together that is shorter may be missed
 START = Path(__file__).parents[1] / "trainers" / "peer" / "start.py"
@@ -126,13 +126,13 @@ def run(job: RunJob, record: RecordWriter) -> None:
     remove_folder(scratch)
     scratch.mkdir(parents=True)
     write_records(around)
-    record.write(read_load("before"))
+    record.write(Load(when="before", **read_load()))
     energy = EnergyCounter(around.device)
     total_seconds = train_elsewhere(around, listener)
     counted = energy.finish(total_seconds)
     whole = "" if counted.joules is None else ", of the whole process"
     record.write(Energy(joules=counted.joules, source=counted.source + whole))
-    record.write(read_load("after"))
+    record.write(Load(when="after", **read_load()))
     keep_result(around, record)
     meter.device = around.device
     judge_result(around, record, meter)

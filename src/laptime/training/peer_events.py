@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from laptime.events import Machine, Model, Phase, Step
-from laptime.record import RecordWriter
-from laptime.system_memory import tree_bytes
+from laptime.hardware.machine import describe_machine
+from laptime.hardware.system_memory import tree_bytes
+from laptime.runs.events import Machine, Model, Phase, Step
+from laptime.runs.record import RecordWriter
 from laptime.training.description import SHAPE_KEYS, describe_data
-from laptime.training.machine import describe_machine
 from laptime.training.peer_work import Around
 
 

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import msgspec
 
-from laptime.comparison.processes import MEMORY_SETTINGS, OFFLINE
-from laptime.inputs.batches import StepPlans, plan_steps
-from laptime.inputs.encoded import EncodedRecord, read_inputs
-from laptime.inputs.facts import InputFacts, refuse_other_base
-from laptime.inputs.shape import last_word
-from laptime.job import SAVED_FOLDER, RunJob
+from laptime.data.batches import StepPlans, plan_steps
+from laptime.data.encoded import EncodedRecord, read_inputs
+from laptime.hardware.machine import choose_device, describe_processor
+from laptime.hardware.precision import choose_precision
 from laptime.methods.lora import ALL_LINEAR, Lora
 from laptime.methods.method import Method, make_method
+from laptime.models.shape import last_word
+from laptime.runs.input_manifest import InputFacts, refuse_other_base
+from laptime.runs.job import SAVED_FOLDER, RunJob
+from laptime.runs.process import MEMORY_SETTINGS, OFFLINE
 from laptime.trainers.environments import (
     Environment,
     clean_environment,
@@ -25,10 +27,8 @@ from laptime.trainers.environments import (
 )
 from laptime.trainers.peer_job import LoraJob, PeerJob
 from laptime.trainers.trainer import Trainer, find_trainer
-from laptime.training.machine import choose_device, describe_processor
 from laptime.training.opening import Opened, choose_threads
 from laptime.training.optimizer import scheduled_rate
-from laptime.training.precision import choose_precision
 from laptime.training.run import choose_rate
 
 SCRATCH_FOLDER = "scratch"  # for what the trainer writes beside its result

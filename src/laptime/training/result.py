@@ -7,13 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from laptime.events import Digests
-from laptime.job import SAVED_FOLDER
 from laptime.methods.method import Method
-from laptime.record import RecordWriter
+from laptime.runs.events import Digests
+from laptime.runs.job import SAVED_FOLDER
+from laptime.runs.record import RecordWriter
 from laptime.training.meter import Meter
 from laptime.training.opening import Opened
-from laptime.training.resumption import keep_additions
+from laptime.training.run_state import keep_additions
 from laptime.training.saving import begin_digests, describe_result, write_result
 
 if TYPE_CHECKING:

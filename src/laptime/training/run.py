@@ -18,17 +18,20 @@ import msgspec
 from msgspec.structs import replace
 
 from laptime.credentials import print_traceback
-from laptime.events import Energy, Failed, Finished, Speedup
-from laptime.inputs.batches import TrainStep, make_steps
-from laptime.inputs.model import quiet_libraries
-from laptime.job import SAVED_FOLDER, RunJob
+from laptime.data.batches import TrainStep, make_steps
+from laptime.hardware.device_memory import available_bytes
+from laptime.hardware.energy import EnergyCounter
+from laptime.hardware.machine import read_load
 from laptime.methods.method import Method, make_method
-from laptime.record import RecordWriter
+from laptime.models.loading import quiet_libraries
+from laptime.runs.events import Energy, Failed, Finished, Load, Speedup
+from laptime.runs.job import SAVED_FOLDER, RunJob
+from laptime.runs.record import RecordWriter
 from laptime.spec import learning_rate_of, read_interval
 from laptime.speedups.speedup import Setup, apply_all
 from laptime.training.base_run import run_base
+from laptime.training.checkpoint_schedule import SavePoints, StoppedError
 from laptime.training.description import describe_data, describe_model
-from laptime.training.energy import EnergyCounter
 from laptime.training.failure import (
     describe_estimate,
     describe_failure,
@@ -38,14 +41,11 @@ from laptime.training.failure import (
 )
 from laptime.training.judging import ask_questions, measure_held_out
 from laptime.training.loop import train
-from laptime.training.machine import read_load
-from laptime.training.memory import available_bytes
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.opening import Opened, open_run
 from laptime.training.optimizer import Optimizer
 from laptime.training.result import Result
-from laptime.training.resumption import Checkpoints
-from laptime.training.save_points import SavePoints, StoppedError
+from laptime.training.run_state import Checkpoints
 from laptime.training.self_checks import Subject, check_result
 from laptime.training.setup import make_setup
 
@@ -201,7 +201,7 @@ def train_timed(
     forward, method = prepared.setup.forward, loaded.method
     timer = StepTimer(record, opened.device, opened.precision.loss_scaling, checkpoints.num_skipped)
     checkpoints.begin(loaded.model, optimizer, timer, opened.facts, loaded.recomputes)
-    record.write(read_load("before"))
+    record.write(Load(when="before", **read_load()))
     energy = EnergyCounter(opened.device)
     with meter.phase("train", checkpoints.seconds_before):
         steps = method.prepare(loaded.model, prepared.steps)
@@ -216,8 +216,8 @@ def train_timed(
     if checkpoints.found:
         record.write(Energy(source="not measured: the training spans more than one process"))
     else:
-        record.write(energy.finish(meter.seconds["train"]))
-    record.write(read_load("after"))
+        record.write(Energy(**energy.finish(meter.seconds["train"])._asdict()))
+    record.write(Load(when="after", **read_load()))
 
 
 def measure(opened: Opened, prepared: Prepared, record: RecordWriter, meter: Meter) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from safetensors import SafetensorError
 
-from laptime.events import Digests, Saved
 from laptime.methods.method import Method
+from laptime.runs.events import Digests, Saved
 from laptime.training.tensor_file import read_file_facts
-from laptime.whole_file import whole_folder
+from laptime.util.atomic import whole_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

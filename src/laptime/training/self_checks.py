@@ -20,13 +20,13 @@ import torch
 from msgspec import Struct
 
 from laptime.credentials import hide, print_traceback
-from laptime.events import Check, CheckName
-from laptime.inputs.batches import make_batch, plan_steps
-from laptime.inputs.encoded import EncodedRecord, lengths_of
+from laptime.data.batches import make_batch, plan_steps
+from laptime.data.encoded import EncodedRecord, lengths_of
+from laptime.hardware.system_memory import free_bytes
 from laptime.methods.method import Method
+from laptime.runs.events import Check, CheckName
 from laptime.spec import TrainingSpec
 from laptime.speedups.forward import Forward
-from laptime.system_memory import free_bytes
 from laptime.training.loop import evaluate
 
 if TYPE_CHECKING:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from laptime.inputs.encoded import EncodedData, digest_key
-from laptime.inputs.facts import InputFacts
-from laptime.job import PREFIX_FOLDER
+from laptime.data.encoded import EncodedData, digest_key
+from laptime.hardware.machine import describe_processor
+from laptime.hardware.precision import expands_heads, native_formats
 from laptime.methods.method import Method
+from laptime.runs.input_manifest import InputFacts
+from laptime.runs.job import PREFIX_FOLDER
 from laptime.spec import RunSpec
 from laptime.speedups.forward import Forward
 from laptime.speedups.speedup import Setup
-from laptime.training.machine import describe_processor
-from laptime.training.precision import expands_heads, native_formats
-from laptime.training.reuse import find_cache_folder
+from laptime.training.hidden_state_cache import find_cache_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

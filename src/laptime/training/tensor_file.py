@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from msgspec import Struct
 
-from laptime.inputs.weight_files import map_tensor
+from laptime.models.weight_files import map_tensor
 
 CHUNK_BYTES = 1 << 24
 FORMATS = {

@@ -1,0 +1,1 @@
+"""The commands: one file each; main.py is the door."""

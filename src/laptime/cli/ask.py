@@ -1,0 +1,77 @@
+"""`laptime ask`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from laptime.cli.group import FolderPath
+from laptime.errors import UserError
+from laptime.options.flags import OnceCommand
+
+
+@click.command("ask", cls=OnceCommand)
+@click.argument("folder", metavar="RUN_OR_COMPARISON", type=FolderPath())
+@click.argument("questions", metavar="QUESTION...", nargs=-1, required=True)
+@click.option(
+    "--max-new-tokens", type=click.IntRange(min=1), help="Longest answer in tokens [as in the run]."
+)
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads [as many as cores are free].")
+@click.option("--trust-remote-code", is_flag=True, help="Run the Python code that the model brings along.")
+def ask_command(
+    folder: Path,
+    questions: tuple[str, ...],
+    max_new_tokens: int | None,
+    threads: int | None,
+    trust_remote_code: bool,
+) -> None:
+    """Ask the base and every result the same, answers side by side.
+
+    \b
+    Example:
+      laptime ask laptime-comparison "검색 증강 생성이 무엇인가요?"
+    """
+    ask(folder, questions, max_new_tokens, trust_remote_code, threads)
+
+
+def ask(
+    folder: Path,
+    questions: tuple[str, ...],
+    max_new_tokens: int | None,
+    trusts_code: bool = False,
+    threads: int | None = None,
+) -> None:
+    """Ask the base and every saved result, and print the answers side by side."""
+    from laptime.data.invisible import is_blank
+    from laptime.hardware.processors import Look, check_threads
+    from laptime.report.screen import console
+    from laptime.runs.resumption import find_damaged_records
+    from laptime.session import gather_result
+    from laptime.util.untrusted import told_in_one_line
+
+    if any(map(is_blank, questions)):
+        raise UserError("QUESTION: empty; give a question")
+    check_threads(threads)
+    look = Look()
+    with told_in_one_line(folder):
+        result = gather_result(folder)
+    if not any(method.saved_paths for method in result.methods):
+        raise UserError(f"{folder}: no run has saved a result yet")
+    from laptime.startup.imports import defer_imports
+
+    defer_imports()
+    from laptime.interview import ask_results, use_threads
+    from laptime.report.terminal import print_answers
+
+    use_threads(look.choose(threads).number)
+    screen = console()
+    for damage in find_damaged_records(folder):
+        screen.say(f"not asked: {damage}")
+    for answers in ask_results(folder, result, questions, max_new_tokens, trusts_code):
+        print_answers(answers, screen)
+
+
+def command() -> click.Command:
+    """Return the command."""
+    return ask_command

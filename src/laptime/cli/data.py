@@ -1,0 +1,105 @@
+"""`laptime data`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+from msgspec.structs import asdict, replace
+
+from laptime.errors import UserError, check_path
+from laptime.options.commands import compare_options, output_options, train_options
+from laptime.options.flags import SectionedCommand, gather, options_of, sections
+from laptime.spec import DataSpec, ModelSpec
+
+if TYPE_CHECKING:
+    from laptime.data.records import RecordSet
+
+
+def data_command(**_: Any) -> None:
+    """Show what will be trained: records, template, tokens, cuts.
+
+    \b
+    Examples:
+      laptime data train.jsonl --model meta-llama/Llama-3.2-1B
+      laptime data train.csv --prompt-column frage --completion-column antwort
+    """
+
+    ctx = click.get_current_context()
+    values = gather(ctx)
+    if files := ctx.params["file"]:
+        if ctx.get_parameter_source("data") == ParameterSource.COMMANDLINE:
+            raise UserError(f"--data {values['data']}: DATA is given too; name all of it in one way")
+        for file in files:
+            check_path(file, "DATA")
+        values["data"] = files[0] if len(files) == 1 else list(files)
+    show_data(sections(values), ctx.params["records"], ctx.params["tokens"], ctx.params["all"])
+
+
+def show_data(specs: dict[str, Any], num_records: int, tokens: bool, all_remarks: bool = False) -> None:
+    """Print what will be trained, or which records are refused and why."""
+    from laptime.data.formats import read_records
+    from laptime.data.records import RecordsError
+    from laptime.report.screen import console
+
+    try:
+        records = read_records(specs["data"], seed=specs["training"].seed)
+        show_encoded(records, specs, num_records, tokens, all_remarks)
+    except RecordsError as error:
+        if len(error.remarks) < 2:
+            raise
+        from laptime.data.preview import print_remarks
+
+        print_remarks(error.remarks, "refused", console(), all_remarks)
+        number = f"{'' if error.has_all else 'at least '}{len(error.remarks):,}"
+        raise UserError(
+            f"{specs['data'].named}: {number} records refused; mend them, or --skip-bad leaves them out"
+        ) from None
+
+
+def show_encoded(
+    records: RecordSet, specs: dict[str, Any], num_records: int, tokens: bool, all_remarks: bool
+) -> None:
+    """Encode the records and print them."""
+    from laptime.models.source import locate_model
+    from laptime.report.screen import console
+    from laptime.startup.imports import defer_imports
+    from laptime.startup.speedup_switches import is_wanted
+
+    locate_model(specs["model"], download=False, weights=False)
+    if is_wanted("light_imports", asdict(specs["training"])):
+        defer_imports()
+    from laptime.data.preview import print_preview
+    from laptime.models.loading import quiet_libraries
+    from laptime.training.preprocess import encode_records
+
+    quiet_libraries()
+    # A look at the tokens needs no weights: a hub model is fetched without them.
+    source = locate_model(replace(specs["model"], random_weights=True))
+    encoded, tokenizer = encode_records(
+        records, source, specs["model"], specs["data"], specs["answers"], lists_bad=True
+    )
+    print_preview(encoded, tokenizer, console(), num_records, tokens, all_remarks)
+
+
+def command() -> click.Command:
+    """Return the command, whose options come from the specs."""
+    params: list[click.Parameter] = [
+        click.Argument(["file"], metavar="[DATA]...", required=False, nargs=-1),
+        *options_of([ModelSpec, DataSpec]),
+        click.Option(
+            ["--records"], type=click.IntRange(min=0), default=3, help="How many records to show [3]."
+        ),
+        click.Option(["--tokens"], is_flag=True, help="Mark the borders of tokens."),
+        click.Option(
+            ["--all"],
+            is_flag=True,
+            help="Name every record that is refused, cut or counted, not only the first.",
+        ),
+        output_options("data")[0],
+    ]
+    made = SectionedCommand("data", callback=data_command, params=params, help=data_command.__doc__)
+    # The file of a training or a comparison tells of the same data.
+    made.of_others = [*train_options(), *compare_options()]
+    return made

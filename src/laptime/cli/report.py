@@ -1,0 +1,81 @@
+"""`laptime report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from laptime.cli.group import FolderPath
+from laptime.errors import UserError, without_remedy
+from laptime.options.commands import KEPT, LANGUAGES
+from laptime.options.flags import OnceCommand
+
+if TYPE_CHECKING:
+    from laptime.comparison.result import ComparisonResult
+    from laptime.report.quantities import Lang
+
+
+@click.command("report", cls=OnceCommand)
+@click.argument("folder", metavar="DIR", type=FolderPath())
+@click.option("--lang", type=click.Choice(LANGUAGES), help=KEPT)
+def report_command(folder: Path, lang: Any) -> None:
+    """Render report.html and report.md again, from the records alone.
+
+    \b
+    Example:
+      laptime report laptime-comparison --lang ko
+    """
+    render_again(folder, lang)
+
+
+def render_again(folder: Path, lang: Lang | None = None) -> None:
+    """Write comparison.json and the report anew from the records, without `lang` in its language so far."""
+    from laptime.comparison.result import write_result
+    from laptime.report.page import render_report
+    from laptime.report.screen import console
+    from laptime.session import gather_result
+    from laptime.util.untrusted import told_in_one_line
+
+    with told_in_one_line(folder):
+        result = gather_result(folder)
+        refuse_loss(folder, result)
+        write_result(folder, result)
+        paths = render_report(folder, lang)
+    for path in paths:
+        console().say(path)
+
+
+def refuse_loss(folder: Path, result: ComparisonResult) -> None:
+    """Raise UserError where comparison.json holds runs whose records are gone: its figures would go too."""
+    from laptime.cli.follow_ups import compare_again
+    from laptime.comparison.result import FILE_NAME as RESULT_FILE
+    from laptime.comparison.result import read_outline
+    from laptime.runs.plan import FILE_NAME as PLAN_FILE
+    from laptime.runs.resumption import find_damaged_records
+
+    if not (folder / RESULT_FILE).exists():
+        return
+    before = read_outline(folder)
+    rounds = {method.name: set(method.rounds) for method in result.methods}
+    gone = set(before.order) - set(result.order)
+    for method in before.methods:
+        gone |= {f"{method.name}-r{number}" for number in set(method.rounds) - rounds.get(method.name, set())}
+    if not gone:
+        return
+    damaged = [without_remedy(damage) for damage in find_damaged_records(folder)]
+    runs = ", ".join(sorted(gone)[:5])
+    why = (
+        "; ".join(damaged[:5])
+        or f"{folder}: {RESULT_FILE} was made from records that are gone or cut short ({runs})"
+    )
+    them = "the run" if len(gone) == 1 else "the runs"
+    anew = f"do {them} anew with: {compare_again(folder)}; or " if (folder / PLAN_FILE).exists() else ""
+    whole = "a whole copy" if damaged else "what was there"
+    raise UserError(f"{why}; {anew}put back {whole}; or move {RESULT_FILE} away to report on what is left")
+
+
+def command() -> click.Command:
+    """Return the command."""
+    return report_command

@@ -1,0 +1,62 @@
+"""`laptime show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from laptime.cli.group import FolderPath
+from laptime.errors import UserError, without_remedy
+from laptime.options.flags import OnceCommand
+from laptime.util.shell import shell_command
+
+
+@click.command("show", cls=OnceCommand)
+@click.argument("folder", metavar="DIR", type=FolderPath())
+def show_command(folder: Path) -> None:
+    """Show a comparison's table in the terminal, also while it runs.
+
+    \b
+    Example:
+      laptime show laptime-comparison
+    """
+    show(folder)
+
+
+def show(folder: Path) -> None:
+    """Print the table of what is there."""
+    from laptime.report.screen import console
+    from laptime.report.terminal import print_table
+    from laptime.session import gather_result
+    from laptime.util.untrusted import told_in_one_line
+
+    with told_in_one_line(folder):
+        result = gather_result(folder)
+        print_table(result, console(), "" if result.complete else tell_unfinished(folder))
+
+
+def tell_unfinished(folder: Path) -> str:
+    """Say how a comparison or a training that is not complete goes on."""
+    from laptime.cli.follow_ups import compare_again
+    from laptime.runs.lock import MARKER_FILE, is_held
+    from laptime.runs.plan import FILE_NAME as PLAN_FILE
+    from laptime.runs.resumption import find_damaged_records, read_begun
+
+    if is_held(folder / MARKER_FILE):
+        return "it is at work; these are the figures so far"
+    if (folder / PLAN_FILE).exists():
+        damaged = [
+            f"{without_remedy(damage)}; the run is done anew" for damage in find_damaged_records(folder)
+        ]
+        return "\n".join([*damaged, f"go on with:\n  {compare_again(folder)}"])
+    try:
+        read_begun(folder)
+    except UserError as error:  # there is nothing to go on with
+        return str(error).removeprefix(f"--resume {folder}: ")
+    return f"go on with:\n  {shell_command('laptime', 'train', '--resume', folder)}"
+
+
+def command() -> click.Command:
+    """Return the command."""
+    return show_command

@@ -1,0 +1,1 @@
+"""From the data that the user names to token ids in batches; every mistake ends here."""

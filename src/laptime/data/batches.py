@@ -1,0 +1,242 @@
+"""The order of the batches: a pure function of (records, seed, epoch), the same for every method.
+
+Shapes: B records of a micro-batch, T tokens of the longest of them, N trained tokens in all.
+"""
+
+from __future__ import annotations
+
+import random
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from typing import TYPE_CHECKING, overload
+
+import msgspec
+from msgspec import Struct
+
+from laptime.data.encoded import TOKEN, TRAINED, EncodedRecord, digest_key, digest_step
+from laptime.spec import TrainingSpec
+
+if TYPE_CHECKING:
+    import torch
+
+
+class StepPlan(Struct, frozen=True):
+    """One optimizer step: the indices of its records, one list a micro-batch; `epoch` counts from 1."""
+
+    step: int
+    epoch: int
+    micro_batches: list[list[int]]
+
+
+class Batch(Struct):
+    """A micro-batch as tensors; padding is known by length, never by a token id.
+
+    Trained tokens are named by index, not by a mask: selecting by a mask would make a GPU wait for the
+    host to count them. N of them: `targets_N`, predicted at `positions_N` (row * T + column).
+    """
+
+    token_ids_BT: torch.Tensor
+    attention_mask_BT: torch.Tensor | None  # None without padding: attention is then causal, nothing else
+    positions_N: torch.Tensor
+    targets_N: torch.Tensor
+    lengths: list[int]  # of the records, without padding
+    keys: list[str]  # of the records: equal for equal token ids
+    packed: bool = False  # the records stand one after another in a single row
+
+    @property
+    def segments(self) -> list[int]:
+        """The number of places of each record in the flattened batch."""
+        return self.lengths if self.packed else [self.token_ids_BT.shape[1]] * len(self.lengths)
+
+    def pin(self) -> Batch:
+        """Move to memory from which a GPU copies by itself."""
+        mask_BT = self.attention_mask_BT
+        return msgspec.structs.replace(
+            self,
+            token_ids_BT=self.token_ids_BT.pin_memory(),
+            attention_mask_BT=None if mask_BT is None else mask_BT.pin_memory(),
+            positions_N=self.positions_N.pin_memory(),
+            targets_N=self.targets_N.pin_memory(),
+        )
+
+    def to(self, device: torch.device) -> Batch:
+        """Move to `device` without waiting for it."""
+        mask_BT = self.attention_mask_BT
+        return msgspec.structs.replace(
+            self,
+            token_ids_BT=self.token_ids_BT.to(device, non_blocking=True),
+            attention_mask_BT=None if mask_BT is None else mask_BT.to(device, non_blocking=True),
+            positions_N=self.positions_N.to(device, non_blocking=True),
+            targets_N=self.targets_N.to(device, non_blocking=True),
+        )
+
+
+class TrainStep(Struct):
+    """One optimizer step with its batches and counts; `digest` proves which work it was."""
+
+    step: int
+    epoch: int
+    batches: list[Batch]
+    sources: list[str]
+    num_trained_tokens: int
+    num_tokens: int
+    num_padded_tokens: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class StepPlans(Sequence[StepPlan]):
+    """All steps of a training, each laid out when it is asked for; what is kept is the order of an epoch."""
+
+    num_records: int
+    batch_size: int
+    records_per_step: int
+    epochs: int
+    max_steps: int | None
+    seed: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The steps of a whole epoch; its last one may hold fewer records."""
+        return -(-self.num_records // self.records_per_step)
+
+    def __len__(self) -> int:
+        steps = self.steps_per_epoch * self.epochs
+        return steps if self.max_steps is None else min(steps, self.max_steps)
+
+    @overload
+    def __getitem__(self, index: int) -> StepPlan: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[StepPlan]: ...
+    def __getitem__(self, index: int | slice) -> StepPlan | list[StepPlan]:
+        places = range(len(self))[index]
+        return (
+            [self._lay_out(place) for place in places] if isinstance(places, range) else self._lay_out(places)
+        )
+
+    def count_looks(self) -> tuple[int, list[int]]:
+        """Return how many epochs are whole, and the records of the last one that is not."""
+        whole, rest = divmod(len(self), self.steps_per_epoch)
+        order = shuffle_records(self.num_records, self.seed, whole + 1) if rest else []
+        return whole, list(order[: rest * self.records_per_step])
+
+    def _lay_out(self, place: int) -> StepPlan:
+        """Return a step by its place among all."""
+        epoch, step_of_epoch = divmod(place, self.steps_per_epoch)
+        begin = step_of_epoch * self.records_per_step
+        order = shuffle_records(self.num_records, self.seed, epoch + 1)
+        chosen = order[begin : begin + self.records_per_step].tolist()
+        size = self.batch_size
+        return StepPlan(place + 1, epoch + 1, [chosen[i : i + size] for i in range(0, len(chosen), size)])
+
+
+def plan_steps(num_records: int, training: TrainingSpec, seed: int) -> StepPlans:
+    """Lay out every step: records are shuffled anew each epoch, the last batch of an epoch may be short."""
+    return StepPlans(
+        num_records=num_records,
+        batch_size=training.batch_size,
+        records_per_step=training.batch_size * training.gradient_accumulation,
+        epochs=training.epochs,
+        max_steps=training.max_steps,
+        seed=seed,
+    )
+
+
+@lru_cache(2)
+def shuffle_records(num_records: int, seed: int, epoch: int) -> array[int]:
+    """Return the order of the records in an epoch, which counts from 1."""
+    order = array("I", range(num_records))
+    random.Random(f"{seed}-{epoch}").shuffle(order)
+    return order
+
+
+def make_batch(records: Sequence[EncodedRecord], pin: bool = False, packed: bool = False) -> Batch:
+    """Lay out records: one a row, padded on the right to the longest, or `packed` into a single row.
+
+    `pin` for copies that a GPU need not wait for. Nothing of it is done by torch, whose threads train
+    meanwhile.
+    """
+    import numpy
+    import torch
+
+    rows = [numpy.asarray(record.words) for record in records]
+    lengths = [len(row) for row in rows]
+    room = sum(lengths) if packed else max(lengths)
+    begins = [0, *accumulate(lengths[:-1])] if packed else [row * room for row in range(len(rows))]
+    ids_BT = numpy.zeros((1 if packed else len(rows), room), numpy.int64)
+    flat_ids = ids_BT.reshape(-1)
+    positions: list[numpy.ndarray] = []
+    for begin, row in zip(begins, rows, strict=True):
+        flat_ids[begin : begin + len(row)] = row & TOKEN
+        # From 1: the first token has nothing before it that could predict it.
+        positions.append(begin + numpy.flatnonzero(row[1:] >= TRAINED))
+    positions_N = numpy.concatenate(positions).astype(numpy.int64)
+    is_padded = not packed and min(lengths) < room
+    mask_BT = numpy.arange(room) < numpy.array(lengths)[:, None] if is_padded else None
+    batch = Batch(
+        token_ids_BT=torch.from_numpy(ids_BT),
+        attention_mask_BT=None if mask_BT is None else torch.from_numpy(mask_BT.astype(numpy.int64)),
+        positions_N=torch.from_numpy(positions_N),
+        targets_N=torch.from_numpy(flat_ids[positions_N + 1]),
+        lengths=lengths,
+        keys=[digest_key(record) for record in records],
+        packed=packed,
+    )
+    return batch.pin() if pin else batch
+
+
+class TrainSteps(Sequence[TrainStep]):
+    """The steps of a training as tensors, each made when it is asked for and kept by nobody here."""
+
+    def __init__(
+        self, records: Sequence[EncodedRecord], plans: Sequence[StepPlan], pin: bool, packed: bool
+    ) -> None:
+        self.records = records
+        self.plans = plans
+        self.pin = pin
+        self.packed = packed
+
+    def __len__(self) -> int:
+        return len(self.plans)
+
+    def __iter__(self) -> Iterator[TrainStep]:
+        return map(self._make, self.plans)
+
+    @overload
+    def __getitem__(self, index: int) -> TrainStep: ...
+    @overload
+    def __getitem__(self, index: slice) -> TrainSteps: ...
+    def __getitem__(self, index: int | slice) -> TrainStep | TrainSteps:
+        if isinstance(index, slice):
+            return TrainSteps(self.records, self.plans[index], self.pin, self.packed)
+        return self._make(self.plans[index])
+
+    def _make(self, plan: StepPlan) -> TrainStep:
+        """Turn the plan of a step into tensors."""
+        chosen = [[self.records[i] for i in micro] for micro in plan.micro_batches]
+        batches = [make_batch(micro, self.pin, self.packed) for micro in chosen]
+        flat = [record for micro in chosen for record in micro]
+        return TrainStep(
+            step=plan.step,
+            epoch=plan.epoch,
+            batches=batches,
+            sources=[record.source for record in flat],
+            num_trained_tokens=sum(len(batch.targets_N) for batch in batches),
+            num_tokens=sum(len(record.words) for record in flat),
+            num_padded_tokens=sum(batch.token_ids_BT.numel() for batch in batches),
+            digest=digest_step(flat),
+        )
+
+
+def make_steps(
+    records: Sequence[EncodedRecord],
+    training: TrainingSpec,
+    seed: int,
+    pin: bool = False,
+    packed: bool = False,
+) -> TrainSteps:
+    """Return the steps of a training: how many there are is known, what they hold is made as they come."""
+    return TrainSteps(records, plan_steps(len(records), training, seed), pin, packed)

@@ -1,0 +1,244 @@
+"""From what `--data` names (files, folders, hub data sets, the built-in records) to checked records.
+
+Everything that is wrong with the data is found here, before any tokenizer or model is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from laptime.data.chat_templates import add_to_identity, check_chat_template
+from laptime.data.collected import Collected
+from laptime.data.data_files import DataFiles, locate, locate_data, name_apart, refuse_twins
+from laptime.data.files import read_rows
+from laptime.data.records import Message, Record, RecordsError, RecordSet, Remark, digest_of
+from laptime.data.spool import IN_MEMORY, Chosen, Spool, join_spools
+from laptime.data.templates import check_template
+from laptime.errors import UserError, name_sources
+from laptime.spec import DataSpec
+from laptime.util.packed_files import SUFFIX as GZIP
+
+__all__ = ["Message", "Record", "RecordSet", "check_records", "digest_of", "list_files", "read_records"]
+
+LARGE_BYTES = 64 << 20
+CHECKED_ROWS = 10_000  # of each large file, before anything heavy is imported
+
+
+def read_records(spec: DataSpec, seed: int = 0) -> RecordSet:
+    """Read the data set and its held-out set; `seed` chooses which records a fraction holds out.
+
+    Raises UserError, one line that names file and line or the flag, for whatever cannot be trained on.
+    """
+    return _read(spec, seed, keeps=True)
+
+
+def check_records(spec: DataSpec, seed: int = 0, everything: bool = True) -> str:
+    """Check all that `read_records` reads and return its digest, keeping as little as that takes.
+
+    Without `everything`, of large data the beginning is checked alone, and "" returned: whoever prepares them
+    reads them to the end anyway.
+    """
+    if not everything and _is_large(spec):
+        _read(spec, seed, keeps=False, most_rows=CHECKED_ROWS)
+        return ""
+    # Which records a fraction holds out is known when all of them are read.
+    return _read(spec, seed, keeps=spec.held_out is not None and _is_number(spec.held_out)).digest
+
+
+def _is_large(spec: DataSpec) -> bool:
+    """Tell whether reading the data takes seconds."""
+    files = [file for part in _locate_all(spec) for file in part.files]
+    return sum(_size_unpacked(file) for file in files if file.is_file()) > LARGE_BYTES
+
+
+def list_files(spec: DataSpec) -> list[Path]:
+    """Return every file that `read_records` reads; raises UserError."""
+    parts = _locate_all(spec)
+    found = [file for part in parts for file in (*part.files, *part.held_out)]
+    if spec.held_out and _as_fraction(spec.held_out) is None:
+        found += locate(spec.held_out, "test", "--held-out")
+    return found
+
+
+def _locate_all(spec: DataSpec) -> list[DataFiles]:
+    """Return the files of each `--data`; raises UserError for a file that is named twice."""
+    parts = [locate_data(name, spec.split, spec.held_out is None) for name in spec.sources]
+    refuse_twins(file for part in parts for file in part.files)
+    return parts
+
+
+def _read(spec: DataSpec, seed: int, keeps: bool, most_rows: int | None = None) -> RecordSet:
+    """Read the data set and its held-out set; of what it does not keep the first records are there.
+
+    With `most_rows` no more are read of a file, and nothing is held out.
+    """
+    check_template(spec.template)
+    check_chat_template(spec.chat_template, spec.template)
+    parts = _locate_all(spec)
+    found = _read_files(parts, spec, spec.named, keeps, most_rows)
+    beside = [file for part in parts for file in part.held_out]
+    if most_rows is None and (beside or spec.held_out is not None):
+        _hold_out(found, beside, spec, seed, keeps)
+    found.digest = add_to_identity(found.digest, spec.chat_template)
+    return found
+
+
+def _read_files(
+    parts: list[DataFiles], spec: DataSpec, name: str, keeps: bool, most_rows: int | None = None
+) -> RecordSet:
+    """Read all rows of all files as one data set; the first bad row is named, the others are counted."""
+    files = [file for part in parts for file in part.files]
+    _check_room(files, name)
+    collected = Collected(spec, keeps, is_whole=most_rows is None)
+    names = name_apart(files)
+    notes = [note for part in parts for note in part.notes]
+    shown = dict(zip(files, names, strict=True))
+    for part in parts:
+        collected.begin()
+        for file in part.files:
+            rows = read_rows(file, shown[file], notes.append)
+            collected.add(shown[file], islice(rows, most_rows))
+    collected.finish()
+    if not collected.num_good and not collected.bad:
+        raise UserError(f"{names[0]}: no record in it")
+    if len(files) > 1:
+        notes.insert(0, f"read from {len(files)} files: {name_sources(names)}")
+    return RecordSet(
+        name=name,
+        shape=collected.shape,
+        records=collected.records,
+        ignored_columns=collected.ignored(),
+        notes=[*notes, *collected.tell()],
+        remarks=collected.all_remarks(),
+        digest=collected.digest.finish(),
+        num_skipped=len(collected.bad),
+    )
+
+
+def _check_room(files: list[Path], name: str) -> None:
+    """Raise UserError where the records would not fit among the temporary files, before they are read."""
+    needed = sum(_size_unpacked(file) for file in files if file.is_file())
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if needed > max(IN_MEMORY, free):
+        raise UserError(
+            f"{tempfile.gettempdir()}: {free / 1e9:.1f} GB free, and the records of {name} need about "
+            f"{needed / 1e9:.1f} GB there while they are prepared; set TMPDIR to another folder"
+        )
+
+
+def _size_unpacked(file: Path) -> int:
+    """Return about how many bytes a file holds; text packed with gzip is often a fourth of itself."""
+    return file.stat().st_size * (4 if file.suffix.lower() == GZIP else 1)
+
+
+def _hold_out(found: RecordSet, beside: list[Path], spec: DataSpec, seed: int, keeps: bool) -> None:
+    """Fill the held-out set from files or from a share of the records; marks prompts in both sets.
+
+    `beside`: files that lie there to be held out, where the user names none.
+    """
+    fraction = _as_fraction(spec.held_out) if spec.held_out else None
+    remarks = found.remarks
+    if fraction is None:
+        files = locate(spec.held_out, "test", "--held-out") if spec.held_out else beside
+        name = spec.held_out or ", ".join(name_apart(files))
+        with _told_how_to_choose(not spec.held_out):
+            other = _read_files([DataFiles(name, files)], spec, name, keeps)
+        if other.kind != found.kind:
+            raise UserError(f"--held-out {name}: holds {other.kind}, the data to train on {found.kind}")
+        found.held_out, found.held_out_name = other.records, Path(name).name if spec.held_out else name
+        found.notes += [f"held out: {note}" for note in other.notes]
+        found.num_held_out_skipped = other.num_skipped
+        remarks = join_spools(Remark, remarks, other.remarks)
+    else:
+        _split(found, fraction, seed)
+    both = _find_in_both(found) if keeps else []
+    if both:
+        found.notes.append(
+            f"{len(both)} of {len(found.held_out)} held-out records have a question that is also trained on"
+        )
+    told = (Remark(source, "held out, its question is also trained on") for source in both)
+    found.remarks = join_spools(Remark, remarks, told)
+
+
+@contextmanager
+def _told_how_to_choose(is_found: bool) -> Iterator[None]:
+    """Add to what is wrong with a held-out set how to choose another, where the user has named none."""
+    advice = (
+        "; found beside the data: choose with --held-out, or name the file to train on" if is_found else ""
+    )
+    try:
+        yield
+    except RecordsError as error:
+        raise RecordsError(f"{error}{advice}", error.remarks) from None
+    except UserError as error:
+        raise UserError(f"{error}{advice}") from None
+
+
+def _find_in_both(found: RecordSet) -> Spool[str]:
+    """Return the sources of the held-out records whose question, or text, is trained on too."""
+    held_out = {_digest_question(record) for record in found.held_out}
+    trained = {digest for record in found.records if (digest := _digest_question(record)) in held_out}
+    both = Spool(str)
+    for record in found.held_out:
+        if _digest_question(record) in trained:
+            both.append(record.source)
+    return both
+
+
+def _digest_question(record: Record) -> bytes:
+    """Return what stands for a question or a text, which itself would take more room."""
+    asked = "\0" + record.question if record.text is None else record.text
+    return hashlib.blake2b(asked.encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+def _is_number(held_out: str) -> bool:
+    """Tell what `--held-out` gives as a number from what can only be a file."""
+    try:
+        float(held_out.strip())
+    except ValueError:
+        return False
+    return True
+
+
+def _as_fraction(held_out: str) -> float | None:
+    """Return the fraction that `--held-out` gives, or None for a file."""
+    try:
+        fraction = float(held_out.strip())
+    except ValueError:
+        if held_out.strip().endswith("%"):
+            raise UserError(
+                f"--held-out {held_out}: give a fraction between 0 and 1 (0.1), or a file"
+            ) from None
+        return None
+    if Path(held_out).exists():
+        return None
+    if not 0 < fraction < 1:
+        raise UserError(f"--held-out {held_out}: a fraction lies between 0 and 1 (0.1)")
+    return fraction
+
+
+def _split(found: RecordSet, fraction: float, seed: int) -> None:
+    """Move a seeded share of the records to the held-out set; both sides keep their order."""
+    count = len(found.records)
+    if count < 2:
+        raise UserError(f"--held-out {fraction:g}: one record cannot be split; give a file")
+    chosen_count = min(max(1, round(fraction * count)), count - 1)
+    chosen = set(random.Random(f"held-out-{seed}").sample(range(count), chosen_count))
+    assert isinstance(found.records, Spool)
+    whole: Spool[Record] = found.records
+    found.held_out = Chosen(whole, sorted(chosen))
+    found.records = Chosen(whole, [index for index in range(count) if index not in chosen])
+    if chosen_count != round(fraction * count):
+        found.notes.append(
+            f"--held-out {fraction:g} of {count} records would be {round(fraction * count)}: "
+            f"{chosen_count} held out instead ({100 * chosen_count / count:.2g} %)"
+        )
+    found.held_out_name = f"{chosen_count} of {count} records (fraction {fraction:g}, seed {seed})"
+    found.digest = digest_of(found.records)

@@ -1,0 +1,130 @@
+"""What a user should know of the encoded records: what was cut, counted, unknown or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy
+
+from laptime.data.assembly import EncodedBatch
+from laptime.data.encoded import Counts
+from laptime.data.records import RecordSet, Remark
+from laptime.data.skipped import Skipped, as_remarks
+from laptime.data.spool import Spool
+from laptime.data.templates import Template
+from laptime.data.tokens import Tokens
+from laptime.errors import SHOWN_SOURCES, name_sources
+
+LETTERS = 0x110000  # as many as Unicode has
+
+
+class Findings:
+    """What is found in records as they come: counts, remarks on single ones, every different letter."""
+
+    def __init__(self, template: Template, unknown_id: int | None, remarks: Iterable[Remark]) -> None:
+        self.unknown_id = unknown_id
+        self.counts = Counts()
+        self.cut: list[str] = []  # the first ones
+        self.remarks = Spool(Remark)
+        for remark in remarks:
+            self.remarks.append(remark)
+        self.skipped_notes: list[str] = []
+        self._is_known = numpy.zeros(LETTERS, bool)
+        self.letters: list[str] = []  # of the template and of the data, in order of appearance
+        self._collect_letters([template.fill("") if template.pattern else ""])
+
+    def add(self, batch: EncodedBatch, held_out: bool) -> None:
+        """Look at some records of a set."""
+        self._collect_letters([batch.letters])
+        self._remark(batch)
+        num_tokens, num_trained = len(batch.words), int(batch.num_trained.sum())
+        counts = self.counts
+        if held_out:
+            counts.num_held_out += len(batch)
+            counts.num_held_out_tokens += num_tokens
+            counts.num_held_out_trained_tokens += num_trained
+        else:
+            counts.num_records += len(batch)
+            counts.num_tokens += num_tokens
+            counts.num_trained_tokens += num_trained
+
+    def add_skipped(self, skipped: Skipped, records: RecordSet, held_out: bool) -> None:
+        """Count the records of a set that were left out, when they were read or encoded."""
+        if held_out:
+            self.counts.num_held_out_skipped = records.num_held_out_skipped + len(skipped)
+        else:
+            self.counts.num_skipped = records.num_skipped + len(skipped)
+        begin = "held out: " if held_out else ""
+        self.skipped_notes += [begin + told for told in skipped.tell()]
+        for remark in as_remarks(skipped.remarks):
+            self.remarks.append(remark)
+
+    def _remark(self, batch: EncodedBatch) -> None:
+        """Keep what was cut from the records or counted in them."""
+        unknown = batch.count_tokens(self.unknown_id)
+        counts, lengths = self.counts, numpy.diff(batch.begins)
+        for index in numpy.flatnonzero(batch.cuts + batch.num_special_text + unknown).tolist():
+            source = batch.records[index].source
+            if cut := int(batch.cuts[index]):
+                counts.num_cut += 1
+                counts.num_cut_tokens += cut
+                if len(self.cut) < SHOWN_SOURCES:
+                    self.cut.append(f"{source} (-{cut})")
+                what = f"{_plural(cut, 'token')} cut off its end, {lengths[index]} left"
+                self.remarks.append(Remark(source, what))
+            if count := int(batch.num_special_text[index]):
+                counts.num_special_text += count
+                what = f"special-token text {_times(count)}, encoded as ordinary text"
+                self.remarks.append(Remark(source, what))
+            if count := int(unknown[index]):
+                counts.num_unknown_tokens += count
+                self.remarks.append(Remark(source, f"{_plural(count, 'token')} unknown to the tokenizer"))
+
+    def _collect_letters(self, texts: Iterable[str]) -> None:
+        """Add the letters that were in no text before."""
+        codes = numpy.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), numpy.uint32)
+        for code in dict.fromkeys(codes[~self._is_known[codes]].tolist()):
+            self._is_known[code] = True
+            self.letters.append(chr(code))
+
+
+def make_notes(findings: Findings, tokens: Tokens, max_length: int) -> Iterator[str]:
+    """Yield what a user should know of the tokens."""
+    counts, letters = findings.counts, findings.letters
+    if counts.num_cut:
+        yield (
+            f"{counts.num_cut} of {counts.num_records + counts.num_held_out} records cut to --max-length "
+            f"{max_length} at the end of their answer, whose end of sequence is then not trained: "
+            f"{name_sources(findings.cut, count=counts.num_cut)}"
+        )
+    if counts.num_unknown_tokens:
+        yield _tell_unknown(letters, tokens, counts)
+    if dropped := tokens.find_dropped(letters):
+        yield f"the tokenizer leaves out {_show_letters(dropped)}: it has no token for them"
+    if count := counts.num_special_text:
+        yield f"special-token text stands in the data {_times(count)}: encoded as ordinary text"
+
+
+def _tell_unknown(letters: list[str], tokens: Tokens, counts: Counts) -> str:
+    """Say which characters the tokenizer does not know: the model can neither read nor write them."""
+    encoded = zip(letters, tokens.encode(letters), strict=True)
+    unknown = [letter for letter, ids in encoded if tokens.unknown_id in ids]
+    total = counts.num_tokens + counts.num_held_out_tokens
+    return (
+        f"{counts.num_unknown_tokens} of {total} tokens ({counts.num_unknown_tokens / total:.0%}) are "
+        f"characters that this tokenizer does not know ({_show_letters(unknown)}): "
+        f"the model can neither read nor write them"
+    )
+
+
+def _show_letters(letters: list[str]) -> str:
+    """Return the first letters, quoted."""
+    return " ".join(repr(letter) for letter in letters[:8]) + (" ..." if len(letters) > 8 else "")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s'[: count != 1]}"

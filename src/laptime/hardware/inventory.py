@@ -1,0 +1,51 @@
+"""What this machine is, told without torch: processor, cores, memory, and the GPUs that a driver names."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+from laptime.hardware.processors import allowed_processors
+from laptime.hardware.system_memory import PROC, read_lines
+
+
+def describe_hardware() -> dict[str, Any]:
+    """Return the processor's name, the cores that this process may use, and the bytes of memory."""
+    return {"cpu": cpu_name(), "cores": count_cores(), "memory_bytes": total_bytes()}
+
+
+def cpu_name() -> str:
+    """Return the CPU's model name."""
+    return read_cpuinfo().get("model name", platform.processor() or platform.machine())
+
+
+def cpu_flags() -> frozenset[str]:
+    """Return the CPU's instruction flags as Linux names them (empty elsewhere)."""
+    info = read_cpuinfo()
+    return frozenset((info.get("flags") or info.get("Features") or "").split())
+
+
+def read_cpuinfo() -> dict[str, str]:
+    """Return the first block of /proc/cpuinfo."""
+    lines = read_lines(PROC / "cpuinfo")
+    first = lines[: lines.index("")] if "" in lines else lines
+    pairs = (line.partition(":") for line in first)
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def count_cores() -> int:
+    """Return the cores that this process may use."""
+    return len(allowed_processors())
+
+
+def total_bytes() -> int:
+    """Return the memory of the whole machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def gpu_names() -> set[str]:
+    """Return the names of the NVIDIA GPUs that the driver shows; none where it is absent or shows none."""
+    files = (PROC / "driver" / "nvidia" / "gpus").glob("*/information")
+    pairs = (line.partition(":") for file in files for line in read_lines(file))
+    return {value.strip() for key, _, value in pairs if key.strip() == "Model"}

@@ -1,0 +1,134 @@
+"""One question to the base and to every result: same prompt, greedy, a stop that is checked."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import torch
+
+from laptime.comparison.answers import gather_answers
+from laptime.comparison.belonging import refuse_other_result
+from laptime.comparison.collection import read_measured
+from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers
+from laptime.data.chat_templates import put_template
+from laptime.data.encoded import read_inputs
+from laptime.data.encoding import Question, encode_question, has_chat_template
+from laptime.data.known_questions import find_question
+from laptime.data.templates import Template, make_template
+from laptime.hardware.machine import choose_device
+from laptime.methods.method import make_method
+from laptime.models.folder import check_folder, check_saved
+from laptime.models.loading import load_model, load_tokenizer, quiet_libraries
+from laptime.models.source import ModelSource, locate_model
+from laptime.runs.events import Answer
+from laptime.runs.folder import INPUTS_FOLDER
+from laptime.runs.input_manifest import read_facts, refuse_other_base
+from laptime.spec import AnswerSpec, ModelSpec
+from laptime.training.generate import answer_questions
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def use_threads(number: int) -> None:
+    """Let torch work with so many threads."""
+    torch.set_num_threads(number)
+
+
+class Interviewer:
+    """Asks one base and the results trained from it, loading each once."""
+
+    def __init__(
+        self, folder: Path, result: ComparisonResult, max_new_tokens: int | None, trusts_code: bool = False
+    ) -> None:
+        quiet_libraries()
+        self.folder = folder
+        self.result = result
+        # Whoever wrote the folder may have trusted the model's code; who asks now says so for himself.
+        spec = msgspec.convert(result.spec["model"], ModelSpec)
+        self.model_spec = msgspec.structs.replace(spec, trust_remote_code=trusts_code)
+        answers = msgspec.convert(result.spec["answers"], AnswerSpec)
+        self.max_new_tokens = max_new_tokens or answers.max_new_tokens
+        self.source = find_base(folder, self.model_spec)
+        _, self.encoded = read_inputs(folder / INPUTS_FOLDER)
+        tokenizer = load_tokenizer(self.model_spec, self.source)
+        self.tokenizer = put_template(tokenizer, self.encoded.chat_template)
+        self.device = choose_device(result.training.get("device", "auto"))
+
+    def ask(self, questions: Sequence[str]) -> dict[str, list[Answer]]:
+        """Return the answers of the base and of each method, in the order of `questions`."""
+        template = make_template(self.encoded.template, has_chat_template(self.tokenizer))
+        known = {question.question.strip(): question for question in self.encoded.questions}
+        asked = [known.get(text.strip()) or self.make_question(text, template) for text in questions]
+        answers = {"base": self.answer(self.load_base(), asked)}
+        for method in self.result.methods:
+            if method.saved_paths:
+                answers[method.name] = self.answer(self.load_result(method), asked)
+        return answers
+
+    def make_question(self, text: str, template: Template) -> Question:
+        """Return a question that no run was asked: with its answer, where a record of the data has one."""
+        spellings = dict.fromkeys((text, text.strip()))
+        prompts = [encode_question(spelling, self.tokenizer, template) for spelling in spellings]
+        for prompt_ids in prompts:
+            if found := find_question(text, prompt_ids, self.encoded, self.tokenizer):
+                return found
+        return Question(text, prompts[0], None, "asked")
+
+    def load_base(self, dtype: str | None = None) -> PreTrainedModel:
+        """Load the base in the precision of the comparison."""
+        known = dtype or next((m.compute_dtype for m in self.result.methods if m.compute_dtype), "float32")
+        return load_model(self.model_spec, Path(self.source.folder), getattr(torch, known)).to(self.device)
+
+    def load_result(self, method: MethodResult) -> PreTrainedModel:
+        """Load what the first finished round of `method` saved."""
+        saved = self.folder / method.saved_paths[0]
+        for record in read_measured(self.folder, self.result):
+            if record.saved and record.folder / record.saved.path == saved:
+                refuse_other_result(record)
+        options = make_method(method.method, method.method_options)
+        check_saved(saved, options.saved_kind)
+        dtype = getattr(torch, method.compute_dtype or "float32")
+        return options.load(self.load_base(method.compute_dtype), saved, dtype)
+
+    def answer(self, model: PreTrainedModel, asked: Sequence[Question]) -> list[Answer]:
+        """Ask one model and let it go."""
+        answers: list[Answer] = []
+        answer_questions(
+            model, self.tokenizer, asked, self.encoded.stop_ids, self.max_new_tokens, answers.append
+        )
+        del model
+        gc.collect()
+        return answers
+
+
+def find_base(folder: Path, spec: ModelSpec) -> ModelSource:
+    """Return the base where the comparison found it, else where its name leads from here.
+
+    Raises UserError where it is another by now.
+    """
+    facts = read_facts(folder / INPUTS_FOLDER)
+    if Path(facts.model_folder).is_dir():
+        check_folder(Path(facts.model_folder), f"--model {spec.model}", spec.trust_remote_code)
+        source = ModelSource(name=spec.model, folder=facts.model_folder, config={}, toy=facts.toy)
+    else:
+        source = locate_model(spec)
+    refuse_other_base(facts, folder, Path(source.folder))
+    return source
+
+
+def ask_results(
+    folder: Path,
+    result: ComparisonResult,
+    questions: Sequence[str],
+    max_new_tokens: int | None,
+    trusts_code: bool = False,
+) -> Iterator[QuestionAnswers]:
+    """Ask the base and every saved result of `folder`; raises UserError when one is gone."""
+    answers = Interviewer(folder, result, max_new_tokens, trusts_code).ask(questions)
+    for number, question in enumerate(questions):
+        yield gather_answers(question, {name: texts[number] for name, texts in answers.items()})

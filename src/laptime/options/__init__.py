@@ -1,0 +1,1 @@
+"""Options by name: as flags, from files, from Python."""

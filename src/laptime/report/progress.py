@@ -1,0 +1,314 @@
+"""How far a comparison has come: a live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from laptime.comparison.growth import Prospect
+from laptime.report import quantities
+from laptime.report.plain_text import clean, wrap_words
+from laptime.report.screen import Screen
+from laptime.runs.contestants import tell_options
+from laptime.runs.events import (
+    Answer,
+    AnyEvent,
+    Checkpoint,
+    Data,
+    Failed,
+    Finished,
+    Model,
+    Phase,
+    Resumed,
+    Saved,
+    Step,
+)
+from laptime.runs.input_manifest import InputFacts
+from laptime.runs.plan import PlannedRun
+from laptime.spec import CompareSpec
+
+READING = "reading the data and the tokenizer ..."
+PLAIN_SECONDS = 10.0  # without a terminal: a line this often while a run trains
+
+
+def shown_left(seconds: float, most: float = 0.0) -> str:
+    """Return an estimate without the digits that it does not have: 42 s, 2m05s to 4m10s, 1h02m."""
+    shown = f"{seconds:.0f} s" if seconds < 60 else quantities.short_seconds(seconds)
+    return f"{shown} to {shown_left(most)}" if most >= seconds + 1 else shown
+
+
+class TimeLeft:
+    """Estimates what is left from the runs that are over."""
+
+    def __init__(self, waiting: list[PlannedRun], prospect: Prospect) -> None:
+        self.waiting = list(waiting)
+        self.seconds_by_name: dict[str, list[float]] = {}
+        self.hope_for(prospect)
+
+    def hope_for(self, prospect: Prospect) -> None:
+        """Learn what may follow the planned runs, and by when all must be over."""
+        self.prospect = prospect
+        self.since = time.monotonic()
+
+    def ended(self, planned: PlannedRun, seconds: float) -> None:
+        """Learn from a run."""
+        self.seconds_by_name.setdefault(planned.name, []).append(seconds)
+        self.waiting = [run for run in self.waiting if run.run != planned.run]
+
+    def estimate(self, present_left: float, present_total: float) -> tuple[float, float]:
+        """Return the seconds left of what is planned, and the most with what may follow.
+
+        `present_left` are those of the present run, `present_total` all of it up to the end of its training.
+        A contestant that has not run yet is taken to be as slow as the slowest known.
+        """
+        known = {name: median(times) for name, times in self.seconds_by_name.items() if name != "base"}
+        slowest = max([present_total, *known.values()])
+        if self.waiting:  # after its training a run saves, evaluates and answers
+            elapsed = present_total - present_left
+            present_left = max(present_left, known.get(self.waiting[0].name, 0.0) - elapsed)
+        planned = present_left + sum(known.get(run.name, slowest) for run in self.waiting[1:])
+        more = sum(known.get(run.name, slowest) for run in self.prospect.runs)
+        if self.prospect.seconds is not None:
+            until = self.prospect.seconds - (time.monotonic() - self.since)
+            more = min(more, max(0.0, until - planned))
+        return planned, planned + more
+
+
+class Watcher:
+    """Listens to a comparison and shows it; one class for terminal and plain output."""
+
+    def __init__(self, console: Console, header: Callable[[], None] = lambda: None) -> None:
+        self.console = console
+        self.header = header  # says what begins, where something does
+        self.live = Live(console) if console.is_terminal else None
+        self.num_steps = 0
+        self.num_runs = 0
+        self.num_over = 0
+        self.training_since = 0.0
+        self.tokens = 0
+        self.left = TimeLeft([], Prospect())
+        self.num_before = 0  # steps that an earlier attempt made
+        self.precision = ""
+
+    def preparing(self) -> None:
+        """Say what is done before the first run."""
+        if self.live:
+            self.live.begin(READING)
+        else:
+            self.console.print(READING)
+
+    def prepared(self, facts: InputFacts) -> None:
+        """Say what will be trained, with which template and why, and what was cut."""
+        self.interrupted()
+        self.header()
+        data = facts.data
+        held_out = f", {data['num_held_out']} more held out" if data.get("num_held_out") else ""
+        num_skipped = data.get("num_skipped", 0) + data.get("num_held_out_skipped", 0)
+        held_out += f", {num_skipped} bad ones left out" if num_skipped else ""
+        self.say(
+            f"{data['num_records']} record{'s'[: data['num_records'] != 1]} to train on{held_out}; "
+            f"{data['num_trained_tokens']:,} of {data['num_tokens']:,} tokens trained; "
+            f"template {data['template']!r} ({data['template_reason']})"
+        )
+        for note in data.get("notes", []):
+            self.say(f"note: {note}")
+
+    def say(self, text: str) -> None:
+        """Print a line of plain words, wrapped between them: a path in it stays whole."""
+        text = wrap_words(clean(text), self.console.width)
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def planned(self, runs: list[PlannedRun], num_done: int, prospect: Prospect) -> None:
+        """Say what will run, once; where the plan has grown, what was learnt from the runs so far is kept."""
+        if self.num_runs:
+            self.left.waiting = runs[num_done:]
+            self.left.hope_for(prospect)
+        else:
+            self.left = TimeLeft(runs[num_done:], prospect)
+            done = f", {num_done} already done" if num_done else ""
+            more = f"; up to {len(prospect.runs)} more until the interval is narrow" if prospect.runs else ""
+            more += "; then those without each speedup that runs (--ablate)" if prospect.ablates else ""
+            shown = "1 run" if len(runs) == 1 else f"{len(runs)} runs, each"
+            self.say(f"{shown} in a process of its own{done}{more}")
+        self.num_runs, self.num_over = len(runs), num_done
+
+    def began(self, planned: PlannedRun) -> None:
+        """Say that a run begins."""
+        self.begun = time.monotonic()
+        self.last_line = self.begun
+        self.name = planned.run
+        self.num_steps, self.tokens = 0, 0
+        self.outcome = ""
+        self.parts: list[str] = []
+        if self.live:
+            self.live.begin(f"[{self.num_over + 1}/{self.num_runs}] {self.name}")
+
+    def happened(self, event: AnyEvent) -> None:
+        """Show an event of the present run."""
+        if isinstance(event, Data):
+            self.num_steps = event.num_steps
+        elif isinstance(event, Step):
+            self.show_step(event)
+        elif isinstance(event, Resumed):
+            self.say_resumed(event)
+        elif isinstance(event, Checkpoint) and event.error:
+            self.say(f"step {event.step}: no checkpoint was written ({event.error}); the training goes on")
+        elif isinstance(event, Saved) and event.kept:
+            self.say(f"{self.name}: what else was in {event.path} is kept in {event.kept}")
+        elif isinstance(event, Phase):
+            if event.name == "train":
+                self.parts.append(f"{event.name} {quantities.seconds(event.seconds)}")
+            is_base = self.name == "base" and event.name == "prepare"
+            self.show_activity("evaluating" if is_base else AFTER_PHASE.get(event.name, ""))
+        elif isinstance(event, Answer):
+            self.show_activity("answering")
+        elif isinstance(event, Model):
+            self.show_model(event)
+        elif isinstance(event, Finished):
+            self.outcome = f"total {quantities.seconds(event.total_seconds)}"
+        elif isinstance(event, Failed):
+            self.outcome = f"FAILED ({event.reason}): {clean(event.message)}"
+
+    def show_step(self, step: Step) -> None:
+        """Show the step, its loss, the speed and the time left."""
+        now = time.monotonic()
+        if not self.tokens:
+            self.training_since, self.num_before = now - step.seconds, step.step - 1
+        self.tokens += step.tokens
+        speed = self.tokens / max(now - self.training_since, 1e-9)
+        loss = "not finite" if step.loss is None else f"{step.loss:.3f}"
+        text = f"step {step.step}/{self.num_steps}  loss {loss}  {speed:,.0f} tokens/s"
+        if self.num_steps:
+            step_seconds = (now - self.training_since) / max(1, step.step - self.num_before)
+            here = step_seconds * (self.num_steps - step.step)
+            left, most = self.left.estimate(here, now - self.begun + here)
+            text += f"  {shown_left(left, most)} left"
+        if self.live:
+            self.live.show(text, step.step, self.num_steps)
+        elif now - self.last_line >= PLAIN_SECONDS:
+            self.last_line = now
+            self.console.print(f"  {self.name}: {text}", highlight=False)
+
+    def say_resumed(self, resumed: Resumed) -> None:
+        """Say where a run goes on, which newer checkpoints could not be used, and what is not as it was."""
+        for reason in resumed.unusable:
+            self.say(f"not whole, so not used: {reason}")
+        for line in resumed.left_out:
+            self.say(f"{self.name}: damaged, so left out of its record: {line}")
+        if not resumed.step:
+            self.say(f"{self.name} begins anew: an earlier attempt ended before its first checkpoint")
+            return
+        self.say(f"{self.name} goes on after step {resumed.step} ({resumed.from_checkpoint})")
+        if resumed.changed:
+            self.say(f"note: bits may differ from an uninterrupted run: {', '.join(resumed.changed)}")
+
+    def show_model(self, model: Model) -> None:
+        """Note what trains, and say the precision once."""
+        if model.trainable_parameters:
+            self.parts.append(f"{quantities.count(model.trainable_parameters)} trained")
+        precision = f"{model.compute_dtype} on {model.device}: {model.precision_reason}"
+        if precision != self.precision:
+            self.say(precision)
+        self.precision = precision
+
+    def show_activity(self, activity: str) -> None:
+        """Show what a run does outside its steps."""
+        if self.live and activity:
+            self.live.show(activity, None, None)
+
+    def ended(self, planned: PlannedRun) -> None:
+        """Say that the present run is over."""
+        if self.live:
+            self.live.stop()
+        self.num_over += 1
+        self.left.ended(planned, time.monotonic() - self.begun)
+        details = ", ".join([*self.parts, self.outcome or "ended without a word"])
+        line = f"[{self.num_over}/{self.num_runs}] {planned.run}: {details}"
+        self.say(line)
+
+    def interrupted(self) -> None:
+        """Clear the line that was being rewritten."""
+        if self.live:
+            self.live.stop()
+
+
+AFTER_PHASE = {
+    "import": "loading the model",
+    "load": "preparing",
+    "prepare": "training",
+    "train": "saving",
+    "save": "evaluating",
+    "evaluate": "answering",
+    "answer": "checking the result",
+}
+
+
+class Live:
+    """One line at the bottom of the terminal that is rewritten in place."""
+
+    def __init__(self, console: Console) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=12),
+            Clock(),
+            TextColumn("{task.fields[text]}", markup=False),
+            console=console,
+            transient=True,
+            refresh_per_second=4,  # drawing must not take the processor from the run
+        )
+        self.task = self.progress.add_task("", text="", start=True, total=None)
+
+    def begin(self, title: str) -> None:
+        """Show a new run."""
+        self.progress.reset(self.task, total=None, description=title, text="starting")
+        self.progress.start()
+
+    def show(self, text: str, completed: int | None, total: int | None) -> None:
+        """Show the present activity."""
+        self.progress.update(self.task, text=text, completed=completed or 0, total=total)
+
+    def stop(self) -> None:
+        """Take the line away."""
+        self.progress.stop()
+
+
+class Clock(ProgressColumn):
+    """The seconds since the run began."""
+
+    def render(self, task: Task) -> Text:
+        """Return m:ss."""
+        minutes, seconds = divmod(int(task.elapsed or 0), 60)
+        return Text(f"{minutes}:{seconds:02d}")
+
+
+def watch(screen: Screen, spec: CompareSpec, folder: Path) -> Watcher:
+    """Return who prints how far a comparison or a training has come."""
+    return Watcher(screen, header=lambda: say_what_it_is(screen, spec, folder))
+
+
+def say_what_it_is(screen: Screen, spec: CompareSpec, folder: Path) -> None:
+    """Print what is about to run, and what the toy and random weights are good for."""
+    racing = [*spec.methods, *(one.name for one in spec.contestants)]
+    methods = " and ".join(racing) if len(racing) < 3 else ", ".join(racing)
+    names = f"{methods} on {spec.model.model}, data {spec.data.named} -> {folder}"
+    screen.print(wrap_words(names, screen.width), style="bold", soft_wrap=True)
+    for one in spec.contestants:
+        words = f"  {one.name}: {one.method} {tell_options(one.differs)}"
+        screen.print(wrap_words(words.rstrip(), screen.width), soft_wrap=True)
+    if spec.model.model == "builtin":
+        screen.print("The built-in model is a toy for trying the tool. A real one:")
+        screen.print("  laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl")
+    rates = spec.training.learning_rate
+    asking = {method: method for method in spec.methods}
+    asking |= {one.name: one.method for one in spec.contestants if "learning_rate" not in one.training}
+    others = [name for name, method in asking.items() if isinstance(rates, dict) and method not in rates]
+    if others:
+        screen.print(f"--learning-rate names none for {', '.join(others)}: the default rate is taken there.")
+    if spec.model.random_weights:
+        screen.print("Random weights: for speed alone; losses and answers mean nothing.")

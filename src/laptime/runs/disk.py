@@ -1,0 +1,90 @@
+"""Whether the disk holds what the runs will leave and keep, asked before the first of them starts."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from laptime.errors import UserError
+from laptime.methods.method import make_method
+from laptime.runs.contestants import make_run_spec
+from laptime.runs.input_manifest import InputFacts
+from laptime.runs.job import CHECKPOINTS_FOLDER
+from laptime.runs.plan import RUNS_FOLDER, PlannedRun
+from laptime.spec import CompareSpec, RunSpec
+from laptime.startup.speedup_switches import is_wanted
+from laptime.util.user_cache import shared_prefixes
+
+SPARE_DISK_BYTES = 200_000_000  # records, logs, the report
+CHECKPOINT_BYTES = 14  # for each trained number at the most: half a weight, its master, two moments
+
+
+def check_disk(spec: CompareSpec, facts: InputFacts, folder: Path, waiting: list[PlannedRun]) -> None:
+    """Refuse to start what the disk cannot hold; a method's options are checked against the model too."""
+    saved, kept = count_results(spec, facts, waiting)
+    needed, free = (saved + kept + SPARE_DISK_BYTES if waiting else 0), count_free(folder)
+    if needed > free:
+        of_it = f" and {show_size(kept)} of checkpoints" if kept else ""
+        advice = ["a lower --keep-checkpoints"] if kept > saved else []
+        advice += ["fewer --rounds"] if spec.rounds != 1 else []
+        raise UserError(
+            f"--out {folder}: the runs leave {show_size(saved)} of results{of_it}, with "
+            f"{show_size(SPARE_DISK_BYTES)} to spare for records and the report; {show_size(free)} are free; "
+            f"use {', '.join(advice)}{' or ' if advice else ''}another disk"
+        )
+
+
+def count_results(spec: CompareSpec, facts: InputFacts, waiting: Sequence[PlannedRun]) -> tuple[int, int]:
+    """Return the bytes that runs leave, and those that they need for checkpoints on the way."""
+    saved, checkpoints = 0, 0
+    for planned in waiting:
+        if planned.role == "measured":
+            run_spec = make_run_spec(spec, planned.name, planned.method)
+            cost = make_method(planned.method, run_spec.method_options).cost(facts.shape, 4)
+            saved += cost.saved_bytes  # float32 at the most
+            checkpoints = max(checkpoints, cost.trainable_parameters * CHECKPOINT_BYTES)
+    # A run's checkpoints go when its result is there; a new one is written before the oldest goes.
+    return saved, (spec.training.keep_checkpoints + 1) * checkpoints if spec.training.save_every else 0
+
+
+def count_free(folder: Path) -> int:
+    """Return the bytes free for a comparison in `folder`, with those that its checkpoints will give back."""
+    return shutil.disk_usage(folder).free + sum(bytes_below(place) for place in checkpoint_folders(folder))
+
+
+def show_size(num_bytes: float) -> str:
+    """Return a size with the digits that matter: 4.2 MB, 12.3 GB."""
+    return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"
+
+
+def check_cache(spec: RunSpec) -> None:
+    """Refuse --reuse-cache where nothing would be kept; raises UserError."""
+    if not spec.method_options.get("reuse_cache"):
+        return
+    training = msgspec.structs.asdict(spec.training)
+    for name in ("fused_blocks", "prefix_cache"):  # the second works inside the first
+        if not is_wanted(name, training):
+            option = f"--without {name}" if name in spec.training.without else "--plain"
+            raise UserError(f"--reuse-cache: {option} leaves nothing to keep; leave one of the two out")
+    folder = shared_prefixes()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(
+            f"--reuse-cache: {folder} cannot be written to ({error.strerror}); set XDG_CACHE_HOME to a folder"
+        ) from None
+
+
+def checkpoint_folders(folder: Path) -> list[Path]:
+    """Return where runs that were stopped left their checkpoints: space that their successors take over."""
+    return [folder / CHECKPOINTS_FOLDER, *folder.glob(f"{RUNS_FOLDER}/*/{CHECKPOINTS_FOLDER}")]
+
+
+def bytes_below(folder: Path) -> int:
+    """Return the bytes of all files below a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -1,0 +1,71 @@
+"""What the preparation of the inputs is told, and what it found; readable without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from laptime.errors import UserError
+from laptime.models.digest import BaseFile, find_change
+from laptime.models.shape import Shape
+from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
+from laptime.util.sealed_file import read_sealed, write_sealed
+
+ENCODED_FILE = "encoded.bin"
+FACTS_FILE = "facts.json"
+VERSION = 2
+
+
+class InputJob(Struct, kw_only=True):
+    """The preparation of the inputs of all runs: encode once, digest once."""
+
+    model: ModelSpec
+    data: DataSpec
+    answers: AnswerSpec
+    training: TrainingSpec
+    precisions: dict[str, str] = {}  # --precision by what a message about that contestant begins with
+    folder: str
+    spawned: float = 0.0  # time.time() when the process was started; set by who starts it
+
+
+class InputFacts(Struct, kw_only=True):
+    """What the preparation found; JSON beside the encoded records."""
+
+    model_name: str
+    model_folder: str
+    model_digest: str
+    toy: bool
+    random_weights: bool
+    weight_bytes: int  # bytes of one weight as stored in the base's files
+    shape: Shape
+    data: dict[str, Any]  # name, digest, template, template_reason, counts, encode_seconds
+    begun_in: str = ""  # the folder that relative paths are relative to
+    base_files: dict[str, BaseFile] = {}  # of model and tokenizer, by name
+    version: int = 1
+
+
+def read_facts(inputs: Path) -> InputFacts:
+    """Read what the preparation found; raises UserError where the file holds anything else."""
+    return read_sealed(
+        inputs / FACTS_FILE, InputFacts, "facts", "put back a whole copy, or begin anew with another --out"
+    )
+
+
+def write_facts(inputs: Path, facts: InputFacts) -> None:
+    """Write what the preparation found."""
+    write_sealed(inputs / FACTS_FILE, facts)
+
+
+def refuse_other_base(facts: InputFacts, begun: Path, base: Path | None = None) -> None:
+    """Raise UserError where the base is no longer the one that `begun`, a run or a comparison, began with.
+
+    `base` is its folder where that is another than the one it was found in then.
+    """
+    folder = base or Path(facts.model_folder)
+    if facts.base_files and (change := find_change(folder, facts.base_files, facts.random_weights)):
+        raise UserError(
+            f"--model {facts.model_name}: {folder}: {change} since {begun} was begun; "
+            f"put it back as it was, or begin anew with another --out"
+        )

@@ -1,0 +1,1 @@
+"""Files that are whole or absent, strict readers of what others wrote, versions."""
