@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from laptime.cli.main import main as cli
+from laptime.cli import main as cli
 from laptime.runs import process as processes
 from laptime.runs.lock import descriptors_to_hand_on
 from laptime.startup import start

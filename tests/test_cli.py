@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from laptime.cli.main import main as cli
+from laptime.cli import main as cli
 from laptime.options.flags import convert, method_options, options_of
 from laptime.report.plain_text import width
 from laptime.spec import SECTIONS, CompareSpec, build, flag

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 import yaml
 
-from laptime.cli.main import main as cli
+from laptime.cli import main as cli
 from laptime.comparison import result
 from laptime.methods.full import Full
 from laptime.methods.method import Method

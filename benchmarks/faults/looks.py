@@ -16,7 +16,7 @@ import msgspec
 import torch
 from msgspec import Struct
 
-from laptime.cli.main import main as cli
+from laptime.cli import main as cli
 from laptime.comparison.belonging import refuse_other_result
 from laptime.comparison.collection import read_measured
 from laptime.comparison.race import check_spec, compare

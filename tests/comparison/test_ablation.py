@@ -18,7 +18,7 @@ from laptime.runs.record import FILE_NAME
 from laptime.runs.record_lines import decode_events
 from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
 from tests.comparison.scripted import make_speedups, switched_off, write_scripted_run
-from tests.comparison.test_rounds import Listener, ScriptedRunner
+from tests.comparison.test_race import Listener, ScriptedRunner
 
 NEEDS = {"projections": "blocks", "rows": "blocks"}
 RUN_BY = {"full": ["head", "blocks", "rows"], "lora": ["head", "blocks", "projections", "rows"]}

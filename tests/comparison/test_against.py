@@ -23,7 +23,7 @@ from laptime.runs.plan import Before, read_plan, write_plan
 from laptime.runs.record import FILE_NAME, read_record
 from laptime.spec import CompareSpec, ContestantSpec
 from tests.comparison.scripted import make_speedups, write_scripted_comparison, write_scripted_run
-from tests.comparison.test_rounds import SPEC, Listener, ScriptedRunner
+from tests.comparison.test_race import SPEC, Listener, ScriptedRunner
 
 HERE = {"cpu": "Test CPU", "cores": 2, "memory_bytes": 8_000_000_000}
 FACTS = {"cpu": "Test CPU", "cores": 2, "threads": 2, "versions": {"torch": "2"}}

@@ -22,7 +22,7 @@ from laptime.runs.record import read_record
 from laptime.runs.record_lines import decode_events
 from laptime.spec import CompareSpec, ModelSpec, TrainingSpec
 from tests.comparison.scripted import make_speedups, switched_off, write_scripted_run
-from tests.comparison.test_rounds import Listener, ScriptedRunner
+from tests.comparison.test_race import Listener, ScriptedRunner
 
 SPEC = CompareSpec(model=ModelSpec(model="tiny"), training=TrainingSpec(seed=1))
 

@@ -17,7 +17,7 @@ from laptime.runs.contestants import list_contestants, name_contestants, split_n
 from laptime.runs.plan import read_plan
 from laptime.spec import CompareSpec, ModelSpec, TrainingSpec
 from tests.comparison.scripted import write_scripted_comparison
-from tests.comparison.test_rounds import Listener, ScriptedRunner
+from tests.comparison.test_race import Listener, ScriptedRunner
 
 
 @pytest.mark.parametrize(

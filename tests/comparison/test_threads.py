@@ -20,7 +20,7 @@ from laptime.runs.record import read_record
 from laptime.spec import CompareSpec, ModelSpec, TrainingSpec
 from laptime.util.sealed_file import write_sealed
 from tests.comparison.scripted import write_scripted_run
-from tests.comparison.test_rounds import SPEC, Listener, ScriptedRunner
+from tests.comparison.test_race import SPEC, Listener, ScriptedRunner
 from tests.training.test_resume import attempt, base, make_job  # noqa: F401 - a fixture among them
 
 BUSY = Threads(number=1, cores=2, free=1, why="busy")

@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from laptime.data.hub import is_hub_id
+
+from laptime.data.hub_datasets import is_hub_id
 
 COMMIT = "a" * 40
 

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 import pytest
 
 from laptime.cli import data as data_command
+from laptime.cli import main as cli
 from laptime.cli import running
-from laptime.cli.main import main as cli
 from laptime.util import text_files
 from tests.commands import run_command
 from tests.data.malformed import CONFIGS, DATA, PAIR, TEMPLATES, Case, line

@@ -26,7 +26,7 @@ from laptime.runs.record import FILE_NAME, RecordWriter, read_record
 from laptime.runs.watchdog import End, HungError, Life, follow
 from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
 from tests.comparison.scripted import write_scripted_run
-from tests.comparison.test_rounds import Listener, ScriptedRunner
+from tests.comparison.test_race import Listener, ScriptedRunner
 
 SLEEPS = "import time; time.sleep(600)"
 WORKS = "import time\nend = time.time() + 2.5\nwhile time.time() < end: sum(range(10000))"

@@ -18,7 +18,7 @@ from laptime.runs.folder import locked
 from laptime.runs.job import RunJob
 from laptime.runs.lock import MARKER_FILE, read_owner
 from laptime.runs.machine_lock import machine_lock
-from tests.comparison.test_rounds import ScriptedRunner, race
+from tests.comparison.test_race import ScriptedRunner, race
 
 HOLD = """
 import sys, time

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from laptime.data import hub as hub_module
+from laptime.util import hub as hub_module
 from tests.tiny import make_tiny_model
 
 COMMIT = "b" * 40

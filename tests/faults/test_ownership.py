@@ -22,7 +22,7 @@ from laptime.runs.job import RunJob
 from laptime.runs.lock import MARKER_FILE
 from laptime.spec import CompareSpec, ModelSpec
 from laptime.util.atomic import open_log
-from tests.comparison.test_rounds import SPEC, Listener, ScriptedRunner
+from tests.comparison.test_race import SPEC, Listener, ScriptedRunner
 
 OURS = [
     "inputs", "inputs/job.json", "inputs/log.txt", "inputs/facts.json", "inputs/encoded.bin",

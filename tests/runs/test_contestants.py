@@ -28,7 +28,7 @@ from laptime.spec import CompareSpec, ContestantSpec, ModelSpec, RunSpec, Traini
 from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 from tests.comparison.test_ablation import FACTORS, AblatedRunner
 from tests.comparison.test_fairness import record
-from tests.comparison.test_rounds import SHAPE, Listener, ScriptedRunner
+from tests.comparison.test_race import SHAPE, Listener, ScriptedRunner
 
 
 @pytest.fixture(autouse=True)
