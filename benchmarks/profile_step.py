@@ -35,7 +35,7 @@ def profile_step(model: str, data: str, method: str, precision: str, rank: int) 
     """Train three steps as a run does and return what the last one was made of, in seconds."""
     from torch.profiler import ProfilerActivity, profile
 
-    from laptime.runs.input_manifest import read_facts
+    from laptime.data.input_manifest import read_facts
     from laptime.runs.record import RecordWriter
     from laptime.speedups.forward import Forward
     from laptime.training.run import run
@@ -68,8 +68,8 @@ def profile_step(model: str, data: str, method: str, precision: str, rank: int) 
 
 def make_job(folder: Path, model: str, data: str, method: str, precision: str, rank: int) -> Any:
     """Return a run that ends with its training, its inputs prepared."""
+    from laptime.data.input_manifest import InputJob
     from laptime.models.loading import quiet_libraries
-    from laptime.runs.input_manifest import InputJob
     from laptime.runs.job import RunJob
     from laptime.spec import AnswerSpec, DataSpec, ModelSpec, RunSpec, TrainingSpec
     from laptime.training.preprocess import prepare

@@ -26,10 +26,10 @@ import torch
 from results_folder import RESULTS, machine_name
 
 from laptime import __version__
+from laptime.data.input_manifest import InputJob
 from laptime.hardware.machine import describe_machine
 from laptime.models.loading import quiet_libraries
 from laptime.runs.events import Started
-from laptime.runs.input_manifest import InputJob
 from laptime.runs.job import RunJob
 from laptime.runs.record import RecordWriter, read_record
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, RunSpec, TrainingSpec

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from laptime.comparison.result import QuestionAnswers
+from laptime.data.input_manifest import FACTS_FILE, InputFacts, read_facts, write_facts
 from laptime.errors import UserError
 from laptime.interview import ask_results, find_base
-from laptime.runs.input_manifest import FACTS_FILE, InputFacts, read_facts, write_facts
 from laptime.session import gather_result
 from laptime.spec import ModelSpec
 from tests.speedups.runs import make_base, train

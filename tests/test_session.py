@@ -18,14 +18,15 @@ from laptime.cli.running import run_session, tell_interruption
 from laptime.cli.show import show, tell_unfinished
 from laptime.cli.train import finish_training
 from laptime.comparison.result import write_result
+from laptime.data.input_manifest import InputFacts, InputJob
 from laptime.errors import UserError
+from laptime.hardware.processors import Look
 from laptime.report.conclusion import count_runs
 from laptime.report.progress import say_what_it_is
 from laptime.report.screen import LastingOutput, Screen
 from laptime.runs.folder import forget_beginning, has_done_nothing, locked
-from laptime.runs.input_manifest import InputFacts, InputJob
-from laptime.session import gather_result
-from laptime.spec import CompareSpec, ContestantSpec, DataSpec, TrainingSpec
+from laptime.session import Kind, Session, choose_place, gather_result
+from laptime.spec import CompareSpec, ContestantSpec, DataSpec, RunSpec, TrainingSpec
 from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 
 
@@ -194,14 +195,19 @@ def test_a_training_has_the_report_that_it_speaks_of(
     assert (tmp_path / "report.md").exists()
 
 
-SPEC = CompareSpec(methods=("lora",), rounds=1)
+def make_session(folder: Path, kind: Kind = "compare") -> Session:
+    """Return what a command would open in a folder."""
+    spec = CompareSpec(methods=("lora",), rounds=1) if kind == "compare" else RunSpec(method="lora")
+    return Session(
+        kind=kind, spec=spec, folder=choose_place(str(folder), kind), records_digest="d", look=Look()
+    )
 
 
 def test_a_training_is_not_gone_on_with_where_its_report_was_changed(tmp_path: Path) -> None:
     write_scripted_run(tmp_path, "lora", failed="interrupted")
     (tmp_path / "report.md").write_text("my own words")
     with pytest.raises(UserError, match=r"report\.md: not written by laptime, or changed since"):
-        run_session(SPEC, str(tmp_path), "d", "resumed")
+        run_session(make_session(tmp_path, "resumed"))
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md", "charts/memory.svg"])
@@ -213,7 +219,7 @@ def test_a_report_that_somebody_changed_is_refused_before_anything_runs(
     (tmp_path / name).write_text((tmp_path / name).read_text() + "my own words")
     monkeypatch.setattr("laptime.session.compare", lambda *_: pytest.fail("it was begun"))
     with pytest.raises(UserError) as error:
-        run_session(SPEC, str(tmp_path), "d")
+        run_session(make_session(tmp_path))
     assert str(error.value) == (
         f"{tmp_path / name}: not written by laptime, or changed since; move it away, then repeat"
     )
@@ -237,10 +243,10 @@ def test_a_refusal_is_all_that_is_printed(
     kinds: tuple[Literal["train", "compare"], ...] = ("train", "compare")
     for kind in kinds:
         with pytest.raises(UserError, match="thesis"):
-            run_session(SPEC, str(tmp_path / "mine"), "d", kind)
+            run_session(make_session(tmp_path / "mine", kind))
         assert capsys.readouterr().out == ""
         with pytest.raises(UserError, match="tokenizer"):
-            run_session(SPEC, str(tmp_path / "new"), "d", kind)
+            run_session(make_session(tmp_path / "new", kind))
         assert capsys.readouterr().out == "reading the data and the tokenizer ...\n"
 
 

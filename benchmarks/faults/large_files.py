@@ -27,7 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from laptime.runs.input_manifest import FACTS_FILE
+from laptime.data.input_manifest import FACTS_FILE
 
 LOOK_SECONDS = 0.05
 MOST_SECONDS = 1800

@@ -16,13 +16,15 @@ import msgspec
 import torch
 from msgspec import Struct
 
+from laptime.api import resumed_spec
 from laptime.cli import main as cli
 from laptime.comparison.belonging import refuse_other_result
+from laptime.comparison.checks import check_spec
 from laptime.comparison.collection import read_measured
-from laptime.comparison.race import check_spec, compare
-from laptime.comparison.single_run import go_on_training
+from laptime.comparison.race import compare
 from laptime.data.batches import plan_steps
 from laptime.data.encoded import EncodedData, EncodedFacts, read_inputs
+from laptime.data.input_manifest import InputFacts, InputJob
 from laptime.errors import UserError
 from laptime.interview import find_base
 from laptime.models.folder import check_saved
@@ -31,13 +33,14 @@ from laptime.models.source import ModelSource
 from laptime.options.flags import flags as options
 from laptime.report.progress import Watcher
 from laptime.report.screen import Screen
+from laptime.runs.checks import check_inputs
 from laptime.runs.events import AnyEvent, Failed
-from laptime.runs.input_manifest import InputFacts, InputJob
 from laptime.runs.job import RunJob
 from laptime.runs.process import write_first_line
 from laptime.runs.record import FILE_NAME, RecordWriter
 from laptime.runs.record_lines import decode_events
 from laptime.runs.resumption import find_damaged_records
+from laptime.runs.single_run import go_on_training
 from laptime.session import gather_result
 from laptime.spec import WITHOUT_EFFECT, CompareSpec, ModelSpec
 from laptime.training import preprocess as preparation
@@ -172,9 +175,9 @@ def quiet_watcher() -> tuple[Watcher, io.StringIO]:
 
 def resume_training(folder: Path) -> tuple[str, Pictures]:
     """Follow `laptime train --resume FOLDER`."""
-    spec = cli.resumed_spec(folder, {})
+    spec = resumed_spec(folder, {})
     runner, (watcher, said) = LookingRunner(), quiet_watcher()
-    go_on_training(spec, folder, runner, watcher, check_spec(spec))
+    go_on_training(spec, folder, runner, watcher, check_inputs(spec))
     return said.getvalue(), runner.pictures
 
 

@@ -18,8 +18,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from laptime.comparison.checks import check_spec
 from laptime.comparison.older import Older, read_older
-from laptime.comparison.race import Listener, check_spec
 from laptime.comparison.result import ComparisonResult
 from laptime.errors import UserError
 from laptime.hardware.processors import Look
@@ -30,10 +30,13 @@ from laptime.report.headline import write_headline
 from laptime.report.language import choose_language
 from laptime.report.progress import watch
 from laptime.report.screen import console
+from laptime.runs.checks import check_inputs, check_rates, check_run
 from laptime.runs.plan import Before
+from laptime.runs.runner import Listener
 from laptime.runs.spec_changes import name_changes
-from laptime.session import Kind, Silence, choose_place, gather_result, race
-from laptime.spec import CompareSpec, flag, flatten
+from laptime.session import Kind, Session, Silence, choose_place, gather_result, run
+from laptime.spec import CompareSpec, RunSpec, flag, flatten, flatten_run
+from laptime.trackers.tracker import check_trackers
 
 
 class Results(Struct, frozen=True, kw_only=True):
@@ -83,8 +86,7 @@ def compare(*, listener: Listener | None = None, progress: bool = False, **optio
     command refuses, and KeyboardInterrupt when it is interrupted: finished runs are kept.
     """
     values = check_options(plain(options), by_name(compare_options()), "laptime.compare: ")
-    spec, against = race_job(values)
-    return _run(spec, values, "compare", listener, progress, against)
+    return _run(open_comparison(values), listener, progress)
 
 
 def train(*, listener: Listener | None = None, progress: bool = False, **options: Any) -> Results:
@@ -93,15 +95,57 @@ def train(*, listener: Listener | None = None, progress: bool = False, **options
     Arguments and errors are those of `compare`, with `method` in the place of `methods`.
     """
     values = check_options(plain(options), by_name(train_options()), "laptime.train: ")
-    resumed = values.pop("resume", None)
-    spec = resumed_spec(Path(resumed), values) if resumed else single_spec(values)
-    place = {"out": resumed} if resumed else {}
-    return _run(spec, values | place, "resumed" if resumed else "train", listener, progress)
+    return _run(open_training(values), listener, progress)
 
 
 def read(folder: str | PathLike[str]) -> Results:
     """Read what a comparison or a training has left so far; raises UserError where `folder` holds neither."""
     return Results(folder=Path(folder), result=gather_result(Path(folder)))
+
+
+def open_comparison(values: Mapping[str, Any]) -> Session:
+    """Return the session of a comparison from the values of its options, all of them checked."""
+    look = Look()
+    spec, against = race_job(values)
+    check_trackers(tracker_names(values))
+    digest = check_spec(spec)
+    return _open("compare", spec, digest, values, look, against)
+
+
+def open_training(values: Mapping[str, Any]) -> Session:
+    """Return the session of one training from the values of its options, all of them checked."""
+    look = Look()
+    resumed = values.get("resume")
+    values = {name: value for name, value in values.items() if name != "resume"}
+    spec = resumed_spec(Path(resumed), values) if resumed else single_spec(values)
+    check_trackers(tracker_names(values))
+    check_rates(spec.training, [spec.method])
+    check_run(spec)
+    digest = check_inputs(spec)
+    place = {"out": resumed} if resumed else {}
+    return _open("resumed" if resumed else "train", spec, digest, values | place, look)
+
+
+def _open(
+    kind: Kind,
+    spec: CompareSpec | RunSpec,
+    digest: str,
+    values: Mapping[str, Any],
+    look: Look,
+    against: Before | None = None,
+) -> Session:
+    """Return a session whose options were checked, with its folder."""
+    return Session(
+        kind=kind,
+        spec=spec,
+        folder=choose_place(values.get("out"), kind),
+        records_digest=digest,
+        look=look,
+        waits=values.get("wait", False),
+        against=against,
+        trackers=tracker_names(values),
+        lang=values.get("lang"),
+    )
 
 
 def race_job(values: Mapping[str, Any]) -> tuple[CompareSpec, Before | None]:
@@ -127,26 +171,25 @@ def race_spec(values: Mapping[str, Any]) -> CompareSpec:
     )
 
 
-def single_spec(values: Mapping[str, Any]) -> CompareSpec:
+def single_spec(values: Mapping[str, Any]) -> RunSpec:
     """Return the spec of one run from its options; raises UserError."""
     from laptime.methods.method import find_methods, tell_no_method
 
     method = values.get("method", "lora")
     if method not in find_methods():
         raise UserError(tell_no_method("--method", method))
-    return CompareSpec(
-        methods=(method,), rounds=1, **sections(values), method_options=options_by_method(values, (method,))
-    )
+    options = options_by_method(values, (method,)).get(method, {})
+    return RunSpec(method=method, **sections(values), method_options=options)
 
 
-def resumed_spec(folder: Path, values: Mapping[str, Any]) -> CompareSpec:
+def resumed_spec(folder: Path, values: Mapping[str, Any]) -> RunSpec:
     """Return the spec of the run in `folder`; raises UserError for an option that is given otherwise now."""
     from laptime.runs.resumption import check_place, read_begun, refuse_changes
 
     if Path(values.get("out", folder)) != folder:
         raise UserError(f"--out {values['out']}: --resume goes on in {folder}; leave one of the two out")
     begun = read_begun(folder)
-    spec = single_spec(flatten(begun) | {"method": begun.methods[0]} | dict(values))
+    spec = single_spec(flatten_run(begun) | dict(values))
     refuse_changes(folder, begun, spec)
     check_place(folder, begun)
     return spec
@@ -216,26 +259,15 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if (name, value) != ("contestants", [])}
 
 
-def _run(
-    spec: CompareSpec,
-    values: Mapping[str, Any],
-    kind: Kind,
-    listener: Listener | None,
-    progress: bool,
-    against: Before | None = None,
-) -> Results:
-    """Check, run and render; the trackers are told."""
+def _run(session: Session, listener: Listener | None, progress: bool) -> Results:
+    """Run and render; the trackers are told."""
     from laptime.report.page import render_report
     from laptime.trackers.publication import publish
-    from laptime.trackers.tracker import check_trackers
 
-    look, trackers = Look(), tracker_names(values)
-    check_trackers(trackers)
-    digest = check_spec(spec)
-    folder = choose_place(values.get("out"), kind)
-    hears = listener or (watch(console(lasting=True), spec, folder) if progress else Silence())
-    result = race(spec, folder, hears, digest, kind, look, values.get("wait", False), against)
-    render_report(folder, values.get("lang"))
-    for line in publish(folder, trackers) if trackers else ():
+    folder = session.folder
+    hears = listener or (watch(console(lasting=True), session.spec, folder) if progress else Silence())
+    result = run(session, hears)
+    render_report(folder, session.lang)
+    for line in publish(folder, session.trackers) if session.trackers else ():
         hears.say(line)
     return Results(folder=folder, result=result)

@@ -17,6 +17,7 @@ from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAn
 from laptime.data.chat_templates import put_template
 from laptime.data.encoded import read_inputs
 from laptime.data.encoding import Question, encode_question, has_chat_template
+from laptime.data.input_manifest import read_facts, refuse_other_base
 from laptime.data.known_questions import find_question
 from laptime.data.templates import Template, make_template
 from laptime.hardware.machine import choose_device
@@ -26,7 +27,6 @@ from laptime.models.loading import load_model, load_tokenizer, quiet_libraries
 from laptime.models.source import ModelSource, locate_model
 from laptime.runs.events import Answer
 from laptime.runs.folder import INPUTS_FOLDER
-from laptime.runs.input_manifest import read_facts, refuse_other_base
 from laptime.spec import AnswerSpec, ModelSpec
 from laptime.training.generate import answer_questions
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from msgspec import Struct
+
 from laptime.comparison.collection import collect, collect_single
-from laptime.comparison.race import SPEC_FILE, Listener, compare
-from laptime.comparison.result import ComparisonResult
-from laptime.comparison.single_run import go_on_training, train_once
+from laptime.comparison.race import SPEC_FILE, compare
+from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.errors import UserError
-from laptime.hardware.processors import Look
+from laptime.hardware.processors import Look, Threads
 from laptime.runs.folder import choose_folder, has_checkpoint
 from laptime.runs.job import SAVED_FOLDER
 from laptime.runs.lock import MARKER_FILE, is_held, is_marker
@@ -19,11 +20,33 @@ from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.plan import RUNS_FOLDER, Before
 from laptime.runs.process import ProcessRunner
 from laptime.runs.record import FILE_NAME as RECORD_FILE
-from laptime.spec import CompareSpec
+from laptime.runs.runner import Listener, Runner
+from laptime.runs.single_run import go_on_training, train_once
+from laptime.spec import CompareSpec, RunSpec
 from laptime.util.shell import shell_command
 from laptime.util.untrusted import refuse_specials
 
 Kind = Literal["compare", "train", "resumed"]
+Lang = Literal["en", "ko"]
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """A comparison or a training whose options were checked, with its folder; nothing has run yet.
+
+    `look` was begun when the command was. With `waits` a comparison on this machine is waited for. `against`
+    is an older comparison that this one is set beside; `trackers` are told when all is over; `lang` is the
+    language of the report, where one was asked for.
+    """
+
+    kind: Kind
+    spec: CompareSpec | RunSpec
+    folder: Path
+    records_digest: str
+    look: Look
+    waits: bool = False
+    against: Before | None = None
+    trackers: tuple[str, ...] = ()
+    lang: Lang | None = None
 
 
 class Silence:
@@ -41,34 +64,40 @@ def choose_place(out: str | None, kind: Kind) -> Path:
         from laptime.report.page import refuse_foreign_report
 
         refuse_foreign_report(folder)  # now, and not when all has run
+        refuse_foreign_result(folder)
     return folder
 
 
-def race(
-    spec: CompareSpec,
-    folder: Path,
-    listener: Listener,
-    records_digest: str,
-    kind: Kind = "compare",
-    look: Look | None = None,
-    waits: bool = False,
-    against: Before | None = None,
-) -> ComparisonResult:
-    """Run a comparison or a single training in `folder`, which `choose_place` gave.
+def run(session: Session, listener: Listener) -> ComparisonResult:
+    """Do what `session` holds, and return what has come of it.
 
-    `look` was begun when the command was; with `waits` a comparison on this machine is waited for; `against`
-    is an older comparison that this one is set beside.
+    Raises UserError before anything runs; leaves by SystemExit where a signal stopped a training.
     """
-    runner = ProcessRunner(single=kind == "train")
-    threads = (look or Look()).choose(spec.training.threads)
+    runner = ProcessRunner(single=session.kind == "train")
+    threads = session.look.choose(session.spec.training.threads)
     try:
-        if kind == "train":
-            return train_once(spec, folder, runner, listener, threads, waits)
-        if kind == "resumed":
-            return go_on_training(spec, folder, runner, listener, records_digest, threads, waits)
-        return compare(spec, folder, runner, listener, records_digest, threads, waits, against)
+        if isinstance(session.spec, CompareSpec):
+            return compare(
+                session.spec, session.folder, runner, listener, session.records_digest, threads,
+                session.waits, session.against,
+            )  # fmt: skip
+        train(session, session.spec, runner, listener, threads)
     finally:
         runner.close()
+    result = collect_single(session.folder)
+    write_result(session.folder, result)
+    return result
+
+
+def train(
+    session: Session, spec: RunSpec, runner: Runner, listener: Listener, threads: Threads | None
+) -> None:
+    """Train once, or go on with a training that was begun."""
+    folder, digest, waits = session.folder, session.records_digest, session.waits
+    if session.kind == "train":
+        train_once(spec, folder, runner, listener, threads, waits)
+    else:
+        go_on_training(spec, folder, runner, listener, digest, threads, waits)
 
 
 def gather_result(folder: Path) -> ComparisonResult:

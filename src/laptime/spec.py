@@ -403,11 +403,15 @@ def in_plain_words(message: str) -> str:
     return message[0].lower() + message[1:]
 
 
+def flatten_run(spec: RunSpec) -> dict[str, Any]:
+    """Return every option of a run under its flag's name, as a `--config` file would hold it."""
+    flat = _flatten_sections(spec) | {"method": spec.method} | spec.method_options
+    return {name: value for name, value in flat.items() if value is not None}
+
+
 def flatten(spec: CompareSpec) -> dict[str, Any]:
-    """Return every option of `spec` under its flag's name, as a `--config` file would hold it."""
-    flat: dict[str, Any] = {}
-    for section in SECTIONS:
-        flat |= msgspec.to_builtins(getattr(spec, section))
+    """Return every option of a comparison under its flag's name, as a `--config` file would hold it."""
+    flat = _flatten_sections(spec)
     flat |= {"methods": list(spec.methods) or None, "rounds": spec.rounds, "minutes": spec.minutes}
     flat["ablate"] = spec.ablate
     tables = [{"name": one.name, "method": one.method} | one.differs for one in spec.contestants]
@@ -415,6 +419,14 @@ def flatten(spec: CompareSpec) -> dict[str, Any]:
     for options in spec.method_options.values():
         flat |= options
     return {name: value for name, value in flat.items() if value is not None}
+
+
+def _flatten_sections(spec: RunSpec | CompareSpec) -> dict[str, Any]:
+    """Return the options of all sections in one table."""
+    flat: dict[str, Any] = {}
+    for section in SECTIONS:
+        flat |= msgspec.to_builtins(getattr(spec, section))
+    return flat
 
 
 def learning_rate_of(training: TrainingSpec, method: str) -> float | None:

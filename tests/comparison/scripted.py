@@ -14,6 +14,7 @@ import msgspec
 
 from laptime.data.encoded import Counts, EncodedData, write_encoded
 from laptime.data.flat_records import FlatRecords
+from laptime.data.input_manifest import ENCODED_FILE
 from laptime.runs.contestants import split_name
 from laptime.runs.events import (
     Answer,
@@ -32,7 +33,6 @@ from laptime.runs.events import (
     Started,
     Step,
 )
-from laptime.runs.input_manifest import ENCODED_FILE
 from laptime.runs.plan import Plan, PlannedRun, run_folder, write_plan
 from laptime.runs.record import RecordWriter
 from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from laptime.comparison.ablation import switch_off
 from laptime.comparison.collection import collect
 from laptime.comparison.race import compare
 from laptime.comparison.result import Variant, read_result
+from laptime.comparison.schedule import switch_off
 from laptime.runs.job import RunJob
 from laptime.runs.plan import read_plan
 from laptime.runs.record import FILE_NAME

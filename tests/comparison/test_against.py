@@ -16,9 +16,9 @@ from laptime.comparison.collection import collect
 from laptime.comparison.older import keep_threads, read_older
 from laptime.comparison.race import compare
 from laptime.comparison.result import Against, SetBeside
+from laptime.data.input_manifest import InputFacts, InputJob
 from laptime.errors import UserError
 from laptime.hardware.processors import Threads
-from laptime.runs.input_manifest import InputFacts, InputJob
 from laptime.runs.plan import Before, read_plan, write_plan
 from laptime.runs.record import FILE_NAME, read_record
 from laptime.spec import CompareSpec, ContestantSpec

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from laptime.comparison.collection import collect
-from laptime.comparison.growth import Prospect, _tell_bound
+from laptime.comparison.growth import _tell_bound
 from laptime.comparison.race import compare
 from laptime.comparison.schedule import plan_runs
 from laptime.comparison.stopping import MOST_ROUNDS, NARROW, choose_confidence, find_end, limit_seconds
@@ -20,6 +20,7 @@ from laptime.runs.job import RunJob
 from laptime.runs.plan import Plan, read_plan, run_folder, write_plan
 from laptime.runs.record import read_record
 from laptime.runs.record_lines import decode_events
+from laptime.runs.runner import Prospect
 from laptime.spec import CompareSpec, ModelSpec, TrainingSpec
 from tests.comparison.scripted import make_speedups, switched_off, write_scripted_run
 from tests.comparison.test_race import Listener, ScriptedRunner

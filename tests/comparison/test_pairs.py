@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from laptime.comparison.checks import check_spec
 from laptime.comparison.collection import collect
 from laptime.comparison.pairs import choose_rounds, headline_pair
-from laptime.comparison.race import check_spec, compare
+from laptime.comparison.race import compare
 from laptime.comparison.result import ComparisonResult, Pair
 from laptime.runs.contestants import list_contestants, name_contestants, split_name
 from laptime.runs.plan import read_plan

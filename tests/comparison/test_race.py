@@ -12,23 +12,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from laptime.comparison.collection import collect
-from laptime.comparison.growth import Prospect
-from laptime.comparison.race import check_spec, compare
+from laptime.comparison.checks import check_spec
+from laptime.comparison.collection import collect, collect_single
+from laptime.comparison.race import compare
 from laptime.comparison.result import read_result
 from laptime.comparison.schedule import plan_runs
-from laptime.comparison.single_run import train_once
+from laptime.data.input_manifest import FACTS_FILE, InputFacts, InputJob
 from laptime.errors import UserError
 from laptime.models.digest import describe_base
 from laptime.models.shape import Shape
 from laptime.options.config_file import read_config
 from laptime.runs.events import AnyEvent, Failed
-from laptime.runs.input_manifest import FACTS_FILE, InputFacts, InputJob
 from laptime.runs.job import RunJob
 from laptime.runs.plan import PlannedRun, read_plan
 from laptime.runs.record import FILE_NAME, RecordWriter
 from laptime.runs.record_lines import decode_events
-from laptime.spec import CompareSpec, DataSpec, ModelSpec, TrainingSpec, build, flatten
+from laptime.runs.runner import Prospect
+from laptime.runs.single_run import train_once
+from laptime.spec import CompareSpec, DataSpec, ModelSpec, RunSpec, TrainingSpec, build, flatten
 from tests.comparison.scripted import switched_off, write_scripted_inputs, write_scripted_run
 
 SECONDS = {"full": [20.0, 22.0, 21.0], "lora": [10.0, 10.5, 10.2], "base": [0.0] * 3}
@@ -307,7 +308,7 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path: Path, out: str) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UserError, match=r"a file; give a folder|cannot be written to"):
         race(tmp_path / out, ScriptedRunner())
-    spec = CompareSpec(methods=("lora",), rounds=1, model=ModelSpec(model="tiny"))
+    spec = RunSpec(method="lora", model=ModelSpec(model="tiny"))
     with pytest.raises(UserError, match=r"a file; give a folder|cannot be written to"):
         train_once(spec, tmp_path / out, ScriptedRunner(), Listener())
     assert (tmp_path / "file").read_text() == "mine"
@@ -347,9 +348,10 @@ def test_two_at_once_are_refused_with_the_pid(tmp_path: Path) -> None:
                 race(tmp_path / "out", ScriptedRunner())
             with pytest.raises(UserError, match=r"this machine: locked by pid \d+"):
                 race(tmp_path / "other", ScriptedRunner())
-            alone, beside = CompareSpec(methods=("lora",), model=ModelSpec(model="tiny")), Listener()
+            alone, beside = RunSpec(method="lora", model=ModelSpec(model="tiny")), Listener()
             if not (tmp_path / "alone").exists():
-                assert train_once(alone, tmp_path / "alone", ScriptedRunner(), beside).complete
+                train_once(alone, tmp_path / "alone", ScriptedRunner(), beside)
+                assert collect_single(tmp_path / "alone").complete
                 assert re.fullmatch(
                     rf"note: pid {os.getpid()} since [\d:]+ compares on this machine; "
                     r"the times of both are off \(--wait waits for it\)",
@@ -361,8 +363,9 @@ def test_two_at_once_are_refused_with_the_pid(tmp_path: Path) -> None:
 
 
 def test_a_single_training_keeps_its_record_in_its_folder(tmp_path: Path) -> None:
-    spec = CompareSpec(methods=("lora",), rounds=1, model=ModelSpec(model="tiny"))
-    result = train_once(spec, tmp_path / "run", ScriptedRunner(), Listener())
+    spec = RunSpec(method="lora", model=ModelSpec(model="tiny"))
+    train_once(spec, tmp_path / "run", ScriptedRunner(), Listener())
+    result = collect_single(tmp_path / "run")
     assert (tmp_path / "run" / FILE_NAME).exists()
     assert [method.name for method in result.methods] == ["lora"]
     assert result.methods[0].train_seconds == 10.0
@@ -379,7 +382,7 @@ def test_a_speedup_that_cannot_apply_is_refused_before_anything_runs(tmp_path: P
         race(tmp_path / "out", runner, spec)
     assert runner.ran == [], "not even the base"
     assert not (tmp_path / "out").exists(), "so that the same folder can be given again"
-    alone = CompareSpec(methods=("full",), rounds=1, model=ModelSpec(model="tiny"), training=training)
+    alone = RunSpec(method="full", model=ModelSpec(model="tiny"), training=training)
     with pytest.raises(UserError, match="refused at step 2"):
         train_once(alone, tmp_path / "run", runner, Listener())
     assert not (tmp_path / "run").exists()
@@ -406,17 +409,18 @@ def test_nothing_is_said_to_begin_before_the_last_refusal(
     runner = Refusing()
     runner.refuses = {"lora": ("prefix_cache",)}
     training = TrainingSpec(speedups=("prefix_cache",))
-    spec = CompareSpec(methods=("lora",), rounds=1, model=ModelSpec(model="tiny"), training=training)
-    for start in (train_once, partial(compare, records_digest="d")):
+    shared = {"model": ModelSpec(model="tiny"), "training": training}
+    alone, race_of_one = RunSpec(method="lora", **shared), CompareSpec(methods=("lora",), rounds=1, **shared)
+    for start in (partial(train_once, alone), partial(compare, race_of_one, records_digest="d")):
         listener = Listener()
         with pytest.raises(UserError):
-            start(spec, tmp_path / "run", runner, listener)
+            start(folder=tmp_path / "run", runner=runner, listener=listener)
         assert listener.heard == ["preparing"]
 
 
 def test_a_training_that_may_refuse_is_heard_from_its_start_once_it_has_not(tmp_path: Path) -> None:
     training = TrainingSpec(speedups=("prefix_cache",))
-    spec = CompareSpec(methods=("lora",), rounds=1, model=ModelSpec(model="tiny"), training=training)
+    spec = RunSpec(method="lora", model=ModelSpec(model="tiny"), training=training)
     listener = Hearing()
     train_once(spec, tmp_path / "run", ScriptedRunner(), listener)
     assert listener.heard == [

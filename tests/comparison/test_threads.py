@@ -12,12 +12,12 @@ from laptime import interview
 from laptime.cli.ask import ask
 from laptime.comparison.noise import find_flags
 from laptime.comparison.race import compare
-from laptime.comparison.single_run import threads_before, train_once
 from laptime.hardware.processors import Look, Threads
 from laptime.runs.job import RunJob
 from laptime.runs.plan import read_plan
 from laptime.runs.record import read_record
-from laptime.spec import CompareSpec, ModelSpec, TrainingSpec
+from laptime.runs.single_run import threads_before, train_once
+from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
 from laptime.util.sealed_file import write_sealed
 from tests.comparison.scripted import write_scripted_run
 from tests.comparison.test_race import SPEC, Listener, ScriptedRunner
@@ -64,7 +64,7 @@ def test_rehearsals_have_them_too(tmp_path: Path) -> None:
 
 def test_a_training_is_told_its_threads_and_keeps_them(tmp_path: Path) -> None:
     runner, listener = Watched(), Listener()
-    spec = CompareSpec(methods=("lora",), rounds=1, model=ModelSpec(model="tiny"))
+    spec = RunSpec(method="lora", model=ModelSpec(model="tiny"))
     train_once(spec, tmp_path / "run", runner, listener, BUSY)
     assert runner.threads == [BUSY] and str(BUSY) in listener.heard
     assert threads_before(tmp_path / "run") == BUSY

@@ -22,9 +22,9 @@ from laptime.data.encoded import (
     write_encoded,
 )
 from laptime.data.encoding import encode
+from laptime.data.input_manifest import ENCODED_FILE
 from laptime.data.records import Record, RecordSet, Remark
 from laptime.errors import UserError
-from laptime.runs.input_manifest import ENCODED_FILE
 from laptime.spec import AnswerSpec, DataSpec
 from tests.data.tokenizers_made import make_tokenizer
 

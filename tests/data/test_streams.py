@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from laptime.comparison import race as rounds
 from laptime.data import files, formats, json_text, spool, tables
 from laptime.data.bulk_tokens import Ids
 from laptime.data.encoding import encode
@@ -24,6 +23,7 @@ from laptime.data.longest import TRIED_FIRST
 from laptime.data.records import Record, RecordsError, RecordSet, digest_of
 from laptime.data.tokens import Tokens
 from laptime.errors import UserError
+from laptime.runs import preparation
 from laptime.spec import AnswerSpec, CompareSpec, DataSpec
 from laptime.util import text_files
 from tests.data.tokenizers_made import make_tokenizer
@@ -144,13 +144,13 @@ def test_what_was_begun_on_large_data_is_held_to_all_of_it(
     """Going on, the digest is made of the whole file, though the first look gave none."""
     path = write_lines(tmp_path / "a.jsonl", 50, "")
     spec = CompareSpec(data=DataSpec(data=str(path)))
-    inputs = tmp_path / "out" / "inputs"
+    job = preparation.make_input_job(spec, tmp_path / "out", {})
     facts: Any = SimpleNamespace(data={"records_digest": check_records(spec.data)})
-    monkeypatch.setattr(rounds, "read_whole_inputs", lambda *_: facts)
-    monkeypatch.setattr(rounds, "refuse_other_base", lambda *_: None)
+    monkeypatch.setattr(preparation, "read_whole_inputs", lambda *_: facts)
+    monkeypatch.setattr(preparation, "refuse_other_base", lambda *_: None)
 
     def go_on() -> object:
-        return rounds.prepare_inputs(spec, inputs, None, None, "", fresh=False)  # type: ignore[arg-type]
+        return preparation.prepare_inputs(job, None, None, "", fresh=False)  # type: ignore[arg-type]
 
     assert go_on() is facts
     write_lines(path, 51, "")
@@ -299,7 +299,7 @@ def test_a_preparation_that_fails_ends_at_once(tmp_path: Path) -> None:
         "from laptime.startup.imports import defer_imports\n"
         "defer_imports()\n"
         "from laptime.training import preparation\n"
-        "from laptime.runs.input_manifest import InputJob\n"
+        "from laptime.data.input_manifest import InputJob\n"
         "from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, TrainingSpec\n"
         "specs = dict(model=ModelSpec(), data=DataSpec(), answers=AnswerSpec(), training=TrainingSpec())\n"
         "job = InputJob(**specs, folder='x')\n"

@@ -11,7 +11,7 @@ import pytest
 
 from laptime.data import token_cache
 from laptime.data.encoded import read_encoded
-from laptime.runs.input_manifest import ENCODED_FILE, InputFacts, InputJob
+from laptime.data.input_manifest import ENCODED_FILE, InputFacts, InputJob
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.training import preprocess as preparation
 from tests.tiny import make_tiny_model

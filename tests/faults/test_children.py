@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from laptime.comparison.race import compare
+from laptime.data.input_manifest import InputFacts, InputJob
 from laptime.errors import UserError
 from laptime.runs import process as processes
 from laptime.runs import watchdog as watch
 from laptime.runs.events import Started, Step
-from laptime.runs.input_manifest import InputFacts, InputJob
 from laptime.runs.job import RunJob
 from laptime.runs.process import ProcessRunner, kill_group, tell_preparation
 from laptime.runs.record import FILE_NAME, RecordWriter, read_record

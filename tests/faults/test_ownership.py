@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from laptime.comparison.race import compare
-from laptime.comparison.single_run import go_on_training, train_once
+from laptime.data.input_manifest import InputFacts, InputJob
 from laptime.errors import UserError
 from laptime.runs.folder import has_checkpoint
-from laptime.runs.input_manifest import InputFacts, InputJob
 from laptime.runs.job import RunJob
 from laptime.runs.lock import MARKER_FILE
-from laptime.spec import CompareSpec, ModelSpec
+from laptime.runs.single_run import go_on_training, train_once
+from laptime.spec import ModelSpec, RunSpec
 from laptime.util.atomic import open_log
 from tests.comparison.test_race import SPEC, Listener, ScriptedRunner
 
@@ -47,7 +47,7 @@ KINDS: dict[str, Callable[..., Any]] = {
     "train": lambda folder, runner: train_once(ALONE, folder, runner, Listener()),
     "resume": lambda folder, runner: go_on_training(ALONE, folder, runner, Listener(), "d"),
 }
-ALONE = CompareSpec(methods=("lora",), rounds=1, model=ModelSpec(model="tiny"))
+ALONE = RunSpec(method="lora", model=ModelSpec(model="tiny"))
 MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 

@@ -15,12 +15,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM, Gemma3Config, Trainer
 
 from laptime.data.encoding import read_encoded
+from laptime.data.input_manifest import ENCODED_FILE
 from laptime.errors import UserError
 from laptime.methods import lora
 from laptime.methods.method import decayed_names, make_method
 from laptime.models.module_shape import measure_shape
 from laptime.models.shape import Shape
-from laptime.runs.input_manifest import ENCODED_FILE
 from laptime.spec import TrainingSpec
 from laptime.training import self_checks
 from tests.methods.families import FAMILIES, RANK, SIZES, STEADY_EPSILON, Family, train_plain

@@ -15,12 +15,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
+from laptime.data.input_manifest import InputJob
 from laptime.errors import UserError
 from laptime.models import stored_weights
 from laptime.models.loading import build_empty_model, load_model, load_tokenizer
 from laptime.models.source import locate_model
 from laptime.models.stored_weights import check_weights
-from laptime.runs.input_manifest import InputJob
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.training.preprocess import prepare
 from tests.methods.families import FAMILIES

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from laptime.comparison.result import read_result
-from laptime.runs.input_manifest import read_facts
+from laptime.data.input_manifest import read_facts
 from laptime.runs.record import read_record
 from tests import commands
 from tests.tiny import make_byte_tokenizer, make_tiny_model

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from laptime.comparison.growth import Prospect
 from laptime.report import progress
 from laptime.report.progress import TimeLeft, Watcher, shown_left
 from laptime.report.screen import Screen
 from laptime.runs.events import Data, Failed, Finished, Phase, Step
 from laptime.runs.plan import PlannedRun
+from laptime.runs.runner import Prospect
 
 RUNS = [
     PlannedRun(run="base", method="base", round=0, role="base"),

@@ -16,12 +16,12 @@ from rich.text import Text
 import laptime.cli
 from laptime.cli.report import render_again
 from laptime.cli.show import show
-from laptime.comparison.growth import Prospect
 from laptime.report import screen
 from laptime.report.progress import Watcher, say_what_it_is
 from laptime.report.screen import Screen
 from laptime.runs.events import Answer, Data, Failed, Phase, Resumed
 from laptime.runs.plan import PlannedRun
+from laptime.runs.runner import Prospect
 from laptime.spec import CompareSpec, DataSpec, ModelSpec
 from tests.comparison.scripted import write_scripted_comparison
 from tests.report.hostile_strings import DIRECTIONS, OTHERS

@@ -8,19 +8,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from laptime.comparison.ablation import switch_off
+from laptime.comparison.checks import check_spec
 from laptime.comparison.collection import collect
 from laptime.comparison.fairness import find_stated_differences, find_unequal_work
 from laptime.comparison.noise import find_flags
 from laptime.comparison.pairs import choose_anchor
-from laptime.comparison.race import check_spec, compare, run_spec
+from laptime.comparison.race import compare
 from laptime.comparison.result import ComparisonResult
-from laptime.comparison.schedule import plan_runs
+from laptime.comparison.schedule import list_measured, plan_runs, run_spec, switch_off
+from laptime.data.input_manifest import InputFacts, InputJob
 from laptime.errors import UserError
 from laptime.runs.contestants import list_contestants, tell_options
 from laptime.runs.disk import count_results
 from laptime.runs.folder import claim
-from laptime.runs.input_manifest import InputFacts, InputJob
 from laptime.runs.job import RunJob
 from laptime.runs.plan import FILE_NAME, Plan, read_plan, write_plan
 from laptime.runs.spec_changes import name_changes
@@ -314,8 +314,8 @@ def test_the_disk_is_asked_for_what_each_leaves() -> None:
         for rank in (8, 64)
     )
     saved = [
-        count_results(make_spec(one, methods=()), facts, plan_runs(make_spec(one, methods=())))[0]
-        for one in (narrow, wide)
+        count_results(list_measured(spec, plan_runs(spec)), facts)[0]
+        for spec in (make_spec(narrow, methods=()), make_spec(wide, methods=()))
     ]
     assert saved[1] == 8 * saved[0] > 0
 

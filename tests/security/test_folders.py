@@ -18,7 +18,6 @@ from rich.console import Console
 import laptime
 from laptime.cli.ask import ask
 from laptime.cli.report import render_again
-from laptime.cli.running import run_session
 from laptime.cli.show import show
 from laptime.errors import UserError
 from laptime.report.terminal import print_table
@@ -27,8 +26,7 @@ from laptime.runs.events import Saved, Started
 from laptime.runs.machine_lock import machine_lock
 from laptime.runs.plan import Plan, PlannedRun, read_plan, write_plan
 from laptime.runs.record import RecordWriter, read_record
-from laptime.session import gather_result
-from laptime.spec import CompareSpec
+from laptime.session import choose_place, gather_result
 from laptime.util.atomic import write_whole
 from laptime.util.untrusted import MOST_BYTES, read_whole, told_in_one_line
 from tests.comparison.scripted import write_scripted_comparison
@@ -233,7 +231,7 @@ def test_what_is_no_file_holds_up_no_command(tmp_path: Path, command: str, name:
     plant(tmp_path / name, kind)
     with pytest.raises(UserError) as error:
         if command == "compare":
-            run_session(CompareSpec(), str(tmp_path), "x", "digest")
+            choose_place(str(tmp_path), "compare")
         elif command == "ask":
             ask(tmp_path, ("q",), None)
         else:

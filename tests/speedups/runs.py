@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from laptime import __version__
+from laptime.data.input_manifest import InputJob
 from laptime.runs.events import Speedup, Started
-from laptime.runs.input_manifest import InputJob
 from laptime.runs.job import RunJob
 from laptime.runs.record import RecordWriter, RunRecord, read_record
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, RunSpec, TrainingSpec

@@ -59,7 +59,7 @@ def lay_out(records: list[dict[str, list[int]]]) -> dict[str, Tensor]:
 
 def describe(run: Any) -> dict[str, Any]:
     """Return what trains: all of the toy's parameters."""
-    from laptime.runs.input_manifest import read_facts
+    from laptime.data.input_manifest import read_facts
 
     number = read_facts(Path(run.scratch).parents[2] / "inputs").shape.num_parameters
     return {

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from laptime.data.encoded import find_damage, read_encoded
+from laptime.data.input_manifest import ENCODED_FILE
 from laptime.errors import UserError
-from laptime.runs.input_manifest import ENCODED_FILE
 from laptime.runs.job import RunJob
 from laptime.runs.record import RecordWriter
 from laptime.spec import ModelSpec, RunSpec, TrainingSpec

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from laptime.data.encoding import read_encoded
+from laptime.data.input_manifest import ENCODED_FILE, InputJob, read_facts
 from laptime.errors import UserError
 from laptime.models.loading import read_config
-from laptime.runs.input_manifest import ENCODED_FILE, InputJob, read_facts
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.training.preprocess import prepare
 from tests.tiny import make_tiny_model

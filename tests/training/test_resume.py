@@ -22,16 +22,15 @@ from laptime import __version__
 from laptime.api import resumed_spec
 from laptime.cli.running import tell_interruption
 from laptime.comparison.collection import collect_single
+from laptime.data.input_manifest import read_facts
 from laptime.errors import UserError
 from laptime.methods.full import Full
 from laptime.runs.disk import check_disk
 from laptime.runs.events import Energy, Evaluation, Event, Saved, Started, Step
-from laptime.runs.input_manifest import read_facts
 from laptime.runs.job import RunJob
-from laptime.runs.plan import PlannedRun
 from laptime.runs.record import RecordWriter, RunRecord, read_record
 from laptime.runs.resumption import read_begun
-from laptime.spec import AnswerSpec, CompareSpec, ModelSpec, RunSpec, TrainingSpec, read_interval
+from laptime.spec import AnswerSpec, ModelSpec, RunSpec, TrainingSpec, read_interval
 from laptime.training import run_state as resumption
 from laptime.training.checkpoint import (
     PARTS,
@@ -427,7 +426,7 @@ def test_other_data_another_base_and_more_ranks_are_refused(
         with pytest.raises(UserError, match=message):
             attempt(job)
     write_checkpoint(home, found.state, tensors)
-    monkeypatch.setattr("laptime.runs.input_manifest.find_change", lambda *_: "tokenizer.json has changed")
+    monkeypatch.setattr("laptime.data.input_manifest.find_change", lambda *_: "tokenizer.json has changed")
     with pytest.raises(UserError, match=r"model: tokenizer\.json has changed since .*run was begun; put it"):
         attempt(job)
 
@@ -480,19 +479,18 @@ def test_the_disk_must_hold_checkpoints_and_results_before_anything_runs(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     facts = read_facts(base / "inputs")
-    planned = [PlannedRun(run=f"full-r{n}", method="full", round=n) for n in (1, 2)]
     parameters = facts.shape.num_parameters
     free = 2 * 4 * parameters + 3 * 14 * parameters + 200_000_000
-    spec = CompareSpec(methods=("full",), training=TrainingSpec(save_every="5"))
+    runs = [RunSpec(method="full", round=n, training=TrainingSpec(save_every="5")) for n in (1, 2)]
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
-    check_disk(spec, facts, tmp_path, planned)
+    check_disk(runs, facts, tmp_path)
     free -= 1
     with pytest.raises(
         UserError,
         match=r"and 1\.9 MB of checkpoints.* use a lower --keep-checkpoints, fewer --rounds or another disk$",
     ):
-        check_disk(spec, facts, tmp_path, planned)
-    check_disk(CompareSpec(methods=("full",)), facts, tmp_path, planned)
+        check_disk(runs, facts, tmp_path, ["fewer --rounds"])
+    check_disk([RunSpec(method="full")], facts, tmp_path)
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -12,9 +12,9 @@ import pytest
 
 from laptime.comparison.collection import collect
 from laptime.comparison.result import read_outline, read_result, refuse_foreign_result, write_result
+from laptime.data.input_manifest import VERSION, InputFacts, read_facts, write_facts
 from laptime.errors import UserError
 from laptime.models.shape import Shape
-from laptime.runs.input_manifest import VERSION, InputFacts, read_facts, write_facts
 from laptime.runs.job import JOB_FILE, RunJob, read_job
 from laptime.runs.plan import read_plan
 from laptime.spec import RunSpec

@@ -9,33 +9,24 @@ from pathlib import Path
 from laptime.cli.follow_ups import as_word, compare_again
 from laptime.comparison.result import ComparisonResult
 from laptime.errors import UserError
-from laptime.hardware.processors import Look
+from laptime.report.page import HTML_NAME, render_report
 from laptime.report.progress import watch
 from laptime.report.screen import Screen, console
+from laptime.report.terminal import print_table
 from laptime.runs.folder import has_checkpoint, has_done_nothing
 from laptime.runs.job import SAVED_FOLDER
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
-from laptime.runs.plan import Before
 from laptime.runs.record import read_record
-from laptime.session import Kind, choose_place, race
-from laptime.spec import CompareSpec
+from laptime.session import Kind, Session, run
 from laptime.util.shell import shell_command
 
 
-def run_session(
-    spec: CompareSpec,
-    out: str | None,
-    records_digest: str,
-    kind: Kind = "compare",
-    look: Look | None = None,
-    waits: bool = False,
-    against: Before | None = None,
-) -> tuple[Path, ComparisonResult]:
+def run_session(session: Session) -> ComparisonResult:
     """Run a comparison or a single training with progress; an interruption says how to go on."""
-    folder = choose_place(out, kind)
-    listener = watch(console(lasting=True), spec, folder)
+    kind, folder = session.kind, session.folder
+    listener = watch(console(lasting=True), session.spec, folder)
     try:
-        return folder, race(spec, folder, listener, records_digest, kind, look, waits, against)
+        return run(session, listener)
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
         Screen(stderr=True).say(tell_interruption(kind, folder))
@@ -75,10 +66,15 @@ def is_finished(folder: Path) -> bool:
     return False
 
 
-def publish(folder: Path, trackers: tuple[str, ...]) -> None:
-    """Hand the finished records to the trackers, in processes of their own."""
-    if trackers:
-        from laptime.trackers.publication import publish as publish_all
+def report(session: Session, result: ComparisonResult) -> Screen:
+    """Render the report, print the table, publish and say where the report lies; returns the screen."""
+    render_report(session.folder, session.lang)
+    screen = console(lasting=True)
+    print_table(result, screen)
+    if session.trackers:
+        from laptime.trackers.publication import publish
 
-        for line in publish_all(folder, trackers):
-            console().say(line)
+        for line in publish(session.folder, session.trackers):
+            screen.say(line)
+    screen.say(f"\nreport: {session.folder / HTML_NAME}")
+    return screen

@@ -19,7 +19,6 @@ from laptime.comparison.schedule import plan_round
 from laptime.comparison.statistics import Ratio, compare_family, median_of
 from laptime.runs.plan import PLAIN, Plan
 from laptime.runs.record import RunRecord
-from laptime.spec import RunSpec
 
 
 def add_ablation(plan: Plan, records: Mapping[str, RunRecord]) -> Plan:
@@ -46,21 +45,6 @@ def _speedups_to_switch_off(name: str, plan: Plan, records: Mapping[str, RunReco
     finished = [records[run.run] for run in runs if records[run.run].status == "finished"]
     ran = [one.name for one in finished[0].speedups if one.ran and one.part == "step"] if finished else []
     return [*ran, PLAIN] if ran else []
-
-
-def switch_off(spec: RunSpec, without: str) -> RunSpec:
-    """Return the spec of a run with a speedup, or with PLAIN all of them, switched off.
-
-    It keeps no cache for later: those of other speedups could not use it.
-    """
-    training = spec.training
-    if without == PLAIN:
-        training = replace(training, plain=True, without=(), speedups=())
-    else:
-        kept = tuple(name for name in training.speedups if name != without)
-        training = replace(training, without=(*training.without, without), speedups=kept)
-    options = {name: value for name, value in spec.method_options.items() if name != "reuse_cache"}
-    return replace(spec, training=training, method_options=options)
 
 
 class Switched(Struct, frozen=True):

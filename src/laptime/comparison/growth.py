@@ -9,30 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from laptime.comparison.ablation import add_ablation
 from laptime.comparison.collection import Collected, assemble, read_runs
 from laptime.comparison.pairs import headline_pair, name_entrants
 from laptime.comparison.result import Pair
-from laptime.comparison.schedule import add_round
+from laptime.comparison.schedule import add_round, list_measured
 from laptime.comparison.stopping import MOST_ROUNDS, count_seconds, find_end, limit_seconds
+from laptime.data.input_manifest import InputFacts
 from laptime.runs.disk import SPARE_DISK_BYTES, count_free, count_results
-from laptime.runs.input_manifest import InputFacts
 from laptime.runs.plan import Plan, PlannedRun, RoundsEnd
+from laptime.runs.runner import Prospect
 from laptime.spec import CompareSpec
-
-
-class Prospect(Struct, frozen=True):
-    """What may follow the runs that are planned: at most `runs`, and all in at most `seconds` from now.
-
-    With `ablates` come the runs without a speedup too: how many, round 1 will tell.
-    """
-
-    runs: list[PlannedRun] = []
-    seconds: float | None = None
-    ablates: bool = False
 
 
 def foresee(plan: Plan, folder: Path) -> Prospect:
@@ -100,7 +89,7 @@ def _find_end(
         return "minutes"
     # The time limit goes first: it ends the same comparison in the same way on every disk.
     room = count_free(collected.folder) - SPARE_DISK_BYTES
-    return "disk" if sum(count_results(spec, facts, added)) > room else ""
+    return "disk" if sum(count_results(list_measured(spec, added), facts)) > room else ""
 
 
 def _seconds_of_a_round(collected: Collected) -> float:

@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from laptime.comparison.against import MEMORY, find_other_machine, note_racer
 from laptime.comparison.collection import read_runs
 from laptime.comparison.stopping import choose_confidence
+from laptime.data.input_manifest import InputFacts
 from laptime.errors import UserError, readable, without_remedy
 from laptime.hardware.inventory import describe_hardware, gpu_names
 from laptime.hardware.processors import Threads
-from laptime.runs.input_manifest import InputFacts
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.plan import Before, Plan, Racer, read_plan
 from laptime.runs.record import FILE_NAME as RECORD_FILE

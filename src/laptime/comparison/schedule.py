@@ -13,23 +13,23 @@ from msgspec.structs import replace
 
 from laptime.comparison.answers import BASE
 from laptime.comparison.stopping import FEWEST_ROUNDS
-from laptime.runs.contestants import list_contestants
+from laptime.runs.contestants import list_contestants, make_run_spec
 from laptime.runs.plan import PLAIN, Plan, PlannedRun
-from laptime.spec import AUTO, CompareSpec
+from laptime.spec import AUTO, CompareSpec, RunSpec
 
 GAP = ""  # a place in a round that nobody takes
 
 
-def plan_runs(spec: CompareSpec, with_base: bool = True) -> list[PlannedRun]:
+def plan_runs(spec: CompareSpec) -> list[PlannedRun]:
     """Lay out the runs: the base first, then the contestants of each round; with --rounds auto the fewest."""
-    base = [PlannedRun(run=BASE, method=BASE, round=0, role="base")] if with_base else []
+    base = PlannedRun(run=BASE, method=BASE, round=0, role="base")
     entrants = [
         PlannedRun(run="", method=one.method, round=0, contestant=one.name if one.name != one.method else "")
         for one in list_contestants(spec)
     ]
     number = FEWEST_ROUNDS if spec.rounds == AUTO else spec.rounds
     rounds = [plan_round(entrants, spec.training.seed, round_) for round_ in range(1, number + 1)]
-    return [*base, *(run for round_ in rounds for run in round_)]
+    return [base, *(run for round_ in rounds for run in round_)]
 
 
 def add_round(plan: Plan) -> Plan:
@@ -90,3 +90,29 @@ def williams_design(size: int) -> list[list[int]]:
     if not size:
         return [[]]
     return [square[shift + turn] for shift in range(half) for turn in (0, half)]
+
+
+def run_spec(spec: CompareSpec, planned: PlannedRun) -> RunSpec:
+    """Return the part of the comparison's spec that one run needs."""
+    whole = make_run_spec(spec, planned.name, planned.method, planned.round)
+    return switch_off(whole, planned.without) if planned.without else whole
+
+
+def list_measured(spec: CompareSpec, runs: Iterable[PlannedRun]) -> list[RunSpec]:
+    """Return the specs of those of `runs` that leave a result."""
+    return [run_spec(spec, planned) for planned in runs if planned.role == "measured"]
+
+
+def switch_off(spec: RunSpec, without: str) -> RunSpec:
+    """Return the spec of a run with a speedup, or with PLAIN all of them, switched off.
+
+    It keeps no cache for later: those of other speedups could not use it.
+    """
+    training = spec.training
+    if without == PLAIN:
+        training = replace(training, plain=True, without=(), speedups=())
+    else:
+        kept = tuple(name for name in training.speedups if name != without)
+        training = replace(training, without=(*training.without, without), speedups=kept)
+    options = {name: value for name, value in spec.method_options.items() if name != "reuse_cache"}
+    return replace(spec, training=training, method_options=options)

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 import msgspec
 from msgspec import Struct
 
+from laptime.data.input_manifest import ENCODED_FILE, FACTS_FILE, InputFacts, read_facts
 from laptime.data.records import Remark
 from laptime.errors import UserError
-from laptime.runs.input_manifest import ENCODED_FILE, FACTS_FILE, InputFacts, read_facts
 from laptime.util.atomic import write_pieces
 from laptime.util.untrusted import parse
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from laptime.comparison.growth import Prospect
+from laptime.data.input_manifest import InputFacts
 from laptime.report import quantities
 from laptime.report.plain_text import clean, wrap_words
 from laptime.report.screen import Screen
@@ -29,9 +29,9 @@ from laptime.runs.events import (
     Saved,
     Step,
 )
-from laptime.runs.input_manifest import InputFacts
 from laptime.runs.plan import PlannedRun
-from laptime.spec import CompareSpec
+from laptime.runs.runner import Prospect
+from laptime.spec import CompareSpec, RunSpec
 
 READING = "reading the data and the tokenizer ..."
 PLAIN_SECONDS = 10.0  # without a terminal: a line this often while a run trains
@@ -287,26 +287,28 @@ class Clock(ProgressColumn):
         return Text(f"{minutes}:{seconds:02d}")
 
 
-def watch(screen: Screen, spec: CompareSpec, folder: Path) -> Watcher:
+def watch(screen: Screen, spec: CompareSpec | RunSpec, folder: Path) -> Watcher:
     """Return who prints how far a comparison or a training has come."""
     return Watcher(screen, header=lambda: say_what_it_is(screen, spec, folder))
 
 
-def say_what_it_is(screen: Screen, spec: CompareSpec, folder: Path) -> None:
+def say_what_it_is(screen: Screen, spec: CompareSpec | RunSpec, folder: Path) -> None:
     """Print what is about to run, and what the toy and random weights are good for."""
-    racing = [*spec.methods, *(one.name for one in spec.contestants)]
+    contestants = spec.contestants if isinstance(spec, CompareSpec) else ()
+    by_themselves = spec.methods if isinstance(spec, CompareSpec) else (spec.method,)
+    racing = [*by_themselves, *(one.name for one in contestants)]
     methods = " and ".join(racing) if len(racing) < 3 else ", ".join(racing)
     names = f"{methods} on {spec.model.model}, data {spec.data.named} -> {folder}"
     screen.print(wrap_words(names, screen.width), style="bold", soft_wrap=True)
-    for one in spec.contestants:
+    for one in contestants:
         words = f"  {one.name}: {one.method} {tell_options(one.differs)}"
         screen.print(wrap_words(words.rstrip(), screen.width), soft_wrap=True)
     if spec.model.model == "builtin":
         screen.print("The built-in model is a toy for trying the tool. A real one:")
         screen.print("  laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl")
     rates = spec.training.learning_rate
-    asking = {method: method for method in spec.methods}
-    asking |= {one.name: one.method for one in spec.contestants if "learning_rate" not in one.training}
+    asking = {method: method for method in by_themselves}
+    asking |= {one.name: one.method for one in contestants if "learning_rate" not in one.training}
     others = [name for name, method in asking.items() if isinstance(rates, dict) and method not in rates]
     if others:
         screen.print(f"--learning-rate names none for {', '.join(others)}: the default rate is taken there.")

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import msgspec
 
+from laptime.data.input_manifest import InputFacts
 from laptime.errors import UserError
 from laptime.methods.method import make_method
-from laptime.runs.contestants import make_run_spec
-from laptime.runs.input_manifest import InputFacts
 from laptime.runs.job import CHECKPOINTS_FOLDER
-from laptime.runs.plan import RUNS_FOLDER, PlannedRun
-from laptime.spec import CompareSpec, RunSpec
+from laptime.runs.plan import RUNS_FOLDER
+from laptime.spec import RunSpec
 from laptime.startup.speedup_switches import is_wanted
 from laptime.util.user_cache import shared_prefixes
 
@@ -23,14 +22,20 @@ SPARE_DISK_BYTES = 200_000_000  # records, logs, the report
 CHECKPOINT_BYTES = 14  # for each trained number at the most: half a weight, its master, two moments
 
 
-def check_disk(spec: CompareSpec, facts: InputFacts, folder: Path, waiting: list[PlannedRun]) -> None:
-    """Refuse to start what the disk cannot hold; a method's options are checked against the model too."""
-    saved, kept = count_results(spec, facts, waiting)
+def check_disk(
+    waiting: Sequence[RunSpec], facts: InputFacts, folder: Path, remedies: Sequence[str] = ()
+) -> None:
+    """Refuse to start the runs of `waiting` where the disk cannot hold what they leave and keep.
+
+    A method's options are checked against the model too. `remedies` are options of the command that would
+    leave less. Raises UserError.
+    """
+    saved, kept = count_results(waiting, facts)
     needed, free = (saved + kept + SPARE_DISK_BYTES if waiting else 0), count_free(folder)
     if needed > free:
         of_it = f" and {show_size(kept)} of checkpoints" if kept else ""
         advice = ["a lower --keep-checkpoints"] if kept > saved else []
-        advice += ["fewer --rounds"] if spec.rounds != 1 else []
+        advice += remedies
         raise UserError(
             f"--out {folder}: the runs leave {show_size(saved)} of results{of_it}, with "
             f"{show_size(SPARE_DISK_BYTES)} to spare for records and the report; {show_size(free)} are free; "
@@ -38,17 +43,17 @@ def check_disk(spec: CompareSpec, facts: InputFacts, folder: Path, waiting: list
         )
 
 
-def count_results(spec: CompareSpec, facts: InputFacts, waiting: Sequence[PlannedRun]) -> tuple[int, int]:
+def count_results(runs: Sequence[RunSpec], facts: InputFacts) -> tuple[int, int]:
     """Return the bytes that runs leave, and those that they need for checkpoints on the way."""
-    saved, checkpoints = 0, 0
-    for planned in waiting:
-        if planned.role == "measured":
-            run_spec = make_run_spec(spec, planned.name, planned.method)
-            cost = make_method(planned.method, run_spec.method_options).cost(facts.shape, 4)
-            saved += cost.saved_bytes  # float32 at the most
-            checkpoints = max(checkpoints, cost.trainable_parameters * CHECKPOINT_BYTES)
+    costs = [make_method(spec.method, spec.method_options).cost(facts.shape, 4) for spec in runs]
+    saved = sum(cost.saved_bytes for cost in costs)  # float32 at the most
     # A run's checkpoints go when its result is there; a new one is written before the oldest goes.
-    return saved, (spec.training.keep_checkpoints + 1) * checkpoints if spec.training.save_every else 0
+    kept = [
+        (spec.training.keep_checkpoints + 1) * cost.trainable_parameters * CHECKPOINT_BYTES
+        for spec, cost in zip(runs, costs, strict=True)
+        if spec.training.save_every
+    ]
+    return saved, max(kept, default=0)
 
 
 def count_free(folder: Path) -> int:

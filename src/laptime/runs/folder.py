@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from laptime.data.input_manifest import ENCODED_FILE, FACTS_FILE
 from laptime.errors import UserError
-from laptime.runs.input_manifest import ENCODED_FILE, FACTS_FILE
 from laptime.runs.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, JOB_FILE, LOG_FILE, SAVED_FOLDER
 from laptime.runs.lock import MARKER_FILE, file_lock, is_marker
 from laptime.runs.plan import FILE_NAME as PLAN_FILE

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from laptime.credentials import without_secrets
+from laptime.data.input_manifest import FACTS_FILE, InputFacts, InputJob, read_facts
 from laptime.errors import UserError
 from laptime.hardware.system_memory import count_oom_kills
 from laptime.runs.events import Failed
 from laptime.runs.exit_reason import append, find_silent_death, last_line, signal_name
-from laptime.runs.input_manifest import FACTS_FILE, InputFacts, InputJob, read_facts
 from laptime.runs.job import JOB_FILE, LOG_FILE, RunJob, start_of
 from laptime.runs.lock import descriptors_to_hand_on
 from laptime.runs.record import FILE_NAME, RecordWriter, count_whole_bytes

@@ -8,22 +8,22 @@ from typing import Any
 
 import msgspec
 
+from laptime.data.input_manifest import read_facts
 from laptime.errors import UserError
 from laptime.methods.method import make_method
 from laptime.runs.events import AnyEvent, Damaged
 from laptime.runs.folder import INPUTS_FOLDER, has_checkpoint
-from laptime.runs.input_manifest import read_facts
 from laptime.runs.job import SAVED_FOLDER, read_job, start_of
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.plan import read_plan, run_folder
 from laptime.runs.record import FILE_NAME, make_record, read_record_lines, tell_damage
 from laptime.runs.record_lines import Line, encode_line, is_sealed
-from laptime.spec import WITHOUT_EFFECT, CompareSpec, RunSpec, flag, flatten
+from laptime.spec import WITHOUT_EFFECT, RunSpec, flag, flatten_run
 from laptime.util.atomic import find_numbered, write_whole
 from laptime.util.shell import shell_command
 
 
-def read_begun(folder: Path) -> CompareSpec:
+def read_begun(folder: Path) -> RunSpec:
     """Return the spec of the run in `folder`; raises UserError where there is nothing to go on with."""
     if (folder / PLAN_FILE).exists():
         again = shell_command("laptime", "compare", "--config", folder / "spec.json", "--out", folder)
@@ -45,15 +45,7 @@ def read_begun(folder: Path) -> CompareSpec:
             f"--resume {folder}: begun by laptime {record.started.laptime}, whose options differ; "
             f"resume with that version"
         ) from None
-    return CompareSpec(
-        methods=(begun.method,),
-        rounds=1,
-        model=begun.model,
-        data=begun.data,
-        training=begun.training,
-        answers=begun.answers,
-        method_options={begun.method: options},
-    )
+    return msgspec.structs.replace(begun, method_options=options)
 
 
 def find_record_damage(folder: Path) -> str:
@@ -104,7 +96,7 @@ def keep_whole(folder: Path, lines: list[Line]) -> list[AnyEvent]:
     return [begin, *events]
 
 
-def check_place(folder: Path, begun: CompareSpec) -> None:
+def check_place(folder: Path, begun: RunSpec) -> None:
     """Raise UserError where a relative path of the run in `folder` leads nowhere from here, but did there."""
     try:
         there = Path(read_facts(folder / INPUTS_FOLDER).begun_in)
@@ -127,10 +119,10 @@ def show(value: Any) -> str:
     return "the default" if value is None else str(value)
 
 
-def refuse_changes(folder: Path, begun: CompareSpec, given: CompareSpec) -> None:
+def refuse_changes(folder: Path, begun: RunSpec, given: RunSpec) -> None:
     """Raise UserError, naming the options, where `given` is not what the run in `folder` was begun with."""
     # Through JSON, which knows no tuples: a list that was read equals one that was given.
-    before, now = (msgspec.json.decode(msgspec.json.encode(flatten(spec))) for spec in (begun, given))
+    before, now = (msgspec.json.decode(msgspec.json.encode(flatten_run(spec))) for spec in (begun, given))
     changed = [
         f"{flag(name)} differs ({show(now.get(name))}, {folder} has {show(before.get(name))})"
         for name in sorted((before.keys() | now.keys()) - WITHOUT_EFFECT)

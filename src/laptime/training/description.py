@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from transformers import PreTrainedModel
 
+from laptime.data.input_manifest import InputFacts
 from laptime.hardware.precision import Precision
 from laptime.methods.method import Cost
 from laptime.runs.events import Data, Model
-from laptime.runs.input_manifest import InputFacts
 
 SHAPE_KEYS = ("architecture", "hidden_size", "num_layers", "vocabulary_size", "num_parameters", "head")
 

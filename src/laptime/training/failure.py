@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 
 from laptime.credentials import hide
 from laptime.data.encoded import EncodedRecord, lengths_of
+from laptime.data.input_manifest import InputFacts
 from laptime.errors import UserError
 from laptime.hardware.device_memory import available_bytes
 from laptime.hardware.machine import describe_processor
@@ -21,7 +22,6 @@ from laptime.methods.method import Method
 from laptime.runs.contestants import split_name
 from laptime.runs.events import Failed, FailureReason, Memory
 from laptime.runs.exit_reason import gigabytes, means_shortage, tell_remedies, tell_shortage
-from laptime.runs.input_manifest import InputFacts
 from laptime.runs.record import FULL, RecordWriter, RunRecord, read_record
 from laptime.spec import RunSpec
 from laptime.training.meter import Meter, NotFiniteError

@@ -9,8 +9,8 @@ import msgspec
 import torch
 import transformers
 
+from laptime.data.input_manifest import InputFacts
 from laptime.methods.method import Method
-from laptime.runs.input_manifest import InputFacts
 from laptime.spec import RunSpec
 from laptime.util.user_cache import shared_prefixes
 

@@ -11,12 +11,12 @@ import torch
 
 from laptime.data.chat_templates import put_template
 from laptime.data.encoded import EncodedData, read_inputs
+from laptime.data.input_manifest import InputFacts, refuse_other_base
 from laptime.hardware.machine import choose_device, describe_machine, describe_processor
 from laptime.hardware.precision import Precision, choose_precision
 from laptime.models.loading import load_model, load_tokenizer
 from laptime.models.source import ModelSource
 from laptime.runs.events import Machine
-from laptime.runs.input_manifest import InputFacts, refuse_other_base
 from laptime.runs.job import RunJob
 from laptime.runs.record import RecordWriter
 from laptime.spec import RunSpec

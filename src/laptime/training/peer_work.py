@@ -11,12 +11,12 @@ import msgspec
 
 from laptime.data.batches import StepPlans, plan_steps
 from laptime.data.encoded import EncodedRecord, read_inputs
+from laptime.data.input_manifest import InputFacts, refuse_other_base
 from laptime.hardware.machine import choose_device, describe_processor
 from laptime.hardware.precision import choose_precision
 from laptime.methods.lora import ALL_LINEAR, Lora
 from laptime.methods.method import Method, make_method
 from laptime.models.shape import last_word
-from laptime.runs.input_manifest import InputFacts, refuse_other_base
 from laptime.runs.job import SAVED_FOLDER, RunJob
 from laptime.runs.process import MEMORY_SETTINGS, OFFLINE
 from laptime.trainers.environments import (

@@ -19,6 +19,7 @@ import msgspec
 from laptime.credentials import forget_secrets, hide, print_traceback
 from laptime.data.encoding import EncodedData, encode, write_encoded
 from laptime.data.formats import RecordSet, list_files, read_records
+from laptime.data.input_manifest import ENCODED_FILE, VERSION, InputFacts, InputJob, write_facts
 from laptime.data.token_cache import find_entry, give_entry, keep_entry, name_entry
 from laptime.errors import UserError, name_sources
 from laptime.hardware.machine import choose_device, describe_processor
@@ -33,7 +34,6 @@ from laptime.models.loading import (
 from laptime.models.module_shape import measure_shape
 from laptime.models.source import ModelSource, locate_model
 from laptime.models.stored_weights import check_weights
-from laptime.runs.input_manifest import ENCODED_FILE, VERSION, InputFacts, InputJob, write_facts
 from laptime.runs.job import LOG_FILE
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.startup.page_cache import begin_reading

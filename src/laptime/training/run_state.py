@@ -11,6 +11,7 @@ import msgspec
 import torch
 
 from laptime.data.encoded import EncodedData
+from laptime.data.input_manifest import InputFacts
 from laptime.decoder.prefix import CACHE_FILES
 from laptime.errors import UserError
 from laptime.hardware.machine import describe_machine
@@ -18,7 +19,6 @@ from laptime.models.digest import describe_base, digest_model
 from laptime.models.source import ModelSource
 from laptime.runs.events import Checkpoint as CheckpointEvent
 from laptime.runs.events import Resumed
-from laptime.runs.input_manifest import InputFacts
 from laptime.runs.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, PREFIX_FOLDER, SAVED_FOLDER, RunJob
 from laptime.runs.record import RecordWriter, read_record
 from laptime.runs.spec_changes import differing_keys

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from laptime.data.encoded import EncodedData, digest_key
+from laptime.data.input_manifest import InputFacts
 from laptime.hardware.machine import describe_processor
 from laptime.hardware.precision import expands_heads, native_formats
 from laptime.methods.method import Method
-from laptime.runs.input_manifest import InputFacts
 from laptime.runs.job import PREFIX_FOLDER
 from laptime.spec import RunSpec
 from laptime.speedups.forward import Forward

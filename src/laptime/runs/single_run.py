@@ -6,44 +6,40 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from laptime.comparison.collection import collect_single
-from laptime.comparison.growth import Prospect
-from laptime.comparison.race import (
-    Listener,
-    Runner,
-    find_refusal,
-    make_job,
-    prepare_inputs,
-    tell_threads,
-)
-from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
-from laptime.comparison.schedule import plan_runs
+from laptime.data.input_manifest import InputFacts
 from laptime.errors import UserError
 from laptime.hardware.processors import Threads
 from laptime.runs.disk import check_disk
 from laptime.runs.events import AnyEvent, Phase
-from laptime.runs.folder import INPUTS_FOLDER, foreign_names, forget_beginning, has_done_nothing, locked
-from laptime.runs.input_manifest import InputFacts
+from laptime.runs.folder import (
+    INPUTS_FOLDER,
+    foreign_names,
+    forget_beginning,
+    has_done_nothing,
+    locked,
+)
 from laptime.runs.job import read_job
 from laptime.runs.lock import MARKER_FILE, is_marker
 from laptime.runs.machine_lock import make_room
 from laptime.runs.plan import PlannedRun
+from laptime.runs.preparation import make_input_job, prepare_inputs
 from laptime.runs.record import FILE_NAME as RECORD_FILE
 from laptime.runs.record import read_record
 from laptime.runs.resumption import mend_record, read_begun
-from laptime.spec import CompareSpec
+from laptime.runs.runner import Listener, Prospect, Runner, find_refusal, make_job, tell_threads
+from laptime.spec import RunSpec
 from laptime.util.shell import shell_command
 
 
 def train_once(
-    spec: CompareSpec,
+    spec: RunSpec,
     folder: Path,
     runner: Runner,
     listener: Listener,
     threads: Threads | None = None,
     waits: bool = False,
-) -> ComparisonResult:
-    """Run the one method of `spec` once, with its record in `folder` itself.
+) -> None:
+    """Do the run of `spec`, with its record in `folder` itself.
 
     With `waits` a comparison on this machine is waited for. Raises UserError before the run starts, as
     `compare` does.
@@ -52,11 +48,11 @@ def train_once(
     notes = make_room(spec.training.device, waits, listener.say)
     with locked(folder):
         refuse_occupied(folder)
-        inputs = folder / INPUTS_FOLDER
         listener.preparing()
-        facts = prepare_inputs(spec, inputs, runner, listener, "", fresh=True)
+        job = make_input_job(spec, folder, {"": spec.training.precision})
+        facts = prepare_inputs(job, runner, listener, "", fresh=True)
         notes += tell_threads(threads, threads)
-        return run_alone(spec, facts, folder, runner, listener, threads, notes)
+        run_alone(spec, facts, folder, runner, listener, threads, notes)
 
 
 def refuse_occupied(folder: Path) -> None:
@@ -74,14 +70,14 @@ def refuse_occupied(folder: Path) -> None:
 
 
 def go_on_training(
-    spec: CompareSpec,
+    spec: RunSpec,
     folder: Path,
     runner: Runner,
     listener: Listener,
     records_digest: str,
     threads: Threads | None = None,
     waits: bool = False,
-) -> ComparisonResult:
+) -> None:
     """Go on with the run in `folder` from its newest whole checkpoint, or anew where none was written.
 
     It keeps the threads that it began with, where they are known. Raises UserError before the run starts, as
@@ -91,14 +87,13 @@ def go_on_training(
     notes = make_room(spec.training.device, waits, listener.say)
     with locked(folder):
         read_begun(folder)  # an earlier command may have come to its end meanwhile
-        refuse_foreign_result(folder)
         mend_record(folder)
-        inputs = folder / INPUTS_FOLDER
         listener.preparing()
-        facts = prepare_inputs(spec, inputs, runner, listener, records_digest, fresh=False)
+        job = make_input_job(spec, folder, {"": spec.training.precision})
+        facts = prepare_inputs(job, runner, listener, records_digest, fresh=False)
         used = threads_before(folder) or threads
         notes += tell_threads(used, threads)
-        return run_alone(spec, facts, folder, runner, listener, used, notes, resumes=True)
+        run_alone(spec, facts, folder, runner, listener, used, notes, resumes=True)
 
 
 def threads_before(folder: Path) -> Threads | None:
@@ -109,7 +104,7 @@ def threads_before(folder: Path) -> Threads | None:
 
 
 def run_alone(
-    spec: CompareSpec,
+    spec: RunSpec,
     facts: InputFacts,
     folder: Path,
     runner: Runner,
@@ -117,13 +112,13 @@ def run_alone(
     threads: Threads | None,
     notes: Sequence[str] = (),
     resumes: bool = False,
-) -> ComparisonResult:
-    """Run the one method of `spec` in `folder`; leaves by SystemExit when the run was stopped by a signal.
+) -> None:
+    """Do the run of `spec` in `folder`; leaves by SystemExit when the run was stopped by a signal.
 
     `notes` are said when it begins.
     """
-    planned = plan_runs(spec, with_base=False)[0]
-    check_disk(spec, facts, folder, [planned])
+    planned = PlannedRun(run=f"{spec.method}-r{spec.round}", method=spec.method, round=spec.round)
+    check_disk([spec], facts, folder)
     hearing = Hearing(listener, facts, planned, notes)
     if not (resumes or spec.training.speedups):
         hearing.begin()
@@ -138,9 +133,6 @@ def run_alone(
     failed = read_record(folder).failed
     if failed and failed.signal:
         raise SystemExit(128 + failed.signal)
-    result = collect_single(folder)
-    write_result(folder, result)
-    return result
 
 
 class Hearing:

@@ -1,0 +1,55 @@
+"""Whether the options of a run go together, asked before anything heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from laptime.data.formats import check_records
+from laptime.data.invisible import is_blank
+from laptime.errors import UserError
+from laptime.hardware.processors import check_threads
+from laptime.methods.method import find_methods, make_method, tell_no_method
+from laptime.models.source import locate_model
+from laptime.runs.disk import check_cache
+from laptime.spec import OURS, CompareSpec, RunSpec, TrainingSpec, read_interval
+from laptime.speedups.speedup import check_names
+
+
+def check_run(spec: RunSpec) -> None:
+    """Raise UserError for options that no run could have together."""
+    training = spec.training
+    make_method(spec.method, spec.method_options)
+    check_names("--without", training.without)
+    check_names("--speedups", training.speedups)
+    if both := set(training.without) & set(training.speedups):
+        raise UserError(f"--without {min(both)}: --speedups asks for it; leave one of the two out")
+    check_cache(spec)
+    check_threads(training.threads)
+    if spec.trainer != OURS and spec.model.random_weights:
+        raise UserError(f"--random-weights: {spec.trainer} trains what lies on the disk; leave it out")
+
+
+def check_rates(training: TrainingSpec, methods: Sequence[str]) -> None:
+    """Raise UserError for a learning rate that is none, or that is of none of the `methods` that run."""
+    rates = training.learning_rate
+    for name, rate in (rates if isinstance(rates, dict) else {"": rates}).items():
+        if isinstance(rates, dict) and name not in find_methods():
+            raise UserError(tell_no_method("--learning-rate", name))
+        if isinstance(rates, dict) and name not in methods:
+            racing = ", ".join(dict.fromkeys(methods))
+            raise UserError(f"--learning-rate {name}: not among the methods {racing}; leave {name}= out")
+        if rate is not None and not 0 < rate < float("inf"):
+            raise UserError(f"--learning-rate: must be above 0 (got {rate})")
+
+
+def check_inputs(spec: RunSpec | CompareSpec) -> str:
+    """Check what runs share: when they save, what they are asked, their records and their model.
+
+    Returns the digest of the records, "" for large data that their preparation checks. Raises UserError.
+    """
+    read_interval(spec.training.save_every)
+    if any(map(is_blank, spec.answers.ask)):
+        raise UserError("--ask: a question in which nothing can be seen; leave it out")
+    digest = check_records(spec.data, seed=spec.training.seed, everything=False)
+    locate_model(spec.model, download=False)
+    return digest

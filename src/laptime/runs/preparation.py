@@ -1,0 +1,68 @@
+"""The inputs of all runs: encoded once, or taken from an earlier start where they are whole and the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from laptime.data.encoded import find_damage
+from laptime.data.formats import check_records
+from laptime.data.input_manifest import (
+    ENCODED_FILE,
+    FACTS_FILE,
+    InputFacts,
+    InputJob,
+    read_facts,
+    refuse_other_base,
+)
+from laptime.errors import UserError, without_remedy
+from laptime.runs.folder import INPUTS_FOLDER
+from laptime.runs.runner import Listener, Runner
+from laptime.spec import CompareSpec, RunSpec
+
+
+def make_input_job(spec: RunSpec | CompareSpec, folder: Path, precisions: Mapping[str, str]) -> InputJob:
+    """Return what the preparation of the runs in `folder` is told.
+
+    `precisions` holds --precision by what a message about that run begins with.
+    """
+    return InputJob(
+        model=spec.model,
+        data=spec.data,
+        answers=spec.answers,
+        training=spec.training,
+        precisions=dict(precisions),
+        folder=str(folder / INPUTS_FOLDER),
+    )
+
+
+def prepare_inputs(
+    job: InputJob, runner: Runner, listener: Listener, records_digest: str, fresh: bool
+) -> InputFacts:
+    """Encode the inputs, or take those of an earlier start: whole, and of the same data."""
+    inputs = Path(job.folder)
+    facts = None if fresh else read_whole_inputs(inputs, listener)
+    if facts is None:
+        return runner.prepare(job)
+    records_digest = records_digest or check_records(job.data, seed=job.training.seed)
+    if facts.data.get("records_digest") != records_digest:
+        name = f"--data {job.data.named}"
+        if given := job.data.chat_template:
+            name += f" or --chat-template {given}"
+        raise UserError(f"{name}: changed since {inputs.parent} was begun; give a new --out")
+    refuse_other_base(facts, inputs.parent)
+    return facts
+
+
+def read_whole_inputs(inputs: Path, listener: Listener) -> InputFacts | None:
+    """Return what an earlier preparation found; None where it is to be done again, which is said."""
+    if not (inputs / FACTS_FILE).exists():
+        return None
+    try:
+        facts = read_facts(inputs)
+        if damage := find_damage(inputs):
+            raise UserError(f"{inputs / ENCODED_FILE}: {damage}")
+    except UserError as error:
+        listener.say(f"{without_remedy(str(error))}; the inputs are prepared anew")
+        return None
+    return facts
