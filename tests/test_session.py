@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from laptime.cli.ask import ask
 from laptime.cli.data import show_data
 from laptime.cli.report import render_again
-from laptime.cli.running import run_session, tell_interruption
+from laptime.cli.running import report, run_session, tell_interruption
 from laptime.cli.show import show, tell_unfinished
-from laptime.cli.train import finish_training
 from laptime.comparison.result import write_result
 from laptime.data.input_manifest import InputFacts, InputJob
 from laptime.errors import UserError
@@ -189,7 +189,7 @@ def test_a_training_has_the_report_that_it_speaks_of(
     write_scripted_run(tmp_path, "lora")
     result = gather_result(tmp_path)
     write_result(tmp_path, result)
-    assert finish_training(tmp_path, result, "ko", ()) == 0
+    report(replace(make_session(tmp_path, "train"), lang="ko"), result)
     assert f"\nreport: {tmp_path}/report.html\n" in capsys.readouterr().out
     assert 'lang="ko"' in (tmp_path / "report.html").read_text()
     assert (tmp_path / "report.md").exists()

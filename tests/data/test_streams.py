@@ -298,7 +298,7 @@ def test_a_preparation_that_fails_ends_at_once(tmp_path: Path) -> None:
         "import sys, threading, msgspec\n"
         "from laptime.startup.imports import defer_imports\n"
         "defer_imports()\n"
-        "from laptime.training import preparation\n"
+        "from laptime.training import preprocess\n"
         "from laptime.data.input_manifest import InputJob\n"
         "from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, TrainingSpec\n"
         "specs = dict(model=ModelSpec(), data=DataSpec(), answers=AnswerSpec(), training=TrainingSpec())\n"
@@ -306,10 +306,10 @@ def test_a_preparation_that_fails_ends_at_once(tmp_path: Path) -> None:
         f"open({str(job)!r}, 'wb').write(msgspec.json.encode(job))\n"
         "class PanicException(BaseException): pass\n"
         "def fail(job): raise PanicException('no room')\n"
-        "preparation.prepare = fail\n"
+        "preprocess.prepare = fail\n"
         "threading.Thread(target=threading.Event().wait).start()\n"
         f"sys.argv = ['x', {str(job)!r}]\n"
-        "preparation.main()\n"
+        "preprocess.main()\n"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
     assert ended.returncode == 1

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from laptime.comparison.collection import collect_single
 from laptime.comparison.race import compare
+from laptime.comparison.result import write_result
 from laptime.data.input_manifest import InputFacts, InputJob
 from laptime.errors import UserError
 from laptime.runs.folder import has_checkpoint
@@ -41,10 +43,18 @@ THEIRS = [
     "논문/1장.txt",
     "a b",
 ]
+
+
+def train_alone(folder: Path, runner: ScriptedRunner) -> None:
+    """Train once and write the result, as the command does."""
+    train_once(ALONE, folder, runner, Listener())
+    write_result(folder, collect_single(folder))
+
+
 ENDS = ["success", "refused", "interrupted", "refused by a run", "interrupted in a run"]
 KINDS: dict[str, Callable[..., Any]] = {
     "compare": lambda folder, runner: compare(SPEC, folder, runner, Listener(), "d"),
-    "train": lambda folder, runner: train_once(ALONE, folder, runner, Listener()),
+    "train": train_alone,
     "resume": lambda folder, runner: go_on_training(ALONE, folder, runner, Listener(), "d"),
 }
 ALONE = RunSpec(method="lora", model=ModelSpec(model="tiny"))

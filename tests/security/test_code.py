@@ -162,7 +162,7 @@ def test_an_old_or_absent_package_is_named_with_what_is_installed() -> None:
 def test_old_versions_end_the_command_with_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from laptime import cli
+    from laptime.cli import main as cli
 
     monkeypatch.setattr("laptime.cli.main.check_floors", lambda: check_floors({"torch": "99"}))
     monkeypatch.setattr("sys.argv", ["laptime", "show", "nowhere"])

@@ -107,7 +107,7 @@ def test_reading_ends_and_reads_files_alone(tmp_path: Path) -> None:
 
 def test_asking_a_folder_trusts_no_code_that_its_maker_trusted() -> None:
     """The folder's spec says trust_remote_code; only the flag of who asks counts."""
-    source = (SOURCE / "answers.py").read_text(encoding="utf-8")
+    source = (SOURCE / "interview.py").read_text(encoding="utf-8")
     assert "trust_remote_code=trusts_code" in source
     from laptime.interview import Interviewer
 

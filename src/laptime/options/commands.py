@@ -11,6 +11,7 @@ from laptime.methods.method import find_methods
 from laptime.options.entrants import as_it_comes_option, contestant_option, trainers_option
 from laptime.options.flags import SectionedOption, method_options, options_of, split_list
 from laptime.spec import AnswerSpec, CompareSpec, DataSpec, ModelSpec, Options, TrainingSpec
+from laptime.trackers.tracker import tracker_names as list_trackers
 
 LANGUAGES = ["en", "ko"]
 KEPT = "Language of the report [that of the report there; else en]."
@@ -37,10 +38,11 @@ def train_options() -> list[SectionedOption]:
 
 def output_options(command: str) -> list[SectionedOption]:
     """Return the options that say where results go; they change no run."""
+    trackers = list_trackers()
     rows: dict[str, dict[str, Any]] = {
         "--config": {"metavar": "FILE", "help": "TOML, YAML or JSON file with any of these options."},
         "--out": {"metavar": "DIR", "help": f"Folder for everything [laptime-{command}]."},
-        "--track": {"metavar": "NAMES", "help": "Trackers, comma-separated: wandb, tensorboard."},
+        "--track": {"metavar": "NAMES", "help": f"Trackers, comma-separated: {', '.join(trackers)}."},
     }
     if command != "data":
         rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": KEPT}

@@ -10,10 +10,15 @@ import importlib
 import importlib.util
 import pkgutil
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from laptime.comparison.result import ComparisonResult
 from laptime.errors import UserError, suggest
+
+if TYPE_CHECKING:
+    from laptime.comparison.result import ComparisonResult
+
+
+SEAM = {"tracker", "publication"}  # the files here that are no trackers
 
 
 class Tracker(Protocol):
@@ -37,12 +42,15 @@ def require(library: str, extra: str) -> None:
         raise UserError(f"--track {extra}: {library} is not installed; pip install 'laptime[{extra}]'")
 
 
+def tracker_names() -> list[str]:
+    """Return the names of all trackers, those of their files, without importing them."""
+    package = importlib.import_module("laptime.trackers")
+    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name not in SEAM)
+
+
 def find_trackers() -> dict[str, Tracker]:
     """Return every tracker by name."""
-    package = importlib.import_module("laptime.trackers")
-    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    modules = [importlib.import_module(f"laptime.trackers.{name}") for name in names]
-    return {module.TRACKER.name: module.TRACKER for module in modules if hasattr(module, "TRACKER")}
+    return {name: importlib.import_module(f"laptime.trackers.{name}").TRACKER for name in tracker_names()}
 
 
 def find_tracker(name: str) -> Tracker:
