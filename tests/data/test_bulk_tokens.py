@@ -167,7 +167,7 @@ def test_a_difference_found_late_encodes_everything_anew(monkeypatch: pytest.Mon
 
     real = bulk_tokens._make_fast
     monkeypatch.setattr(bulk_tokens, "LEAST_LETTERS", 1)
-    monkeypatch.setattr("laptime.data.encoding.LETTERS_AT_ONCE", 40)
+    monkeypatch.setattr("laptime.data.encoder.LETTERS_AT_ONCE", 40)
     words = ["seven letters", "a", "and more of them", "nothing", "zero"]
     records = [Record(source=f"d:{n}", prompt=word, completion="b c") for n, word in enumerate(words)]
     made = RecordSet(name="d", shape="s", records=records)
@@ -200,7 +200,7 @@ def test_records_are_the_same_with_and_without_fastokens(
 
     slow = run()
     monkeypatch.setattr(bulk_tokens, "LEAST_LETTERS", 1)
-    monkeypatch.setattr("laptime.data.encoding.LETTERS_AT_ONCE", 400)
+    monkeypatch.setattr("laptime.data.encoder.LETTERS_AT_ONCE", 400)
     fast = run()
     assert (fast.digest, fast.counts, fast.questions) == (slow.digest, slow.counts, slow.questions)
     assert list(fast.records) == list(slow.records) and list(fast.remarks) == list(slow.remarks)
@@ -240,6 +240,7 @@ def test_parts_put_together_are_what_plain_lists_give(seed: int) -> None:
         [is_answer for parts in records for _, is_answer in parts],
         frame,
     )
+    counts = batch.to_piece([*range(20)], "").count_tokens(3)
     for index, parts in enumerate(records):
         words, cut, prompt = assemble_plainly(parts, frame)
         begin, end = batch.begins[index : index + 2]
@@ -247,7 +248,7 @@ def test_parts_put_together_are_what_plain_lists_give(seed: int) -> None:
         assert batch.cuts[index] == cut and batch.prompt_ids(index) == prompt
         assert batch.is_lost[index] == (not any(ids for ids, is_answer in parts if is_answer))
         assert batch.num_trained[index] == sum(word >= TRAINED for word in words)
-        assert batch.count_tokens(3)[index] == sum(word & ~TRAINED == 3 for word in words)
+        assert counts[index] == sum(word & ~TRAINED == 3 for word in words)
 
 
 def test_records_that_a_template_cannot_hold_are_refused_while_encoding() -> None:

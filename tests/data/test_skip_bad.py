@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from laptime.data import collected, encoding, formats, skipped
+from laptime.data import collected, encoder, formats, skipped
 from laptime.data.encoding import EncodedData, encode
 from laptime.data.formats import RecordSet, check_records, read_records
 from laptime.data.longest import count_before_answer, find_longest
@@ -202,12 +202,12 @@ def test_a_refusal_does_not_wait_for_the_end_of_the_rows(
 def test_a_refusal_does_not_wait_for_the_end_of_the_encoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoding, "LETTERS_AT_ONCE", 10)
+    monkeypatch.setattr(encoder, "LETTERS_AT_ONCE", 10)
     long = line(prompt="a" * 30, completion="b")
     path = write(tmp_path / "a.jsonl", PAIR * 500, long, PAIR, long, PAIR * 500, long)
     seen = count()
-    split = encoding._Encoder._split_text
-    monkeypatch.setattr(encoding._Encoder, "_split_text", lambda *some: (next(seen), split(*some))[1])
+    split = encoder.Encoder._split_text
+    monkeypatch.setattr(encoder.Encoder, "_split_text", lambda *some: (next(seen), split(*some))[1])
     with pytest.raises(RecordsError) as caught:
         run(path, make_tokenizer(), template="plain", max_length=20, skip_bad=False)
     assert next(seen) == 3, "the longest are looked at first"
@@ -226,7 +226,7 @@ def test_a_refusal_does_not_wait_for_the_end_of_the_encoding(
         "a.jsonl:1004",
     ]
     assert caught.value.has_all
-    monkeypatch.setattr(encoding, "MOST_BAD", 1)
+    monkeypatch.setattr(encoder, "MOST_BAD", 1)
     with pytest.raises(RecordsError) as caught:
         encode(read_records(spec), make_tokenizer(), spec, AnswerSpec(), None, lists_bad=True)
     assert len(caught.value.remarks) == 2 and not caught.value.has_all
@@ -235,7 +235,7 @@ def test_a_refusal_does_not_wait_for_the_end_of_the_encoding(
 def test_what_only_the_template_refuses_stops_where_it_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoding, "LETTERS_AT_ONCE", 2)
+    monkeypatch.setattr(encoder, "LETTERS_AT_ONCE", 2)
     good = talk(("user", "a"), ("assistant", "b"))
     bad = talk(("user", "a"), ("user", "b"), ("assistant", "c"))
     path = write(tmp_path / "a.jsonl", good, bad, good * 100, bad)

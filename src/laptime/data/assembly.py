@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 from numpy.typing import NDArray
@@ -25,13 +25,40 @@ class Frame:
         self.max_length = max_length
 
 
+class Piece(NamedTuple):
+    """What is kept of some records of a set when they are encoded; it can be handed from process to process.
+
+    `words`, `begins`, `cuts` and `num_trained` are as in an EncodedBatch. `places` are those of the records
+    in their set, `letters` those that no piece before it held, at the least.
+    """
+
+    words: NDArray[Any]
+    begins: NDArray[Any]
+    cuts: NDArray[Any]
+    num_trained: NDArray[Any]
+    num_special_text: NDArray[Any]
+    sources: list[str]
+    places: list[int]
+    letters: str
+
+    @property
+    def num_records(self) -> int:
+        """How many there are."""
+        return len(self.sources)
+
+    def count_tokens(self, token: int | None) -> NDArray[Any]:
+        """Return how often each record holds a token."""
+        if token is None:
+            return numpy.zeros(self.num_records, numpy.int64)
+        return _count_in((self.words & TOKEN) == token, self.begins)
+
+
 class EncodedBatch:
     """Some records with their tokens.
 
     `words` are all their token ids with the bit TRAINED where one carries loss, record i's from `begins[i]`
     to `begins[i + 1]`; `cuts`, `num_trained` and `is_lost` (the tokenizer has no token for any answer) are of
-    each record. `letters` is all that stands in them, `num_special_text` how much of it reads like a special
-    token.
+    each record. `num_special_text` is how much of them reads like a special token.
     """
 
     def __init__(
@@ -41,10 +68,9 @@ class EncodedBatch:
         num_parts: Sequence[int],
         are_answers: Sequence[bool],
         frame: Frame,
-        letters: str = "",
         num_special_text: Sequence[int] = (),
     ) -> None:
-        self.records, self.letters = records, letters
+        self.records = records
         self.num_special_text = numpy.asarray(num_special_text or [0] * len(records), numpy.int64)
         self._ids, self._frame = ids, frame
         self._are_answers = numpy.asarray(are_answers, bool)
@@ -59,16 +85,24 @@ class EncodedBatch:
     def __len__(self) -> int:
         return len(self.records)
 
+    def to_piece(self, places: list[int], letters: str) -> Piece:
+        """Return what is kept of it."""
+        sources = [record.source for record in self.records]
+        return Piece(
+            self.words,
+            self.begins,
+            self.cuts,
+            self.num_trained,
+            self.num_special_text,
+            sources,
+            places,
+            letters,
+        )
+
     @property
     def is_trained(self) -> NDArray[Any]:
         """Whether a token of each record is trained, of its answer too."""
         return ~self.is_lost & (self.num_trained > 0)
-
-    def count_tokens(self, token: int | None) -> NDArray[Any]:
-        """Return how often each record holds a token."""
-        if token is None:
-            return numpy.zeros(len(self), numpy.int64)
-        return _count_in((self.words & TOKEN) == token, self.begins)
 
     def prompt_ids(self, index: int) -> list[int]:
         """Return the tokens before the last answer of a record, [] where it has none."""

@@ -15,9 +15,10 @@ import msgspec
 import numpy
 from numpy.typing import NDArray
 
+from laptime.data.letters import NUM_LETTERS, codes_of
+
 LEAST_LETTERS = 1_000_000  # what tokenizers encodes alone: a small data set needs nothing else
 COMPARED_ONE_IN = 100
-LETTERS = 0x110000  # as many as Unicode has
 
 
 class DisagreementError(Exception):
@@ -59,17 +60,30 @@ class BulkTokens:
         self._slowly = slowly
         self._backend = backend
         self._fast: Any = None
+        self._made: Any = None  # what fastokens made of the backend; asked for nothing yet
         self._first: list[tuple[list[str], Ids]] = []  # what tokenizers said before fastokens was asked
         self._num_letters = 0
-        self._is_compared = numpy.zeros(LETTERS, bool)
+        self._is_compared = numpy.zeros(NUM_LETTERS, bool)
 
     @property
     def name(self) -> str:
         """The library that encodes the texts to come."""
         return "fastokens" if self._fast else "tokenizers"
 
+    @property
+    def may_fork(self) -> bool:
+        """Whether a lot was encoded and still none of it by fastokens, whose threads no fork survives."""
+        return self._num_letters >= LEAST_LETTERS and self._fast is None
+
+    def make_ready(self) -> None:
+        """Let fastokens read the tokenizer, which takes it a second, once for all processes to be forked."""
+        self._made = self._made or _make_fast(self._backend)
+
     def encode(self, texts: list[str]) -> Ids:
         """Return the ids of texts, none of them empty; raises DisagreementError where a comparison fails."""
+        num_letters = sum(map(len, texts))
+        if num_letters < LEAST_LETTERS // 100:  # no bulk
+            return Ids.of_lists(self._slowly(texts))
         if self._num_letters >= LEAST_LETTERS and self._first:
             self._begin()
         if self._fast:
@@ -79,27 +93,28 @@ class BulkTokens:
         ids = Ids.of_lists(self._slowly(texts))
         if self._backend is not None and self._num_letters < LEAST_LETTERS:
             self._first.append((texts, ids))
-            self._num_letters += sum(map(len, texts))
+        self._num_letters += num_letters
         return ids
 
     def _begin(self) -> None:
         """Use fastokens from now on, if it says of the first texts what tokenizers says."""
-        fast = _make_fast(self._backend)
+        self.make_ready()
+        fast = self._made
         for texts, ids in self._first if fast else ():
             if not _agrees(fast, texts, ids):
                 fast = None
                 break
-            self._is_compared[_codes("".join(texts))] = True
+            self._is_compared[codes_of("".join(texts))] = True
         self._fast, self._first = fast, []
 
     def _compare(self, texts: list[str], ids: Ids) -> None:
         """Ask tokenizers for some of the texts, and for those with letters that it was not asked for yet."""
         chosen = set(range(0, len(texts), COMPARED_ONE_IN))
-        codes = _codes("".join(texts))
+        codes = codes_of("".join(texts))
         for code in dict.fromkeys(codes[~self._is_compared[codes]].tolist()):
             if not self._is_compared[code]:
                 index = next(index for index, text in enumerate(texts) if chr(code) in text)
-                self._is_compared[_codes(texts[index])] = True
+                self._is_compared[codes_of(texts[index])] = True
                 chosen.add(index)
         indices = sorted(chosen)
         said = self._slowly([texts[index] for index in indices])
@@ -140,8 +155,3 @@ def _agrees(fast: Any, texts: list[str], ids: Ids) -> bool:
     except DisagreementError:
         return False
     return numpy.array_equal(own.flat, ids.flat) and numpy.array_equal(own.begins, ids.begins)
-
-
-def _codes(text: str) -> NDArray[numpy.uint32]:
-    """Return the number of every letter."""
-    return numpy.frombuffer(text.encode("utf-32-le", "surrogatepass"), numpy.uint32)

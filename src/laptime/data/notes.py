@@ -6,16 +6,15 @@ from collections.abc import Iterable, Iterator
 
 import numpy
 
-from laptime.data.assembly import EncodedBatch
+from laptime.data.assembly import Piece
 from laptime.data.encoded import Counts
+from laptime.data.letters import Letters
 from laptime.data.records import RecordSet, Remark
 from laptime.data.skipped import Skipped, as_remarks
 from laptime.data.spool import Spool
 from laptime.data.templates import Template
 from laptime.data.tokens import Tokens
 from laptime.errors import SHOWN_SOURCES, name_sources
-
-LETTERS = 0x110000  # as many as Unicode has
 
 
 class Findings:
@@ -29,22 +28,21 @@ class Findings:
         for remark in remarks:
             self.remarks.append(remark)
         self.skipped_notes: list[str] = []
-        self._is_known = numpy.zeros(LETTERS, bool)
-        self.letters: list[str] = []  # of the template and of the data, in order of appearance
-        self._collect_letters([template.fill("") if template.pattern else ""])
+        self.letters = Letters()  # of the template and of the data, in order of appearance
+        self.letters.add(template.fill("") if template.pattern else "")
 
-    def add(self, batch: EncodedBatch, held_out: bool) -> None:
+    def add(self, piece: Piece, held_out: bool) -> None:
         """Look at some records of a set."""
-        self._collect_letters([batch.letters])
-        self._remark(batch)
-        num_tokens, num_trained = len(batch.words), int(batch.num_trained.sum())
+        self.letters.add(piece.letters)
+        self._remark(piece)
+        num_tokens, num_trained = len(piece.words), int(piece.num_trained.sum())
         counts = self.counts
         if held_out:
-            counts.num_held_out += len(batch)
+            counts.num_held_out += piece.num_records
             counts.num_held_out_tokens += num_tokens
             counts.num_held_out_trained_tokens += num_trained
         else:
-            counts.num_records += len(batch)
+            counts.num_records += piece.num_records
             counts.num_tokens += num_tokens
             counts.num_trained_tokens += num_trained
 
@@ -59,20 +57,20 @@ class Findings:
         for remark in as_remarks(skipped.remarks):
             self.remarks.append(remark)
 
-    def _remark(self, batch: EncodedBatch) -> None:
+    def _remark(self, piece: Piece) -> None:
         """Keep what was cut from the records or counted in them."""
-        unknown = batch.count_tokens(self.unknown_id)
-        counts, lengths = self.counts, numpy.diff(batch.begins)
-        for index in numpy.flatnonzero(batch.cuts + batch.num_special_text + unknown).tolist():
-            source = batch.records[index].source
-            if cut := int(batch.cuts[index]):
+        unknown = piece.count_tokens(self.unknown_id)
+        counts, lengths = self.counts, numpy.diff(piece.begins)
+        for index in numpy.flatnonzero(piece.cuts + piece.num_special_text + unknown).tolist():
+            source = piece.sources[index]
+            if cut := int(piece.cuts[index]):
                 counts.num_cut += 1
                 counts.num_cut_tokens += cut
                 if len(self.cut) < SHOWN_SOURCES:
                     self.cut.append(f"{source} (-{cut})")
                 what = f"{_plural(cut, 'token')} cut off its end, {lengths[index]} left"
                 self.remarks.append(Remark(source, what))
-            if count := int(batch.num_special_text[index]):
+            if count := int(piece.num_special_text[index]):
                 counts.num_special_text += count
                 what = f"special-token text {_times(count)}, encoded as ordinary text"
                 self.remarks.append(Remark(source, what))
@@ -80,17 +78,10 @@ class Findings:
                 counts.num_unknown_tokens += count
                 self.remarks.append(Remark(source, f"{_plural(count, 'token')} unknown to the tokenizer"))
 
-    def _collect_letters(self, texts: Iterable[str]) -> None:
-        """Add the letters that were in no text before."""
-        codes = numpy.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), numpy.uint32)
-        for code in dict.fromkeys(codes[~self._is_known[codes]].tolist()):
-            self._is_known[code] = True
-            self.letters.append(chr(code))
-
 
 def make_notes(findings: Findings, tokens: Tokens, max_length: int) -> Iterator[str]:
     """Yield what a user should know of the tokens."""
-    counts, letters = findings.counts, findings.letters
+    counts, letters = findings.counts, findings.letters.known
     if counts.num_cut:
         yield (
             f"{counts.num_cut} of {counts.num_records + counts.num_held_out} records cut to --max-length "

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
-from laptime.data.assembly import EncodedBatch
+from laptime.data.assembly import Piece
 from laptime.data.encoded import Question
+from laptime.data.records import Record
 from laptime.spec import AnswerSpec
 
 
 class Questions:
     """The questions to ask: those asked for, else the first held-out ones, else the first trained ones."""
 
-    def __init__(self, spec: AnswerSpec) -> None:
+    def __init__(self, spec: AnswerSpec, encode_prompt: Callable[[Record], list[int]]) -> None:
         self.spec = spec
+        self.encode_prompt = encode_prompt  # the tokens of a record before its last answer
         self.asked = {question.strip() for question in spec.ask}
         self.found: dict[str, Question] = {}  # by what is asked
         self.first: dict[str, list[Question | None]] = {"trained": [], "held_out": []}
 
-    def add(self, batch: EncodedBatch, source: Literal["trained", "held_out"]) -> None:
-        """Look at some records of a set; None stands for plain text, which asks nothing."""
+    def add(self, piece: Piece, records: Sequence[Record], source: Literal["trained", "held_out"]) -> None:
+        """Look at some of the `records` of a set; None stands for plain text, which asks nothing."""
         first = self.first[source]
         if self.asked:
-            for index in range(len(batch)):
-                self._look_up(batch, index, source)
+            for place in piece.places:
+                self._look_up(records[place], source)
             return
-        for index, record in enumerate(batch.records[: max(0, self.spec.max_questions - len(first))]):
-            first.append(None if record.text is not None else _make_question(batch, index, source))
+        for place in piece.places[: max(0, self.spec.max_questions - len(first))]:
+            record = records[place]
+            first.append(None if record.text is not None else self._make_question(record, source))
 
     def make(self, encode: Callable[[str], list[int]]) -> list[Question]:
         """Return the questions; `encode` gives the tokens of one that no record asks."""
@@ -38,16 +41,13 @@ class Questions:
             ]
         return [question for question in self.first["held_out"] or self.first["trained"] if question]
 
-    def _look_up(self, batch: EncodedBatch, index: int, source: Literal["trained", "held_out"]) -> None:
+    def _look_up(self, record: Record, source: Literal["trained", "held_out"]) -> None:
         """Keep the reference and the source of the first record that asks what is asked."""
-        record = batch.records[index]
         if record.text is None and record.is_alone:
             question = record.question.strip()
-            if question in self.asked:
-                self.found.setdefault(question, _make_question(batch, index, source))
+            if question in self.asked and question not in self.found:
+                self.found[question] = self._make_question(record, source)
 
-
-def _make_question(batch: EncodedBatch, index: int, source: Literal["trained", "held_out"]) -> Question:
-    """Ask what a record asks; a conversation's last question comes with its history."""
-    record = batch.records[index]
-    return Question(record.question, batch.prompt_ids(index), record.answer, source)
+    def _make_question(self, record: Record, source: Literal["trained", "held_out"]) -> Question:
+        """Ask what a record asks; a conversation's last question comes with its history."""
+        return Question(record.question, self.encode_prompt(record), record.answer, source)

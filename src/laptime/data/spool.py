@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import tempfile
 from array import array
 from bisect import bisect_right
@@ -35,11 +36,12 @@ class Heap:
 
     def read(self, begin: int, end: int) -> bytes:
         """Return the bytes from `begin` to `end`."""
-        if self._file is None:
-            return bytes(self._tail[begin:end])  # a copy: what is looked at could not grow
-        self._write_tail()
-        self._file.seek(begin)
-        return self._file.read(end - begin)
+        written = self.num_bytes - len(self._tail)
+        # No position of the file is moved: processes that were forked share it.
+        content = (
+            os.pread(self._file.fileno(), max(0, min(end, written) - begin), begin) if self._file else b""
+        )
+        return content + self._tail[max(0, begin - written) : max(0, end - written)]
 
     def view(self) -> memoryview:
         """Return all bytes as they will stay: nothing is added any more."""

@@ -135,6 +135,11 @@ def read_ticks() -> dict[int, Ticks]:
     return ticks
 
 
+def count_usable_cores() -> int:
+    """Return how many cores this process may use, by its affinity and by its control groups."""
+    return max(1, min(len(group_by_core(allowed_processors())), math.floor(min(cpu_quotas(), default=1e9))))
+
+
 def own_seconds() -> float:
     """Return the processor time of this process."""
     return time.process_time()

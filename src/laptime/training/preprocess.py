@@ -24,6 +24,7 @@ from laptime.data.token_cache import find_entry, give_entry, keep_entry, name_en
 from laptime.errors import UserError, name_sources
 from laptime.hardware.machine import choose_device, describe_processor
 from laptime.hardware.precision import choose_precision
+from laptime.hardware.processors import count_usable_cores
 from laptime.models.digest import begin_digest, digest_model
 from laptime.models.loading import (
     build_empty_model,
@@ -153,7 +154,8 @@ def encode_records(
     """Encode records with the model's tokenizer, which comes second; `lists_bad` as for `encode`."""
     tokenizer = load_tokenizer(model, source)
     limit = model_max_length(source.config)
-    return encode(records, tokenizer, data, answers, limit, lists_bad), tokenizer
+    processes = count_usable_cores() if sys.platform == "linux" else 1
+    return encode(records, tokenizer, data, answers, limit, lists_bad, processes), tokenizer
 
 
 def main() -> None:
