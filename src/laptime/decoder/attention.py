@@ -1,62 +1,16 @@
-"""Causal attention record by record: no record sees another, and no token is padding.
+"""Causal attention of short records by whole matrix products.
 
-Shapes: T tokens of all records, t of one record, H heads of queries, G heads of keys and values,
-E width of a head.
+Shapes: t tokens of one record, H heads of queries, G heads of keys and values, E width of a head.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch.autograd import Function
 
 from laptime.decoder.matmul import product
-
-Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, float], torch.Tensor]
-
-
-def attend_records(
-    attend: Attend,
-    query_THE: torch.Tensor,
-    key_TGE: torch.Tensor,
-    value_TGE: torch.Tensor,
-    lengths: Sequence[int],
-    scale: float,
-) -> torch.Tensor:
-    """Attend within each of the records whose `lengths` add up to T; returns THE."""
-    if len(lengths) == 1:
-        return attend(query_THE, key_TGE, value_TGE, scale)
-    parts = zip(
-        query_THE.split(list(lengths)),
-        key_TGE.split(list(lengths)),
-        value_TGE.split(list(lengths)),
-        strict=True,
-    )
-    return torch.cat([attend(query, key, value, scale) for query, key, value in parts])
-
-
-def sdpa_attend(
-    query_tHE: torch.Tensor, key_tGE: torch.Tensor, value_tGE: torch.Tensor, scale: float
-) -> torch.Tensor:
-    """Attend through torch's scaled_dot_product_attention, which chooses the kernel."""
-    query, key, value = (x.transpose(0, 1)[None] for x in (query_tHE, key_tGE, value_tGE))
-    grouped = query_tHE.shape[1] != key_tGE.shape[1]
-    attended = F.scaled_dot_product_attention(
-        query, key, value, is_causal=True, scale=scale, enable_gqa=grouped
-    )
-    return attended[0].transpose(0, 1)
-
-
-def expanded_attend(
-    query_tHE: torch.Tensor, key_tGE: torch.Tensor, value_tGE: torch.Tensor, scale: float
-) -> torch.Tensor:
-    """Attend as `sdpa_attend` with every key and value head copied for each of its query heads."""
-    groups = query_tHE.shape[1] // key_tGE.shape[1]
-    key_tHE, value_tHE = (x.repeat_interleave(groups, dim=1) for x in (key_tGE, value_tGE))
-    return sdpa_attend(query_tHE, key_tHE, value_tHE, scale)
 
 
 def short_attend(

@@ -10,18 +10,23 @@ Shapes: T tokens of all records of a batch, N of them trained, D width, H heads,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
-from laptime.decoder.attention import Attend, attend_records, sdpa_attend
-from laptime.decoder.gate import plain_gate, remade
-from laptime.decoder.norm import plain_norm
+from laptime.decoder.plain_parts import (
+    Attend,
+    attend_records,
+    plain_gate,
+    plain_keep,
+    plain_norm,
+    plain_rotate,
+    sdpa_attend,
+)
 from laptime.decoder.projection import Foreign, Linear, call_modules, leave_whole, take_apart
-from laptime.decoder.rotary import plain_rotate
 from laptime.models.shape import FAMILIES
 
 if TYPE_CHECKING:
@@ -32,6 +37,7 @@ FEED_FORWARD_GROUPS = (("gate_proj", "up_proj"), ("down_proj",))
 
 Part = Linear | Foreign
 Project = Callable[[torch.Tensor, Sequence[Part]], list[torch.Tensor]]
+KeepGated = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], AbstractContextManager[Any]]
 
 
 class Layer:
@@ -85,6 +91,7 @@ class Decoder:
         self.norm = plain_norm
         self.rotate = plain_rotate
         self.gate = plain_gate
+        self.keep_gated: KeepGated = plain_keep
         self.attend: Attend = sdpa_attend
         self.project: Project = call_modules
         self.dtype: torch.dtype = model.dtype  # of the activations
@@ -151,8 +158,7 @@ class Decoder:
         normed_TD = self._normalize(hidden_TD, layer.module.post_attention_layernorm)
         gate_TF, up_TF = self.project(normed_TD, layer.gate_up)
         gated_TF = self.gate(gate_TF, up_TF)
-        # Where whole layers are recomputed, nothing of one is to be held on to.
-        with nullcontext() if self.recomputes else remade(gated_TF, gate_TF, up_TF):
+        with self.keep_gated(gated_TF, gate_TF, up_TF):
             return hidden_TD + self.project(gated_TF, layer.down)[0]
 
     def _attend(
