@@ -14,11 +14,11 @@ from torch import nn
 from laptime.decoder import answer_loss as answer_loss_file
 from laptime.decoder import matmul
 from laptime.decoder.answer_loss import answer_loss
-from laptime.decoder.attention import short_attend
 from laptime.decoder.matmul import PackedWeight, Weight, WidenedWeight, weight_for
 from laptime.decoder.plain_parts import attend_records, plain_gate, plain_norm, plain_rotate, sdpa_attend
 from laptime.decoder.projection import Linear, call_modules, project, take_apart
 from laptime.speedups.fused_blocks import expanded_attend, fused_gate, fused_norm, fused_rotate, remade
+from laptime.speedups.short_attention import short_attend
 
 
 @pytest.fixture(autouse=True)
