@@ -15,8 +15,8 @@ from transformers import AutoModelForCausalLM
 from laptime.data.batches import Batch, make_batch
 from laptime.data.encoded import EncodedRecord
 from laptime.decoder.decoder import Decoder, reason_against
-from laptime.decoder.matmul import weight_for
 from laptime.decoder.projection import Foreign, project, take_apart
+from laptime.speedups.float32_products import weight_for
 from laptime.speedups.forward import Forward
 from laptime.speedups.fused_blocks import fused_gate, fused_norm, fused_rotate, remade
 from tests.tiny import make_tiny_model

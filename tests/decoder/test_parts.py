@@ -11,13 +11,14 @@ import torch.nn.functional as F
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
-from laptime.decoder import answer_loss as answer_loss_file
-from laptime.decoder import matmul
-from laptime.decoder.answer_loss import answer_loss
-from laptime.decoder.matmul import PackedWeight, Weight, WidenedWeight, weight_for
+from laptime.decoder.matmul import Weight
 from laptime.decoder.plain_parts import attend_records, plain_gate, plain_norm, plain_rotate, sdpa_attend
 from laptime.decoder.projection import Linear, call_modules, project, take_apart
+from laptime.speedups import answer_head, float32_products
+from laptime.speedups.answer_head import answer_loss
+from laptime.speedups.float32_products import WidenedWeight, weight_for
 from laptime.speedups.fused_blocks import expanded_attend, fused_gate, fused_norm, fused_rotate, remade
+from laptime.speedups.prepacked_weights import PackedWeight
 from laptime.speedups.short_attention import short_attend
 
 
@@ -206,7 +207,7 @@ def test_what_is_no_plain_linear_layer_is_left_alone() -> None:
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no_bias"])
 @pytest.mark.parametrize("trains", [True, False], ids=["trained", "frozen"])
 def test_answer_loss(monkeypatch: pytest.MonkeyPatch, chunk: int, bias: bool, trains: bool) -> None:
-    monkeypatch.setattr(answer_loss_file, "CHUNK_TOKENS", chunk)
+    monkeypatch.setattr(answer_head, "CHUNK_TOKENS", chunk)
     targets_N = torch.tensor([1, 0, 6, 3, 6])
     inputs = [draw(5, 4, dtype=torch.float32), draw(7, 4, dtype=torch.float32, trains=trains)]
     inputs += [draw(7, dtype=torch.float32, trains=trains)] if bias else []
@@ -282,13 +283,13 @@ def test_a_factor_that_was_foretold_wrongly_is_mended(monkeypatch: pytest.Monkey
 def test_no_gradient_is_made_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     """An evaluation after full fine-tuning would else make one as large as the head."""
     made: list[int] = []
-    real = answer_loss_file.loss_and_gradient
+    real = answer_head.loss_and_gradient
 
     def watched(*words: Any) -> Any:
         made.append(words[4])
         return real(*words)
 
-    monkeypatch.setattr(answer_loss_file, "loss_and_gradient", watched)
+    monkeypatch.setattr(answer_head, "loss_and_gradient", watched)
     hidden_ND, weight_VD = draw(3, 4, dtype=torch.float32), draw(5, 4, dtype=torch.float32)
     with torch.no_grad():
         loss = answer_loss(hidden_ND, weight_VD, None, torch.tensor([1, 2, 3]))
@@ -301,7 +302,7 @@ def test_no_gradient_is_made_where_none_is_wanted(monkeypatch: pytest.MonkeyPatc
 def test_a_widened_weight_multiplies_as_if_it_were_float32(
     monkeypatch: pytest.MonkeyPatch, block_elements: int
 ) -> None:
-    monkeypatch.setattr(matmul, "BLOCK_ELEMENTS", block_elements)
+    monkeypatch.setattr(float32_products, "BLOCK_ELEMENTS", block_elements)
     weight_NK = torch.randn(7, 5).bfloat16()
     widened, plain = weight_for(weight_NK, torch.float32), Weight(weight_NK.float())
     assert type(widened) is WidenedWeight
