@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
-from laptime.decoder.matmul import Weight
+from laptime.decoder.linear_layers import Linear, Weight, call_modules, take_apart
 from laptime.decoder.plain_parts import attend_records, plain_gate, plain_norm, plain_rotate, sdpa_attend
-from laptime.decoder.projection import Linear, call_modules, project, take_apart
 from laptime.speedups import answer_head, float32_products
 from laptime.speedups.answer_head import answer_loss
 from laptime.speedups.float32_products import WidenedWeight, weight_for
 from laptime.speedups.fused_blocks import expanded_attend, fused_gate, fused_norm, fused_rotate, remade
+from laptime.speedups.fused_projections import project
 from laptime.speedups.prepacked_weights import PackedWeight
 from laptime.speedups.short_attention import short_attend
 

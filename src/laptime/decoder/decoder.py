@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
+from laptime.decoder.linear_layers import AnyLinear, Linear, call_modules, leave_whole, take_apart
 from laptime.decoder.plain_parts import (
     Attend,
     attend_records,
@@ -26,7 +27,6 @@ from laptime.decoder.plain_parts import (
     plain_rotate,
     sdpa_attend,
 )
-from laptime.decoder.projection import Foreign, Linear, call_modules, leave_whole, take_apart
 from laptime.models.shape import FAMILIES
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 ATTENTION_GROUPS = (("q_proj", "k_proj", "v_proj"), ("o_proj",))
 FEED_FORWARD_GROUPS = (("gate_proj", "up_proj"), ("down_proj",))
 
-Part = Linear | Foreign
-Project = Callable[[torch.Tensor, Sequence[Part]], list[torch.Tensor]]
+Project = Callable[[torch.Tensor, Sequence[AnyLinear]], list[torch.Tensor]]
 KeepGated = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], AbstractContextManager[Any]]
 
 
@@ -54,7 +53,7 @@ class Layer:
         self.scale: float = attention.scaling
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[AnyLinear]:
         """Every linear layer in it."""
         return [*self.qkv, *self.out, *self.gate_up, *self.down]
 
@@ -68,9 +67,9 @@ class UnknownLayerError(Exception):
     """A layer is not made of the parts that this code knows; the message says which."""
 
 
-def take_group(module: Any, names: Sequence[str]) -> list[Part]:
+def take_group(module: Any, names: Sequence[str]) -> list[AnyLinear]:
     """Take apart the linear layers `names` of `module` as far as known; raises UnknownLayerError."""
-    found: list[Part] = []
+    found: list[AnyLinear] = []
     for name in names:
         layer = getattr(module, name)
         part = take_apart(layer) or leave_whole(layer)

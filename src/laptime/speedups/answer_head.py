@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.autograd import Function
 
-from laptime.decoder.matmul import Weight, add_product
+from laptime.decoder.linear_layers import Weight, add_product
 from laptime.models.shape import FAMILIES
 from laptime.speedups.float32_products import weight_for
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup

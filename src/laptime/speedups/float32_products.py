@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import torch
 
-from laptime.decoder.matmul import Weight
+from laptime.decoder.linear_layers import Weight
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 BLOCK_ELEMENTS = 1 << 22  # 16 MiB in float32: a block of weights is still in the cache when it is used

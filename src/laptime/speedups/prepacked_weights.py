@@ -12,8 +12,7 @@ from typing import ClassVar
 
 import torch
 
-from laptime.decoder.matmul import Weight
-from laptime.decoder.projection import Linear
+from laptime.decoder.linear_layers import Linear, Weight
 from laptime.memory_estimate import PACKING, PACKING_NEEDS, choose_largest, find_room
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
