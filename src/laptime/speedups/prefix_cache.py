@@ -12,14 +12,22 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
 import torch
+import transformers
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 from laptime.util.atomic import remove_files
+from laptime.util.user_cache import shared_prefixes
+
+if TYPE_CHECKING:
+    from laptime.data.input_manifest import InputFacts
+    from laptime.methods.method import Method
+    from laptime.spec import RunSpec
 
 MEMORY_BYTES = 2 << 30  # of hidden states in memory; more goes to disk: 260,000 tokens of 2,048 floats
 PROOF = "proof"  # in the metadata of a file
@@ -50,7 +58,27 @@ class PrefixCache(Speedup):
         return note
 
 
-class DamagedFileError(Exception):
+def find_cache_folder(
+    spec: RunSpec, method: Method | None, facts: InputFacts, compute: str, processor: str, longest: int
+) -> Path | None:
+    """Return the folder that a run shares with later ones, named by all that its bits depend on.
+
+    None where the run was not asked to leave them to others. `compute` is the format of the arithmetic,
+    `longest` the tokens of the longest record, which decide about the attention.
+    """
+    if not getattr(getattr(method, "options", None), "reuse_cache", False):
+        return None
+    training = spec.training
+    same_bits = [
+        facts.model_digest, spec.method_options.get("top_layers"), compute,
+        processor, torch.get_num_threads(), str(torch.__version__), transformers.__version__,
+        training.plain, training.without, training.speedups, longest,
+    ]  # fmt: skip
+    key = hashlib.sha256(msgspec.json.encode(same_bits)).hexdigest()[:32]
+    return shared_prefixes() / key
+
+
+class DamagedCacheError(Exception):
     """A file does not hold what was kept under its name."""
 
 
@@ -78,7 +106,7 @@ class Store:
             return self._memory[key]
         try:
             hidden_tD = self._read(key).to(device)
-        except (OSError, SafetensorError, DamagedFileError):
+        except (OSError, SafetensorError, DamagedCacheError):
             return None
         self._remember(key, hidden_tD)
         return hidden_tD
@@ -106,10 +134,10 @@ class Store:
         """Read the file of a record; the first time, prove that it is whole and that record's."""
         with safe_open(self._file(key), "pt") as file:
             if "hidden" not in file.keys():  # noqa: SIM118 - no mapping
-                raise DamagedFileError
+                raise DamagedCacheError
             proof, hidden_tD = (file.metadata() or {}).get(PROOF), file.get_tensor("hidden")
         if key not in self._proven and proof != prove_states(key, hidden_tD):
-            raise DamagedFileError
+            raise DamagedCacheError
         self._proven.add(key)
         return hidden_tD
 
@@ -132,7 +160,7 @@ class Store:
                 self._read(key)
             except FileNotFoundError:
                 continue
-            except (OSError, SafetensorError, DamagedFileError):
+            except (OSError, SafetensorError, DamagedCacheError):
                 damaged += 1
                 self._discard(self._file(key))
         return len(self._proven & keys), damaged
