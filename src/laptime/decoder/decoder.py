@@ -95,7 +95,6 @@ class Decoder:
         self.project: Project = call_modules
         self.dtype: torch.dtype = model.dtype  # of the activations
         self.recomputes = False
-        self.answer_rows_only = False
 
     def num_frozen_layers(self) -> int:
         """Count the layers from below in which nothing trains; 0 when the embedding trains."""
