@@ -36,6 +36,7 @@ ATTENTION_GROUPS = (("q_proj", "k_proj", "v_proj"), ("o_proj",))
 FEED_FORWARD_GROUPS = (("gate_proj", "up_proj"), ("down_proj",))
 
 Project = Callable[[torch.Tensor, Sequence[AnyLinear]], list[torch.Tensor]]
+# (gated_TF, gate_TF, up_TF) -> the block in which the gated values are multiplied with the next weight
 KeepGated = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], AbstractContextManager[Any]]
 
 
