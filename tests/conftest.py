@@ -51,6 +51,14 @@ def single_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture
+def seeded() -> None:
+    """The same random numbers whichever test was before."""
+    import torch
+
+    torch.manual_seed(0)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A cache and temporary files of the tests' own: another laptime at work does not bar them."""

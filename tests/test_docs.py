@@ -22,7 +22,7 @@ from laptime.comparison import result
 from laptime.methods.full import Full
 from laptime.methods.method import Method
 from laptime.runs import events
-from laptime.speedups.answer_rows import AnswerRows
+from laptime.speedups.short_attention import ShortAttention
 from laptime.speedups.speedup import Speedup, find_speedups
 from laptime.trackers.tensorboard import TensorBoard
 from laptime.trackers.tracker import Tracker
@@ -195,7 +195,7 @@ def test_every_page_is_found_from_the_readme() -> None:
 
 PLUG_INS = {
     Full: Method.__abstractmethods__,
-    AnswerRows: Speedup.__abstractmethods__,
+    ShortAttention: Speedup.__abstractmethods__,
     TensorBoard: {"check", "publish"} & set(vars(Tracker)),
 }
 

@@ -12,12 +12,12 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from laptime.data.encoded import read_inputs
-from laptime.decoder.matmul import PackedWeight
 from laptime.memory_estimate import SPARE, MemoryEstimate, will_pack
 from laptime.methods.method import make_method
 from laptime.models.module_shape import measure_shape
 from laptime.models.shape import Shape
 from laptime.spec import RunSpec, TrainingSpec
+from laptime.speedups.prepacked_weights import PackedWeight
 from laptime.speedups.speedup import apply_all
 from laptime.training import failure
 from laptime.training.setup import make_setup

@@ -15,12 +15,11 @@ from transformers import AutoModelForCausalLM
 from laptime.data.batches import Batch, make_batch
 from laptime.data.encoded import EncodedRecord
 from laptime.decoder.decoder import Decoder, reason_against
-from laptime.decoder.gate import fused_gate
-from laptime.decoder.matmul import weight_for
-from laptime.decoder.norm import fused_norm
-from laptime.decoder.projection import Foreign, project, take_apart
-from laptime.decoder.rotary import fused_rotate
+from laptime.decoder.linear_layers import Foreign, take_apart
+from laptime.speedups.float32_products import weight_for
 from laptime.speedups.forward import Forward
+from laptime.speedups.fused_blocks import fused_gate, fused_norm, fused_rotate, remade
+from laptime.speedups.fused_projections import project
 from tests.tiny import make_tiny_model
 
 ADAPTERS = {
@@ -73,12 +72,8 @@ def fast(model: Any) -> Forward:
     forward = Forward(model)
     forward.decoder = Decoder(model)
     decoder = forward.decoder
-    decoder.norm, decoder.rotate, decoder.gate, decoder.project = (
-        fused_norm,
-        fused_rotate,
-        fused_gate,
-        project,
-    )
+    decoder.norm, decoder.rotate, decoder.gate = fused_norm, fused_rotate, fused_gate
+    decoder.keep_gated, decoder.project = remade, project
     return forward
 
 

@@ -16,9 +16,9 @@ import pytest
 import torch
 
 from laptime.data.batches import make_batch
-from laptime.decoder.matmul import PackedWeight
 from laptime.errors import UserError
 from laptime.spec import TrainingSpec
+from laptime.speedups.prepacked_weights import PackedWeight
 from laptime.speedups.speedup import (
     Outcome,
     Setup,

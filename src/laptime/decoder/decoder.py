@@ -10,18 +10,23 @@ Shapes: T tokens of all records of a batch, N of them trained, D width, H heads,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
-from laptime.decoder.attention import Attend, attend_records, sdpa_attend
-from laptime.decoder.gate import plain_gate, remade
-from laptime.decoder.norm import plain_norm
-from laptime.decoder.projection import Foreign, Linear, call_modules, leave_whole, take_apart
-from laptime.decoder.rotary import plain_rotate
+from laptime.decoder.linear_layers import AnyLinear, Linear, call_modules, leave_whole, take_apart
+from laptime.decoder.plain_parts import (
+    Attend,
+    attend_records,
+    plain_gate,
+    plain_keep,
+    plain_norm,
+    plain_rotate,
+    sdpa_attend,
+)
 from laptime.models.shape import FAMILIES
 
 if TYPE_CHECKING:
@@ -30,8 +35,9 @@ if TYPE_CHECKING:
 ATTENTION_GROUPS = (("q_proj", "k_proj", "v_proj"), ("o_proj",))
 FEED_FORWARD_GROUPS = (("gate_proj", "up_proj"), ("down_proj",))
 
-Part = Linear | Foreign
-Project = Callable[[torch.Tensor, Sequence[Part]], list[torch.Tensor]]
+Project = Callable[[torch.Tensor, Sequence[AnyLinear]], list[torch.Tensor]]
+# (gated_TF, gate_TF, up_TF) -> the block in which the gated values are multiplied with the next weight
+KeepGated = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], AbstractContextManager[Any]]
 
 
 class Layer:
@@ -48,7 +54,7 @@ class Layer:
         self.scale: float = attention.scaling
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[AnyLinear]:
         """Every linear layer in it."""
         return [*self.qkv, *self.out, *self.gate_up, *self.down]
 
@@ -62,9 +68,9 @@ class UnknownLayerError(Exception):
     """A layer is not made of the parts that this code knows; the message says which."""
 
 
-def take_group(module: Any, names: Sequence[str]) -> list[Part]:
+def take_group(module: Any, names: Sequence[str]) -> list[AnyLinear]:
     """Take apart the linear layers `names` of `module` as far as known; raises UnknownLayerError."""
-    found: list[Part] = []
+    found: list[AnyLinear] = []
     for name in names:
         layer = getattr(module, name)
         part = take_apart(layer) or leave_whole(layer)
@@ -85,11 +91,11 @@ class Decoder:
         self.norm = plain_norm
         self.rotate = plain_rotate
         self.gate = plain_gate
+        self.keep_gated: KeepGated = plain_keep
         self.attend: Attend = sdpa_attend
         self.project: Project = call_modules
         self.dtype: torch.dtype = model.dtype  # of the activations
         self.recomputes = False
-        self.answer_rows_only = False
 
     def num_frozen_layers(self) -> int:
         """Count the layers from below in which nothing trains; 0 when the embedding trains."""
@@ -151,8 +157,7 @@ class Decoder:
         normed_TD = self._normalize(hidden_TD, layer.module.post_attention_layernorm)
         gate_TF, up_TF = self.project(normed_TD, layer.gate_up)
         gated_TF = self.gate(gate_TF, up_TF)
-        # Where whole layers are recomputed, nothing of one is to be held on to.
-        with nullcontext() if self.recomputes else remade(gated_TF, gate_TF, up_TF):
+        with self.keep_gated(gated_TF, gate_TF, up_TF):
             return hidden_TD + self.project(gated_TF, layer.down)[0]
 
     def _attend(

@@ -1,18 +1,28 @@
-"""The head runs on trained tokens alone, in chunks, and its gradient is made in the forward pass."""
+"""The head runs on trained tokens alone, a chunk at a time, and its gradient is made in the forward pass.
+
+The logits of all tokens never exist: a chunk's logits become its loss and the gradient of its hidden
+states, and are gone. That gradient is made as large as the backward pass wants it: made for the plain sum
+and enlarged by the loss scale afterwards, float16 would have lost the words of small odds on the way.
+
+Shapes: N trained tokens, n of a chunk, m whose softmax is made at a time, D width, V words.
+"""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+import torch
 from torch import nn
+from torch.autograd import Function
 
-from laptime.decoder.answer_loss import answer_loss
+from laptime.decoder.linear_layers import Weight, add_product
 from laptime.models.shape import FAMILIES
+from laptime.speedups.float32_products import weight_for
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
-if TYPE_CHECKING:
-    import torch
+CHUNK_TOKENS = 256  # float32 logits of 128,256 words: 131 MB
+SOFTMAX_TOKENS = 32  # of a chunk at a time, so that its logits exist once
 
 
 class AnswerHead(Speedup):
@@ -42,8 +52,6 @@ def loss_of_head(
 
 def makes_the_logits(head: Any, model: Any) -> bool:
     """Try on a few tokens whether nothing stands between body, head and logits (no scale, cap or layer)."""
-    import torch
-
     token_ids_BT = torch.arange(4, device=model.device)[None]
     was_training = model.training
     model.eval()
@@ -56,3 +64,95 @@ def makes_the_logits(head: Any, model: Any) -> bool:
         return False
     finally:
         model.train(was_training)
+
+
+def answer_loss(
+    hidden_ND: torch.Tensor,
+    weight_VD: torch.Tensor,
+    bias_V: torch.Tensor | None,
+    targets_N: torch.Tensor,
+    factor: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Return the cross-entropy summed over N tokens, in float32.
+
+    `factor`, in float32, is what the sum will be multiplied with before its backward pass; None for 1.
+    """
+    if not torch.is_grad_enabled():  # autograd tells a function what can train, wanted or not
+        hidden_ND, weight_VD = hidden_ND.detach(), weight_VD.detach()
+        bias_V = None if bias_V is None else bias_V.detach()
+    return AnswerLoss.apply(hidden_ND, weight_VD, bias_V, targets_N, factor)
+
+
+class AnswerLoss(Function):
+    """sum_i logsumexp(W h_i) - (W h_i)[target_i]; its gradients are softmax minus one-hot, times W or h."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden_ND: torch.Tensor,
+        weight_VD: torch.Tensor,
+        bias_V: torch.Tensor | None,
+        targets_N: torch.Tensor,
+        factor: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Make loss and gradients, chunk by chunk."""
+        weight = weight_for(weight_VD, hidden_ND.dtype)
+        needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
+        total = hidden_ND.new_zeros((), dtype=torch.float32)
+        grads_ND: list[torch.Tensor] = []
+        grad_VD: torch.Tensor | None = None
+        grad_V = torch.zeros_like(bias_V) if needs_bias and bias_V is not None else None
+        for hidden_nD, targets_n in zip(
+            hidden_ND.split(CHUNK_TOKENS), targets_N.split(CHUNK_TOKENS), strict=True
+        ):
+            loss, grad_nV = loss_and_gradient(
+                weight, hidden_nD, bias_V, targets_n, any(ctx.needs_input_grad), factor
+            )
+            total += loss
+            if needs_hidden:
+                grads_ND.append(weight.backward(grad_nV))
+            if needs_weight:
+                grad_VD = add_product(grad_VD, grad_nV.t(), hidden_nD)
+            if grad_V is not None:
+                grad_V += grad_nV.sum(0)
+        ctx.save_for_backward(torch.cat(grads_ND) if grads_ND else None, grad_VD, grad_V, factor)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        """Scale what the forward pass has made, by 1 where it knew the factor."""
+        *made, factor = ctx.saved_tensors
+        missing = grads[0] if factor is None else grads[0] / factor
+        if missing.device.type != "cpu" or missing != 1:  # to ask a GPU would be to wait for it
+            for gradient in made:
+                if gradient is not None:
+                    gradient.mul_(missing.to(gradient.dtype))
+        return *made, None, None
+
+
+def loss_and_gradient(
+    weight: Weight,
+    hidden_nD: torch.Tensor,
+    bias_V: torch.Tensor | None,
+    targets_n: torch.Tensor,
+    needs_gradient: bool,
+    factor: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the summed loss of a chunk, and the gradient of its logits, nV, in the dtype of `hidden_nD`.
+
+    The gradient is that of `factor` times the loss; it takes the place of the logits, some rows at a time.
+    """
+    logits_nV = weight.forward(hidden_nD)
+    if bias_V is not None:
+        logits_nV += bias_V
+    losses: list[torch.Tensor] = []
+    for rows_mV, targets_m in zip(
+        logits_nV.split(SOFTMAX_TOKENS), targets_n.split(SOFTMAX_TOKENS), strict=True
+    ):
+        log_odds_mV = torch.log_softmax(rows_mV, -1, dtype=torch.float32)
+        losses.append(log_odds_mV.gather(1, targets_m[:, None]))
+        if needs_gradient:
+            odds_mV = log_odds_mV.exp_()
+            odds_mV.scatter_add_(1, targets_m[:, None], odds_mV.new_full((len(targets_m), 1), -1.0))
+            rows_mV.copy_(odds_mV if factor is None else odds_mV.mul_(factor))
+    return -torch.cat(losses).sum(), logits_nV

@@ -1,4 +1,8 @@
-"""The last layer works only for the tokens whose output is asked for."""
+"""The last layer works only for the tokens whose output is asked for.
+
+`Decoder` leaves the others out in the midst of a layer, behind the attention that needs them all, so that is
+where the work stands; `Forward` names the rows.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,8 @@ class AnswerRows(Speedup):
     needs: ClassVar[tuple[str, ...]] = ("fused_blocks",)
 
     def apply(self, setup: Setup) -> str:
-        """Ask the decoder for the trained tokens only."""
+        """Have the decoder asked for the trained tokens only."""
         if any(one.dropout for one in setup.decoder.layers[-1].parts):
             raise NoEffect("LoRA dropout draws one number for each token")
-        setup.decoder.answer_rows_only = True
+        setup.forward.answer_rows_only = True
         return "the last layer's feed-forward part sees the trained tokens only"

@@ -1,4 +1,8 @@
-"""The result is written while the held-out set is evaluated."""
+"""The result is written while the held-out set is evaluated.
+
+The work stands in `training/result.py`, which writes the result in a thread with the speedup and without;
+what is decided here is whether the evaluation waits for it.
+"""
 
 from __future__ import annotations
 

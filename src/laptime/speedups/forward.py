@@ -27,6 +27,7 @@ class Forward:
         self.decoder: Decoder | None = None
         self.prefix: Prefix | None = None
         self.head_loss: HeadLoss | None = None
+        self.answer_rows_only = False
 
     def sum_loss(self, batch: Batch, factor: torch.Tensor | None = None) -> torch.Tensor:
         """Return the cross-entropy summed over the trained tokens of a batch, in float32.
@@ -59,7 +60,7 @@ class Forward:
             hidden_TD = decoder.embed(batch.token_ids_BT.flatten())
         else:
             first, hidden_TD = self.prefix.num_layers, self.prefix.run(batch)
-        only_rows_N = rows_N if decoder.answer_rows_only else None
+        only_rows_N = rows_N if self.answer_rows_only else None
         hidden_TD = decoder.run_layers(hidden_TD, batch.segments, first, rows_N=only_rows_N)
         hidden_ND = hidden_TD if only_rows_N is not None else hidden_TD.index_select(0, rows_N)
         return decoder.finish(hidden_ND)

@@ -1,4 +1,8 @@
-"""AdamW in one pass over memory."""
+"""AdamW in one pass over memory.
+
+The kernel is torch's; how its gradients are scaled and left out where they are not finite stands in
+`training/optimizer.py`, whose masters, clipping and loss scaling are the same for both kernels.
+"""
 
 from __future__ import annotations
 

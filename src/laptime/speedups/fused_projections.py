@@ -1,10 +1,21 @@
-"""Linear layers that share an input, with their LoRA adapters, in one step without casts."""
+"""Linear layers that share an input, with their LoRA adapters, as one step of autograd.
+
+LoRA (Hu et al. 2021, arXiv:2106.09685) adds scale (x A^T) B^T to x W^T. Layers that share x share one
+product with all their A; B adds into the result; nothing is cast but the adapters, which are small:
+float32 masters, of which each pass makes half-precision shadows.
+
+Shapes: T tokens, K inputs, N outputs, r rank, R the ranks of all layers of a group together.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
-from laptime.decoder.projection import project
+import torch
+from torch.autograd import Function
+
+from laptime.decoder.linear_layers import AnyLinear, Linear, add_product
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 
@@ -28,3 +39,92 @@ class FusedProjections(Speedup):
         decoder.project = project
         left = f"; {len(parts) - len(linears)} run as they stand" if len(linears) < len(parts) else ""
         return f"{len(linears)} layers in {4 * len(decoder.layers)} groups{left}"
+
+
+def project(x_TK: torch.Tensor, parts: Sequence[AnyLinear]) -> list[torch.Tensor]:
+    """Apply layers that share their input; returns one TxN for each."""
+    linears = [one for one in parts if isinstance(one, Linear)]
+    if len(linears) == len(parts):
+        return _project_together(x_TK, linears)
+    together = iter(_project_together(x_TK, linears) if linears else [])
+    return [next(together) if isinstance(one, Linear) else one.run(x_TK) for one in parts]
+
+
+def _project_together(x_TK: torch.Tensor, linears: Sequence[Linear]) -> list[torch.Tensor]:
+    """Apply layers in one step of autograd."""
+    tensors = [t for one in linears for t in (one.weight_NK, one.bias_N, one.a_rK, one.b_Nr)]
+    outputs = Projection.apply(x_TK, linears, *tensors)
+    return [outputs] if isinstance(outputs, torch.Tensor) else list(outputs)
+
+
+class Projection(Function):
+    """y_i = x W_i^T + bias_i + scale_i (x A_i^T) B_i^T for every layer i of a group."""
+
+    @staticmethod
+    def forward(ctx: Any, x_TK: torch.Tensor, linears: Sequence[Linear], *tensors: torch.Tensor) -> Any:
+        """Save x and x A^T; every layer's parameters stand in `tensors` so that autograd knows them."""
+        downs = [one.a_rK for one in linears if one.a_rK is not None]
+        a_RK = torch.cat(downs).to(x_TK.dtype) if downs else None
+        down_TR = torch.matmul(x_TK, a_RK.t()) if a_RK is not None else None
+        outputs, begin = [], 0
+        for one in linears:
+            y_TN = one.weight.forward(x_TK)
+            if one.bias_N is not None:
+                y_TN += one.bias_N
+            if one.b_Nr is not None and down_TR is not None:
+                rank = one.b_Nr.shape[1]
+                shadow_Nr = one.b_Nr.to(x_TK.dtype)
+                add_product(y_TN, down_TR[:, begin : begin + rank], shadow_Nr.t(), one.scale)
+                begin += rank
+            outputs.append(y_TN)
+        ctx.linears = linears
+        ctx.save_for_backward(x_TK, down_TR, a_RK)
+        return tuple(outputs) if len(outputs) > 1 else outputs[0]
+
+    @staticmethod
+    def backward(ctx: Any, *grads_TN: torch.Tensor) -> Any:
+        """Return the gradients of x and of what trains."""
+        x_TK, down_TR, a_RK = ctx.saved_tensors
+        grad_TK: torch.Tensor | None = None
+        downs_TR: list[torch.Tensor] = []  # gradients of x A^T, layer by layer
+        found: list[list[torch.Tensor | None]] = []
+        begin = 0
+        for index, (one, grad_TN) in enumerate(zip(ctx.linears, grads_TN, strict=True)):
+            needs = ctx.needs_input_grad[2 + 4 * index : 6 + 4 * index]
+            if ctx.needs_input_grad[0]:
+                grad_TK = one.weight.backward(grad_TN, grad_TK)
+            own: list[torch.Tensor | None] = [None] * 4
+            if needs[0]:
+                own[0] = torch.matmul(grad_TN.t(), x_TK).to(one.weight_NK.dtype)
+            if needs[1]:
+                own[1] = grad_TN.sum(0)
+            if one.b_Nr is not None:
+                rank = one.b_Nr.shape[1]
+                downs_TR.append(add_product(None, grad_TN, one.b_Nr.to(x_TK.dtype), one.scale))
+                if needs[3]:
+                    own[3] = add_product(None, grad_TN.t(), down_TR[:, begin : begin + rank], one.scale)
+                begin += rank
+            found.append(own)
+        if downs_TR:
+            grad_TK = _finish_adapters(ctx, x_TK, a_RK, downs_TR, grad_TK, found)
+        return grad_TK, None, *(gradient for own in found for gradient in own)
+
+
+def _finish_adapters(
+    ctx: Any,
+    x_TK: torch.Tensor,
+    a_RK: torch.Tensor,
+    downs_TR: list[torch.Tensor],
+    grad_TK: torch.Tensor | None,
+    found: list[list[torch.Tensor | None]],
+) -> torch.Tensor | None:
+    """Fill in the gradients of every A, and add the adapters' part to the gradient of x."""
+    grad_down_TR = torch.cat(downs_TR, dim=1)
+    grads_RK = torch.matmul(grad_down_TR.t(), x_TK)
+    begin = 0
+    for one, own in zip(ctx.linears, found, strict=True):
+        if one.a_rK is not None:
+            own[2] = grads_RK[begin : begin + len(one.a_rK)].to(one.a_rK.dtype)
+            own[3] = None if own[3] is None else own[3].to(one.b_Nr.dtype)
+            begin += len(one.a_rK)
+    return add_product(grad_TK, grad_down_TR, a_RK) if ctx.needs_input_grad[0] else None

@@ -1,4 +1,7 @@
-"""Modules that no run needs are not imported until something of theirs is used."""
+"""Modules that no run needs are not imported until something of theirs is used.
+
+The work stands in `startup/imports.py`: it is done before torch is imported, before speedups are applied.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from laptime.startup.imports import num_deferred
 
 
 class LightImports(Speedup):
-    """Begins before torch is imported; see `laptime.startup`. Here it is only said what came of it."""
+    """Says what came of what began before torch was imported."""
 
     name: ClassVar[str] = "light_imports"
     summary: ClassVar[str] = "does not import the compiler and sharding before something of theirs is used"

@@ -1,4 +1,8 @@
-"""Records of a batch stand one after another, so that no token is padding."""
+"""Records of a batch stand one after another, so that no token is padding.
+
+The work stands in `data/batches.py`, which makes the batches of training and evaluation, packed or padded;
+the decoder tells records apart by their lengths either way.
+"""
 
 from __future__ import annotations
 

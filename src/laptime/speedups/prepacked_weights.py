@@ -2,6 +2,8 @@
 
 The copies take the memory that `answer_head` left free and no more, so that a run's peak stays below that
 of the plain path; whoever asks for them by name gives them half of the weights' memory again.
+
+Shapes: T tokens, K inputs, N outputs of a linear layer.
 """
 
 from __future__ import annotations
@@ -10,8 +12,7 @@ from typing import ClassVar
 
 import torch
 
-from laptime.decoder.matmul import PackedWeight, Weight
-from laptime.decoder.projection import Linear
+from laptime.decoder.linear_layers import Linear, Weight
 from laptime.memory_estimate import PACKING, PACKING_NEEDS, choose_largest, find_room
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
@@ -62,3 +63,15 @@ def pack_largest(linears: list[Linear], room_bytes: float) -> int:
     for place in chosen:
         linears[place].weight = PackedWeight(linears[place].weight_NK)
     return len(chosen)
+
+
+class PackedWeight(Weight):
+    """A frozen weight with a copy in the order in which oneDNN's kernels read it; the copy serves x W^T."""
+
+    def __init__(self, weight_NK: torch.Tensor) -> None:
+        super().__init__(weight_NK)
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight_NK.detach())
+
+    def forward(self, x_TK: torch.Tensor) -> torch.Tensor:
+        """Return x W^T, TxN."""
+        return torch.ops.mkldnn._linear_pointwise(x_TK, self.packed, None, "none", [], "")

@@ -1,4 +1,7 @@
-"""The weights are read from the disk while the libraries are imported."""
+"""The weights are read from the disk while the libraries are imported.
+
+The work stands in `startup/page_cache.py`: it begins before torch is imported, for it goes on meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from laptime.startup.page_cache import present_reading
 
 
 class ReadAhead(Speedup):
-    """Begins before torch is imported; see `laptime.startup`. Here it is only said what came of it."""
+    """Says what came of what began before torch was imported."""
 
     name: ClassVar[str] = "read_ahead"
     summary: ClassVar[str] = "reads the weights from the disk while the libraries are imported"

@@ -1,6 +1,7 @@
 """The seam of the speedups: what one must say about itself, and what it may change.
 
-A speedup is one file in this folder, called by the name of the speedup, with one subclass of `Speedup`.
+A speedup is one file in this folder, called by the name of the speedup, with one subclass of `Speedup` and
+the kernel that it puts in the place of a plain part; where its work must stand elsewhere, the file says so.
 The names are known from the files alone, so that checking an option imports no torch.
 """
 

@@ -16,7 +16,7 @@ BLOCK_BYTES = 16 << 20  # long reads: after each the thread waits for the interp
 LARGEST_SHARE = 0.5  # of the machine's memory; beyond that the first files would be gone before the last
 
 
-class ReadAhead:
+class FileReading:
     """The reading of some files; `num_bytes_read` counts what was not in memory before."""
 
     def __init__(self, files: Sequence[Path]) -> None:
@@ -51,17 +51,17 @@ class ReadAhead:
                 position += max(num_bytes, SAMPLE_BYTES)
 
 
-def start_reading(files: Sequence[Path]) -> ReadAhead | None:
+def start_reading(files: Sequence[Path]) -> FileReading | None:
     """Begin to read the files in their order; None when they would not stay in memory."""
     try:
         total = sum(file.stat().st_size for file in files)
     except OSError:
         return None
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    return ReadAhead(files) if 0 < total <= LARGEST_SHARE * memory else None
+    return FileReading(files) if 0 < total <= LARGEST_SHARE * memory else None
 
 
-_begun: list[ReadAhead] = []  # at most one in a process
+_begun: list[FileReading] = []  # at most one in a process
 
 
 def begin_reading(folder: Path) -> None:
@@ -70,7 +70,7 @@ def begin_reading(folder: Path) -> None:
         _begun.append(reading)
 
 
-def present_reading() -> ReadAhead | None:
+def present_reading() -> FileReading | None:
     """Return the reading that was begun in this process, if any."""
     return _begun[0] if _begun else None
 

@@ -12,7 +12,6 @@ import torch
 
 from laptime.data.encoded import EncodedData
 from laptime.data.input_manifest import InputFacts
-from laptime.decoder.prefix import CACHE_FILES
 from laptime.errors import UserError
 from laptime.hardware.machine import describe_machine
 from laptime.models.digest import describe_base, digest_model
@@ -23,6 +22,7 @@ from laptime.runs.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, PREFIX_FOLDER
 from laptime.runs.record import RecordWriter, read_record
 from laptime.runs.spec_changes import differing_keys
 from laptime.spec import flag
+from laptime.speedups.prefix_cache import CACHE_FILES
 from laptime.training.checkpoint import (
     Checkpoint,
     State,

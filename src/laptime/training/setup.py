@@ -15,8 +15,8 @@ from laptime.methods.method import Method
 from laptime.runs.job import PREFIX_FOLDER
 from laptime.spec import RunSpec
 from laptime.speedups.forward import Forward
+from laptime.speedups.prefix_cache import find_cache_folder
 from laptime.speedups.speedup import Setup
-from laptime.training.hidden_state_cache import find_cache_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
