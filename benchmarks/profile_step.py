@@ -35,7 +35,7 @@ def profile_step(model: str, data: str, method: str, precision: str, rank: int) 
     """Train three steps as a run does and return what the last one was made of, in seconds."""
     from torch.profiler import ProfilerActivity, profile
 
-    from laptime.data.input_manifest import read_facts
+    from laptime.data.input_manifest import read_manifest
     from laptime.runs.record import RecordWriter
     from laptime.speedups.forward import Forward
     from laptime.training.run import run
@@ -55,7 +55,7 @@ def profile_step(model: str, data: str, method: str, precision: str, rank: int) 
         Forward.sum_loss = profiled_sum_loss  # type: ignore[method-assign]
         run(job, RecordWriter(Path(job.folder)))
         profiler.stop()
-        shape = read_facts(Path(job.inputs)).shape
+        shape = read_manifest(Path(job.inputs)).shape
         widest = max(size for name, sizes in shape.linears.items() if name != shape.head for size in sizes)
     parts: dict[str, float] = {}
     for event in profiler.key_averages(group_by_input_shape=True):

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from laptime.comparison.result import QuestionAnswers
-from laptime.data.input_manifest import FACTS_FILE, InputFacts, read_facts, write_facts
+from laptime.data.input_manifest import MANIFEST_FILE, InputManifest, read_manifest, write_manifest
 from laptime.errors import UserError
 from laptime.interview import ask_results, find_base
 from laptime.session import gather_result
@@ -37,7 +37,7 @@ def test_another_base_is_not_asked(tmp_path: Path, name: str, moved: bool) -> No
 
 def test_facts_name_every_file_that_a_tokenizer_is_made_of(tmp_path: Path) -> None:
     folder = make_base(tmp_path)
-    facts = msgspec.json.decode((folder / "inputs" / FACTS_FILE).read_bytes(), type=InputFacts)
+    facts = msgspec.json.decode((folder / "inputs" / MANIFEST_FILE).read_bytes(), type=InputManifest)
     assert facts.base_files.keys() >= {path.name for path in (folder / "model").iterdir()}
 
 
@@ -83,7 +83,7 @@ def test_a_result_that_is_not_as_it_was_saved_is_not_asked(trained: Path, name: 
 
 
 def test_records_of_other_facts_are_not_asked(trained: Path) -> None:
-    facts = read_facts(trained / "inputs")
-    write_facts(trained / "inputs", msgspec.structs.replace(facts, data=facts.data | {"digest": "other"}))
+    facts = read_manifest(trained / "inputs")
+    write_manifest(trained / "inputs", msgspec.structs.replace(facts, data=facts.data | {"digest": "other"}))
     with pytest.raises(UserError, match=r"inputs/encoded\.\w+: not the records that facts\.json tells of"):
         ask(trained)

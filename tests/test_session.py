@@ -18,7 +18,7 @@ from laptime.cli.report import render_again
 from laptime.cli.running import report, run_session, tell_interruption
 from laptime.cli.show import show, tell_unfinished
 from laptime.comparison.result import write_result
-from laptime.data.input_manifest import InputFacts, InputJob
+from laptime.data.input_manifest import InputJob, InputManifest
 from laptime.errors import UserError
 from laptime.hardware.processors import Look
 from laptime.report.conclusion import count_runs
@@ -233,7 +233,7 @@ def test_a_refusal_is_all_that_is_printed(
     class Runner:
         def __init__(self, single: bool = False) -> None: ...
 
-        def prepare(self, job: InputJob) -> InputFacts:
+        def prepare(self, job: InputJob) -> InputManifest:
             raise UserError("its tokenizer cannot be loaded")
 
         def close(self) -> None: ...

@@ -27,7 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from laptime.data.input_manifest import FACTS_FILE
+from laptime.data.input_manifest import MANIFEST_FILE
 
 LOOK_SECONDS = 0.05
 MOST_SECONDS = 1800
@@ -91,7 +91,7 @@ def watch(words: list[str], out: Path | None) -> dict[str, Any]:
     while process.poll() is None and time.perf_counter() - begun < MOST_SECONDS:
         peak = max(peak, sum(map(resident_bytes, family(process.pid))))
         if out and "seconds_to_first_step" not in found and has_begun(out):
-            ready = (out / "inputs" / FACTS_FILE).stat().st_mtime
+            ready = (out / "inputs" / MANIFEST_FILE).stat().st_mtime
             found["seconds_to_first_step"] = round(time.time() - ready, 2)
             found["seconds"] = round(time.perf_counter() - begun, 1)
             process.send_signal(signal.SIGTERM)

@@ -24,7 +24,7 @@ from laptime.comparison.collection import read_measured
 from laptime.comparison.race import compare
 from laptime.data.batches import plan_steps
 from laptime.data.encoded import EncodedData, EncodedFacts, read_inputs
-from laptime.data.input_manifest import InputFacts, InputJob
+from laptime.data.input_manifest import InputJob, InputManifest
 from laptime.errors import UserError
 from laptime.interview import find_base
 from laptime.models.folder import check_saved
@@ -44,7 +44,7 @@ from laptime.runs.single_run import go_on_training
 from laptime.session import gather_result
 from laptime.spec import WITHOUT_EFFECT, CompareSpec, ModelSpec
 from laptime.training import preprocess as preparation
-from laptime.training.checkpoint import PARTS, Checkpoint
+from laptime.training.checkpoint import PARTS, SavedState
 from laptime.training.run import Run
 from laptime.util.untrusted import told_in_one_line
 
@@ -81,7 +81,7 @@ class LookingRunner:
     def __init__(self) -> None:
         self.pictures: Pictures = []
 
-    def prepare(self, job: InputJob) -> InputFacts:
+    def prepare(self, job: InputJob) -> InputManifest:
         """Prepare the inputs in this process."""
         return preparation.prepare(job)
 
@@ -123,7 +123,7 @@ def draw_run(this: Run) -> dict[str, str]:
     }
 
 
-def draw_facts(facts: InputFacts) -> str:
+def draw_facts(facts: InputManifest) -> str:
     """Return the facts, but for times and places on the disk."""
     kept = msgspec.to_builtins(facts)
     kept["data"].pop("encode_seconds")
@@ -139,7 +139,7 @@ def draw_records(encoded: EncodedData) -> str:
     return digest([msgspec.to_builtins(facts), sets])
 
 
-def draw_checkpoint(found: Checkpoint) -> str:
+def draw_checkpoint(found: SavedState) -> str:
     """Return the state and every tensor of a checkpoint."""
     parts = []
     for part in PARTS:

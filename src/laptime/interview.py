@@ -17,7 +17,7 @@ from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAn
 from laptime.data.chat_templates import put_template
 from laptime.data.encoded import read_inputs
 from laptime.data.encoding import Question, encode_question, has_chat_template
-from laptime.data.input_manifest import read_facts, refuse_other_base
+from laptime.data.input_manifest import read_manifest, refuse_other_base
 from laptime.data.known_questions import find_question
 from laptime.data.templates import Template, make_template
 from laptime.hardware.machine import choose_device
@@ -111,13 +111,13 @@ def find_base(folder: Path, spec: ModelSpec) -> ModelSource:
 
     Raises UserError where it is another by now.
     """
-    facts = read_facts(folder / INPUTS_FOLDER)
-    if Path(facts.model_folder).is_dir():
-        check_folder(Path(facts.model_folder), f"--model {spec.model}", spec.trust_remote_code)
-        source = ModelSource(name=spec.model, folder=facts.model_folder, config={}, toy=facts.toy)
+    manifest = read_manifest(folder / INPUTS_FOLDER)
+    if Path(manifest.model_folder).is_dir():
+        check_folder(Path(manifest.model_folder), f"--model {spec.model}", spec.trust_remote_code)
+        source = ModelSource(name=spec.model, folder=manifest.model_folder, config={}, toy=manifest.toy)
     else:
         source = locate_model(spec)
-    refuse_other_base(facts, folder, Path(source.folder))
+    refuse_other_base(manifest, folder, Path(source.folder))
     return source
 
 

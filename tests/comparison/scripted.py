@@ -29,7 +29,7 @@ from laptime.runs.events import (
     Model,
     Phase,
     Saved,
-    Speedup,
+    SpeedupRun,
     Started,
     Step,
 )
@@ -57,10 +57,10 @@ def switched_off(run: str) -> str:
     return run.partition("-without-")[2] or ("plain" if run.endswith("-plain") else "")
 
 
-def make_speedups(ran: Sequence[str], off: Sequence[str] = (), **changes: Any) -> list[Speedup]:
+def make_speedups(ran: Sequence[str], off: Sequence[str] = (), **changes: Any) -> list[SpeedupRun]:
     """Return the events of speedups that ran and of some that did not."""
     return [
-        Speedup(**({"name": name, "claims": "rounding", "ran": name in ran, "note": "as told"} | changes))
+        SpeedupRun(**({"name": name, "claims": "rounding", "ran": name in ran, "note": "as told"} | changes))
         for name in (*ran, *off)
     ]
 
@@ -104,7 +104,7 @@ def write_scripted_run(
     skipped: int = 0,
     started: float | None = None,
     without: str = "",
-    speedups: Sequence[Speedup] = (),
+    speedups: Sequence[SpeedupRun] = (),
     comparison: str = "",
     contestant: str = "",
     spec: RunSpec | None = None,

@@ -16,7 +16,7 @@ from laptime.comparison.collection import collect
 from laptime.comparison.older import keep_threads, read_older
 from laptime.comparison.race import compare
 from laptime.comparison.result import Against, SetBeside
-from laptime.data.input_manifest import InputFacts, InputJob
+from laptime.data.input_manifest import InputJob, InputManifest
 from laptime.errors import UserError
 from laptime.hardware.processors import Threads
 from laptime.runs.plan import Before, read_plan, write_plan
@@ -299,7 +299,7 @@ def test_other_inputs_are_refused_when_the_preparation_has_told(
     tmp_path: Path, changed: dict[str, Any], line: str
 ) -> None:
     class Changed(ScriptedRunner):
-        def prepare(self, job: InputJob) -> InputFacts:
+        def prepare(self, job: InputJob) -> InputManifest:
             return replace(super().prepare(job), **changed)
 
     race(tmp_path / "old")

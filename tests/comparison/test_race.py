@@ -17,7 +17,7 @@ from laptime.comparison.collection import collect, collect_single
 from laptime.comparison.race import compare
 from laptime.comparison.result import read_result
 from laptime.comparison.schedule import plan_runs
-from laptime.data.input_manifest import FACTS_FILE, InputFacts, InputJob
+from laptime.data.input_manifest import MANIFEST_FILE, InputJob, InputManifest
 from laptime.errors import UserError
 from laptime.models.digest import describe_base
 from laptime.models.shape import Shape
@@ -57,9 +57,9 @@ class ScriptedRunner:
         self.resuming = ""  # what a run that is to go on refuses with
         self.base = Path("tiny")
 
-    def prepare(self, job: InputJob) -> InputFacts:
+    def prepare(self, job: InputJob) -> InputManifest:
         self.prepared += 1
-        facts = InputFacts(
+        facts = InputManifest(
             model_name="tiny",
             model_folder=str(self.base),
             model_digest="m",
@@ -71,7 +71,7 @@ class ScriptedRunner:
             base_files=describe_base(self.base, False),
         )
         folder = write_scripted_inputs(Path(job.folder))
-        (folder / FACTS_FILE).write_bytes(msgspec.json.encode(facts))
+        (folder / MANIFEST_FILE).write_bytes(msgspec.json.encode(facts))
         return facts
 
     def run(self, job: RunJob, on_event: Any) -> None:
@@ -115,7 +115,7 @@ class Listener:
     def preparing(self) -> None:
         self.heard.append("preparing")
 
-    def prepared(self, facts: InputFacts) -> None:
+    def prepared(self, facts: InputManifest) -> None:
         self.heard.append(f"prepared {facts.data['name']}")
 
     def planned(self, runs: list[PlannedRun], num_done: int, prospect: Prospect) -> None:
@@ -246,7 +246,7 @@ def test_changed_data_are_refused(tmp_path: Path) -> None:
         race(tmp_path / "out", ScriptedRunner(), digest="another")
 
 
-@pytest.mark.parametrize("name", ["encoded.bin", FACTS_FILE])
+@pytest.mark.parametrize("name", ["encoded.bin", MANIFEST_FILE])
 @pytest.mark.parametrize("how", ["gone", "damaged"])
 def test_damaged_inputs_are_prepared_anew(tmp_path: Path, name: str, how: str) -> None:
     order = [run.run for run in plan_runs(SPEC)]
@@ -270,7 +270,7 @@ def test_inputs_prepared_anew_must_be_the_same(tmp_path: Path) -> None:
     (tmp_path / "out" / "inputs" / "encoded.bin").unlink()
 
     class Other(ScriptedRunner):
-        def prepare(self, job: InputJob) -> InputFacts:
+        def prepare(self, job: InputJob) -> InputManifest:
             facts = super().prepare(job)
             facts.model_digest = "another"
             return facts
@@ -291,7 +291,7 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_start_that_gets_no_further_than_its_inputs_leaves_no_trace(tmp_path: Path) -> None:
     class Refusing(ScriptedRunner):
-        def prepare(self, job: InputJob) -> InputFacts:
+        def prepare(self, job: InputJob) -> InputManifest:
             super().prepare(job)
             raise UserError("--model tiny: its tokenizer cannot be loaded")
 
@@ -395,7 +395,7 @@ def test_nothing_is_said_to_begin_before_the_last_refusal(
     """Neither what is compared and where, nor that a run begins."""
 
     class Refusing(ScriptedRunner):
-        def prepare(self, job: InputJob) -> InputFacts:
+        def prepare(self, job: InputJob) -> InputManifest:
             if when == "prepare":
                 raise UserError("its tokenizer cannot be loaded")
             return super().prepare(job)

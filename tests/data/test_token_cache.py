@@ -11,7 +11,7 @@ import pytest
 
 from laptime.data import token_cache
 from laptime.data.encoded import read_encoded
-from laptime.data.input_manifest import ENCODED_FILE, InputFacts, InputJob
+from laptime.data.input_manifest import ENCODED_FILE, InputJob, InputManifest
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.training import preprocess as preparation
 from tests.tiny import make_tiny_model
@@ -40,7 +40,7 @@ def data(tmp_path: Path) -> Path:
     return file
 
 
-def prepare(folder: Path, model: Path, data: Path, seed: int = 0, **options: Any) -> InputFacts:
+def prepare(folder: Path, model: Path, data: Path, seed: int = 0, **options: Any) -> InputManifest:
     """Prepare inputs in `folder`; options are those of the data or of the questions."""
     answers = {name: options.pop(name) for name in ("ask", "max_questions") if name in options}
     return preparation.prepare(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from laptime.comparison.race import compare
-from laptime.data.input_manifest import InputFacts, InputJob
+from laptime.data.input_manifest import InputJob, InputManifest
 from laptime.errors import UserError
 from laptime.runs import process as processes
 from laptime.runs import watchdog as watch
@@ -199,7 +199,7 @@ class Doomed(ProcessRunner):
         self.does = does
         self.scripted = ScriptedRunner()
 
-    def prepare(self, job: InputJob) -> InputFacts:
+    def prepare(self, job: InputJob) -> InputManifest:
         return self.scripted.prepare(job)
 
     def _process_for(self, job: RunJob) -> subprocess.Popen[bytes]:
@@ -259,7 +259,7 @@ def test_a_preparation_that_dies_or_hangs_is_one_line(tmp_path: Path) -> None:
     assert killed.endswith("could not be prepared: ended by SIGKILL; often the system is out of memory")
     process = begin(SLEEPS)
     with pytest.raises(UserError, match=r"could not be prepared: no event .*, so it was ended$"):
-        processes.await_facts(process, tmp_path / "facts.json", hang_minutes=1 / 60)
+        processes.await_manifest(process, tmp_path / "facts.json", hang_minutes=1 / 60)
     assert process.returncode == -signal.SIGKILL
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from laptime.comparison.collection import collect_single
 from laptime.comparison.race import compare
 from laptime.comparison.result import write_result
-from laptime.data.input_manifest import InputFacts, InputJob
+from laptime.data.input_manifest import InputJob, InputManifest
 from laptime.errors import UserError
 from laptime.runs.folder import has_checkpoint
 from laptime.runs.job import RunJob
@@ -68,7 +68,7 @@ class EndingRunner(ScriptedRunner):
         super().__init__()
         self.end = end
 
-    def prepare(self, job: InputJob) -> InputFacts:
+    def prepare(self, job: InputJob) -> InputManifest:
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("job.json", "log.txt", "encoded.bin"):
@@ -184,7 +184,7 @@ def test_a_start_that_got_nowhere_leaves_nothing(tmp_path: Path, kind: str, end:
 @pytest.mark.parametrize("kind", ["compare", "train"])
 def test_what_a_user_adds_meanwhile_stays(tmp_path: Path, kind: str) -> None:
     class Meanwhile(EndingRunner):
-        def prepare(self, job: InputJob) -> InputFacts:
+        def prepare(self, job: InputJob) -> InputManifest:
             plant(tmp_path, ["out/inputs/thesis.txt", "out/thesis.txt"])
             return super().prepare(job)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from laptime.comparison.result import read_result
-from laptime.data.input_manifest import read_facts
+from laptime.data.input_manifest import read_manifest
 from laptime.runs.record import read_record
 from tests import commands
 from tests.tiny import make_byte_tokenizer, make_tiny_model
@@ -69,7 +69,7 @@ def test_what_was_left_out_and_which_template_was_given_is_said_everywhere(race:
     )
     for text in (printed, report, " ".join(record.data.notes)):
         assert why in " ".join(text.split())
-    assert read_facts(folder / "race" / "inputs").data["num_skipped"] == 3
+    assert read_manifest(folder / "race" / "inputs").data["num_skipped"] == 3
 
 
 def test_what_is_saved_writes_and_ends_its_turns_as_it_learnt_to(race: tuple[Path, str]) -> None:

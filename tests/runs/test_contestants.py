@@ -16,7 +16,7 @@ from laptime.comparison.pairs import choose_anchor
 from laptime.comparison.race import compare
 from laptime.comparison.result import ComparisonResult
 from laptime.comparison.schedule import list_measured, plan_runs, run_spec, switch_off
-from laptime.data.input_manifest import InputFacts, InputJob
+from laptime.data.input_manifest import InputJob, InputManifest
 from laptime.errors import UserError
 from laptime.runs.contestants import list_contestants, tell_options
 from laptime.runs.disk import count_results
@@ -60,7 +60,7 @@ class KeepingRunner(ScriptedRunner):
         self.jobs: dict[str, RunJob] = {}
         self.asked: list[InputJob] = []
 
-    def prepare(self, job: InputJob) -> InputFacts:
+    def prepare(self, job: InputJob) -> InputManifest:
         self.asked.append(job)
         return super().prepare(job)
 
@@ -305,7 +305,7 @@ def test_a_cache_is_checked_for_each() -> None:
 
 
 def test_the_disk_is_asked_for_what_each_leaves() -> None:
-    facts = InputFacts(
+    facts = InputManifest(
         model_name="tiny", model_folder="tiny", model_digest="m", toy=False, random_weights=False,
         weight_bytes=4, shape=SHAPE, data={},
     )  # fmt: skip

@@ -10,7 +10,7 @@ import msgspec
 
 from laptime import __version__
 from laptime.data.input_manifest import InputJob
-from laptime.runs.events import Speedup, Started
+from laptime.runs.events import SpeedupRun, Started
 from laptime.runs.job import RunJob
 from laptime.runs.record import RecordWriter, RunRecord, read_record
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, RunSpec, TrainingSpec
@@ -75,7 +75,7 @@ def train(
     return read_record(folder)
 
 
-def speedup(record: RunRecord, name: str) -> Speedup:
+def speedup(record: RunRecord, name: str) -> SpeedupRun:
     """Return what became of a speedup; it stands in the record once."""
     (found,) = [one for one in record.speedups if one.name == name]
     return found

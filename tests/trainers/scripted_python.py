@@ -59,9 +59,9 @@ def lay_out(records: list[dict[str, list[int]]]) -> dict[str, Tensor]:
 
 def describe(run: Any) -> dict[str, Any]:
     """Return what trains: all of the toy's parameters."""
-    from laptime.data.input_manifest import read_facts
+    from laptime.data.input_manifest import read_manifest
 
-    number = read_facts(Path(run.scratch).parents[2] / "inputs").shape.num_parameters
+    number = read_manifest(Path(run.scratch).parents[2] / "inputs").shape.num_parameters
     return {
         "num_steps": run.num_steps,
         "trainable_parameters": number - (run.weight_decay == FEWER_PARAMETERS),

@@ -24,8 +24,8 @@ from laptime.training.checkpoint import (
     MANIFEST_FILE,
     PARTS,
     STATE_FILE,
-    Checkpoint,
     Manifest,
+    SavedState,
     State,
     digest_manifest,
     encode,
@@ -101,7 +101,7 @@ def make_tensors(step: int) -> dict[str, dict[str, torch.Tensor]]:
     }
 
 
-def assert_whole(found: Checkpoint | None, step: int) -> None:
+def assert_whole(found: SavedState | None, step: int) -> None:
     """Every tensor of the checkpoint is that of `step`, to the bit."""
     assert found is not None and found.state == make_state(step)
     expected = make_tensors(step)

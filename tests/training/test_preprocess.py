@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from laptime.data.encoding import read_encoded
-from laptime.data.input_manifest import ENCODED_FILE, InputJob, read_facts
+from laptime.data.input_manifest import ENCODED_FILE, InputJob, read_manifest
 from laptime.errors import UserError
 from laptime.models.loading import read_config
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
@@ -36,7 +36,7 @@ def job(tmp_path: Path, model: ModelSpec, **answers: object) -> InputJob:
 
 def test_facts_and_tokens_are_left_for_the_runs(tiny_model: Path, tmp_path: Path) -> None:
     made = prepare(job(tmp_path, ModelSpec(model=str(tiny_model))))
-    facts, encoded = read_facts(tmp_path / "inputs"), read_encoded(tmp_path / "inputs" / ENCODED_FILE)
+    facts, encoded = read_manifest(tmp_path / "inputs"), read_encoded(tmp_path / "inputs" / ENCODED_FILE)
     assert facts == made
     assert facts.shape.architecture == "LlamaForCausalLM"
     assert facts.data["num_records"] == len(encoded.records) == 3

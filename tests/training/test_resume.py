@@ -22,7 +22,7 @@ from laptime import __version__
 from laptime.api import resumed_spec
 from laptime.cli.running import tell_interruption
 from laptime.comparison.collection import collect_single
-from laptime.data.input_manifest import read_facts
+from laptime.data.input_manifest import read_manifest
 from laptime.errors import UserError
 from laptime.methods.full import Full
 from laptime.runs.disk import check_disk
@@ -432,7 +432,7 @@ def test_other_data_another_base_and_more_ranks_are_refused(
 
 
 def test_facts_without_a_list_of_files_still_know_another_base(base: Path, tmp_path: Path) -> None:
-    facts = msgspec.structs.replace(read_facts(base / "inputs"), base_files={})
+    facts = msgspec.structs.replace(read_manifest(base / "inputs"), base_files={})
     assert resumption.is_same_base(facts)
     shutil.copytree(base / "model", tmp_path / "model")
     facts = msgspec.structs.replace(facts, model_folder=str(tmp_path / "model"))
@@ -478,7 +478,7 @@ def test_anything_else_is_no_interval(text: str) -> None:
 def test_the_disk_must_hold_checkpoints_and_results_before_anything_runs(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = read_facts(base / "inputs")
+    facts = read_manifest(base / "inputs")
     parameters = facts.shape.num_parameters
     free = 2 * 4 * parameters + 3 * 14 * parameters + 200_000_000
     runs = [RunSpec(method="full", round=n, training=TrainingSpec(save_every="5")) for n in (1, 2)]

@@ -12,7 +12,7 @@ import pytest
 
 from laptime.comparison.collection import collect
 from laptime.comparison.result import read_outline, read_result, refuse_foreign_result, write_result
-from laptime.data.input_manifest import VERSION, InputFacts, read_facts, write_facts
+from laptime.data.input_manifest import VERSION, InputManifest, read_manifest, write_manifest
 from laptime.errors import UserError
 from laptime.models.shape import Shape
 from laptime.runs.job import JOB_FILE, RunJob, read_job
@@ -30,14 +30,14 @@ SHAPE = Shape(
     linears={},
     head=None,
 )
-FACTS = InputFacts(
+FACTS = InputManifest(
     model_name="tiny", model_folder="tiny", model_digest="m", toy=False, random_weights=False, weight_bytes=4,
     shape=SHAPE, data={"template_reason": "questions in Korean", "num_records": 2}, version=VERSION,
 )  # fmt: skip
 READERS: dict[str, Callable[[Path], Any]] = {
     "plan.json": read_plan,
     "comparison.json": read_result,
-    "facts.json": read_facts,
+    "facts.json": read_manifest,
     JOB_FILE: read_job,
 }
 
@@ -46,7 +46,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
 def folder(tmp_path: Path) -> Path:
     write_scripted_comparison(tmp_path, {"full": [2.0], "lora": [1.0]})
     write_result(tmp_path, collect(tmp_path))
-    write_facts(tmp_path, FACTS)
+    write_manifest(tmp_path, FACTS)
     write_sealed(tmp_path / JOB_FILE, RunJob(run="a", spec=RunSpec(method="lora"), folder="", inputs=""))
     return tmp_path
 

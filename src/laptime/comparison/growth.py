@@ -17,7 +17,7 @@ from laptime.comparison.pairs import headline_pair, name_entrants
 from laptime.comparison.result import Pair
 from laptime.comparison.schedule import add_round, list_measured
 from laptime.comparison.stopping import MOST_ROUNDS, count_seconds, find_end, limit_seconds
-from laptime.data.input_manifest import InputFacts
+from laptime.data.input_manifest import InputManifest
 from laptime.runs.disk import SPARE_DISK_BYTES, count_free, count_results
 from laptime.runs.plan import Plan, PlannedRun, RoundsEnd
 from laptime.runs.runner import Prospect
@@ -34,7 +34,9 @@ def foresee(plan: Plan, folder: Path) -> Prospect:
     return Prospect(last * (MOST_ROUNDS - plan.num_rounds), seconds, plan.awaits_ablation)
 
 
-def grow(plan: Plan, spec: CompareSpec, facts: InputFacts, folder: Path, say: Callable[[str], None]) -> Plan:
+def grow(
+    plan: Plan, spec: CompareSpec, manifest: InputManifest, folder: Path, say: Callable[[str], None]
+) -> Plan:
     """Return `plan` with what is to run next, or closed; `say` is told why it goes on."""
     collected = read_runs(folder, plan)
     if plan.awaits_ablation:
@@ -46,7 +48,7 @@ def grow(plan: Plan, spec: CompareSpec, facts: InputFacts, folder: Path, say: Ca
     pair = headline_pair(result.pairs, *name_entrants(result.methods))
     grown = add_round(plan)
     added = grown.runs[len(plan.runs) :]
-    if end := _find_end(pair, collected, spec, facts, added):
+    if end := _find_end(pair, collected, spec, manifest, added):
         return replace(plan, awaits_rounds=False, rounds_end=end)
     if pair and pair.train_interval:
         say(f"{_tell_interval(pair, plan)}: round {grown.num_rounds} follows")
@@ -77,7 +79,7 @@ def _find_end(
     pair: Pair | None,
     collected: Collected,
     spec: CompareSpec,
-    facts: InputFacts,
+    manifest: InputManifest,
     added: list[PlannedRun],
 ) -> RoundsEnd:
     """Return why the runs of `added` are not to follow, or ""."""
@@ -89,7 +91,7 @@ def _find_end(
         return "minutes"
     # The time limit goes first: it ends the same comparison in the same way on every disk.
     room = count_free(collected.folder) - SPARE_DISK_BYTES
-    return "disk" if sum(count_results(list_measured(spec, added), facts)) > room else ""
+    return "disk" if sum(count_results(list_measured(spec, added), manifest)) > room else ""
 
 
 def _seconds_of_a_round(collected: Collected) -> float:

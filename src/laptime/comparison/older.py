@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from laptime.comparison.against import MEMORY, find_other_machine, note_racer
 from laptime.comparison.collection import read_runs
 from laptime.comparison.stopping import choose_confidence
-from laptime.data.input_manifest import InputFacts
+from laptime.data.input_manifest import InputManifest
 from laptime.errors import UserError, readable, without_remedy
 from laptime.hardware.inventory import describe_hardware, gpu_names
 from laptime.hardware.processors import Threads
@@ -148,15 +148,15 @@ def refuse_other_older(folder: Path, plan: Plan | None, before: Before | None) -
     raise UserError(f"--against {before.folder}: {folder} was begun {there}; give a new --out, {LEAVE_OUT}")
 
 
-def refuse_unlike_inputs(before: Before | None, facts: InputFacts, spec: CompareSpec) -> None:
+def refuse_unlike_inputs(before: Before | None, manifest: InputManifest, spec: CompareSpec) -> None:
     """Raise UserError where the prepared inputs are not those of the older comparison."""
     if before is None:
         return
     data, model = f"--data {spec.data.named}", f"--model {spec.model.model}"
     for option, what, then, now in (
-        (data, "other records", before.data.get("records_digest"), facts.data.get("records_digest")),
-        (model, "another model", before.model_digest, facts.model_digest),
-        (data, "the records give other tokens", before.data.get("digest"), facts.data.get("digest")),
+        (data, "other records", before.data.get("records_digest"), manifest.data.get("records_digest")),
+        (model, "another model", before.model_digest, manifest.model_digest),
+        (data, "the records give other tokens", before.data.get("digest"), manifest.data.get("digest")),
     ):
         if then and then != now:
             raise UserError(

@@ -15,8 +15,8 @@ from laptime.comparison.older import keep_threads, refuse_other_older, refuse_un
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.schedule import list_measured, plan_runs, run_spec
 from laptime.data.input_manifest import (
-    InputFacts,
-    read_facts,
+    InputManifest,
+    read_manifest,
     refuse_other_base,
 )
 from laptime.errors import UserError, without_remedy
@@ -70,24 +70,24 @@ def compare(
         listener.preparing()
         precisions = {one.place: one.run_spec.training.precision for one in list_contestants(spec)}
         job = make_input_job(spec, folder, precisions)
-        facts = prepare_inputs(job, runner, listener, records_digest, fresh=old_plan is None)
-        refuse_unlike_inputs(against, facts, spec)
-        plan = old_plan or make_plan(spec, folder, facts, threads, against)
-        refuse_other_inputs(plan, facts, spec)
+        manifest = prepare_inputs(job, runner, listener, records_digest, fresh=old_plan is None)
+        refuse_unlike_inputs(against, manifest, spec)
+        plan = old_plan or make_plan(spec, folder, manifest, threads, against)
+        refuse_other_inputs(plan, manifest, spec)
         read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
         measured = list_measured(spec, find_waiting(plan, folder))
-        check_disk(measured, facts, folder, ["fewer --rounds"] if spec.rounds != 1 else [])
+        check_disk(measured, manifest, folder, ["fewer --rounds"] if spec.rounds != 1 else [])
         if old_plan is None:
             rehearse(spec, inputs, runner, threads)
             write_plan(folder, plan)
         if not (folder / SPEC_FILE).exists():  # behind the plan: what lies here without one is a user's
             write_json(folder / SPEC_FILE, flatten(spec))
-        listener.prepared(facts)
+        listener.prepared(manifest)
         for line in [*tell_threads(plan.threads, threads), *tell_absent_trainers(spec)]:
             listener.say(line)
         if plan.against:
             listener.say(f"set beside {tell(plan.against)}")
-        run_waiting(spec, facts, plan, folder, runner, listener)
+        run_waiting(spec, manifest, plan, folder, runner, listener)
         result = collect(folder)
         write_result(folder, result)
     return result
@@ -99,7 +99,7 @@ def find_waiting(plan: Plan, folder: Path) -> list[PlannedRun]:
 
 
 def run_waiting(
-    spec: CompareSpec, facts: InputFacts, plan: Plan, folder: Path, runner: Runner, listener: Listener
+    spec: CompareSpec, manifest: InputManifest, plan: Plan, folder: Path, runner: Runner, listener: Listener
 ) -> None:
     """Run what has not run yet, and what the plan grows by when that is over; each run once at the most."""
     tried: set[str] = set()
@@ -114,7 +114,7 @@ def run_waiting(
             write_result(folder, collect(folder))
         if not plan.awaits_more:
             return
-        plan = grow(plan, spec, facts, folder, listener.say)
+        plan = grow(plan, spec, manifest, folder, listener.say)
         write_plan(folder, plan)
 
 
@@ -143,7 +143,7 @@ def rehearse(spec: CompareSpec, inputs: Path, runner: Runner, threads: Threads |
 
 def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner, listener: Listener) -> None:
     """Run one contestant once, in its own folder; an attempt that left a checkpoint goes on from there."""
-    refuse_other_base(read_facts(folder / INPUTS_FOLDER), folder)
+    refuse_other_base(read_manifest(folder / INPUTS_FOLDER), folder)
     home = run_folder(folder, planned.run)
     plan = read_plan(folder)
     job = make_job(run_spec(spec, planned), planned, home, folder / INPUTS_FOLDER, plan.threads)
@@ -194,19 +194,23 @@ def is_over(home: Path) -> bool:
     return record.status != "unfinished"
 
 
-def refuse_other_inputs(plan: Plan, facts: InputFacts, spec: CompareSpec) -> None:
+def refuse_other_inputs(plan: Plan, manifest: InputManifest, spec: CompareSpec) -> None:
     """Raise UserError where inputs that were prepared anew are not those that the comparison began with."""
     for option, before, now in (
-        (f"--data {spec.data.named}", plan.data.get("records_digest"), facts.data.get("records_digest")),
-        (f"--data {spec.data.named}", plan.data.get("digest"), facts.data.get("digest")),
-        (f"--model {spec.model.model}", plan.model_digest, facts.model_digest),
+        (f"--data {spec.data.named}", plan.data.get("records_digest"), manifest.data.get("records_digest")),
+        (f"--data {spec.data.named}", plan.data.get("digest"), manifest.data.get("digest")),
+        (f"--model {spec.model.model}", plan.model_digest, manifest.model_digest),
     ):
         if before and before != now:
             raise UserError(f"{option}: changed since the comparison was begun; give a new --out")
 
 
 def make_plan(
-    spec: CompareSpec, folder: Path, facts: InputFacts, threads: Threads | None, against: Before | None = None
+    spec: CompareSpec,
+    folder: Path,
+    manifest: InputManifest,
+    threads: Threads | None,
+    against: Before | None = None,
 ) -> Plan:
     """Write down what is going to run, before it does."""
     return Plan(
@@ -215,8 +219,8 @@ def make_plan(
         created=time.time(),
         spec=msgspec.json.decode(msgspec.json.encode(spec)),  # as it will be read: no tuples
         runs=plan_runs(spec),
-        data=facts.data,
-        model_digest=facts.model_digest,
+        data=manifest.data,
+        model_digest=manifest.model_digest,
         summaries={one.method: find_method(one.method).summary for one in list_contestants(spec)},
         repeat_command=shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", "AGAIN"),
         awaits_ablation=spec.ablate,

@@ -25,7 +25,7 @@ class Frame:
         self.max_length = max_length
 
 
-class Piece(NamedTuple):
+class EncodedPiece(NamedTuple):
     """What is kept of some records of a set when they are encoded; it can be handed from process to process.
 
     `words`, `begins`, `cuts` and `num_trained` are as in an EncodedBatch. `places` are those of the records
@@ -85,10 +85,10 @@ class EncodedBatch:
     def __len__(self) -> int:
         return len(self.records)
 
-    def to_piece(self, places: list[int], letters: str) -> Piece:
+    def to_piece(self, places: list[int], letters: str) -> EncodedPiece:
         """Return what is kept of it."""
         sources = [record.source for record in self.records]
-        return Piece(
+        return EncodedPiece(
             self.words,
             self.begins,
             self.cuts,

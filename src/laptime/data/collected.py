@@ -25,7 +25,7 @@ ROWS_LOOKED_ON = 100_000
 MOST_BAD = 1000
 
 
-class Collected:
+class CollectedRows:
     """Records so far, or with `keeps` False only the first of them, and the rows that are none.
 
     `is_whole`: the files are read to their end.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 import msgspec
 from msgspec import Struct
 
-from laptime.data.input_manifest import ENCODED_FILE, FACTS_FILE, InputFacts, read_facts
+from laptime.data.input_manifest import ENCODED_FILE, MANIFEST_FILE, InputManifest, read_manifest
 from laptime.data.records import Remark
 from laptime.errors import UserError
 from laptime.util.atomic import write_pieces
@@ -288,15 +288,15 @@ def read_encoded(path: Path) -> EncodedData:
     )
 
 
-def read_inputs(inputs: Path) -> tuple[InputFacts, EncodedData]:
-    """Read facts and encoded records; raises UserError where they do not belong together, or are damaged."""
-    facts, encoded = read_facts(inputs), read_encoded(inputs / ENCODED_FILE)
-    if encoded.digest != facts.data["digest"]:
+def read_inputs(inputs: Path) -> tuple[InputManifest, EncodedData]:
+    """Read what a preparation left; raises UserError where they do not belong together, or are damaged."""
+    manifest, encoded = read_manifest(inputs), read_encoded(inputs / ENCODED_FILE)
+    if encoded.digest != manifest.data["digest"]:
         raise UserError(
-            f"{inputs / ENCODED_FILE}: not the records that {FACTS_FILE} tells of; put back what was there, "
-            f"or begin anew with another --out"
+            f"{inputs / ENCODED_FILE}: not the records that {MANIFEST_FILE} tells of; put back what was "
+            f"there, or begin anew with another --out"
         )
-    return facts, encoded
+    return manifest, encoded
 
 
 def find_damage(inputs: Path) -> str:

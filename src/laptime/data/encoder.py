@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy
 
-from laptime.data.assembly import EncodedBatch, Frame, Piece
+from laptime.data.assembly import EncodedBatch, EncodedPiece, Frame
 from laptime.data.chat import (
     ChatTemplate,
     Part,
@@ -34,7 +34,7 @@ LEAST_SHARED = 2 * SHARE  # below, processes would cost more than they save
 class Share(NamedTuple):
     """What another process made of its share of the records."""
 
-    pieces: list[tuple[Piece | None, int]]  # each with the number of records that are done with it
+    pieces: list[tuple[EncodedPiece | None, int]]  # each with the number of records that are done with it
     bad: list[Remark]
     turn_end_ids: list[int]  # the special tokens that ended answers
 
@@ -74,7 +74,7 @@ class Encoder:
         texts = [text for text, index in self.tokens.special_ids.items() if index in ends]
         return texts[0] if len(texts) == 1 else ""
 
-    def encode_records(self, records: Sequence[Record]) -> Iterator[Piece]:
+    def encode_records(self, records: Sequence[Record]) -> Iterator[EncodedPiece]:
         """Encode records in order, some at a time, without those that cannot be trained on.
 
         Unless these are to be left out, raises RecordsError for them.
@@ -90,7 +90,7 @@ class Encoder:
         if self.bad and not self.skips_bad:
             self.bad.refuse(has_all=done == len(records))
 
-    def _encode_in_order(self, records: Sequence[Record]) -> Iterator[tuple[Piece | None, int]]:
+    def _encode_in_order(self, records: Sequence[Record]) -> Iterator[tuple[EncodedPiece | None, int]]:
         """Yield pieces, each with how many records are done by then; by several processes where that pays."""
         num_taken = 0
         for some, letters in _take_some(records):
@@ -114,7 +114,7 @@ class Encoder:
             pieces.append((self._make_piece(some, first, letters), first := first + len(some)))
         return Share(pieces, list(self.bad.remarks), list(ends))
 
-    def _take_over(self, share: Share) -> list[tuple[Piece | None, int]]:
+    def _take_over(self, share: Share) -> list[tuple[EncodedPiece | None, int]]:
         """Learn what another process has found; returns its pieces."""
         for remark in share.bad:
             self.bad.add(remark.source, remark.text)
@@ -122,7 +122,7 @@ class Encoder:
             self.chat.turn_end_ids |= dict.fromkeys(share.turn_end_ids)
         return share.pieces
 
-    def _make_piece(self, records: list[Record], first: int, letters: str) -> Piece | None:
+    def _make_piece(self, records: list[Record], first: int, letters: str) -> EncodedPiece | None:
         """Encode the records of a set from place `first` on; None where none of them can be trained on."""
         places = {id(record): first + index for index, record in enumerate(records)}
         batch = self._encode_good(records, letters)

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from laptime.data.chat_templates import add_to_identity, check_chat_template
-from laptime.data.collected import Collected
+from laptime.data.collected import CollectedRows
 from laptime.data.data_files import DataFiles, locate, locate_data, name_apart, refuse_twins
 from laptime.data.files import read_rows
 from laptime.data.records import Message, Record, RecordsError, RecordSet, Remark, digest_of
@@ -96,7 +96,7 @@ def _read_files(
     """Read all rows of all files as one data set; the first bad row is named, the others are counted."""
     files = [file for part in parts for file in part.files]
     _check_room(files, name)
-    collected = Collected(spec, keeps, is_whole=most_rows is None)
+    collected = CollectedRows(spec, keeps, is_whole=most_rows is None)
     names = name_apart(files)
     notes = [note for part in parts for note in part.notes]
     shown = dict(zip(files, names, strict=True))

@@ -14,7 +14,7 @@ from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.util.sealed_file import read_sealed, write_sealed
 
 ENCODED_FILE = "encoded.bin"
-FACTS_FILE = "facts.json"
+MANIFEST_FILE = "facts.json"
 VERSION = 2
 
 
@@ -30,7 +30,7 @@ class InputJob(Struct, kw_only=True):
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it
 
 
-class InputFacts(Struct, kw_only=True):
+class InputManifest(Struct, kw_only=True):
     """What the preparation found; JSON beside the encoded records."""
 
     model_name: str
@@ -46,26 +46,29 @@ class InputFacts(Struct, kw_only=True):
     version: int = 1
 
 
-def read_facts(inputs: Path) -> InputFacts:
+def read_manifest(inputs: Path) -> InputManifest:
     """Read what the preparation found; raises UserError where the file holds anything else."""
     return read_sealed(
-        inputs / FACTS_FILE, InputFacts, "facts", "put back a whole copy, or begin anew with another --out"
+        inputs / MANIFEST_FILE,
+        InputManifest,
+        "facts",
+        "put back a whole copy, or begin anew with another --out",
     )
 
 
-def write_facts(inputs: Path, facts: InputFacts) -> None:
+def write_manifest(inputs: Path, manifest: InputManifest) -> None:
     """Write what the preparation found."""
-    write_sealed(inputs / FACTS_FILE, facts)
+    write_sealed(inputs / MANIFEST_FILE, manifest)
 
 
-def refuse_other_base(facts: InputFacts, begun: Path, base: Path | None = None) -> None:
+def refuse_other_base(manifest: InputManifest, begun: Path, base: Path | None = None) -> None:
     """Raise UserError where the base is no longer the one that `begun`, a run or a comparison, began with.
 
     `base` is its folder where that is another than the one it was found in then.
     """
-    folder = base or Path(facts.model_folder)
-    if facts.base_files and (change := find_change(folder, facts.base_files, facts.random_weights)):
+    folder = base or Path(manifest.model_folder)
+    if manifest.base_files and (change := find_change(folder, manifest.base_files, manifest.random_weights)):
         raise UserError(
-            f"--model {facts.model_name}: {folder}: {change} since {begun} was begun; "
+            f"--model {manifest.model_name}: {folder}: {change} since {begun} was begun; "
             f"put it back as it was, or begin anew with another --out"
         )

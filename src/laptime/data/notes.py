@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy
 
-from laptime.data.assembly import Piece
+from laptime.data.assembly import EncodedPiece
 from laptime.data.encoded import Counts
 from laptime.data.letters import Letters
 from laptime.data.records import RecordSet, Remark
@@ -31,7 +31,7 @@ class Findings:
         self.letters = Letters()  # of the template and of the data, in order of appearance
         self.letters.add(template.fill("") if template.pattern else "")
 
-    def add(self, piece: Piece, held_out: bool) -> None:
+    def add(self, piece: EncodedPiece, held_out: bool) -> None:
         """Look at some records of a set."""
         self.letters.add(piece.letters)
         self._remark(piece)
@@ -57,7 +57,7 @@ class Findings:
         for remark in as_remarks(skipped.remarks):
             self.remarks.append(remark)
 
-    def _remark(self, piece: Piece) -> None:
+    def _remark(self, piece: EncodedPiece) -> None:
         """Keep what was cut from the records or counted in them."""
         unknown = piece.count_tokens(self.unknown_id)
         counts, lengths = self.counts, numpy.diff(piece.begins)

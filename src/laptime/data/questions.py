@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from laptime.data.assembly import Piece
+from laptime.data.assembly import EncodedPiece
 from laptime.data.encoded import Question
 from laptime.data.records import Record
 from laptime.spec import AnswerSpec
@@ -21,7 +21,9 @@ class Questions:
         self.found: dict[str, Question] = {}  # by what is asked
         self.first: dict[str, list[Question | None]] = {"trained": [], "held_out": []}
 
-    def add(self, piece: Piece, records: Sequence[Record], source: Literal["trained", "held_out"]) -> None:
+    def add(
+        self, piece: EncodedPiece, records: Sequence[Record], source: Literal["trained", "held_out"]
+    ) -> None:
         """Look at some of the `records` of a set; None stands for plain text, which asks nothing."""
         first = self.first[source]
         if self.asked:

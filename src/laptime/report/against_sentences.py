@@ -11,17 +11,17 @@ from laptime.report import quantities
 from laptime.report.environment import flatten
 from laptime.report.language import Language
 from laptime.report.quantities import known
-from laptime.report.sentence import Remark
+from laptime.report.sentence import Sentence
 
 
-def write_against(result: ComparisonResult, language: Language) -> list[Remark]:
+def write_against(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Return a sentence for each contestant and, last, from when the older comparison is and what changed."""
     against = result.against
     if against is None:
         return []
-    rows = [Remark("against", _say_row(row, language), warning=bool(row.reason)) for row in against.rows]
+    rows = [Sentence("against", _say_row(row, language), warning=bool(row.reason)) for row in against.rows]
     frame = " ".join([_say_frame(against, language), *_say_changes(against, language)])
-    return [*rows, Remark("against", frame)]
+    return [*rows, Sentence("against", frame)]
 
 
 def _say_row(row: SetBeside, language: Language) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from laptime.comparison.result import CheckResult, ComparisonResult
 from laptime.report.language import Language
-from laptime.report.sentence import Remark
+from laptime.report.sentence import Sentence
 
 
-def write_checks(result: ComparisonResult, language: Language) -> list[Remark]:
+def write_checks(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Return one sentence for all methods whose checks all passed, and one for each other method."""
     checked = [method for method in result.methods if method.checks]
     passed = [m for m in checked if all(check.passed for check in m.checks)]
@@ -15,12 +15,12 @@ def write_checks(result: ComparisonResult, language: Language) -> list[Remark]:
     if passed:
         methods = language.join([language.method(method.name) for method in passed])
         text = language.say("checks.passed", methods=methods, list=_say_all(passed[0].checks, language))
-        remarks.append(Remark("checks", text))
+        remarks.append(Sentence("checks", text))
     for method in checked:
         if method not in passed:
             values = {"method": language.title(method.name), "list": _say_all(method.checks, language)}
             failed = any(check.passed is False for check in method.checks)
-            remarks.append(Remark("checks", language.say("checks.mixed", **values), warning=failed))
+            remarks.append(Sentence("checks", language.say("checks.mixed", **values), warning=failed))
     return remarks
 
 

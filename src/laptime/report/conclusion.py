@@ -10,17 +10,17 @@ from laptime.report.headline import choose_pair
 from laptime.report.language import Language
 from laptime.report.quality_sentences import write_answers, write_quality
 from laptime.report.rounds_sentences import write_rounds
-from laptime.report.sentence import Remark
+from laptime.report.sentence import Sentence
 from laptime.report.speed_sentences import write_arithmetic, write_source, write_time, write_total
 from laptime.runs.contestants import tell_options
 
 _NEGLIGIBLE = 1.05  # a factor below this is said to be no difference
 
 
-def write_conclusion(result: ComparisonResult, language: Language) -> list[Remark]:
+def write_conclusion(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Return the sentences of the conclusion, in the order in which they are read."""
     pair = choose_pair(result)
-    remarks = [Remark("contestants", text) for text in describe_contestants(result, language)]
+    remarks = [Sentence("contestants", text) for text in describe_contestants(result, language)]
     remarks += write_against(result, language)
     remarks += write_time(result, pair, language)
     if pair is not None:
@@ -52,7 +52,7 @@ def describe_contestants(result: ComparisonResult, language: Language) -> list[s
     ]
 
 
-def _write_memory(result: ComparisonResult, language: Language) -> list[Remark]:
+def _write_memory(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Say what each method held at its peak, and the factor between most and least where it is one."""
     measured = [method for method in result.methods if method.peak_bytes]
     if not measured:
@@ -75,7 +75,7 @@ def _write_memory(result: ComparisonResult, language: Language) -> list[Remark]:
         shown = {"factor": language.ratio(factor), "percent": language.percent(_NEGLIGIBLE - 1)}
         text = language.say(key, less=less, more=more, **shown)
         sentences.append(language.sentence(text))
-    return [Remark("memory", " ".join(sentences))]
+    return [Sentence("memory", " ".join(sentences))]
 
 
 def _extremes(methods: list[MethodResult], name: str) -> tuple[MethodResult, MethodResult]:
@@ -84,7 +84,7 @@ def _extremes(methods: list[MethodResult], name: str) -> tuple[MethodResult, Met
     return ordered[0], ordered[-1]
 
 
-def _write_parameters(result: ComparisonResult, language: Language) -> list[Remark]:
+def _write_parameters(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Say how many of the model's parameters each method trains."""
     items = []
     for method in result.methods:
@@ -102,10 +102,10 @@ def _write_parameters(result: ComparisonResult, language: Language) -> list[Rema
     if not items:
         return []
     text = language.say("parameters.list", list=language.join(items))
-    return [Remark("parameters", language.sentence(text))]
+    return [Sentence("parameters", language.sentence(text))]
 
 
-def _write_disk(result: ComparisonResult, language: Language) -> list[Remark]:
+def _write_disk(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Say what each method leaves on disk, and the factor between a model and an adapter."""
     saved = [method for method in result.methods if method.saved_bytes and method.saved_kind]
     if not saved:
@@ -127,7 +127,7 @@ def _write_disk(result: ComparisonResult, language: Language) -> list[Remark]:
         sentences.append(language.say("disk.ratio", factor=quantities.ratio(factor, unit=False)))
     elif any(method.saved_kind == "adapter" for method in saved):
         sentences.append(language.say("disk.needs_base"))
-    return [Remark("disk", " ".join(sentences))]
+    return [Sentence("disk", " ".join(sentences))]
 
 
 def failure_reason(reason: str, language: Language) -> str:
@@ -136,7 +136,7 @@ def failure_reason(reason: str, language: Language) -> str:
     return language.say(key) if language.knows(key) else reason
 
 
-def _write_failures(result: ComparisonResult, language: Language) -> list[Remark]:
+def _write_failures(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Say which runs failed and why."""
     sentences = [
         language.sentence(
@@ -151,7 +151,7 @@ def _write_failures(result: ComparisonResult, language: Language) -> list[Remark
         for method in result.methods
         for failure in method.failures
     ]
-    return [Remark("failures", text, warning=True) for text in sentences]
+    return [Sentence("failures", text, warning=True) for text in sentences]
 
 
 def count_runs(result: ComparisonResult) -> tuple[int, int]:
@@ -165,10 +165,10 @@ def count_runs(result: ComparisonResult) -> tuple[int, int]:
     return done, result.planned_rounds * (len(result.methods) + len(variants))
 
 
-def _write_incomplete(result: ComparisonResult, language: Language) -> list[Remark]:
+def _write_incomplete(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Say how far an unfinished comparison has come."""
     if result.complete:
         return []
     done, planned = count_runs(result)
     text = language.say("incomplete.sentence", done=done, planned=planned)
-    return [Remark("incomplete", text, warning=True)]
+    return [Sentence("incomplete", text, warning=True)]

@@ -25,7 +25,7 @@ from laptime.report.language import Language, choose_language
 from laptime.report.quality_sentences import likeness
 from laptime.report.quantities import Lang
 from laptime.report.sanitising import sanitise
-from laptime.report.sentence import Remark
+from laptime.report.sentence import Sentence
 from laptime.report.speedup_tables import make_ablation, make_speedups
 from laptime.report.table import COLUMNS, make_pairs, make_rows
 from laptime.report.usage import BUILTIN, ask_command, list_leftovers
@@ -248,9 +248,9 @@ def _list_race(result: ComparisonResult, language: Language) -> list[dict[str, A
     ]
 
 
-def _group_remarks(remarks: list[Remark], language: Language) -> list[tuple[str, list[Remark]]]:
+def _group_remarks(remarks: list[Sentence], language: Language) -> list[tuple[str, list[Sentence]]]:
     """Return the remarks of each topic under its label, in their order."""
-    groups: dict[str, list[Remark]] = {}
+    groups: dict[str, list[Sentence]] = {}
     for remark in remarks:
         groups.setdefault(language.say(f"label.{remark.topic}"), []).append(remark)
     return list(groups.items())

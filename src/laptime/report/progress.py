@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from laptime.data.input_manifest import InputFacts
+from laptime.data.input_manifest import InputManifest
 from laptime.report import quantities
 from laptime.report.plain_text import clean, wrap_words
 from laptime.report.screen import Screen
@@ -103,11 +103,11 @@ class Watcher:
         else:
             self.console.print(READING)
 
-    def prepared(self, facts: InputFacts) -> None:
+    def prepared(self, manifest: InputManifest) -> None:
         """Say what will be trained, with which template and why, and what was cut."""
         self.interrupted()
         self.header()
-        data = facts.data
+        data = manifest.data
         held_out = f", {data['num_held_out']} more held out" if data.get("num_held_out") else ""
         num_skipped = data.get("num_skipped", 0) + data.get("num_held_out_skipped", 0)
         held_out += f", {num_skipped} bad ones left out" if num_skipped else ""

@@ -10,23 +10,23 @@ from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAn
 from laptime.report import quantities
 from laptime.report.language import Language
 from laptime.report.quantities import known
-from laptime.report.sentence import Remark
+from laptime.report.sentence import Sentence
 
 NEARLY_THE_SAME = 90.0  # chrF between two answers
 PARTLY_ALIKE = 50.0
 SCORES = ("memorisation", "generalisation")
 
 
-def write_quality(result: ComparisonResult, language: Language) -> list[Remark]:
+def write_quality(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Say what the losses show, and claim no more than rounds and held-out records allow."""
     if result.model.get("random_weights"):
-        return [Remark("quality", language.say("quality.random"), warning=True)]
+        return [Sentence("quality", language.say("quality.random"), warning=True)]
     held_out = [method for method in result.methods if known(method.held_out_loss)]
     if not any(method.rounds for method in result.methods):
         return []
     if result.quality_claim == "none" or not held_out:
         sentences = [language.say("quality.none"), *_write_final_losses(result, language)]
-        return [Remark("quality", " ".join(sentences))]
+        return [Sentence("quality", " ".join(sentences))]
     losses = [(method.name, quantities.loss(method.held_out_loss)) for method in held_out]
     sentences = [language.say("quality.held_out", list=_list_losses(losses, language))]
     if result.base is not None and known(result.base.held_out_loss):
@@ -35,7 +35,7 @@ def write_quality(result: ComparisonResult, language: Language) -> list[Remark]:
         sentences.append(language.say("quality.these_runs"))
     else:
         sentences += _write_ranges(held_out, language)
-    return [Remark("quality", " ".join(sentences))]
+    return [Sentence("quality", " ".join(sentences))]
 
 
 def _write_final_losses(result: ComparisonResult, language: Language) -> list[str]:
@@ -70,13 +70,13 @@ def _write_ranges(methods: list[MethodResult], language: Language) -> list[str]:
     return [language.say("quality.shown", rounds=rounds, list=language.join(items))] if items else []
 
 
-def write_answers(result: ComparisonResult, language: Language) -> list[Remark]:
+def write_answers(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Say how well answers match their references, by what that shows, and how alike methods answer."""
     if result.model.get("random_weights"):
         return []
     sentences = [text for kind in SCORES for text in _write_scores(result, kind, language)]
     sentences += _write_likeness(result, language)
-    return [Remark("answers", " ".join(sentences))] if sentences else []
+    return [Sentence("answers", " ".join(sentences))] if sentences else []
 
 
 def _write_scores(result: ComparisonResult, kind: str, language: Language) -> list[str]:

@@ -7,10 +7,10 @@ from laptime.comparison.statistics import LOOKING, MOST_ROUNDS_TOLD
 from laptime.comparison.stopping import limit_seconds
 from laptime.report.headline import half_width, ratio_words, read_ratio
 from laptime.report.language import Language
-from laptime.report.sentence import Remark
+from laptime.report.sentence import Sentence
 
 
-def write_rounds(result: ComparisonResult, pair: Pair | None, language: Language) -> list[Remark]:
+def write_rounds(result: ComparisonResult, pair: Pair | None, language: Language) -> list[Sentence]:
     """Return what must be known of the rounds to read the intervals; `pair` is the headline's."""
     sentences = [
         *_write_end(result, language),
@@ -20,7 +20,7 @@ def write_rounds(result: ComparisonResult, pair: Pair | None, language: Language
         *_write_resolution(pair, language),
         *_write_equal_runs(result, pair, language),
     ]
-    return [Remark("rounds", " ".join(sentences))] if sentences else []
+    return [Sentence("rounds", " ".join(sentences))] if sentences else []
 
 
 def _write_end(result: ComparisonResult, language: Language) -> list[str]:

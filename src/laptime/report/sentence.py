@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Remark:
+class Sentence:
     """`topic` is the part of its label's key after "label."; a warning is shown as one."""
 
     topic: str

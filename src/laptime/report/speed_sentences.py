@@ -9,7 +9,7 @@ from laptime.report import quantities
 from laptime.report.headline import Reading, ratio_words, read_ratio
 from laptime.report.language import Language
 from laptime.report.quantities import known
-from laptime.report.sentence import Remark
+from laptime.report.sentence import Sentence
 from laptime.runs.contestants import tell_options
 from laptime.spec import TrainingSpec
 
@@ -27,23 +27,23 @@ def find_method(result: ComparisonResult, name: str) -> MethodResult | None:
     return next((method for method in result.methods if method.name == name), None)
 
 
-def write_time(result: ComparisonResult, pair: Pair | None, language: Language) -> list[Remark]:
+def write_time(result: ComparisonResult, pair: Pair | None, language: Language) -> list[Sentence]:
     """Say what training took, and whether the difference is shown."""
     reading = read_ratio(pair, "train") if pair else None
     if pair is not None and reading is not None:
         text = language.say(
             f"time.{reading.verdict}", **_values(result, reading, pair, "train_seconds", language)
         )
-        return [Remark("time", " ".join([language.sentence(text), *_write_order(result, language)]))]
+        return [Sentence("time", " ".join([language.sentence(text), *_write_order(result, language)]))]
     remarks = []
     if pair is not None and pair.verdict == "unequal_work":
         names = {"faster": language.method(pair.faster), "slower": language.method(pair.slower)}
         text = language.sentence(language.say("time.unequal_work", **names))
-        remarks.append(Remark("time", text, warning=True))
+        remarks.append(Sentence("time", text, warning=True))
     timed = [method for method in result.methods if known(method.train_seconds)]
     for method in timed:
         values = {"method": language.method(method.name), "seconds": language.seconds(method.train_seconds)}
-        remarks.append(Remark("time", language.sentence(language.say("time.single", **values))))
+        remarks.append(Sentence("time", language.sentence(language.say("time.single", **values))))
     return remarks
 
 
@@ -101,16 +101,16 @@ def _values(
     }
 
 
-def write_total(result: ComparisonResult, pair: Pair, language: Language) -> list[Remark]:
+def write_total(result: ComparisonResult, pair: Pair, language: Language) -> list[Sentence]:
     """Say what the whole process took."""
     reading = read_ratio(pair, "total")
     if reading is None:
         return []
     values = _values(result, reading, pair, "total_seconds", language)
-    return [Remark("total", language.sentence(language.say(f"total.sentence.{reading.verdict}", **values)))]
+    return [Sentence("total", language.sentence(language.say(f"total.sentence.{reading.verdict}", **values)))]
 
 
-def write_source(result: ComparisonResult, pair: Pair, language: Language) -> list[Remark]:
+def write_source(result: ComparisonResult, pair: Pair, language: Language) -> list[Sentence]:
     """Say which phases and which parts of a step hold the difference in time."""
     reading = read_ratio(pair, "train")
     fast = find_method(result, reading.faster) if reading else None
@@ -122,7 +122,7 @@ def write_source(result: ComparisonResult, pair: Pair, language: Language) -> li
         sentences += _write_phases(fast, slow, language)
     if reading.verdict not in NOT_SHOWN:
         sentences += _write_steps(fast, slow, language)
-    return [Remark("source", " ".join(sentences))] if sentences else []
+    return [Sentence("source", " ".join(sentences))] if sentences else []
 
 
 def _write_phases(fast: MethodResult, slow: MethodResult, language: Language) -> list[str]:
@@ -183,7 +183,7 @@ def _differences(
     return {name: slow[name] - fast[name] for name in both}
 
 
-def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -> list[Remark]:
+def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -> list[Sentence]:
     """Set the measured ratio against the one that floating-point operations alone would give."""
     reading = read_ratio(pair, "train")
     if reading is None or not known(pair.arithmetic_ratio) or pair.arithmetic_ratio <= 0:
@@ -195,10 +195,10 @@ def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -
         return []
     if abs(factor - 1) > _NEAR and (options := _own_training(result, reading)):
         rest = language.say("arithmetic.own", options=options)
-        return [Remark("arithmetic", language.say("arithmetic.rest", rest=rest, **shown))]
+        return [Sentence("arithmetic", language.say("arithmetic.rest", rest=rest, **shown))]
     if factor >= FAR_BEYOND:
         text = language.say("arithmetic.warning", factor=quantities.ratio(factor, unit=False), **shown)
-        return [Remark("arithmetic", text, warning=True)]
+        return [Sentence("arithmetic", text, warning=True)]
     if abs(factor - 1) <= _NEAR:
         rest = language.say("arithmetic.near", percent=language.percent(_NEAR))
     elif factor < 1:
@@ -206,7 +206,7 @@ def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -
     else:
         part = _optimizer_share(result, reading, language)
         rest = language.say("arithmetic.above", factor=quantities.ratio(factor, unit=False), part=part)
-    return [Remark("arithmetic", language.say("arithmetic.rest", rest=rest, **shown))]
+    return [Sentence("arithmetic", language.say("arithmetic.rest", rest=rest, **shown))]
 
 
 def _own_training(result: ComparisonResult, reading: Reading) -> str:

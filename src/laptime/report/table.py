@@ -26,7 +26,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """A method: its name, number (colour), status, cells by column, and a line for each failure."""
 
     title: str
@@ -50,10 +50,10 @@ class PairRow:
     verdict: str
 
 
-def make_rows(result: ComparisonResult, language: Language) -> list[Row]:
+def make_rows(result: ComparisonResult, language: Language) -> list[TableRow]:
     """Return a row for each method, in the order of the comparison."""
     return [
-        Row(
+        TableRow(
             title=language.title(method.name),
             summary=method.summary,
             number=number % 6,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from laptime.data.input_manifest import InputFacts
+from laptime.data.input_manifest import InputManifest
 from laptime.errors import UserError
 from laptime.methods.method import make_method
 from laptime.runs.job import CHECKPOINTS_FOLDER
@@ -23,14 +23,14 @@ CHECKPOINT_BYTES = 14  # for each trained number at the most: half a weight, its
 
 
 def check_disk(
-    waiting: Sequence[RunSpec], facts: InputFacts, folder: Path, remedies: Sequence[str] = ()
+    waiting: Sequence[RunSpec], manifest: InputManifest, folder: Path, remedies: Sequence[str] = ()
 ) -> None:
     """Refuse to start the runs of `waiting` where the disk cannot hold what they leave and keep.
 
     A method's options are checked against the model too. `remedies` are options of the command that would
     leave less. Raises UserError.
     """
-    saved, kept = count_results(waiting, facts)
+    saved, kept = count_results(waiting, manifest)
     needed, free = (saved + kept + SPARE_DISK_BYTES if waiting else 0), count_free(folder)
     if needed > free:
         of_it = f" and {show_size(kept)} of checkpoints" if kept else ""
@@ -43,9 +43,9 @@ def check_disk(
         )
 
 
-def count_results(runs: Sequence[RunSpec], facts: InputFacts) -> tuple[int, int]:
+def count_results(runs: Sequence[RunSpec], manifest: InputManifest) -> tuple[int, int]:
     """Return the bytes that runs leave, and those that they need for checkpoints on the way."""
-    costs = [make_method(spec.method, spec.method_options).cost(facts.shape, 4) for spec in runs]
+    costs = [make_method(spec.method, spec.method_options).cost(manifest.shape, 4) for spec in runs]
     saved = sum(cost.saved_bytes for cost in costs)  # float32 at the most
     # A run's checkpoints go when its result is there; a new one is written before the oldest goes.
     kept = [

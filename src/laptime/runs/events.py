@@ -100,7 +100,7 @@ class Model(Event, tag="model", kw_only=True):
     flops_per_token: float | None = None  # forward and backward, from shapes alone
 
 
-class Speedup(Event, tag="speedup", kw_only=True):
+class SpeedupRun(Event, tag="speedup", kw_only=True):
     """What became of one speedup; `claims` is against the same run without it.
 
     `note` says what it did or, where it did not run, why not. `part` is what of the run it makes shorter.
@@ -301,7 +301,7 @@ AnyEvent = (
     | Machine
     | Memory
     | Model
-    | Speedup
+    | SpeedupRun
     | Data
     | Load
     | Phase

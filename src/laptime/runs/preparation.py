@@ -9,10 +9,10 @@ from laptime.data.encoded import find_damage
 from laptime.data.formats import check_records
 from laptime.data.input_manifest import (
     ENCODED_FILE,
-    FACTS_FILE,
-    InputFacts,
+    MANIFEST_FILE,
     InputJob,
-    read_facts,
+    InputManifest,
+    read_manifest,
     refuse_other_base,
 )
 from laptime.errors import UserError, without_remedy
@@ -38,31 +38,31 @@ def make_input_job(spec: RunSpec | CompareSpec, folder: Path, precisions: Mappin
 
 def prepare_inputs(
     job: InputJob, runner: Runner, listener: Listener, records_digest: str, fresh: bool
-) -> InputFacts:
+) -> InputManifest:
     """Encode the inputs, or take those of an earlier start: whole, and of the same data."""
     inputs = Path(job.folder)
-    facts = None if fresh else read_whole_inputs(inputs, listener)
-    if facts is None:
+    manifest = None if fresh else read_whole_inputs(inputs, listener)
+    if manifest is None:
         return runner.prepare(job)
     records_digest = records_digest or check_records(job.data, seed=job.training.seed)
-    if facts.data.get("records_digest") != records_digest:
+    if manifest.data.get("records_digest") != records_digest:
         name = f"--data {job.data.named}"
         if given := job.data.chat_template:
             name += f" or --chat-template {given}"
         raise UserError(f"{name}: changed since {inputs.parent} was begun; give a new --out")
-    refuse_other_base(facts, inputs.parent)
-    return facts
+    refuse_other_base(manifest, inputs.parent)
+    return manifest
 
 
-def read_whole_inputs(inputs: Path, listener: Listener) -> InputFacts | None:
+def read_whole_inputs(inputs: Path, listener: Listener) -> InputManifest | None:
     """Return what an earlier preparation found; None where it is to be done again, which is said."""
-    if not (inputs / FACTS_FILE).exists():
+    if not (inputs / MANIFEST_FILE).exists():
         return None
     try:
-        facts = read_facts(inputs)
+        manifest = read_manifest(inputs)
         if damage := find_damage(inputs):
             raise UserError(f"{inputs / ENCODED_FILE}: {damage}")
     except UserError as error:
         listener.say(f"{without_remedy(str(error))}; the inputs are prepared anew")
         return None
-    return facts
+    return manifest

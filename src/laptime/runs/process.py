@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from laptime.credentials import without_secrets
-from laptime.data.input_manifest import FACTS_FILE, InputFacts, InputJob, read_facts
+from laptime.data.input_manifest import MANIFEST_FILE, InputJob, InputManifest, read_manifest
 from laptime.errors import UserError
 from laptime.hardware.system_memory import count_oom_kills
 from laptime.runs.events import Failed
@@ -30,7 +30,7 @@ from laptime.spec import OURS
 from laptime.util.atomic import open_log, write_json
 from laptime.util.sealed_file import write_sealed
 
-FACTS_SECONDS = 0.05  # how often to look whether the inputs are prepared
+LOOK_SECONDS = 0.05  # how often to look whether the inputs are prepared
 GRACE_SECONDS = 5.0
 SAVE_SECONDS = 900.0  # the longest that a stopped run may take to end its step and save
 SILENT_SECONDS = 1.0  # before the user is told what is waited for
@@ -54,24 +54,24 @@ class ProcessRunner:
         self.single = single
         self._spare: subprocess.Popen[bytes] | None = None
 
-    def prepare(self, job: InputJob) -> InputFacts:
+    def prepare(self, job: InputJob) -> InputManifest:
         """Encode and digest; raises UserError with the line that the process ended with."""
         folder = Path(job.folder)
         folder.mkdir(parents=True, exist_ok=True)
         job.spawned = time.time()
         write_json(folder / JOB_FILE, job)
-        (folder / FACTS_FILE).unlink(missing_ok=True)
+        (folder / MANIFEST_FILE).unlink(missing_ok=True)
         with open_log(folder / LOG_FILE) as log:
             environment = MEMORY_SETTINGS | dict(os.environ)
             process = start(
                 "laptime.training.preprocess", folder / JOB_FILE, log, environment, subprocess.PIPE
             )
         with ended_on_error(process):
-            await_facts(process, folder / FACTS_FILE, job.training.hang_minutes)
+            await_manifest(process, folder / MANIFEST_FILE, job.training.hang_minutes)
         if process.poll():
             raise UserError(tell_preparation(folder, process.returncode))
         self._spare = process
-        return read_facts(folder)
+        return read_manifest(folder)
 
     def close(self) -> None:
         """End the process of the preparation, if it still waits for a run."""
@@ -148,11 +148,11 @@ def measured_environment() -> dict[str, str]:
     return MEMORY_SETTINGS | without_secrets(os.environ) | OFFLINE
 
 
-def await_facts(process: subprocess.Popen[bytes], facts: Path, hang_minutes: float) -> None:
+def await_manifest(process: subprocess.Popen[bytes], file: Path, hang_minutes: float) -> None:
     """Wait until the inputs are prepared or their process has ended; raises UserError when it hangs."""
     life, end = Life(process.pid, hang_minutes), End(process)
     try:
-        while not facts.exists() and not end.wait(FACTS_SECONDS):
+        while not file.exists() and not end.wait(LOOK_SECONDS):
             life.look()
     except HungError as error:
         kill_group(process)

@@ -37,7 +37,7 @@ from laptime.runs.events import (
     Phase,
     Resumed,
     Saved,
-    Speedup,
+    SpeedupRun,
     Started,
     Step,
 )
@@ -108,7 +108,7 @@ class RunRecord(Struct):
     energy: Energy | None = None
     finished: Finished | None = None
     failed: Failed | None = None
-    speedups: list[Speedup] = field(default_factory=list)
+    speedups: list[SpeedupRun] = field(default_factory=list)
     loads: list[Load] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -152,7 +152,7 @@ class RunRecord(Struct):
 
 
 _LISTS = {
-    Speedup: "speedups",
+    SpeedupRun: "speedups",
     Load: "loads",
     Phase: "phases",
     Step: "steps",

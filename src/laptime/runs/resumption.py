@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from laptime.data.input_manifest import read_facts
+from laptime.data.input_manifest import read_manifest
 from laptime.errors import UserError
 from laptime.methods.method import make_method
 from laptime.runs.events import AnyEvent, Damaged
@@ -99,7 +99,7 @@ def keep_whole(folder: Path, lines: list[Line]) -> list[AnyEvent]:
 def check_place(folder: Path, begun: RunSpec) -> None:
     """Raise UserError where a relative path of the run in `folder` leads nowhere from here, but did there."""
     try:
-        there = Path(read_facts(folder / INPUTS_FOLDER).begun_in)
+        there = Path(read_manifest(folder / INPUTS_FOLDER).begun_in)
     except (UserError, OSError):  # what is wrong with it is said where it is needed
         return
     paths = [("--held-out", begun.data.held_out), ("--model", begun.model.model)]

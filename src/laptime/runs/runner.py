@@ -8,7 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from laptime.data.input_manifest import InputFacts, InputJob
+from laptime.data.input_manifest import InputJob, InputManifest
 from laptime.hardware.processors import Threads
 from laptime.runs.events import AnyEvent
 from laptime.runs.job import RunJob
@@ -31,7 +31,7 @@ class Prospect(Struct, frozen=True):
 class Runner(Protocol):
     """What does the work: processes in earnest, a script of invented seconds in tests."""
 
-    def prepare(self, job: InputJob) -> InputFacts:
+    def prepare(self, job: InputJob) -> InputManifest:
         """Encode the records of all runs once."""
 
     def run(self, job: RunJob, on_event: Callable[[AnyEvent], None]) -> None:
@@ -47,7 +47,7 @@ class Listener(Protocol):
     def preparing(self) -> None:
         """Say that nothing speaks against beginning."""
 
-    def prepared(self, facts: InputFacts) -> None:
+    def prepared(self, manifest: InputManifest) -> None:
         """Say what the data and the model turned out to be."""
 
     def planned(self, runs: list[PlannedRun], num_done: int, prospect: Prospect) -> None:

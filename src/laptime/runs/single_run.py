@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from laptime.data.input_manifest import InputFacts
+from laptime.data.input_manifest import InputManifest
 from laptime.errors import UserError
 from laptime.hardware.processors import Threads
 from laptime.runs.disk import check_disk
@@ -50,9 +50,9 @@ def train_once(
         refuse_occupied(folder)
         listener.preparing()
         job = make_input_job(spec, folder, {"": spec.training.precision})
-        facts = prepare_inputs(job, runner, listener, "", fresh=True)
+        manifest = prepare_inputs(job, runner, listener, "", fresh=True)
         notes += tell_threads(threads, threads)
-        run_alone(spec, facts, folder, runner, listener, threads, notes)
+        run_alone(spec, manifest, folder, runner, listener, threads, notes)
 
 
 def refuse_occupied(folder: Path) -> None:
@@ -90,10 +90,10 @@ def go_on_training(
         mend_record(folder)
         listener.preparing()
         job = make_input_job(spec, folder, {"": spec.training.precision})
-        facts = prepare_inputs(job, runner, listener, records_digest, fresh=False)
+        manifest = prepare_inputs(job, runner, listener, records_digest, fresh=False)
         used = threads_before(folder) or threads
         notes += tell_threads(used, threads)
-        run_alone(spec, facts, folder, runner, listener, used, notes, resumes=True)
+        run_alone(spec, manifest, folder, runner, listener, used, notes, resumes=True)
 
 
 def threads_before(folder: Path) -> Threads | None:
@@ -105,7 +105,7 @@ def threads_before(folder: Path) -> Threads | None:
 
 def run_alone(
     spec: RunSpec,
-    facts: InputFacts,
+    manifest: InputManifest,
     folder: Path,
     runner: Runner,
     listener: Listener,
@@ -118,8 +118,8 @@ def run_alone(
     `notes` are said when it begins.
     """
     planned = PlannedRun(run=f"{spec.method}-r{spec.round}", method=spec.method, round=spec.round)
-    check_disk([spec], facts, folder)
-    hearing = Hearing(listener, facts, planned, notes)
+    check_disk([spec], manifest, folder)
+    hearing = Hearing(listener, manifest, planned, notes)
     if not (resumes or spec.training.speedups):
         hearing.begin()
     job = make_job(spec, planned, folder, folder / INPUTS_FOLDER, threads)
@@ -139,9 +139,9 @@ class Hearing:
     """Hands on the events of a run; of one that may still refuse to run, only when it has not."""
 
     def __init__(
-        self, listener: Listener, facts: InputFacts, planned: PlannedRun, notes: Sequence[str]
+        self, listener: Listener, manifest: InputManifest, planned: PlannedRun, notes: Sequence[str]
     ) -> None:
-        self.listener, self.facts, self.planned, self.notes = listener, facts, planned, notes
+        self.listener, self.manifest, self.planned, self.notes = listener, manifest, planned, notes
         self.kept: list[AnyEvent] = []
         self.has_begun = False
 
@@ -150,7 +150,7 @@ class Hearing:
         if self.has_begun:
             return
         self.has_begun = True
-        self.listener.prepared(self.facts)
+        self.listener.prepared(self.manifest)
         for note in self.notes:
             self.listener.say(note)
         self.listener.planned([self.planned], 0, Prospect())

@@ -25,7 +25,7 @@ from laptime.util.atomic import remove_files
 from laptime.util.user_cache import shared_prefixes
 
 if TYPE_CHECKING:
-    from laptime.data.input_manifest import InputFacts
+    from laptime.data.input_manifest import InputManifest
     from laptime.methods.method import Method
     from laptime.spec import RunSpec
 
@@ -59,7 +59,7 @@ class PrefixCache(Speedup):
 
 
 def find_cache_folder(
-    spec: RunSpec, method: Method | None, facts: InputFacts, compute: str, processor: str, longest: int
+    spec: RunSpec, method: Method | None, manifest: InputManifest, compute: str, processor: str, longest: int
 ) -> Path | None:
     """Return the folder that a run shares with later ones, named by all that its bits depend on.
 
@@ -70,7 +70,7 @@ def find_cache_folder(
         return None
     training = spec.training
     same_bits = [
-        facts.model_digest, spec.method_options.get("top_layers"), compute,
+        manifest.model_digest, spec.method_options.get("top_layers"), compute,
         processor, torch.get_num_threads(), str(torch.__version__), transformers.__version__,
         training.plain, training.without, training.speedups, longest,
     ]  # fmt: skip

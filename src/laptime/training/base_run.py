@@ -18,19 +18,19 @@ def run_base(job: RunJob, record: RecordWriter, meter: Meter, import_seconds: fl
     with meter.phase("load"):
         opened = open_run(job, record, meter, import_seconds)
         model = opened.load_frozen()
-    spec, facts, precision = job.spec, opened.facts, opened.precision
+    spec, manifest, precision = job.spec, opened.manifest, opened.precision
     with meter.phase("prepare"):
         setup = make_setup(
-            spec, model, None, facts, opened.encoded, opened.device,
+            spec, model, None, manifest, opened.encoded, opened.device,
             compute=precision.compute, recomputes=False, folder=opened.folder,
         )  # fmt: skip
         apply_all(setup)
         device = str(opened.device)
         record.write(
-            describe_model(model, facts, precision, device=device, learning_rate=0.0, notes=[], cost=None)
+            describe_model(model, manifest, precision, device=device, learning_rate=0.0, notes=[], cost=None)
         )
         num_steps = len(plan_steps(len(opened.encoded.records), spec.training, opened.seed))
-        record.write(describe_data(facts, num_steps, spec.data.train_on))
+        record.write(describe_data(manifest, num_steps, spec.data.train_on))
     peak_bytes = meter.peak_bytes()
     measure_held_out(opened, setup.forward, record, meter, "before", setup.packs_records, num_steps)
     ask_questions(opened, model, record, meter)

@@ -64,7 +64,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     digest: str
 
 
-class Checkpoint(Struct, frozen=True, kw_only=True):
+class SavedState(Struct, frozen=True, kw_only=True):
     """A checkpoint that was found whole."""
 
     folder: Path
@@ -119,7 +119,7 @@ def discard_checkpoint(folder: Path) -> None:
         discard_folder(folder)
 
 
-def find_newest(home: Path) -> tuple[Checkpoint | None, list[str]]:
+def find_newest(home: Path) -> tuple[SavedState | None, list[str]]:
     """Return the newest whole checkpoint, and what is wrong with each newer one.
 
     Raises UserError for a checkpoint of another version of the format.
@@ -133,7 +133,7 @@ def find_newest(home: Path) -> tuple[Checkpoint | None, list[str]]:
     return None, unusable
 
 
-def open_checkpoint(folder: Path) -> Checkpoint:
+def open_checkpoint(folder: Path) -> SavedState:
     """Prove every file of a checkpoint; raises DamagedError, or UserError for another version."""
     if folder.is_symlink():
         raise DamagedError("is a link")
@@ -151,7 +151,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     state = msgspec.json.decode((folder / STATE_FILE).read_bytes(), type=State)
     if folder.name != f"{PREFIX}{state.step:08d}":
         raise DamagedError(f"{STATE_FILE} is of step {state.step}")
-    return Checkpoint(folder=folder, state=state)
+    return SavedState(folder=folder, state=state)
 
 
 def check_size(path: Path, num_bytes: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transformers import PreTrainedModel
 
-from laptime.data.input_manifest import InputFacts
+from laptime.data.input_manifest import InputManifest
 from laptime.hardware.precision import Precision
 from laptime.methods.method import Cost
 from laptime.runs.events import Data, Model
@@ -14,7 +14,7 @@ SHAPE_KEYS = ("architecture", "hidden_size", "num_layers", "vocabulary_size", "n
 
 def describe_model(
     model: PreTrainedModel,
-    facts: InputFacts,
+    manifest: InputManifest,
     precision: Precision,
     *,
     device: str,
@@ -23,15 +23,15 @@ def describe_model(
     cost: Cost | None,
 ) -> Model:
     """Return what is trained: parameters, precision with its reason, attention, arithmetic."""
-    shape = facts.shape
+    shape = manifest.shape
     return Model(
-        name=facts.model_name,
+        name=manifest.model_name,
         architecture=shape.architecture,
         parameters=shape.num_parameters,
         trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-        random_weights=facts.random_weights,
-        toy=facts.toy,
-        digest=facts.model_digest,
+        random_weights=manifest.random_weights,
+        toy=manifest.toy,
+        digest=manifest.model_digest,
         shape={key: getattr(shape, key) for key in SHAPE_KEYS},
         compute_dtype=precision.compute,
         trained_dtype=precision.trained,
@@ -44,9 +44,9 @@ def describe_model(
     )
 
 
-def describe_data(facts: InputFacts, num_steps: int, loss_on: str) -> Data:
+def describe_data(manifest: InputManifest, num_steps: int, loss_on: str) -> Data:
     """Return what it is trained on; tokens are those of one epoch."""
-    data = facts.data
+    data = manifest.data
     return Data(
         name=data["name"],
         digest=data["digest"],

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 
 from laptime.credentials import hide
 from laptime.data.encoded import EncodedRecord, lengths_of
-from laptime.data.input_manifest import InputFacts
+from laptime.data.input_manifest import InputManifest
 from laptime.errors import UserError
 from laptime.hardware.device_memory import available_bytes
 from laptime.hardware.machine import describe_processor
@@ -37,7 +37,7 @@ class DoesNotFitError(MemoryError):
 def estimate_memory(
     spec: RunSpec,
     method: Method,
-    facts: InputFacts,
+    manifest: InputManifest,
     records: Sequence[EncodedRecord],
     element_bytes: int,
     device: torch.device,
@@ -48,14 +48,14 @@ def estimate_memory(
     packs_half = not on_cuda and "bfloat16" in formats
     packs = packs_half if element_bytes == HALF_BYTES else not on_cuda
     return MemoryEstimate(
-        shape=facts.shape,
+        shape=manifest.shape,
         method=method,
         element_bytes=element_bytes,
         batch_size=min(training.batch_size, len(records)),
         accumulation=training.gradient_accumulation,
         longest=int(lengths_of(records).max()),
         recomputes=training.gradient_checkpointing,
-        packs=packs and will_pack(facts.shape, method, training),
+        packs=packs and will_pack(manifest.shape, method, training),
         packs_half=packs_half,
         asks_to_pack=PACKING in training.speedups,
         plain=training.plain,

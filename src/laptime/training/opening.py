@@ -11,7 +11,7 @@ import torch
 
 from laptime.data.chat_templates import put_template
 from laptime.data.encoded import EncodedData, read_inputs
-from laptime.data.input_manifest import InputFacts, refuse_other_base
+from laptime.data.input_manifest import InputManifest, refuse_other_base
 from laptime.hardware.machine import choose_device, describe_machine, describe_processor
 from laptime.hardware.precision import Precision, choose_precision
 from laptime.models.loading import load_model, load_tokenizer
@@ -33,7 +33,7 @@ class Opened:
     """What a run was given and what it found."""
 
     job: RunJob
-    facts: InputFacts
+    manifest: InputManifest
     encoded: EncodedData
     device: torch.device
     precision: Precision
@@ -63,14 +63,14 @@ class Opened:
     def tokenizer(self) -> Any:
         """The base's tokenizer, loaded when it is first needed."""
         source = ModelSource(
-            name=self.facts.model_name, folder=self.facts.model_folder, config={}, toy=self.facts.toy
+            name=self.manifest.model_name, folder=self.manifest.model_folder, config={}, toy=self.manifest.toy
         )
         tokenizer = load_tokenizer(self.spec.model, source)
         return put_template(tokenizer, self.encoded.chat_template, self.encoded.turn_end)
 
     def load_base(self) -> PreTrainedModel:
         """Load the base onto the device."""
-        return load_model(self.spec.model, Path(self.facts.model_folder), self.dtype).to(self.device)
+        return load_model(self.spec.model, Path(self.manifest.model_folder), self.dtype).to(self.device)
 
     def load_frozen(self) -> PreTrainedModel:
         """Load the base with nothing that trains; random numbers are those of the run's seed from here on."""
@@ -90,10 +90,10 @@ def open_run(
 
     Raises UserError for inputs that are damaged, or of another base or other work.
     """
-    facts, encoded = read_inputs(Path(job.inputs))
-    refuse_other_base(facts, Path(job.folder))
+    manifest, encoded = read_inputs(Path(job.inputs))
+    refuse_other_base(manifest, Path(job.folder))
     if checkpoints:
-        checkpoints.find(facts, encoded)
+        checkpoints.find(manifest, encoded)
     use_threads(job, checkpoints.threads if checkpoints else None)
     device = choose_device(job.spec.training.device)
     precision = choose_precision(describe_processor(device), job.spec.training.precision)
@@ -102,7 +102,7 @@ def open_run(
         checkpoints.describe(precision.compute, device)
     meter.add_phase("import", import_seconds)
     record.write(Machine(facts=describe_machine(device) | free_cores(job)))
-    return Opened(job, facts, encoded, device, precision)
+    return Opened(job, manifest, encoded, device, precision)
 
 
 def use_threads(job: RunJob, before: int | None) -> None:

@@ -39,7 +39,7 @@ from laptime.training.failure import describe_failure
 from laptime.training.judging import ask_questions, measure_held_out
 from laptime.training.meter import Meter
 from laptime.training.opening import use_threads
-from laptime.training.peer_events import Listener
+from laptime.training.peer_events import PeerListener
 from laptime.training.peer_work import (
     SCRATCH_FOLDER,
     Around,
@@ -56,7 +56,7 @@ LOOK_SECONDS = 0.1  # a peak of all processes together that is shorter may be mi
 START = Path(__file__).parents[1] / "trainers" / "peer" / "start.py"
 
 
-class StoppedError(BaseException):
+class PeerStoppedError(BaseException):
     """A signal asked for the end."""
 
     def __init__(self, number: int) -> None:
@@ -72,7 +72,7 @@ class EndedError(Exception):
         self.code = code
 
 
-def train_elsewhere(around: Around, listener: Listener) -> float:
+def train_elsewhere(around: Around, listener: PeerListener) -> float:
     """Run the trainer's process to its end; returns the seconds from its start until its result was saved.
 
     Raises EndedError where it left none.
@@ -87,7 +87,7 @@ def train_elsewhere(around: Around, listener: Listener) -> float:
     return listener.saved_at - job.spawned
 
 
-def _run_to_its_end(around: Around, listener: Listener, job: PeerJob, temporary: str) -> int:
+def _run_to_its_end(around: Around, listener: PeerListener, job: PeerJob, temporary: str) -> int:
     """Run the trainer's process, whose start is noted in `job`; returns its exit code."""
     file = around.scratch / "job.json"
     environment = make_environment(around, job.threads, temporary)
@@ -121,7 +121,7 @@ def run(job: RunJob, record: RecordWriter) -> None:
     """Do all of one run; the record tells how far it came."""
     around = look_around(job)
     meter = Meter(record, job.spawned)
-    listener = Listener(around, record)
+    listener = PeerListener(around, record)
     scratch = around.scratch
     remove_folder(scratch)
     scratch.mkdir(parents=True)
@@ -173,7 +173,7 @@ def find_failure(error: BaseException, job: RunJob, record: RecordWriter, kills:
     folder = Path(job.folder)
     if isinstance(error, UnavailableError):
         return Failed(reason="unavailable", message=str(error))
-    if isinstance(error, StoppedError):
+    if isinstance(error, PeerStoppedError):
         return Failed(reason="interrupted", message=str(error), signal=error.number)
     if isinstance(error, EndedError):
         told = read_record(folder)
@@ -190,12 +190,12 @@ def find_failure(error: BaseException, job: RunJob, record: RecordWriter, kills:
 
 
 def hear_signals() -> None:
-    """Turn SIGTERM and SIGINT into StoppedError, the first of them alone."""
+    """Turn SIGTERM and SIGINT into PeerStoppedError, the first of them alone."""
 
     def stop(number: int, frame: Any) -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise StoppedError(number)
+        raise PeerStoppedError(number)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
@@ -209,12 +209,12 @@ def main() -> None:
     try:
         hear_signals()
         run(job, record)
-    except (Exception, StoppedError) as error:
+    except (Exception, PeerStoppedError) as error:
         with suppress(OSError):  # a full disk takes neither log nor record
             record.write(find_failure(error, job, record, kills))
-        if not isinstance(error, (UnavailableError, StoppedError, EndedError, UserError)):
+        if not isinstance(error, (UnavailableError, PeerStoppedError, EndedError, UserError)):
             print_traceback(type(error), error, error.__traceback__)
-        sys.exit(128 + error.number if isinstance(error, StoppedError) else 1)
+        sys.exit(128 + error.number if isinstance(error, PeerStoppedError) else 1)
     finally:
         shutil.rmtree(Path(job.folder) / SCRATCH_FOLDER, ignore_errors=True)
 

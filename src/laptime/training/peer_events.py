@@ -15,7 +15,7 @@ from laptime.training.description import SHAPE_KEYS, describe_data
 from laptime.training.peer_work import Around
 
 
-class Listener:
+class PeerListener:
     """Makes events of a record from the lines that the trainer writes."""
 
     def __init__(self, around: Around, record: RecordWriter) -> None:
@@ -58,7 +58,7 @@ class Listener:
         self, *, num_steps: int | None, threads: int, python: str, versions: dict[str, str], **told: Any
     ) -> None:
         """The training is about to begin: what trains, and on what."""
-        around, facts = self.around, self.around.facts
+        around, manifest = self.around, self.around.manifest
         machine = describe_machine(around.device)
         self.record.write(
             Machine(facts=machine | {"threads": threads, "python": python, "versions": versions})
@@ -66,20 +66,20 @@ class Listener:
         own, reason = around.spec.as_it_comes, around.precision.reason
         self.record.write(
             Model(
-                name=facts.model_name,
-                architecture=facts.shape.architecture,
-                parameters=facts.shape.num_parameters,
-                random_weights=facts.random_weights,
-                toy=facts.toy,
-                digest=facts.model_digest,
-                shape={key: getattr(facts.shape, key) for key in SHAPE_KEYS},
+                name=manifest.model_name,
+                architecture=manifest.shape.architecture,
+                parameters=manifest.shape.num_parameters,
+                random_weights=manifest.random_weights,
+                toy=manifest.toy,
+                digest=manifest.model_digest,
+                shape={key: getattr(manifest.shape, key) for key in SHAPE_KEYS},
                 precision_reason=f"{around.trainer.title}'s own choice" if own else reason,
-                flops_per_token=around.method.cost(facts.shape, facts.weight_bytes).flops_per_token,
+                flops_per_token=around.method.cost(manifest.shape, manifest.weight_bytes).flops_per_token,
                 **told,
             )
         )
         steps = num_steps or len(around.plans)
-        self.record.write(describe_data(facts, steps, around.spec.data.train_on))
+        self.record.write(describe_data(manifest, steps, around.spec.data.train_on))
 
     def hear_step(self, step: int, **told: Any) -> None:
         """A step is over."""

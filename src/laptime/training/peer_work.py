@@ -11,7 +11,7 @@ import msgspec
 
 from laptime.data.batches import StepPlans, plan_steps
 from laptime.data.encoded import EncodedRecord, read_inputs
-from laptime.data.input_manifest import InputFacts, refuse_other_base
+from laptime.data.input_manifest import InputManifest, refuse_other_base
 from laptime.hardware.machine import choose_device, describe_processor
 from laptime.hardware.precision import choose_precision
 from laptime.methods.lora import ALL_LINEAR, Lora
@@ -75,31 +75,31 @@ def look_around(job: RunJob) -> Around:
     environment = find_environment(trainer.name)
     if environment is None:
         raise UnavailableError(tell_absence(trainer))
-    facts, encoded = read_inputs(Path(job.inputs))
-    refuse_other_base(facts, Path(job.folder))
+    manifest, encoded = read_inputs(Path(job.inputs))
+    refuse_other_base(manifest, Path(job.folder))
     device = choose_device(job.spec.training.device)
     if trainer.needs_cuda and device.type != "cuda":
         raise UnavailableError(f"{trainer.title} trains on CUDA GPUs alone, and there is none to use")
     precision = choose_precision(describe_processor(device), job.spec.training.precision)
     method = make_method(job.spec.method, job.spec.method_options)
-    return Around(job, facts, encoded, device, precision, trainer, environment, method)
+    return Around(job, manifest, encoded, device, precision, trainer, environment, method)
 
 
 def make_peer_job(around: Around) -> PeerJob:
     """Return what the trainer is told: the same work as our own run of this round, or to do as it comes."""
-    spec, facts, scratch = around.spec, around.facts, around.scratch
+    spec, manifest, scratch = around.spec, around.manifest, around.scratch
     training, method, num_steps = spec.training, around.method, len(around.plans)
     peak = choose_rate(around, method)
     return PeerJob(
         trainer_file=str(around.trainer.file),
-        model=str(Path(facts.model_folder).absolute()),
+        model=str(Path(manifest.model_folder).absolute()),
         trust_remote_code=spec.model.trust_remote_code,
         records=str(scratch / "records.jsonl"),
         events=str(scratch / "events.jsonl"),
         out=str(around.aside),
         scratch=str(scratch),
         method=spec.method,
-        lora=make_lora_job(method, facts),
+        lora=make_lora_job(method, manifest),
         precision={"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}[around.precision.compute],
         device=around.device.type,
         threads=choose_threads(around.job),
@@ -123,7 +123,7 @@ def make_peer_job(around: Around) -> PeerJob:
     )
 
 
-def make_lora_job(method: Method, facts: InputFacts) -> LoraJob | None:
+def make_lora_job(method: Method, manifest: InputManifest) -> LoraJob | None:
     """Return the shape of the adapters; None where the whole model trains."""
     if not isinstance(method, Lora):
         return None
@@ -132,7 +132,7 @@ def make_lora_job(method: Method, facts: InputFacts) -> LoraJob | None:
         rank=options.lora_rank,
         alpha=options.lora_alpha or 2 * options.lora_rank,
         dropout=options.lora_dropout,
-        targets=sorted({last_word(name) for name in method.targets(facts.shape)}),
+        targets=sorted({last_word(name) for name in method.targets(manifest.shape)}),
         all_linear=options.lora_targets == (ALL_LINEAR,),
     )
 

@@ -19,7 +19,7 @@ import msgspec
 from laptime.credentials import forget_secrets, hide, print_traceback
 from laptime.data.encoding import EncodedData, encode, write_encoded
 from laptime.data.formats import RecordSet, list_files, read_records
-from laptime.data.input_manifest import ENCODED_FILE, VERSION, InputFacts, InputJob, write_facts
+from laptime.data.input_manifest import ENCODED_FILE, VERSION, InputJob, InputManifest, write_manifest
 from laptime.data.token_cache import find_entry, give_entry, keep_entry, name_entry
 from laptime.errors import UserError, name_sources
 from laptime.hardware.machine import choose_device, describe_processor
@@ -42,8 +42,8 @@ from laptime.startup.speedup_switches import is_wanted
 from laptime.util.atomic import open_log
 
 
-def prepare(job: InputJob) -> InputFacts:
-    """Encode the records and gather the facts of model and data into `job.folder`."""
+def prepare(job: InputJob) -> InputManifest:
+    """Encode the records and gather what is known of model and data in `job.folder`."""
     begun = time.perf_counter()
     check_precisions(job)
     source = locate_model(job.model)
@@ -66,7 +66,7 @@ def prepare(job: InputJob) -> InputFacts:
             f"--model {job.model.model}: its tokenizer gives token {largest}, "
             f"its vocabulary ends at {shape.vocabulary_size - 1}; the two do not belong together"
         )
-    facts = InputFacts(
+    manifest = InputManifest(
         model_name=source.name,
         model_folder=str(Path(source.folder).resolve()),
         model_digest=digest_model(source, base_files.result()),
@@ -98,8 +98,8 @@ def prepare(job: InputJob) -> InputFacts:
         base_files=base_files.result(),
         version=VERSION,
     )
-    write_facts(folder, facts)
-    return facts
+    write_manifest(folder, manifest)
+    return manifest
 
 
 def encode_once(

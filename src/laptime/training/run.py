@@ -24,7 +24,7 @@ from laptime.hardware.energy import EnergyCounter
 from laptime.hardware.machine import read_load
 from laptime.methods.method import Method, make_method
 from laptime.models.loading import quiet_libraries
-from laptime.runs.events import Energy, Failed, Finished, Load, Speedup
+from laptime.runs.events import Energy, Failed, Finished, Load, SpeedupRun
 from laptime.runs.job import SAVED_FOLDER, RunJob
 from laptime.runs.record import RecordWriter
 from laptime.spec import learning_rate_of, read_interval
@@ -120,10 +120,10 @@ def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds
 
 def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Loaded:
     """Load the base and attach the method; raises DoesNotFitError where what they hold is surely too much."""
-    spec, facts = opened.spec, opened.facts
+    spec, manifest = opened.spec, opened.manifest
     method = make_method(spec.method, spec.method_options)
     size = opened.dtype.itemsize
-    estimate = estimate_memory(spec, method, facts, opened.encoded.records, size, opened.device)
+    estimate = estimate_memory(spec, method, manifest, opened.encoded.records, size, opened.device)
     available = available_bytes(opened.device)
     memory = describe_estimate(estimate, available)
     record.write(memory)
@@ -132,7 +132,7 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     checkpoints.restore_weights(model)
     if checkpoints.found:  # how much memory is free now does not count
         estimate = replace(estimate, recomputes=checkpoints.recomputes)
-    notes = [*method.notes(facts.shape)]
+    notes = [*method.notes(manifest.shape)]
     if reason := estimate.tell_recomputing(or_any(available)):
         notes.append(f"activations are recomputed: {reason}")
         model.gradient_checkpointing_enable({"use_reentrant": False})
@@ -145,7 +145,7 @@ def prepare(
     """Choose the way of the forward pass, make the steps and the optimizer, and record what will train."""
     spec, model, method = opened.spec, loaded.model, loaded.method
     setup = make_setup(
-        spec, model, method, opened.facts, opened.encoded, opened.device,
+        spec, model, method, opened.manifest, opened.encoded, opened.device,
         compute=opened.precision.compute, recomputes=loaded.recomputes, folder=opened.folder,
     )  # fmt: skip
     outcomes = apply_all(setup)
@@ -155,7 +155,7 @@ def prepare(
     optimizer = Optimizer(method.parameter_groups(model), spec.training, scales, setup.fuses_optimizer)
     checkpoints.restore_optimizer(model, optimizer)
     for outcome in outcomes:
-        record.write(Speedup(**msgspec.structs.asdict(outcome)))
+        record.write(SpeedupRun(**msgspec.structs.asdict(outcome)))
     prepared = Prepared(setup, steps, choose_rate(opened, method))
     describe(opened, loaded, prepared, record)
     return prepared, optimizer
@@ -167,24 +167,26 @@ def choose_rate(opened: Opened, method: Method) -> float:
     if (wanted := learning_rate_of(spec.training, spec.method)) is not None:
         return wanted
     batch = spec.training.batch_size * spec.training.gradient_accumulation
-    return method.default_rate(opened.facts.shape, min(batch, len(opened.encoded.records)), opened.facts.toy)
+    return method.default_rate(
+        opened.manifest.shape, min(batch, len(opened.encoded.records)), opened.manifest.toy
+    )
 
 
 def describe(opened: Opened, loaded: Loaded, prepared: Prepared, record: RecordWriter) -> None:
     """Record what is trained, and on what."""
-    facts, spec = opened.facts, opened.spec
+    manifest, spec = opened.manifest, opened.spec
     record.write(
         describe_model(
             loaded.model,
-            facts,
+            manifest,
             opened.precision,
             device=str(opened.device),
             learning_rate=prepared.learning_rate,
             notes=loaded.notes,
-            cost=loaded.method.cost(facts.shape, facts.weight_bytes, spec.training.epochs),
+            cost=loaded.method.cost(manifest.shape, manifest.weight_bytes, spec.training.epochs),
         )
     )
-    record.write(describe_data(facts, len(prepared.steps), spec.data.train_on))
+    record.write(describe_data(manifest, len(prepared.steps), spec.data.train_on))
 
 
 def train_timed(
@@ -200,7 +202,7 @@ def train_timed(
     """Train, timed from device idle to device idle; what the method prepares counts."""
     forward, method = prepared.setup.forward, loaded.method
     timer = StepTimer(record, opened.device, opened.precision.loss_scaling, checkpoints.num_skipped)
-    checkpoints.begin(loaded.model, optimizer, timer, opened.facts, loaded.recomputes)
+    checkpoints.begin(loaded.model, optimizer, timer, opened.manifest, loaded.recomputes)
     record.write(Load(when="before", **read_load()))
     energy = EnergyCounter(opened.device)
     with meter.phase("train", checkpoints.seconds_before):

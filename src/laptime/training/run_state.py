@@ -11,20 +11,19 @@ import msgspec
 import torch
 
 from laptime.data.encoded import EncodedData
-from laptime.data.input_manifest import InputFacts
+from laptime.data.input_manifest import InputManifest
 from laptime.errors import UserError
 from laptime.hardware.machine import describe_machine
 from laptime.models.digest import describe_base, digest_model
 from laptime.models.source import ModelSource
-from laptime.runs.events import Checkpoint as CheckpointEvent
-from laptime.runs.events import Resumed
+from laptime.runs.events import Checkpoint, Resumed
 from laptime.runs.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, PREFIX_FOLDER, SAVED_FOLDER, RunJob
 from laptime.runs.record import RecordWriter, read_record
 from laptime.runs.spec_changes import differing_keys
 from laptime.spec import flag
 from laptime.speedups.prefix_cache import CACHE_FILES
 from laptime.training.checkpoint import (
-    Checkpoint,
+    SavedState,
     State,
     count_bytes,
     discard_checkpoint,
@@ -50,11 +49,11 @@ class Checkpoints:
         self.record = record
         self.meter = meter
         self.home = Path(job.folder) / CHECKPOINTS_FOLDER
-        self.found: Checkpoint | None = None
+        self.found: SavedState | None = None
         self.seconds = 0.0  # of saving, over all attempts
         self.saved_before: set[str] = set()  # the files of the result that an earlier attempt left
 
-    def find(self, facts: InputFacts, encoded: EncodedData) -> None:
+    def find(self, manifest: InputManifest, encoded: EncodedData) -> None:
         """Find the newest whole checkpoint of a resumed run; what a kill left of others is removed.
 
         Raises UserError when there is none, or it is of other work.
@@ -73,7 +72,7 @@ class Checkpoints:
         if self.found is None:
             reasons = "; ".join(self.unusable) or "there is none"
             raise UserError(f"{self.home}: no checkpoint to go on from ({reasons}); start a new --out")
-        refuse_other_work(self.found, self.job, facts, encoded)
+        refuse_other_work(self.found, self.job, manifest, encoded)
         self.seconds = sum(one.seconds for one in record.checkpoints if one.step <= self.num_done)
 
     @property
@@ -162,15 +161,15 @@ class Checkpoints:
         model: PreTrainedModel,
         optimizer: Optimizer,
         timer: StepTimer,
-        facts: InputFacts,
+        manifest: InputManifest,
         recomputes: bool,
     ) -> None:
         """Learn what there is to save."""
         self.model, self.optimizer, self.timer = model, optimizer, timer
         self.state: dict[str, Any] = {
             "spec": msgspec.to_builtins(self.job.spec),
-            "data_digest": facts.data["digest"],
-            "model_digest": facts.model_digest,
+            "data_digest": manifest.data["digest"],
+            "model_digest": manifest.model_digest,
             "compute_dtype": self.compute_dtype,
             "environment": self.environment,
             "threads": torch.get_num_threads(),
@@ -181,7 +180,7 @@ class Checkpoints:
         """Write a checkpoint, then remove older ones; returns why it could not be written, or ""."""
         self.timer.pause()  # a step that was not finite stops the run here, before it is saved
         train_seconds = self.meter.phase_seconds()
-        event = CheckpointEvent(step=step, seconds=0.0)
+        event = Checkpoint(step=step, seconds=0.0)
         with self.meter.aside() as seconds:
             try:
                 self.record.sync()  # the steps that the checkpoint holds are on the disk before it is
@@ -237,7 +236,7 @@ def trained_names(model: PreTrainedModel) -> dict[torch.nn.Parameter, str]:
     return {parameter: name for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def refuse_other_work(found: Checkpoint, job: RunJob, facts: InputFacts, encoded: EncodedData) -> None:
+def refuse_other_work(found: SavedState, job: RunJob, manifest: InputManifest, encoded: EncodedData) -> None:
     """Raise UserError, naming what differs, where a checkpoint does not belong to what is to be done."""
     state = found.state
     before = {name: value for name, value in state.spec.items() if name != "answers"}
@@ -250,17 +249,17 @@ def refuse_other_work(found: Checkpoint, job: RunJob, facts: InputFacts, encoded
         raise UserError(f"{found.folder}: written by {state.world_size} processes; this run is one")
     if state.data_digest != encoded.digest:
         raise UserError(f"{found.folder}: the records have changed since; start a new --out")
-    if state.model_digest != facts.model_digest or not (facts.base_files or is_same_base(facts)):
+    if state.model_digest != manifest.model_digest or not (manifest.base_files or is_same_base(manifest)):
         raise UserError(f"{found.folder}: the base model has changed since; start a new --out")
 
 
-def is_same_base(facts: InputFacts) -> bool:
-    """Tell whether the base is as it was, by the one digest that older facts have of it."""
-    folder = Path(facts.model_folder)
+def is_same_base(manifest: InputManifest) -> bool:
+    """Tell whether the base is as it was, by the one digest that older manifests have of it."""
+    folder = Path(manifest.model_folder)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        source = ModelSource(name=facts.model_name, folder=str(folder), config=config, toy=facts.toy)
-        return digest_model(source, describe_base(folder, facts.random_weights)) == facts.model_digest
+        source = ModelSource(name=manifest.model_name, folder=str(folder), config=config, toy=manifest.toy)
+        return digest_model(source, describe_base(folder, manifest.random_weights)) == manifest.model_digest
     except (OSError, ValueError):
         return False
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from laptime.data.encoded import EncodedData, digest_key
-from laptime.data.input_manifest import InputFacts
+from laptime.data.input_manifest import InputManifest
 from laptime.hardware.machine import describe_processor
 from laptime.hardware.precision import expands_heads, native_formats
 from laptime.methods.method import Method
@@ -26,7 +26,7 @@ def make_setup(
     spec: RunSpec,
     model: PreTrainedModel,
     method: Method | None,
-    facts: InputFacts,
+    manifest: InputManifest,
     encoded: EncodedData,
     device: torch.device,
     *,
@@ -38,7 +38,7 @@ def make_setup(
     processor = describe_processor(device)
     lengths = encoded.records.lengths
     longest = int(max(lengths.max(), encoded.held_out.lengths.max(initial=0)))
-    shared = find_cache_folder(spec, method, facts, compute, processor.name, longest)
+    shared = find_cache_folder(spec, method, manifest, compute, processor.name, longest)
     cache_folder = shared or folder / PREFIX_FOLDER
     return Setup(
         model=model,
