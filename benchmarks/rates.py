@@ -3,9 +3,9 @@
     python benchmarks/rates.py --model DIR [--model DIR ...] --data FILE.jsonl --records 64 --held-out 32 \\
         --epochs 3 --batch-size 1 --name NAME
 
-The shortest records of FILE are taken, and some of them held out. Every method runs at every multiple of its
-own default, in one process; the toy that ships with Laptime and its ten records are `--model builtin` without
---data. The losses go to benchmarks/results/rates_NAME_MACHINE.json, the table to the terminal.
+The shortest examples of FILE are taken, and some of them held out. Every method runs at every multiple of its
+own default, in one process; the toy that ships with Laptime and its ten examples are `--model builtin`
+without --data. The losses go to benchmarks/results/rates_NAME_MACHINE.json, the table to the terminal.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from laptime.training.run import run
 MULTIPLES = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0)
 MEANING = {
     "multiple": "of the method's default rate for this model and batch",
-    "held_out_loss": "mean over the trained tokens of the held-out records, after the training",
+    "held_out_loss": "mean over the trained tokens of the held-out examples, after the training",
     "above_best": "of the default: how much of the lowest loss of its row it lies above it",
 }
 
 
 def prepare_inputs(folder: Path, model: str, data: Path | None, words: argparse.Namespace) -> None:
-    """Encode the shortest records of `data`: what small models can hold; some of them are held out."""
+    """Encode the shortest examples of `data`: what small models can hold; some of them are held out."""
     spec = DataSpec()
     if data:
         lines = sorted(data.read_text(encoding="utf-8").splitlines(keepends=True), key=len)

@@ -82,8 +82,8 @@ def test_a_result_that_is_not_as_it_was_saved_is_not_asked(trained: Path, name: 
         ask(trained)
 
 
-def test_records_of_other_facts_are_not_asked(trained: Path) -> None:
+def test_examples_of_other_facts_are_not_asked(trained: Path) -> None:
     facts = read_manifest(trained / "inputs")
     write_manifest(trained / "inputs", msgspec.structs.replace(facts, data=facts.data | {"digest": "other"}))
-    with pytest.raises(UserError, match=r"inputs/encoded\.\w+: not the records that facts\.json tells of"):
+    with pytest.raises(UserError, match=r"inputs/encoded\.\w+: not the examples that facts\.json tells of"):
         ask(trained)

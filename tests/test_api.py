@@ -77,7 +77,7 @@ def test_a_training_prints_when_asked_to_and_goes_on(work: Path, capfd: pytest.C
         "out": str(work / "one"),
     }
     one = laptime.train(method="lora", progress=True, **options)
-    assert "2 records to train on" in capfd.readouterr().out
+    assert "2 examples to train on" in capfd.readouterr().out
     assert (one.saved["lora"] / "adapter_config.json").is_file() and one.result.is_single
     with pytest.raises(UserError, match="finished already; nothing is left to do"):
         laptime.train(resume=work / "one")

@@ -1,4 +1,4 @@
-"""The toy that ships with the package: small, honest, and able to learn its ten records."""
+"""The toy that ships with the package: small, honest, and able to learn its ten examples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from laptime.comparison.scores import chrf
 from laptime.data.batches import make_steps
 from laptime.data.encoding import EncodedData, encode
-from laptime.data.formats import read_records
+from laptime.data.formats import read_examples
 from laptime.methods.method import make_method
 from laptime.models.loading import build_empty_model
 from laptime.models.module_shape import measure_shape
@@ -36,8 +36,8 @@ WRONG, RIGHT = 40.0, 60.0  # chrF below which an answer is another one, and abov
 @pytest.fixture(scope="module")
 def encoded() -> EncodedData:
     tokenizer = AutoTokenizer.from_pretrained(MODEL)
-    questions = tuple(record.question for record in read_records(DataSpec()).records)
-    return encode(read_records(DataSpec()), tokenizer, DataSpec(), AnswerSpec(ask=questions), 512)
+    questions = tuple(example.question for example in read_examples(DataSpec()).examples)
+    return encode(read_examples(DataSpec()), tokenizer, DataSpec(), AnswerSpec(ask=questions), 512)
 
 
 def answers(model: Any, encoded: EncodedData) -> list[Answer]:
@@ -66,14 +66,14 @@ def test_the_base_answers_wrongly_but_in_readable_korean(encoded: EncodedData) -
 
 
 @pytest.mark.parametrize("name", ["full", "lora"])
-def test_both_methods_learn_the_ten_records_at_their_default_rates(
+def test_both_methods_learn_the_ten_examples_at_their_default_rates(
     encoded: EncodedData, tmp_path: Path, name: str
 ) -> None:
     training = TrainingSpec()
     method = make_method(name, {})
     torch.manual_seed(0)
     model = method.attach(load().requires_grad_(False))
-    steps = make_steps(encoded.records, training, seed=0)
+    steps = make_steps(encoded.examples, training, seed=0)
     before, _ = evaluate(Forward(model), [batch for step in steps[:10] for batch in step.batches])
     optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
     rate = method.default_rate(measure_shape(build_empty_model(ModelSpec(), MODEL)), toy=True)
@@ -106,20 +106,20 @@ def test_any_text_survives_the_tokenizer(text: str) -> None:
 
 def test_korean_is_held_well() -> None:
     tokenizer = AutoTokenizer.from_pretrained(MODEL)
-    texts = [f"{r.question} {r.answer}" for r in read_records(DataSpec()).records]
+    texts = [f"{r.question} {r.answer}" for r in read_examples(DataSpec()).examples]
     syllables = sum("가" <= letter <= "힣" for text in texts for letter in text)
     tokens = sum(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts)
     assert tokens < syllables
 
 
-def test_the_records_and_their_paraphrases_are_not_in_what_the_base_was_trained_on() -> None:
+def test_the_examples_and_their_paraphrases_are_not_in_what_the_base_was_trained_on() -> None:
     sys.path.insert(0, str(REPOSITORY / "tools" / "toy_model"))
     try:
         import corpus
     finally:
         sys.path.pop(0)
-    records = read_records(DataSpec())
-    kept_out = {text for r in [*records.records, *records.held_out] for text in (r.question, r.answer)}
+    examples = read_examples(DataSpec())
+    kept_out = {text for r in [*examples.examples, *examples.held_out] for text in (r.question, r.answer)}
     seen = {text for _, prompt, completion in corpus.pairs(60_000) for text in (prompt, completion)}
     assert len(kept_out) == 30
     assert kept_out & seen == set()

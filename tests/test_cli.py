@@ -170,7 +170,11 @@ def test_rounds_are_a_number_or_a_word() -> None:
         (["train", "--track", ","], "--track: an empty name (got ','); give names with a comma between"),
         (["compare", "--methods", "full", "--methods", "lora"], "--methods: given 2 times; give it once"),
         (["train", "--out", "a", "--out", "b"], "--out: given 2 times; give it once"),
-        (["data", "--records", "1", "--records", "2"], "--records: given 2 times; give it once"),
+        (["data", "--examples", "1", "--examples", "2"], "--examples: given 2 times; give it once"),
+        (
+            ["data", "--records", "1", "--examples", "2"],
+            "--records: --examples is given too; leave --records out",
+        ),
         (["report", "a", "--lang", "ko", "--lang", "en"], "--lang: given 2 times; give it once"),
         (["ask", "a", "b", "--threads", "1", "--threads", "2"], "--threads: given 2 times; give it once"),
         *(
@@ -334,6 +338,14 @@ def test_data_takes_the_file_of_a_training_or_a_comparison(tmp_path: Path, other
     (tmp_path / "job.yaml").write_text(f"{others}\nbatch_size: none")
     said = refusal("data", "--config", "job.yaml", cwd=tmp_path)
     assert said == "job.yaml: --batch-size: expected a whole number (got 'none')"
+
+
+def test_what_examples_was_called_before_is_taken_and_not_shown(tmp_path: Path) -> None:
+    """`--records N` of earlier versions does what `--examples N` does."""
+    before, now = (run("data", f"{option}=1", cwd=tmp_path) for option in ("--records", "--examples"))
+    assert before.returncode == 0 and before.stdout == now.stdout and "... and 9 more examples" in now.stdout
+    shown = run("data", "--help").stdout
+    assert "--examples" in shown and "--records" not in shown
 
 
 def test_the_version_is_told() -> None:

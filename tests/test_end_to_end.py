@@ -30,12 +30,12 @@ QUESTION = "사과는 무슨 색인가요?"
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny model, five records with a column too many, and a held-out one."""
+    """A folder with a tiny model, five examples with a column too many, and a held-out one."""
     folder = tmp_path_factory.mktemp("work")
     make_tiny_model(folder / "model")
-    records = [{"question": f"{n} 더하기 {n}은?", "answer": f"{2 * n}입니다."} for n in range(4)]
-    records.append({"question": QUESTION, "answer": "빨간색입니다.", "topic": "색"})
-    lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
+    examples = [{"question": f"{n} 더하기 {n}은?", "answer": f"{2 * n}입니다."} for n in range(4)]
+    examples.append({"question": QUESTION, "answer": "빨간색입니다.", "topic": "색"})
+    lines = [json.dumps(example, ensure_ascii=False) + "\n" for example in examples]
     (folder / "train.jsonl").write_text("".join(lines), encoding="utf-8")
     (folder / "held_out.jsonl").write_text(
         '{"question": "7 더하기 7은?", "answer": "14입니다."}\n', encoding="utf-8"

@@ -23,7 +23,7 @@ from laptime.training import failure
 from laptime.training.setup import make_setup
 from tests.speedups.jobs import NAMED, SHAPE, Job
 from tests.speedups.ours import CPU, set_up
-from tests.speedups.runs import encode, make_base, write_records
+from tests.speedups.runs import encode, make_base, write_examples
 from tests.tiny import make_tiny_model
 
 FORMATS = {torch.float32: frozenset({"float32"}), torch.bfloat16: frozenset({"float32", "bfloat16"})}
@@ -39,7 +39,7 @@ def blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("dtype", FORMATS, ids=str)
 @pytest.mark.parametrize("speedups", [(), ("prepacked_weights",)], ids=["by_default", "asked_for"])
-@pytest.mark.parametrize("name", ["one_record", "ragged", "some_modules", "top", "whole_blocks"])
+@pytest.mark.parametrize("name", ["one_example", "ragged", "some_modules", "top", "whole_blocks"])
 def test_packed_copies_are_foreseen_to_the_byte(
     name: str, speedups: tuple[str, ...], dtype: torch.dtype, tmp_path: Path
 ) -> None:
@@ -74,11 +74,11 @@ def make_demand(name: str, training: TrainingSpec, dtype: torch.dtype, **changes
     )
 
 
-def test_what_is_held_out_and_records_that_are_not_there_make_no_room(tmp_path: Path) -> None:
-    """A batch larger than the data, and a longest record that is not trained on."""
+def test_what_is_held_out_and_examples_that_are_not_there_make_no_room(tmp_path: Path) -> None:
+    """A batch larger than the data, and a longest example that is not trained on."""
     base = make_base(tmp_path)
     make_tiny_model(base / "model", hidden_size=64, intermediate_size=1024)
-    write_records(base / "held_out.jsonl", [("why", "so " * 60)])
+    write_examples(base / "held_out.jsonl", [("why", "so " * 60)])
     encode(base, "inputs")
     facts, encoded = read_inputs(base / "inputs")
     spec = RunSpec(method="lora", training=TrainingSpec(batch_size=50, device="cpu"))
@@ -91,9 +91,9 @@ def test_what_is_held_out_and_records_that_are_not_there_make_no_room(tmp_path: 
     apply_all(setup)
     weights = [one.weight for layer in setup.decoder.layers for one in layer.linears]
     made = sum(weight.weight_NK.nbytes for weight in weights if isinstance(weight, PackedWeight))
-    longest = max(map(len, (record.token_ids for record in encoded.records)))
-    assert setup.batch_tokens == len(encoded.records) * longest < setup.longest * 50
-    estimate = failure.estimate_memory(spec, method, facts, encoded.records, 4, CPU)
+    longest = max(map(len, (example.token_ids for example in encoded.examples)))
+    assert setup.batch_tokens == len(encoded.examples) * longest < setup.longest * 50
+    estimate = failure.estimate_memory(spec, method, facts, encoded.examples, 4, CPU)
     assert estimate.packed_bytes == made > 0
 
 

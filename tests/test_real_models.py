@@ -29,7 +29,7 @@ MODELS = ["stories260K", "babyllama-tok105"]
 def race(
     request: pytest.FixtureRequest, shared_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path, ComparisonResult]:
-    """Full fine-tuning and LoRA on five records of grade-school mathematics, as a user would start it."""
+    """Full fine-tuning and LoRA on five examples of grade-school mathematics, as a user would start it."""
     work = tmp_path_factory.mktemp(request.param)
     lines = (shared_data / "datasets" / "gsm8k_1000.jsonl").read_text(encoding="utf-8").splitlines()
     shortest = sorted(lines, key=len)[:5]
@@ -91,18 +91,18 @@ def test_what_is_saved_has_identical_logits_in_plain_libraries(
 ) -> None:
     """The model as it stands after training, against what it saved, loaded without Laptime."""
     model_folder, folder, _ = race
-    records = read_encoded(folder / "inputs" / "encoded.bin").records
+    examples = read_encoded(folder / "inputs" / "encoded.bin").examples
     training, method = TrainingSpec(epochs=2), make_method(name, {})
     model = method.attach(load_base(model_folder).requires_grad_(False))
     optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
     timer = StepTimer(RecordWriter(tmp_path), torch.device("cpu"), False)
-    train(Forward(model), method, make_steps(records, training, 0), optimizer, 1e-3, training, timer)
+    train(Forward(model), method, make_steps(examples, training, 0), optimizer, 1e-3, training, timer)
     method.save(model.eval(), tmp_path / "saved")
     if name == "lora":
         plain = PeftModel.from_pretrained(load_base(model_folder), str(tmp_path / "saved")).eval()
     else:
         plain = load_base(tmp_path / "saved")
-    tokens_BT = torch.tensor([records[0].token_ids])
+    tokens_BT = torch.tensor([examples[0].token_ids])
     with torch.no_grad():
         trained_BTV, base_BTV = model(tokens_BT).logits, load_base(model_folder)(tokens_BT).logits
         assert torch.equal(trained_BTV, plain(tokens_BT).logits)

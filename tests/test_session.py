@@ -199,7 +199,7 @@ def make_session(folder: Path, kind: Kind = "compare") -> Session:
     """Return what a command would open in a folder."""
     spec = CompareSpec(methods=("lora",), rounds=1) if kind == "compare" else RunSpec(method="lora")
     return Session(
-        kind=kind, spec=spec, folder=choose_place(str(folder), kind), records_digest="d", look=Look()
+        kind=kind, spec=spec, folder=choose_place(str(folder), kind), examples_digest="d", look=Look()
     )
 
 
@@ -250,7 +250,7 @@ def test_a_refusal_is_all_that_is_printed(
         assert capsys.readouterr().out == "reading the data and the tokenizer ...\n"
 
 
-def test_refused_records_are_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refused_examples_are_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "a.jsonl"
     file.write_text('{"prompt": "a", "completion": "b"}\n{"prompt": 1, "completion": "b"}\n')
     specs = {"data": DataSpec(data=str(file)), "training": TrainingSpec()}
@@ -261,7 +261,7 @@ def test_refused_records_are_said_once(tmp_path: Path, capsys: pytest.CaptureFix
     file.write_text('{"prompt": "a", "completion": ""}\n{"prompt": 1, "completion": "b"}\n')
     with pytest.raises(UserError) as error:
         show_data(specs, 3, tokens=False)
-    assert str(error.value) == f"{file}: 2 records refused; mend them, or --skip-bad leaves them out"
+    assert str(error.value) == f"{file}: 2 examples refused; mend them, or --skip-bad leaves them out"
     assert capsys.readouterr().out.splitlines()[1:] == [
         "a.jsonl:1: 'completion' is empty",
         "a.jsonl:2: 'prompt' is a number, expected text",

@@ -25,11 +25,11 @@ from typing import Any
 CHECK = """
 import sys, time
 from laptime.errors import UserError
-from laptime.data.formats import read_records
+from laptime.data.formats import read_examples
 from laptime.spec import DataSpec
 begun = time.perf_counter()
 try:
-    number = len(read_records(DataSpec(data=sys.argv[1])).records)
+    number = len(read_examples(DataSpec(data=sys.argv[1])).examples)
 except UserError:
     number = 0
 print(time.perf_counter() - begun, number)

@@ -3,10 +3,10 @@
     python benchmarks/faults/large_files.py [--model DIR] [--gigabytes X] [--records N] [--only NAME ...]
 
 It makes the files in a temporary folder: --gigabytes [1] of JSONL (questions and answers of about thirty
-tokens each, sentences of Python's own handbook), --records [200,000] such records, one cell of 50 MB, a
+tokens each, sentences of Python's own handbook), --records [200,000] such examples, one cell of 50 MB, a
 Parquet file of a kilobyte that unpacks to 300 MB. Each is shown by `laptime data` and prepared by
-`laptime train`, which is ended at its first step; the records are prepared for 1 and for 20 epochs. The model
-is the built-in one, or --model with random weights. Memory is what all processes of the command hold
+`laptime train`, which is ended at its first step; the examples are prepared for 1 and for 20 epochs. The
+model is the built-in one, or --model with random weights. Memory is what all processes of the command hold
 together, looked at twenty times a second; files that are mapped count. --only parquet, cell, records or
 large. The figures are written to benchmarks/results/large_files_<processor>.json.
 """
@@ -63,7 +63,7 @@ def write_rows(number: int | None = None, num_bytes: int | None = None) -> Calla
 
 
 def write_cell(path: Path) -> None:
-    """Write a record with one huge cell, and one as others are."""
+    """Write an example with one huge cell, and one as others are."""
     rows = [{"question": "a", "answer": "a" * 50_000_000}, {"question": "a", "answer": "b"}]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 

@@ -115,9 +115,9 @@ def draw_run(this: Run) -> dict[str, str]:
     return {
         "job": digest({name: job[name] for name in ("run", "spec", "role", "until", "comparison")}),
         "decisions": digest([*decisions, msgspec.to_builtins(this.precision)]),
-        "steps": digest(repr(plan_steps(len(this.encoded.records), training, this.seed))),
+        "steps": digest(repr(plan_steps(len(this.encoded.examples), training, this.seed))),
         "facts": draw_facts(this.facts),
-        "records": draw_records(this.encoded),
+        "records": draw_examples(this.encoded),
         "base": draw_base(Path(this.facts.model_folder), this.spec.model),
         "checkpoint": draw_checkpoint(found) if found else "",
     }
@@ -131,11 +131,13 @@ def draw_facts(facts: InputManifest) -> str:
     return digest(kept)
 
 
-def draw_records(encoded: EncodedData) -> str:
+def draw_examples(encoded: EncodedData) -> str:
     """Return token ids, masks and questions."""
     facts = {name: getattr(encoded, name) for name in EncodedFacts.__struct_fields__}
     del facts["encode_seconds"]
-    sets = [[list(record.words) for record in records] for records in (encoded.records, encoded.held_out)]
+    sets = [
+        [list(example.words) for example in examples] for examples in (encoded.examples, encoded.held_out)
+    ]
     return digest([msgspec.to_builtins(facts), sets])
 
 
@@ -226,5 +228,5 @@ def ask(folder: Path) -> tuple[str, Pictures]:
             saved += [[file.name, digest(file.read_bytes())] for file in sorted(place.iterdir())]
     base = draw_base(Path(source.folder), spec)
     return "\n".join(find_damaged_records(folder)), [
-        ("ask", {"base": base, "records": draw_records(encoded), "saved": digest(saved)})
+        ("ask", {"base": base, "records": draw_examples(encoded), "saved": digest(saved)})
     ]

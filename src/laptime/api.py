@@ -139,7 +139,7 @@ def _open(
         kind=kind,
         spec=spec,
         folder=choose_place(values.get("out"), kind),
-        records_digest=digest,
+        examples_digest=digest,
         look=look,
         waits=values.get("wait", False),
         against=against,

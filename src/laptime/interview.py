@@ -71,7 +71,7 @@ class Interviewer:
         return answers
 
     def make_question(self, text: str, template: Template) -> Question:
-        """Return a question that no run was asked: with its answer, where a record of the data has one."""
+        """Return a question that no run was asked: with its answer, where an example of the data has one."""
         spellings = dict.fromkeys((text, text.strip()))
         prompts = [encode_question(spelling, self.tokenizer, template) for spelling in spellings]
         for prompt_ids in prompts:

@@ -11,7 +11,7 @@ from laptime.errors import UserError
 from laptime.memory_estimate import HALF_BYTES, SPARE, MemoryEstimate
 from laptime.methods.method import find_methods, make_method
 
-SHORTEST = 64  # tokens: to cut records to less is no advice
+SHORTEST = 64  # tokens: to cut examples to less is no advice
 MOST_REMEDIES = 4
 
 
@@ -70,14 +70,14 @@ def recomputing(estimate: MemoryEstimate) -> list[MemoryEstimate]:
 
 
 def smaller_batches(estimate: MemoryEstimate) -> list[MemoryEstimate]:
-    """Take fewer records at a time; as many for each update as before."""
-    records = estimate.batch_size * estimate.accumulation
+    """Take fewer examples at a time; as many for each update as before."""
+    examples = estimate.batch_size * estimate.accumulation
     return [
         changed(
             estimate,
-            f"--batch-size {size} --gradient-accumulation {records // size}",
+            f"--batch-size {size} --gradient-accumulation {examples // size}",
             batch_size=size,
-            accumulation=records // size,
+            accumulation=examples // size,
         )
         for size in range(estimate.batch_size - 1, 0, -1)
         if estimate.batch_size % size == 0
@@ -92,8 +92,8 @@ def half_precision(estimate: MemoryEstimate) -> list[MemoryEstimate]:
     return [changed(estimate, f"--precision {estimate.half}", element_bytes=HALF_BYTES, packs=packs)]
 
 
-def shorter_records(estimate: MemoryEstimate) -> list[MemoryEstimate]:
-    """Cut records to half, a quarter, ... of the longest."""
+def shorter_examples(estimate: MemoryEstimate) -> list[MemoryEstimate]:
+    """Cut examples to half, a quarter, ... of the longest."""
     lengths = [estimate.longest >> halvings for halvings in range(1, estimate.longest.bit_length())]
     return [changed(estimate, f"--max-length {n}", longest=n) for n in lengths if n >= SHORTEST]
 
@@ -112,4 +112,4 @@ def other_methods(estimate: MemoryEstimate) -> list[MemoryEstimate]:
     return found
 
 
-FAMILIES = (without_packing, recomputing, smaller_batches, half_precision, shorter_records, other_methods)
+FAMILIES = (without_packing, recomputing, smaller_batches, half_precision, shorter_examples, other_methods)

@@ -41,7 +41,7 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
     element_bytes: int  # of a weight in compute
     batch_size: int
     accumulation: int = 1
-    longest: int  # tokens of the longest record
+    longest: int  # tokens of the longest example
     recomputes: bool | None = None
     packs: bool = False  # keeps packed copies of frozen weights, where there are some
     packs_half: bool = True  # so it would in half precision

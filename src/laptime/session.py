@@ -41,7 +41,7 @@ class Session(Struct, frozen=True, kw_only=True):
     kind: Kind
     spec: CompareSpec | RunSpec
     folder: Path
-    records_digest: str
+    examples_digest: str
     look: Look
     waits: bool = False
     against: Before | None = None
@@ -78,7 +78,7 @@ def run(session: Session, listener: Listener) -> ComparisonResult:
     try:
         if isinstance(session.spec, CompareSpec):
             return compare(
-                session.spec, session.folder, runner, listener, session.records_digest, threads,
+                session.spec, session.folder, runner, listener, session.examples_digest, threads,
                 session.waits, session.against,
             )  # fmt: skip
         train(session, session.spec, runner, listener, threads)
@@ -93,7 +93,7 @@ def train(
     session: Session, spec: RunSpec, runner: Runner, listener: Listener, threads: Threads | None
 ) -> None:
     """Train once, or go on with a training that was begun."""
-    folder, digest, waits = session.folder, session.records_digest, session.waits
+    folder, digest, waits = session.folder, session.examples_digest, session.waits
     if session.kind == "train":
         train_once(spec, folder, runner, listener, threads, waits)
     else:

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct, field
 from laptime.errors import UserError, check_path, suggest
 
 AUTO: Literal["auto"] = "auto"  # of --rounds: as many as it takes
-BUILTIN = "builtin"  # the name of the toy model and of the ten records that ship with the package
+BUILTIN = "builtin"  # the name of the toy model and of the ten examples that ship with the package
 
 
 OURS = "laptime"  # among the trainers
@@ -47,7 +47,7 @@ class ModelSpec(Options, frozen=True):
 
 
 class DataSpec(Options, frozen=True):
-    """The records to train on, and how they become text."""
+    """The examples to train on, and how they become text."""
 
     data: Annotated[
         str | Annotated[tuple[str, ...], Meta(min_length=1)],
@@ -75,7 +75,7 @@ class DataSpec(Options, frozen=True):
         ),
     ] = None
     skip_bad: Annotated[
-        bool, Meta(description="Train on the good records and count the others by what is wrong with them.")
+        bool, Meta(description="Train on the good examples and count the others by what is wrong with them.")
     ] = False
     prompt_column: Annotated[str | None, Meta(description="Column that holds the question.")] = None
     completion_column: Annotated[str | None, Meta(description="Column that holds the answer.")] = None
@@ -87,7 +87,7 @@ class DataSpec(Options, frozen=True):
     train_on: Annotated[Literal["answers", "all"], Meta(description="Which tokens carry loss.")] = "answers"
     max_length: Annotated[
         Annotated[int, Meta(ge=2)] | None,
-        Meta(description="Cut records to this many tokens (default: the model's limit, at most 2048)."),
+        Meta(description="Cut examples to this many tokens (default: the model's limit, at most 2048)."),
     ] = None
 
     @property
@@ -108,7 +108,7 @@ class TrainingSpec(Options, frozen=True):
     max_steps: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Stop after this many optimizer steps.")
     ] = None
-    batch_size: Annotated[int, Meta(ge=1, le=100_000, description="Records in one forward pass.")] = 1
+    batch_size: Annotated[int, Meta(ge=1, le=100_000, description="Examples in one forward pass.")] = 1
     gradient_accumulation: Annotated[
         int, Meta(ge=1, description="Forward passes for one optimizer step.")
     ] = 1

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from laptime.data.encoded import Counts, EncodedData, write_encoded
-from laptime.data.flat_records import FlatRecords
+from laptime.data.flat_examples import FlatExamples
 from laptime.data.input_manifest import ENCODED_FILE
 from laptime.runs.contestants import split_name
 from laptime.runs.events import (
@@ -66,15 +66,15 @@ def make_speedups(ran: Sequence[str], off: Sequence[str] = (), **changes: Any) -
 
 
 def write_scripted_inputs(folder: Path) -> Path:
-    """Write encoded data that hold no record into `folder` and return the folder."""
-    flat = FlatRecords()
+    """Write encoded data that hold no example into `folder` and return the folder."""
+    flat = FlatExamples()
     flat.begin_set()
     flat.begin_set()
-    records, held_out = flat.finish()
+    examples, held_out = flat.finish()
     data = EncodedData(
         name="ten", digest=flat.digest, template="qa-ko", template_reason="as told", shape="pairs",
         questions=[], stop_ids=[], num_special_text=0, encode_seconds=0.0, counts=Counts(), max_length=64,
-        train_on="answers", records=records, held_out=held_out,
+        train_on="answers", examples=examples, held_out=held_out,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     write_encoded(folder / ENCODED_FILE, data)

@@ -290,8 +290,11 @@ def test_options_of_another_version_are_refused_in_one_line(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("changed", "line"),
     [
-        ({"data": {"name": "ten", "records_digest": "e", "num_records": 2}}, "--data builtin: other records"),
-        ({"data": {"records_digest": "d", "digest": "e"}}, "--data builtin: the records give other tokens"),
+        (
+            {"data": {"name": "ten", "records_digest": "e", "num_records": 2}},
+            "--data builtin: other examples",
+        ),
+        ({"data": {"records_digest": "d", "digest": "e"}}, "--data builtin: the examples give other tokens"),
         ({"model_digest": "n"}, "--model tiny: another model"),
     ],
 )

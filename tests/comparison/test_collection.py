@@ -291,8 +291,8 @@ def test_half_way(tmp_path: Path) -> None:
     result = collect(tmp_path)
     assert not result.complete
     assert [method.status for method in result.methods] == ["unfinished", "finished"]
-    (flag,) = [finding for finding in result.findings if finding.code == "unfinished"]
-    assert flag.values["runs"].split(", ") == ["full-r1", "full-r2", "lora-r2"]
+    (finding,) = [one for one in result.findings if one.code == "unfinished"]
+    assert finding.values["runs"].split(", ") == ["full-r1", "full-r2", "lora-r2"]
     assert result.order == ["base", "lora-r1", "full-r1"]
 
 

@@ -8,22 +8,28 @@ from typing import Any
 
 import pytest
 
-from laptime.comparison.noise import find_flags, flag_progress, flag_rounds, flag_speedups, loss_fell
+from laptime.comparison.noise import (
+    find_in_progress,
+    find_in_rounds,
+    find_in_runs,
+    find_in_speedups,
+    loss_fell,
+)
 from laptime.comparison.rows import MethodRuns
 from laptime.runs.record import read_record
 from tests.comparison.scripted import make_speedups, write_scripted_run
 
 
-def flags(folder: Path, *runs: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the flags of rounds of lora, values by code."""
+def findings(folder: Path, *runs: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the findings on rounds of lora, values by code."""
     records = [
         read_record(write_scripted_run(folder / str(number), "lora", number, **run))
         for number, run in enumerate(runs, start=1)
     ]
     row = MethodRuns(name="lora", method="lora", folder=folder, records=records)
-    found = [*flag_rounds([row]), *find_flags({"lora": records})]
-    assert all(flag.level == "flag" and flag.text for flag in found)
-    return {flag.code: flag.values for flag in found}
+    found = [*find_in_rounds([row]), *find_in_runs({"lora": records})]
+    assert all(one.level == "flag" and one.text for one in found)
+    return {one.code: one.values for one in found}
 
 
 def seconds(*values: float) -> Sequence[dict[str, Any]]:
@@ -33,37 +39,39 @@ def seconds(*values: float) -> Sequence[dict[str, Any]]:
 
 def test_quiet_back_to_back_runs_raise_nothing(tmp_path: Path) -> None:
     """The load that a run finds is what its forerunner left: up to one task a core, and the observer."""
-    assert flags(tmp_path, *({"train_seconds": 10.0, "load": {"load_average": 2.4}} for _ in range(3))) == {}
+    assert (
+        findings(tmp_path, *({"train_seconds": 10.0, "load": {"load_average": 2.4}} for _ in range(3))) == {}
+    )
 
 
 def test_spread_and_drift(tmp_path: Path) -> None:
     """Ten percent and more are flagged; noise that goes up and down is no drift."""
-    assert flags(tmp_path / "a", *seconds(10, 12, 10.5)) == {"spread": {"method": "lora", "percent": 19.0}}
-    assert flags(tmp_path / "b", *seconds(10, 10.5, 11.5)) == {
+    assert findings(tmp_path / "a", *seconds(10, 12, 10.5)) == {"spread": {"method": "lora", "percent": 19.0}}
+    assert findings(tmp_path / "b", *seconds(10, 10.5, 11.5)) == {
         "spread": {"method": "lora", "percent": 14.3},
         "drift": {"method": "lora", "percent": 15.0},
     }
-    assert flags(tmp_path / "c", *seconds(10, 10.4, 10.9)) == {}
+    assert findings(tmp_path / "c", *seconds(10, 10.4, 10.9)) == {}
 
 
 def test_machine(tmp_path: Path) -> None:
     """Other load, swapping and throttling are flagged at their run."""
     busy = {"load": {"load_average": 3.14}}
-    assert flags(tmp_path / "a", busy) == {"load": {"run": "lora-r1", "load_average": 3.1, "cores": 2}}
+    assert findings(tmp_path / "a", busy) == {"load": {"run": "lora-r1", "load_average": 3.1, "cores": 2}}
     swapped = {"load_after": {"swapped_pages": 8, "throttle_count": 1}}
-    assert flags(tmp_path / "b", swapped) == {"swap": {"run": "lora-r1"}, "throttled": {"run": "lora-r1"}}
+    assert findings(tmp_path / "b", swapped) == {"swap": {"run": "lora-r1"}, "throttled": {"run": "lora-r1"}}
     unknown = {
         "load": {"load_average": None, "swapped_pages": None, "throttle_count": None, "clock_mhz": None}
     }
-    assert flags(tmp_path / "c", unknown) == {}
+    assert findings(tmp_path / "c", unknown) == {}
 
 
 def test_clock_drift(tmp_path: Path) -> None:
     """The clock after training counts, not that of a machine at rest."""
     slower = {"load": {"clock_mhz": 3000.0}, "load_after": {"clock_mhz": 2600.0}}
-    assert flags(tmp_path / "a", {}, {}, slower) == {"clock_drift": {"percent": -13.3}}
+    assert findings(tmp_path / "a", {}, {}, slower) == {"clock_drift": {"percent": -13.3}}
     resting = {"load": {"clock_mhz": 800.0}, "load_after": {"clock_mhz": 3000.0}}
-    assert flags(tmp_path / "b", {}, {}, resting) == {}
+    assert findings(tmp_path / "b", {}, {}, resting) == {}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +95,7 @@ def test_learned(tmp_path: Path, losses: Sequence[float | None], epochs: int, fe
 def test_what_weakens_the_result(tmp_path: Path) -> None:
     """No learning, skipped steps and cut answers are flagged."""
     run = {"losses": (1.0, 1.0, 2.0, 2.0), "skipped": 2, "stopped": "length"}
-    assert flags(tmp_path, run) == {
+    assert findings(tmp_path, run) == {
         "not_learned": {"method": "lora"},
         "skipped_steps": {"method": "lora", "number": 2},
         "answer_cut": {"method": "lora", "number": 2},
@@ -97,22 +105,22 @@ def test_what_weakens_the_result(tmp_path: Path) -> None:
 def test_progress(tmp_path: Path) -> None:
     """One round, runs to come and runs begun again."""
     record = read_record(write_scripted_run(tmp_path, "lora"))
-    found = flag_progress({"lora": [record], "full": []}, 1, ["full-r1"], ["lora-r1"])
-    assert [(flag.code, flag.values) for flag in found] == [
+    found = find_in_progress({"lora": [record], "full": []}, 1, ["full-r1"], ["lora-r1"])
+    assert [(finding.code, finding.values) for finding in found] == [
         ("one_round", {}),
         ("unfinished", {"runs": "full-r1"}),
         ("retried", {"run": "lora-r1"}),
     ]
-    assert flag_progress({"lora": [record]}, 3, [], []) == []
+    assert find_in_progress({"lora": [record]}, 3, [], []) == []
 
 
 def speedup_flags(folder: Path, *runs: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the flags on the speedups of rounds of lora, in order."""
+    """Return the findings on the speedups of rounds of lora, in order."""
     records = [
         read_record(write_scripted_run(folder / str(number), "lora", number, **run))
         for number, run in enumerate(runs, start=1)
     ]
-    return [(flag.code, flag.values) for flag in flag_speedups({"lora": records})]
+    return [(finding.code, finding.values) for finding in find_in_speedups({"lora": records})]
 
 
 def test_speedups(tmp_path: Path) -> None:

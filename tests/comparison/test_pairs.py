@@ -97,8 +97,8 @@ def test_one_that_finished_other_rounds_has_no_times_beside_the_others(tmp_path:
     assert (top.train_seconds, top.total_seconds, top.steady_step_seconds) == (None, None, None)
     assert (top.rounds, top.status, len(top.saved_paths)) == ([4], "partly_failed", 1)
     assert top.final_train_loss is not None and top.peak_bytes
-    (flag,) = [finding for finding in result.findings if finding.code == "other_rounds"]
-    assert flag.values == {"method": "top", "rounds": "4", "seconds": 5.0}
+    (finding,) = [one for one in result.findings if one.code == "other_rounds"]
+    assert finding.values == {"method": "top", "rounds": "4", "seconds": 5.0}
     verdicts = {(pair.faster, pair.slower): pair.verdict for pair in result.pairs}
     assert verdicts["lora", "full"] == "faster"
     assert {verdict for pair, verdict in verdicts.items() if "top" in pair} == {"not_measured"}

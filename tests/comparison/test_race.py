@@ -411,7 +411,7 @@ def test_nothing_is_said_to_begin_before_the_last_refusal(
     training = TrainingSpec(speedups=("prefix_cache",))
     shared = {"model": ModelSpec(model="tiny"), "training": training}
     alone, race_of_one = RunSpec(method="lora", **shared), CompareSpec(methods=("lora",), rounds=1, **shared)
-    for start in (partial(train_once, alone), partial(compare, race_of_one, records_digest="d")):
+    for start in (partial(train_once, alone), partial(compare, race_of_one, examples_digest="d")):
         listener = Listener()
         with pytest.raises(UserError):
             start(folder=tmp_path / "run", runner=runner, listener=listener)

@@ -10,7 +10,7 @@ import torch
 
 from laptime import interview
 from laptime.cli.ask import ask
-from laptime.comparison.noise import find_flags
+from laptime.comparison.noise import find_in_runs
 from laptime.comparison.race import compare
 from laptime.hardware.processors import Look, Threads
 from laptime.runs.job import RunJob
@@ -103,7 +103,7 @@ def test_a_machine_that_was_busy_at_the_start_is_flagged_once(
         read_record(write_scripted_run(tmp_path / str(n), "lora", n, facts={"cpu": "x"} | facts))
         for n in (1, 2)
     ]
-    found = [flag.values for flag in find_flags({"lora": records}) if flag.code == "fewer_threads"]
+    found = [one.values for one in find_in_runs({"lora": records}) if one.code == "fewer_threads"]
     assert found == ([expected] if expected else [])
 
 

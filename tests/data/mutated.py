@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from laptime.data.cells import is_nothing
 from laptime.data.conversations import ROLES, TRAIN_KEYS
 from laptime.data.encoding import encode
-from laptime.data.formats import read_records
-from laptime.data.records import Record, RecordSet
+from laptime.data.examples import Example, ExampleSet
+from laptime.data.formats import read_examples
 from laptime.errors import UserError
 from laptime.spec import AnswerSpec, DataSpec
 from tests.data.tokenizers_made import CHATML, make_tokenizer
@@ -130,15 +130,15 @@ def check_file(suffix: str, content: bytes, folder: Path) -> str:
     path = folder / f"a.{suffix}"
     path.write_bytes(content)
     try:
-        found = read_records(DataSpec(data=str(path)))
+        found = read_examples(DataSpec(data=str(path)))
     except UserError as error:
         check_line(error)
         return "refused"
     rows = read_plainly(path)
-    assert len(found.records) == len(rows), "a row is trained on or refused, never left out"
+    assert len(found.examples) == len(rows), "a row is trained on or refused, never left out"
     columns = columns_told(found, rows)
-    for record, row in zip(found.records, rows, strict=True):
-        assert what_trains(record) == what_should_train(row, columns, found.kind), record
+    for example, row in zip(found.examples, rows, strict=True):
+        assert what_trains(example) == what_should_train(row, columns, found.kind), example
     check_tokens(found)
     return "accepted"
 
@@ -193,8 +193,8 @@ def load(text: str) -> Any:
     return json.loads(text, object_pairs_hook=once, parse_constant=refuse)
 
 
-def columns_told(found: RecordSet, rows: list[dict[str, Any]]) -> list[str]:
-    """Return the columns that the user is told the records are read from."""
+def columns_told(found: ExampleSet, rows: list[dict[str, Any]]) -> list[str]:
+    """Return the columns that the user is told the examples are read from."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     told = [
         [first, second, third]
@@ -209,10 +209,10 @@ def columns_told(found: RecordSet, rows: list[dict[str, Any]]) -> list[str]:
     return told[0][: 1 + sentence.count("{1}") + sentence.count("{2}")]
 
 
-def what_trains(record: Record) -> tuple[Any, ...]:
-    """Return what of a record reaches the model, and whether it says that something was left out."""
-    messages = [(m.role, m.content, m.trained) for m in (*record.before, *record.messages)]
-    return record.prompt, record.completion, record.context, record.text, messages, bool(record.remark)
+def what_trains(example: Example) -> tuple[Any, ...]:
+    """Return what of an example reaches the model, and whether it says that something was left out."""
+    messages = [(m.role, m.content, m.trained) for m in (*example.before, *example.messages)]
+    return example.prompt, example.completion, example.context, example.text, messages, bool(example.note)
 
 
 def what_should_train(row: dict[str, Any], columns: list[str], kind: str) -> tuple[Any, ...]:
@@ -279,7 +279,7 @@ def byte_tokenizer() -> Any:
     return make_tokenizer(CHATML)
 
 
-def check_tokens(found: RecordSet) -> None:
+def check_tokens(found: ExampleSet) -> None:
     """Assert that the trained tokens are the answers with their ends, and that text stays text."""
     tokenizer = byte_tokenizer()
     template = "chat" if found.kind == "conversations" else "auto" if found.kind == "text" else "plain"
@@ -290,22 +290,22 @@ def check_tokens(found: RecordSet) -> None:
     except UserError as error:
         check_line(error)
         return
-    for record, tokens in zip(found.records, encoded.records, strict=True):
-        assert decode(tokenizer, kept(tokens.token_ids, tokens.trained)) == expected_answers(record)
-        if not record.messages:
-            parts = [record.prompt or "", *([record.context] if record.context else [])]
-            whole = "\n\n".join(parts) + (record.completion or record.text or "")
+    for example, tokens in zip(found.examples, encoded.examples, strict=True):
+        assert decode(tokenizer, kept(tokens.token_ids, tokens.trained)) == expected_answers(example)
+        if not example.messages:
+            parts = [example.prompt or "", *([example.context] if example.context else [])]
+            whole = "\n\n".join(parts) + (example.completion or example.text or "")
             assert decode(tokenizer, tokens.token_ids) == f"<s>{whole}</s>"
 
 
-def expected_answers(record: Record) -> str:
+def expected_answers(example: Example) -> str:
     """Return the text that is trained."""
-    if record.messages:
-        answers = record.messages[record.num_prompt_messages :]
+    if example.messages:
+        answers = example.messages[example.num_prompt_messages :]
         return "".join(
             m.content.strip() + "<|im_end|>" for m in answers if m.role == "assistant" and m.trained
         )
-    return f"{record.completion or record.text}</s>"
+    return f"{example.completion or example.text}</s>"
 
 
 def kept(ids: list[int], trained: list[bool]) -> Iterable[int]:

@@ -14,7 +14,7 @@ from laptime.data.assembly import EncodedBatch, Frame
 from laptime.data.bulk_tokens import BulkTokens, DisagreementError, Ids
 from laptime.data.encoded import TRAINED
 from laptime.data.encoding import encode
-from laptime.data.records import Record, RecordSet
+from laptime.data.examples import Example, ExampleSet
 from laptime.data.tokens import Tokens
 from laptime.errors import UserError
 from laptime.models.loading import load_tokenizer
@@ -169,8 +169,8 @@ def test_a_difference_found_late_encodes_everything_anew(monkeypatch: pytest.Mon
     monkeypatch.setattr(bulk_tokens, "LEAST_LETTERS", 1)
     monkeypatch.setattr("laptime.data.encoder.LETTERS_AT_ONCE", 40)
     words = ["seven letters", "a", "and more of them", "nothing", "zero"]
-    records = [Record(source=f"d:{n}", prompt=word, completion="b c") for n, word in enumerate(words)]
-    made = RecordSet(name="d", shape="s", records=records)
+    examples = [Example(source=f"d:{n}", prompt=word, completion="b c") for n, word in enumerate(words)]
+    made = ExampleSet(name="d", shape="s", examples=examples)
     spec = DataSpec(template="plain")
     honest = encode(made, make_tokenizer(), spec, AnswerSpec(), None)
     monkeypatch.setattr(bulk_tokens, "_make_fast", lambda backend: OneMore(real(backend)))
@@ -182,15 +182,15 @@ def test_a_difference_found_late_encodes_everything_anew(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("template", ["plain", "chat"])
-def test_records_are_the_same_with_and_without_fastokens(
+def test_examples_are_the_same_with_and_without_fastokens(
     template: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = make_texts(600)
-    records = [
-        Record(source=f"d:{n}", prompt=texts[2 * n] + "?", completion=texts[2 * n + 1] + "!")
+    examples = [
+        Example(source=f"d:{n}", prompt=texts[2 * n] + "?", completion=texts[2 * n + 1] + "!")
         for n in range(300)
     ]
-    made = RecordSet(name="d", shape="s", records=records)
+    made = ExampleSet(name="d", shape="s", examples=examples)
     spec, limit = DataSpec(template=template, max_length=160), None
     tokenizer = make_tokenizer(CHATML if template == "chat" else None)
     asked = AnswerSpec(max_questions=300)
@@ -203,11 +203,11 @@ def test_records_are_the_same_with_and_without_fastokens(
     monkeypatch.setattr("laptime.data.encoder.LETTERS_AT_ONCE", 400)
     fast = run()
     assert (fast.digest, fast.counts, fast.questions) == (slow.digest, slow.counts, slow.questions)
-    assert list(fast.records) == list(slow.records) and list(fast.remarks) == list(slow.remarks)
+    assert list(fast.examples) == list(slow.examples) and list(fast.example_notes) == list(slow.example_notes)
 
 
 def assemble_plainly(parts: list[tuple[list[int], bool]], frame: Frame) -> tuple[list[int], int, list[int]]:
-    """Return the words of a record, how many were cut and its prompt, in the plainest way."""
+    """Return the words of an example, how many were cut and its prompt, in the plainest way."""
     first = parts[0][0]
     words = [] if frame.lead and first[: len(frame.lead)] == frame.lead else list(frame.lead)
     prompt: list[int] = []
@@ -226,22 +226,22 @@ def test_parts_put_together_are_what_plain_lists_give(seed: int) -> None:
     chance = random.Random(seed)
     lead = chance.choice([[], [1], [1, 2]])
     frame = Frame(lead, chance.choice([None, 9]), chance.random() < 0.3, chance.choice([3, 8, 100]))
-    records = []
+    examples = []
     for _ in range(20):
         parts = [
             ([chance.randint(1, 5) for _ in range(chance.randint(0, 5))], chance.random() < 0.5)
             for _ in range(chance.randint(1, 4))
         ]
-        records.append([*parts, ([3], chance.random() < 0.7)])
+        examples.append([*parts, ([3], chance.random() < 0.7)])
     batch = EncodedBatch(
-        [Record(source=str(n), text="x") for n in range(20)],
-        Ids.of_lists([ids for parts in records for ids, _ in parts]),
-        [len(parts) for parts in records],
-        [is_answer for parts in records for _, is_answer in parts],
+        [Example(source=str(n), text="x") for n in range(20)],
+        Ids.of_lists([ids for parts in examples for ids, _ in parts]),
+        [len(parts) for parts in examples],
+        [is_answer for parts in examples for _, is_answer in parts],
         frame,
     )
     counts = batch.to_piece([*range(20)], "").count_tokens(3)
-    for index, parts in enumerate(records):
+    for index, parts in enumerate(examples):
         words, cut, prompt = assemble_plainly(parts, frame)
         begin, end = batch.begins[index : index + 2]
         assert batch.words[begin:end].tolist() == words
@@ -251,11 +251,11 @@ def test_parts_put_together_are_what_plain_lists_give(seed: int) -> None:
         assert counts[index] == sum(word & ~TRAINED == 3 for word in words)
 
 
-def test_records_that_a_template_cannot_hold_are_refused_while_encoding() -> None:
-    from laptime.data.records import Message
+def test_examples_that_a_template_cannot_hold_are_refused_while_encoding() -> None:
+    from laptime.data.examples import Message
 
-    told = Record(source="d:3", prompt="q", completion="a", before=[Message("system", "s")])
-    good = Record(source="d:1", prompt="q", completion="a")
-    made = RecordSet(name="d", shape="s", records=[good, told])
+    told = Example(source="d:3", prompt="q", completion="a", before=[Message("system", "s")])
+    good = Example(source="d:1", prompt="q", completion="a")
+    made = ExampleSet(name="d", shape="s", examples=[good, told])
     with pytest.raises(UserError, match="d:3: a system text beside the question"):
         encode(made, make_tokenizer(), DataSpec(template="qa-en"), AnswerSpec(), None)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from laptime.data.encoding import EncodedData, encode, read_encoded, write_encoded
-from laptime.data.formats import check_records, read_records
+from laptime.data.examples import ExamplesError
+from laptime.data.formats import check_examples, read_examples
 from laptime.data.preview import visible
-from laptime.data.records import RecordsError
 from laptime.errors import UserError
 from laptime.spec import AnswerSpec, DataSpec
 from tests.data.malformed import line, turns
@@ -28,11 +28,11 @@ def run(folder: Path, tokenizer: Any, *rows: dict[str, Any], **options: Any) -> 
     path = folder / "a.jsonl"
     path.write_bytes(b"".join(line(**row) for row in rows or ({"messages": TURNS},)))
     spec = DataSpec(data=str(path), **options)
-    return encode(read_records(spec), tokenizer, spec, AnswerSpec(), None)
+    return encode(read_examples(spec), tokenizer, spec, AnswerSpec(), None)
 
 
 def text_of(data: EncodedData, tokenizer: Any) -> str:
-    return str(tokenizer.decode(data.records[0].token_ids))
+    return str(tokenizer.decode(data.examples[0].token_ids))
 
 
 def test_chatml_is_written_and_told(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_chatml_is_written_and_told(tmp_path: Path) -> None:
         "<s><|im_start|>system\ns<|im_end|>\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n"
         "<|im_start|>user\nc<|im_end|>\n<|im_start|>assistant\nd<|im_end|>\n"
     )
-    pairs = zip(data.records[0].token_ids, data.records[0].trained, strict=True)
+    pairs = zip(data.examples[0].token_ids, data.examples[0].trained, strict=True)
     assert tokenizer.decode([token for token, kept in pairs if kept]) == "b<|im_end|>d<|im_end|>"
     assert (data.template, data.template_reason) == (
         "chat", "the chat template given with --chat-template chatml",
@@ -107,8 +107,8 @@ def test_it_is_part_of_the_identity_of_the_inputs(tmp_path: Path) -> None:
 
     def identity(given: str | None) -> str:
         spec = DataSpec(data=str(tmp_path / "a.jsonl"), chat_template=given)
-        assert check_records(spec) == read_records(spec).digest
-        return check_records(spec)
+        assert check_examples(spec) == read_examples(spec).digest
+        return check_examples(spec)
 
     digests = [identity(None), identity("chatml"), identity("llama3"), identity(str(own))]
     own.write_text(OWN + " ")
@@ -144,9 +144,9 @@ def test_tools_reach_the_template(tmp_path: Path, template: str | None) -> None:
     text = text_of(data, tokenizer)
     written = text.partition("tools ")[2].partition("<|im_start|>system")[0].removesuffix("<|im_end|>")
     assert json.loads(written) == [TOOL]
-    special = [token for token in data.records[0].token_ids if token > 255]
+    special = [token for token in data.examples[0].token_ids if token > 255]
     assert len(special) == 2 * (1 + len(TURNS)), "special-token text in a tool is text"
-    assert data.questions[0].prompt_ids == data.records[0].token_ids[: len(data.questions[0].prompt_ids)]
+    assert data.questions[0].prompt_ids == data.examples[0].token_ids[: len(data.questions[0].prompt_ids)]
     pair = run(tmp_path, tokenizer, {"tools": [TOOL], "prompt": "a", "completion": "b"})
     assert "tools " in text_of(pair, tokenizer)
 
@@ -168,23 +168,23 @@ TALK = [
 def test_calls_of_tools_are_learnt_as_the_template_writes_them(tmp_path: Path) -> None:
     tokenizer = make_tokenizer(CALLING)
     data = run(tmp_path, tokenizer, {"messages": TALK})
-    pairs = zip(data.records[0].token_ids, data.records[0].trained, strict=True)
+    pairs = zip(data.examples[0].token_ids, data.examples[0].trained, strict=True)
     learnt = tokenizer.decode([token for token, kept in pairs if kept])
     call = learnt.partition("<call>")[2].partition("</call>")[0]
     assert json.loads(call) == {"name": "weather", "arguments": {"city": '</s> "서울"'}}
     assert learnt.endswith("</call><|im_end|>b<|im_end|>")
     assert "rain(7)<|im_end|>" in text_of(data, tokenizer)
-    assert [token for token in data.records[0].token_ids if token > 255].count(257) == 0, "</s> is text"
+    assert [token for token in data.examples[0].token_ids if token > 255].count(257) == 0, "</s> is text"
 
 
 def test_calls_that_a_template_does_not_write_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        RecordsError, match=r"^a\.jsonl:1: the chat template does not write the calls of tools"
+        ExamplesError, match=r"^a\.jsonl:1: the chat template does not write the calls of tools"
     ):
         run(tmp_path, make_tokenizer(CHATML), {"messages": TALK})
     single = [TALK[0], TALK[1] | {"content": "b"}]
     with pytest.raises(
-        RecordsError, match=r"^a\.jsonl:1: tools beside the question; --template qa-en has no"
+        ExamplesError, match=r"^a\.jsonl:1: tools beside the question; --template qa-en has no"
     ):
         run(tmp_path, make_tokenizer(), {"messages": single}, template="qa-en")
 
@@ -197,7 +197,7 @@ def test_a_real_template_writes_tools_and_calls(tmp_path: Path, shared_data: Pat
     data = run(tmp_path, tokenizer, {"tools": [tool], "messages": TALK})
     text = text_of(data, tokenizer)
     assert '"name": "weather",' in text.partition("<|start_header_id|>user<|end_header_id|>")[2]
-    pairs = zip(data.records[0].token_ids, data.records[0].trained, strict=True)
+    pairs = zip(data.examples[0].token_ids, data.examples[0].trained, strict=True)
     assert tokenizer.decode([token for token, kept in pairs if kept]) == (
         '{"name": "weather", "parameters": {"city": "</s> \\"서울\\""}}<|eot_id|>b<|eot_id|>'
     )
@@ -205,7 +205,7 @@ def test_a_real_template_writes_tools_and_calls(tmp_path: Path, shared_data: Pat
 
 
 def test_a_template_that_leaves_out_the_tools_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecordsError) as caught:
+    with pytest.raises(ExamplesError) as caught:
         run(tmp_path, make_tokenizer(CHATML), {"tools": [TOOL], "messages": TURNS})
     assert str(caught.value) == (
         "a.jsonl:1: the chat template leaves out the tools; take them out, or give a --chat-template that "

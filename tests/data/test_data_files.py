@@ -9,17 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from laptime.data import text_records
+from laptime.data import text_examples
 from laptime.data.files import choose_files
-from laptime.data.formats import RecordSet, check_records, read_records
+from laptime.data.formats import ExampleSet, check_examples, read_examples
 from laptime.errors import UserError
 from laptime.spec import DataSpec
 from laptime.util import packed_files, text_files
 from tests.data.malformed import PAIR, line
 
 
-def read(*paths: Path, **options: str) -> RecordSet:
-    return read_records(DataSpec(data=tuple(map(str, paths)) if len(paths) > 1 else str(paths[0]), **options))
+def read(*paths: Path, **options: str) -> ExampleSet:
+    return read_examples(
+        DataSpec(data=tuple(map(str, paths)) if len(paths) > 1 else str(paths[0]), **options)
+    )
 
 
 def write(path: Path, content: bytes) -> Path:
@@ -28,8 +30,8 @@ def write(path: Path, content: bytes) -> Path:
     return path
 
 
-def asked(found: RecordSet) -> list[str | None]:
-    return [record.prompt for record in found.records]
+def asked(found: ExampleSet) -> list[str | None]:
+    return [example.prompt for example in found.examples]
 
 
 def test_several_data_are_read_in_order(tmp_path: Path) -> None:
@@ -37,7 +39,7 @@ def test_several_data_are_read_in_order(tmp_path: Path) -> None:
     second = write(tmp_path / "a.csv", b"question,answer\n2,y\n3,z\n")
     found = read(first, second)
     assert asked(found) == ["1", "2", "3"]
-    assert [record.source for record in found.records] == ["b.jsonl:1", "a.csv:2", "a.csv:3"]
+    assert [example.source for example in found.examples] == ["b.jsonl:1", "a.csv:2", "a.csv:3"]
     assert found.name == f"{first}, {second}"
     assert found.notes == ["read from 2 files: b.jsonl, a.csv"]
     assert found.shape == (
@@ -48,7 +50,7 @@ def test_several_data_are_read_in_order(tmp_path: Path) -> None:
         line(prompt=prompt, completion=answer) for prompt, answer in zip("123", "xyz", strict=True)
     ))).digest  # fmt: skip
     assert found.digest != read(second, first).digest
-    assert check_records(DataSpec(data=(str(first), str(second)))) == found.digest
+    assert check_examples(DataSpec(data=(str(first), str(second)))) == found.digest
 
 
 def test_what_is_wrong_with_one_of_several_names_its_file_and_line(tmp_path: Path) -> None:
@@ -71,18 +73,18 @@ def test_a_held_out_set_beside_the_training_set_is_used(tmp_path: Path, name: st
     write(tmp_path / "train.jsonl", PAIR * 3)
     write(tmp_path / f"{name}.jsonl", line(prompt="c", completion="d"))
     found = read(tmp_path)
-    assert (len(found.records), [record.prompt for record in found.held_out]) == (3, ["c"])
+    assert (len(found.examples), [example.prompt for example in found.held_out]) == (3, ["c"])
     assert found.held_out_name == f"{name}.jsonl"
     assert found.notes == [f"held out: {name}.jsonl, which lies beside train.jsonl"]
     assert not read(tmp_path / "train.jsonl").held_out, "a file stands for itself"
-    assert len(read(tmp_path, held_out="0.34").records) == 2
+    assert len(read(tmp_path, held_out="0.34").examples) == 2
 
 
 def test_a_test_set_is_left_alone_where_there_is_another(tmp_path: Path) -> None:
     for name in ("train", "valid", "test"):
         write(tmp_path / "data" / f"{name}-00000.jsonl", line(prompt=name, completion="d"))
     found = read(tmp_path)
-    assert (asked(found), [record.prompt for record in found.held_out]) == (["train"], ["valid"])
+    assert (asked(found), [example.prompt for example in found.held_out]) == (["train"], ["valid"])
     assert found.notes == [
         "held out: data/valid-00000.jsonl, which lies beside data/train-00000.jsonl; "
         "data/test-00000.jsonl is not read"
@@ -121,7 +123,7 @@ def test_packed_files_hold_what_is_in_them(tmp_path: Path) -> None:
     }
     found = {name: read(write(tmp_path / name, content)) for name, content in packed.items()}
     assert {one.digest for one in found.values()} == {plain.digest}
-    assert [one.records[3].source for one in found.values()] == [
+    assert [one.examples[3].source for one in found.values()] == [
         "b.jsonl.gz:4", "c.jsonl.gz:4", "d.json.gz:14", "E.CSV.GZ:8",
     ]  # fmt: skip
 
@@ -137,51 +139,51 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: py
     assert str(caught.value) == "a.jsonl.gz: holds more than 200 times its size, as no text does"
     assert peak < 16 << 20
     text = write(tmp_path / "b.jsonl.gz", gzip.compress(PAIR * 1000))
-    assert len(read(text).records) == 1000, "what is small may repeat itself"
+    assert len(read(text).examples) == 1000, "what is small may repeat itself"
 
 
-def test_a_text_without_blank_lines_is_a_record_a_line(tmp_path: Path) -> None:
+def test_a_text_without_blank_lines_is_an_example_a_line(tmp_path: Path) -> None:
     found = read(write(tmp_path / "a.txt", "\n첫 줄 \n  둘째\r\n셋째\n\n".encode()))
-    assert [(r.source, r.text) for r in found.records] == [
+    assert [(r.source, r.text) for r in found.examples] == [
         ("a.txt:2", "첫 줄"), ("a.txt:3", "  둘째"), ("a.txt:4", "셋째"),
     ]  # fmt: skip
     assert found.kind == "text"
-    assert found.notes == ["a.txt: plain text, a record a line (no blank line stands between them)"]
+    assert found.notes == ["a.txt: plain text, an example a line (no blank line stands between them)"]
 
 
-def test_a_text_with_blank_lines_is_a_record_a_paragraph(tmp_path: Path) -> None:
+def test_a_text_with_blank_lines_is_an_example_a_paragraph(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.txt.gz", gzip.compress(b"\xef\xbb\xbfone\ntwo\r\n \t\r\n\nthree\n\tfour\n\n\n")
     )
     found = read(path)
-    assert [(r.source, r.text) for r in found.records] == [
+    assert [(r.source, r.text) for r in found.examples] == [
         ("a.txt.gz:1", "one\ntwo"), ("a.txt.gz:5", "three\n\tfour"),
     ]  # fmt: skip
-    assert found.notes == ["a.txt.gz: plain text, a record a paragraph (blank lines stand between them)"]
+    assert found.notes == ["a.txt.gz: plain text, an example a paragraph (blank lines stand between them)"]
 
 
 def test_a_paragraph_without_end_is_refused_and_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_records, "MOST_BYTES", 100)
+    monkeypatch.setattr(text_examples, "MOST_BYTES", 100)
     monkeypatch.setattr(text_files, "MOST_LINE_BYTES", 60)
     monkeypatch.setattr(text_files, "PIECE_BYTES", 16)
     path = write(tmp_path / "a.txt", b"a\n\n" + b"bc\n" * 40 + b"\nd\n\n" + b"e" * 70 + b"\nf\n")
-    with pytest.raises(UserError, match=r"^a\.txt:3: more than 0 MB of text in one record \(and 1 more"):
+    with pytest.raises(UserError, match=r"^a\.txt:3: more than 0 MB of text in one example \(and 1 more"):
         read(path)
-    kept = read_records(DataSpec(data=str(path), skip_bad=True))
-    assert [record.text for record in kept.records] == ["a", "d"]
+    kept = read_examples(DataSpec(data=str(path), skip_bad=True))
+    assert [example.text for example in kept.examples] == ["a", "d"]
 
 
-def test_texts_beside_records_are_left_out_and_named(tmp_path: Path) -> None:
+def test_texts_beside_examples_are_left_out_and_named(tmp_path: Path) -> None:
     for name in ("README.txt", "notes.txt"):
         write(tmp_path / name, b"no data\n")
     write(tmp_path / "a.jsonl", PAIR)
     found = read(tmp_path)
     assert asked(found) == ["a"]
-    assert found.notes == ["not read: notes.txt (text files beside files of records)"]
+    assert found.notes == ["not read: notes.txt (text files beside files of examples)"]
     (tmp_path / "a.jsonl").unlink()
-    assert [record.text for record in read(tmp_path).records] == ["no data"]
+    assert [example.text for example in read(tmp_path).examples] == ["no data"]
     assert choose_files(["train.txt", "other.jsonl"], "train") == ["train.txt"]
 
 

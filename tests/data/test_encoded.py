@@ -12,7 +12,7 @@ import pytest
 from laptime.data import spool
 from laptime.data.encoded import (
     EncodedData,
-    EncodedRecord,
+    EncodedExample,
     Question,
     digest_key,
     digest_tokens,
@@ -22,22 +22,22 @@ from laptime.data.encoded import (
     write_encoded,
 )
 from laptime.data.encoding import encode
+from laptime.data.examples import Example, ExampleNote, ExampleSet
 from laptime.data.input_manifest import ENCODED_FILE
-from laptime.data.records import Record, RecordSet, Remark
 from laptime.errors import UserError
 from laptime.spec import AnswerSpec, DataSpec
 from tests.data.tokenizers_made import make_tokenizer
 
 
-def pair(number: int) -> Record:
-    return Record(source=f"d.jsonl:{number}", prompt=f"q{number}", completion="가" * (number % 7 + 1))
+def pair(number: int) -> Example:
+    return Example(source=f"d.jsonl:{number}", prompt=f"q{number}", completion="가" * (number % 7 + 1))
 
 
 def encoded(number: int = 3, **options: int) -> EncodedData:
-    """Encode so many records and one that is held out."""
-    records = RecordSet(name="d", shape="s", records=[pair(n) for n in range(number)], held_out=[pair(99)])
+    """Encode so many examples and one that is held out."""
+    examples = ExampleSet(name="d", shape="s", examples=[pair(n) for n in range(number)], held_out=[pair(99)])
     spec = DataSpec(template="plain", **options)  # type: ignore[arg-type]
-    return encode(records, make_tokenizer(), spec, AnswerSpec(), None)
+    return encode(examples, make_tokenizer(), spec, AnswerSpec(), None)
 
 
 def test_a_flipped_bit_is_told_wherever_it_lies(tmp_path: Path) -> None:
@@ -81,33 +81,33 @@ def test_damage_is_found_without_torch(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", look], check=True)
 
 
-def test_records_are_made_when_they_are_asked_for(tmp_path: Path) -> None:
+def test_examples_are_made_when_they_are_asked_for(tmp_path: Path) -> None:
     data = encoded(50)
     write_encoded(tmp_path / "e", data)
     for found in (data, read_encoded(tmp_path / "e")):
-        records = list(found.records)
-        assert [record.source for record in records] == [f"d.jsonl:{n}" for n in range(50)]
-        assert found.records[-1] == records[49] and found.records[3:5] == records[3:5]
+        examples = list(found.examples)
+        assert [example.source for example in examples] == [f"d.jsonl:{n}" for n in range(50)]
+        assert found.examples[-1] == examples[49] and found.examples[3:5] == examples[3:5]
         assert [one.source for one in found.held_out] == ["d.jsonl:99"]
-        lengths = [len(record.token_ids) for record in records]
-        assert found.records.lengths.tolist() == lengths_of(records).tolist() == lengths
-        assert found.records.trained_lengths.tolist() == [sum(record.trained) for record in records]
-        assert found.records.largest_token == max(max(record.token_ids) for record in records)
-        assert digest_key(records[7]) == digest_tokens(records[7].token_ids)
-        assert found.records is not found.records[:] and found.records[0] is not found.records[0]
+        lengths = [len(example.token_ids) for example in examples]
+        assert found.examples.lengths.tolist() == lengths_of(examples).tolist() == lengths
+        assert found.examples.trained_lengths.tolist() == [sum(example.trained) for example in examples]
+        assert found.examples.largest_token == max(max(example.token_ids) for example in examples)
+        assert digest_key(examples[7]) == digest_tokens(examples[7].token_ids)
+        assert found.examples is not found.examples[:] and found.examples[0] is not found.examples[0]
 
 
-def test_a_record_is_its_words() -> None:
-    record = EncodedRecord([5, 6, 7], [False, True, False], "x", 2)
-    assert (record.token_ids, record.trained, len(record)) == ([5, 6, 7], [False, True, False], 3)
-    assert record == EncodedRecord([5, 6, 7], [False, True, False], "x", 2)
-    assert record != EncodedRecord([5, 6, 7], [False, True, True], "x", 2)
+def test_an_example_is_its_words() -> None:
+    example = EncodedExample([5, 6, 7], [False, True, False], "x", 2)
+    assert (example.token_ids, example.trained, len(example)) == ([5, 6, 7], [False, True, False], 3)
+    assert example == EncodedExample([5, 6, 7], [False, True, False], "x", 2)
+    assert example != EncodedExample([5, 6, 7], [False, True, True], "x", 2)
 
 
 def test_where_the_buffers_lie_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Small data stay in memory, large ones go to a file: here all do."""
     before = encoded(40, max_length=9)
-    assert before.counts.num_cut and before.remarks
+    assert before.counts.num_cut and before.example_notes
     monkeypatch.setattr(spool, "IN_MEMORY", 10)
     monkeypatch.setattr(spool, "AT_ONCE", 30)
     after = encoded(40, max_length=9)
@@ -115,16 +115,16 @@ def test_where_the_buffers_lie_changes_nothing(monkeypatch: pytest.MonkeyPatch, 
     assert after == before
     write_encoded(tmp_path / "e", after)
     read = read_encoded(tmp_path / "e")
-    assert (read.records, read.held_out, read.digest) == (before.records, before.held_out, before.digest)
-    assert isinstance(read.questions[0], Question) and read.remarks == []
+    assert (read.examples, read.held_out, read.digest) == (before.examples, before.held_out, before.digest)
+    assert isinstance(read.questions[0], Question) and read.example_notes == []
 
 
 def test_a_spool_is_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    items = [Remark(f"d:{n}", "말" * (n % 5)) for n in range(200)]
+    items = [ExampleNote(f"d:{n}", "말" * (n % 5)) for n in range(200)]
     for limit in (10, 1 << 20):
         monkeypatch.setattr(spool, "IN_MEMORY", limit)
         monkeypatch.setattr(spool, "AT_ONCE", limit)
-        kept = spool.join_spools(Remark, items[:150], items[150:])
+        kept = spool.join_spools(ExampleNote, items[:150], items[150:])
         assert kept == items and items == kept and len(kept) == 200
         assert (kept[0], kept[-1], kept[5:8], kept[190:]) == (items[0], items[-1], items[5:8], items[190:])
         chosen = spool.Chosen(kept, range(1, 200, 3))
@@ -140,6 +140,6 @@ def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "IN_MEMORY", 10)
     monkeypatch.setattr(spool.tempfile, "TemporaryFile", full)
     with pytest.raises(
-        UserError, match=r"cannot keep the records there \(No space left on device\); make room"
+        UserError, match=r"cannot keep the examples there \(No space left on device\); make room"
     ):
         encoded(40)

@@ -10,14 +10,14 @@ import pytest
 
 from laptime.data.encoding import (
     EncodedData,
-    EncodedRecord,
+    EncodedExample,
     encode,
     encode_question,
     read_encoded,
     write_encoded,
 )
-from laptime.data.formats import read_records
-from laptime.data.records import Message, Record, RecordsError, RecordSet, Remark
+from laptime.data.examples import Example, ExampleNote, ExamplesError, ExampleSet, Message
+from laptime.data.formats import read_examples
 from laptime.data.templates import make_template
 from laptime.errors import UserError
 from laptime.spec import AnswerSpec, DataSpec
@@ -26,28 +26,28 @@ from tests.data.tokenizers_made import CHATML, make_tokenizer
 BOS, EOS, IM_START, IM_END = 256, 257, 258, 259
 
 
-def made(*records: Record, held_out: tuple[Record, ...] = ()) -> RecordSet:
-    return RecordSet(name="d", shape="", records=list(records), held_out=list(held_out))
+def made(*examples: Example, held_out: tuple[Example, ...] = ()) -> ExampleSet:
+    return ExampleSet(name="d", shape="", examples=list(examples), held_out=list(held_out))
 
 
-def pair(prompt: str = "2+2?", completion: str = "4", source: str = "d:1") -> Record:
-    return Record(source=source, prompt=prompt, completion=completion)
+def pair(prompt: str = "2+2?", completion: str = "4", source: str = "d:1") -> Example:
+    return Example(source=source, prompt=prompt, completion=completion)
 
 
-def chat(*turns: str, system: str = "") -> Record:
+def chat(*turns: str, system: str = "") -> Example:
     messages = [Message("system", system)] if system else []
     messages += [Message("assistant" if i % 2 else "user", text) for i, text in enumerate(turns)]
-    return Record(source="d:1", messages=messages)
+    return Example(source="d:1", messages=messages)
 
 
 def run(
-    records: RecordSet, tokenizer: Any, ask: tuple[str, ...] = (), limit: int | None = None, **options: Any
+    examples: ExampleSet, tokenizer: Any, ask: tuple[str, ...] = (), limit: int | None = None, **options: Any
 ) -> EncodedData:
-    return encode(records, tokenizer, DataSpec(**options), AnswerSpec(ask=ask), limit)
+    return encode(examples, tokenizer, DataSpec(**options), AnswerSpec(ask=ask), limit)
 
 
-def trained_text(record: EncodedRecord, tokenizer: Any) -> str:
-    return tokenizer.decode([i for i, kept in zip(record.token_ids, record.trained, strict=True) if kept])
+def trained_text(example: EncodedExample, tokenizer: Any) -> str:
+    return tokenizer.decode([i for i, kept in zip(example.token_ids, example.trained, strict=True) if kept])
 
 
 @pytest.fixture(scope="session")
@@ -60,43 +60,43 @@ def tokenizers(shared_data: Path) -> dict[str, Any]:
 
 def test_a_pair_is_bos_prompt_answer_eos() -> None:
     tokenizer = make_tokenizer()
-    record = run(made(pair()), tokenizer, template="qa-en").records[0]
+    example = run(made(pair()), tokenizer, template="qa-en").examples[0]
     prompt = tokenizer("### Question:\n2+2?\n\n### Answer:\n")["input_ids"]
     answer = tokenizer("4", add_special_tokens=False)["input_ids"]
-    assert record.token_ids == [*prompt, *answer, EOS]
-    assert record.trained == [False] * len(prompt) + [True, True]
+    assert example.token_ids == [*prompt, *answer, EOS]
+    assert example.trained == [False] * len(prompt) + [True, True]
 
 
 def test_train_on_all_trains_all_but_the_first_token() -> None:
     for bos in (True, False):
-        record = run(made(pair()), make_tokenizer(bos=bos), train_on="all").records[0]
-        assert record.trained == [False] + [True] * (len(record.token_ids) - 1)
+        example = run(made(pair()), make_tokenizer(bos=bos), train_on="all").examples[0]
+        assert example.trained == [False] + [True] * (len(example.token_ids) - 1)
 
 
 def test_plain_text_is_trained_and_ended() -> None:
     tokenizer = make_tokenizer()
-    data = run(made(Record(source="d:1", text="abc")), tokenizer)
-    assert data.records[0].token_ids == [*tokenizer("abc")["input_ids"], EOS]
-    assert data.records[0].trained == [False, True, True, True, True]
+    data = run(made(Example(source="d:1", text="abc")), tokenizer)
+    assert data.examples[0].token_ids == [*tokenizer("abc")["input_ids"], EOS]
+    assert data.examples[0].trained == [False, True, True, True, True]
     assert data.questions == []
 
 
 def test_the_template_may_write_the_beginning_itself() -> None:
-    record = run(made(pair()), make_tokenizer(), template="<s>{prompt} {completion}").records[0]
-    assert record.token_ids.count(BOS) == 1
+    example = run(made(pair()), make_tokenizer(), template="<s>{prompt} {completion}").examples[0]
+    assert example.token_ids.count(BOS) == 1
 
 
 def test_special_text_in_data_is_text_and_in_a_template_a_token() -> None:
     tokenizer = make_tokenizer()
-    records = made(pair("a</s>b", "c<|im_end|>d</s>"))
-    data = run(records, tokenizer, template="<|im_start|>{prompt}<|im_end|>{completion}")
-    ids = data.records[0].token_ids
+    examples = made(pair("a</s>b", "c<|im_end|>d</s>"))
+    data = run(examples, tokenizer, template="<|im_start|>{prompt}<|im_end|>{completion}")
+    ids = data.examples[0].token_ids
     assert [i for i in ids if i > 255] == [BOS, IM_START, IM_END, EOS]
     assert tokenizer.decode(ids) == "<s><|im_start|>a</s>b<|im_end|>c<|im_end|>d</s></s>"
     assert data.num_special_text == data.counts.num_special_text == 3
     assert data.notes == ["special-token text stands in the data 3 times: encoded as ordinary text"]
     for template in ("qa-en", "chat"):
-        other = run(records, make_tokenizer(CHATML), template=template).records[0]
+        other = run(examples, make_tokenizer(CHATML), template=template).examples[0]
         assert tokenizer.decode(other.token_ids).count("c<|im_end|>d</s>") == 1
         assert trained_text(other, tokenizer).startswith("c<|im_end|>d</s>")
         assert sum(i > 255 for i, kept in zip(other.token_ids, other.trained, strict=True) if kept) == 1
@@ -112,34 +112,34 @@ MARKING = CHATML.replace(
 @pytest.mark.parametrize("template", [CHATML, MARKING], ids=["by its prefix", "by its marks"])
 def test_a_turn_that_is_not_trained_stays_as_context(template: str) -> None:
     tokenizer = make_tokenizer(template)
-    record = chat("a", "first", "b", "second", "c", "third")
-    whole = run(made(record), tokenizer).records[0]
-    record.messages[3].trained = False
-    partly = run(made(record), tokenizer).records[0]
+    example = chat("a", "first", "b", "second", "c", "third")
+    whole = run(made(example), tokenizer).examples[0]
+    example.messages[3].trained = False
+    partly = run(made(example), tokenizer).examples[0]
     assert partly.token_ids == whole.token_ids
     assert trained_text(whole, tokenizer) == "first<|im_end|>second<|im_end|>third<|im_end|>"
     assert trained_text(partly, tokenizer) == "first<|im_end|>third<|im_end|>"
     with pytest.raises(UserError, match=r"^d:1: a turn of it is to be context alone, which --train-on all"):
-        run(made(record), tokenizer, train_on="all")
+        run(made(example), tokenizer, train_on="all")
 
 
 def test_what_stands_before_a_question_reaches_the_model() -> None:
     before = [Message("system", "S</s>"), Message("user", "a"), Message("assistant", "b")]
-    record = Record(source="d:1", prompt="c", completion="d", before=before)
+    example = Example(source="d:1", prompt="c", completion="d", before=before)
     tokenizer = make_tokenizer(CHATML)
-    data = run(made(record), tokenizer, ask=("c",))
+    data = run(made(example), tokenizer, ask=("c",))
     same = run(made(chat("a", "b", "c", "d", system="S</s>")), tokenizer, ask=("c",))
-    assert data.records == same.records
-    assert trained_text(data.records[0], tokenizer) == "b<|im_end|>d<|im_end|>"
+    assert data.examples == same.examples
+    assert trained_text(data.examples[0], tokenizer) == "b<|im_end|>d<|im_end|>"
     assert data.questions == same.questions and data.questions[0].source == "asked"
-    record.before = before[:1]
-    own = run(made(record), make_tokenizer(), template="{system}|{prompt}|{completion}").records[0]
+    example.before = before[:1]
+    own = run(made(example), make_tokenizer(), template="{system}|{prompt}|{completion}").examples[0]
     assert tokenizer.decode(own.token_ids) == "<s>S</s>|c|d</s>" and own.token_ids.count(EOS) == 1
 
 
 def test_a_chat_template_that_drops_the_system_text_is_refused() -> None:
     tokenizer = make_tokenizer(CHATML.replace("for m in messages", "for m in messages if m.role != 'system'"))
-    assert run(made(chat("a", "b")), tokenizer).records
+    assert run(made(chat("a", "b")), tokenizer).examples
     with pytest.raises(UserError, match=r"^d:1: the chat template leaves out the system text"):
         run(made(chat("a", "b", system="Be brief.")), tokenizer)
 
@@ -148,39 +148,39 @@ def test_an_answer_too_long_is_cut_counted_and_named() -> None:
     data = run(
         made(pair("a", "b" * 30), pair("a", "b", "d:2")), make_tokenizer(), template="plain", max_length=10
     )
-    assert [len(record.token_ids) for record in data.records] == [10, 4]
-    assert data.records[0].cut == 23 and EOS not in data.records[0].token_ids
+    assert [len(example.token_ids) for example in data.examples] == [10, 4]
+    assert data.examples[0].cut == 23 and EOS not in data.examples[0].token_ids
     assert (data.counts.num_cut, data.counts.num_cut_tokens) == (1, 23)
     assert data.notes == [
-        "1 of 2 records cut to --max-length 10 at the end of their answer, whose end of sequence is then not "
-        "trained: d:1 (-23)"
+        "1 of 2 examples cut to --max-length 10 at the end of their answer, whose end of sequence is then "
+        "not trained: d:1 (-23)"
     ]
 
 
-def test_what_was_cut_or_counted_is_said_of_each_record() -> None:
+def test_what_was_cut_or_counted_is_said_of_each_example() -> None:
     data = run(
         made(pair("a</s>b", "c"), pair("a", "b" * 30, "d:2"), pair("a", "b", "d:3")),
         make_tokenizer(),
         template="plain",
         max_length=10,
     )
-    assert data.remarks == [
-        Remark("d:1", "special-token text once, encoded as ordinary text"),
-        Remark("d:2", "23 tokens cut off its end, 10 left"),
+    assert data.example_notes == [
+        ExampleNote("d:1", "special-token text once, encoded as ordinary text"),
+        ExampleNote("d:2", "23 tokens cut off its end, 10 left"),
     ]
 
 
-def test_every_record_that_leaves_nothing_to_train_is_named() -> None:
-    with pytest.raises(RecordsError) as caught:
+def test_every_example_that_leaves_nothing_to_train_is_named() -> None:
+    with pytest.raises(ExamplesError) as caught:
         run(
             made(pair("a" * 30, "b"), pair(), pair("a" * 31, "b", "d:3")),
             make_tokenizer(),
             template="plain",
             max_length=20,
         )
-    assert [remark.source for remark in caught.value.remarks] == ["d:1", "d:3"]
-    assert caught.value.remarks[1].text.startswith(
-        "nothing left to train: the prompt alone has 32 tokens, a record holds 20"
+    assert [note.source for note in caught.value.example_notes] == ["d:1", "d:3"]
+    assert caught.value.example_notes[1].text.startswith(
+        "nothing left to train: the prompt alone has 32 tokens, an example holds 20"
     )
 
 
@@ -198,8 +198,8 @@ def test_an_answer_of_which_the_tokenizer_knows_nothing_is_refused() -> None:
 
 def test_a_noncharacter_in_the_data_stays_what_it_is() -> None:
     for answer in ("a\ufdd0b", "<\ufdd0/s>", "</s>\ufdd0\ufdd0<|im_end|>\ufdd0"):
-        record = run(made(pair("q", answer)), make_tokenizer(), template="plain").records[0]
-        assert trained_text(record, make_tokenizer()) == answer + "</s>"
+        example = run(made(pair("q", answer)), make_tokenizer(), template="plain").examples[0]
+        assert trained_text(example, make_tokenizer()) == answer + "</s>"
 
 
 def test_a_prompt_that_leaves_nothing_to_train_is_refused() -> None:
@@ -211,19 +211,20 @@ def test_a_prompt_that_leaves_nothing_to_train_is_refused() -> None:
             max_length=20,
         )
     assert str(caught.value) == (
-        "d:2: nothing left to train: the prompt alone has 31 tokens, a record holds 20; shorten it, or raise "
-        "--max-length as far as the model goes (and at least 1 more such record; laptime data lists them)"
+        "d:2: nothing left to train: the prompt alone has 31 tokens, an example holds 20; shorten it, or "
+        "raise --max-length as far as the model goes (and at least 1 more such example; laptime data lists "
+        "them)"
     )
 
 
 def test_max_length_comes_from_the_model() -> None:
-    records, tokenizer = made(pair()), make_tokenizer()
-    assert run(records, tokenizer).max_length == 2048
-    assert run(records, tokenizer, limit=512).max_length == 512
-    assert run(records, tokenizer, limit=8192).max_length == 2048
-    assert run(records, tokenizer, limit=8192, max_length=4096).max_length == 4096
+    examples, tokenizer = made(pair()), make_tokenizer()
+    assert run(examples, tokenizer).max_length == 2048
+    assert run(examples, tokenizer, limit=512).max_length == 512
+    assert run(examples, tokenizer, limit=8192).max_length == 2048
+    assert run(examples, tokenizer, limit=8192, max_length=4096).max_length == 4096
     with pytest.raises(UserError, match=r"^--max-length 600: the model holds at most 512 tokens$"):
-        run(records, tokenizer, limit=512, max_length=600)
+        run(examples, tokenizer, limit=512, max_length=600)
 
 
 def test_no_end_of_sequence_is_an_error_that_says_what_to_do() -> None:
@@ -236,20 +237,21 @@ def test_no_end_of_sequence_is_an_error_that_says_what_to_do() -> None:
 
 def test_every_answer_of_a_conversation_is_trained() -> None:
     tokenizer = make_tokenizer(CHATML)
-    record = chat("q1", "a1", "q2", "a2", system="s")
-    data = run(made(record), tokenizer)
-    whole = tokenizer.apply_chat_template(msgspec.to_builtins(record.messages), tokenize=True)["input_ids"]
-    assert data.records[0].token_ids == whole
-    assert trained_text(data.records[0], tokenizer) == "a1<|im_end|>a2<|im_end|>"
-    assert data.records[0].trained[-1] is False  # the line break that the template writes behind the end
+    example = chat("q1", "a1", "q2", "a2", system="s")
+    data = run(made(example), tokenizer)
+    whole = tokenizer.apply_chat_template(msgspec.to_builtins(example.messages), tokenize=True)["input_ids"]
+    assert data.examples[0].token_ids == whole
+    assert trained_text(data.examples[0], tokenizer) == "a1<|im_end|>a2<|im_end|>"
+    assert data.examples[0].trained[-1] is False  # the line break that the template writes behind the end
     assert data.stop_ids == [EOS, IM_END]
 
 
 def test_history_of_a_conversational_prompt_is_not_trained() -> None:
-    record = chat("q1", "a1", "q2", "a2")
-    record.num_prompt_messages = 3
+    example = chat("q1", "a1", "q2", "a2")
+    example.num_prompt_messages = 3
     assert (
-        trained_text(run(made(record), make_tokenizer(CHATML)).records[0], make_tokenizer()) == "a2<|im_end|>"
+        trained_text(run(made(example), make_tokenizer(CHATML)).examples[0], make_tokenizer())
+        == "a2<|im_end|>"
     )
 
 
@@ -259,7 +261,7 @@ def test_a_chat_template_without_an_end_gets_the_end_of_sequence() -> None:
         "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
     )
     data = run(made(chat("q1", "a1", "q2", "a2")), tokenizer)
-    assert trained_text(data.records[0], tokenizer) == "a1a2</s>"
+    assert trained_text(data.examples[0], tokenizer) == "a1a2</s>"
     assert data.stop_ids == [EOS]
 
 
@@ -271,7 +273,7 @@ def test_a_template_that_rewrites_earlier_turns_is_followed() -> None:
         "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
     )
     data = run(made(chat("q1", "a1", "q2", "a2")), tokenizer)
-    assert trained_text(data.records[0], tokenizer) == "a1<|im_end|><think></think>a2<|im_end|>"
+    assert trained_text(data.examples[0], tokenizer) == "a1<|im_end|><think></think>a2<|im_end|>"
 
 
 GENERATION = (
@@ -284,8 +286,8 @@ GENERATION = (
 def test_a_template_that_marks_its_answers_is_believed() -> None:
     tokenizer = make_tokenizer(GENERATION)
     data = run(made(chat("q1", "a</s>1", "q2", "a2")), tokenizer)
-    assert tokenizer.decode(data.records[0].token_ids) == "(q1)[a</s>1<|im_end|>(q2)[a2<|im_end|>"
-    assert trained_text(data.records[0], tokenizer) == "a</s>1<|im_end|>a2<|im_end|>"
+    assert tokenizer.decode(data.examples[0].token_ids) == "(q1)[a</s>1<|im_end|>(q2)[a2<|im_end|>"
+    assert trained_text(data.examples[0], tokenizer) == "a</s>1<|im_end|>a2<|im_end|>"
 
 
 @pytest.mark.parametrize(
@@ -330,7 +332,7 @@ def test_a_template_may_set_white_space() -> None:
         TURNS.format("{{ m['content'].replace('</think>', '\n</think>\n\n').strip() }}")
     )
     data = run(made(chat("q1", " <think>why</think> a1 ")), tokenizer)
-    assert trained_text(data.records[0], tokenizer).endswith("<think>why\n</think>\n\n a1<|im_end|>")
+    assert trained_text(data.examples[0], tokenizer).endswith("<think>why\n</think>\n\n a1<|im_end|>")
 
 
 def test_a_template_that_refuses_a_conversation_says_why() -> None:
@@ -343,11 +345,11 @@ def test_a_template_that_refuses_a_conversation_says_why() -> None:
 
 def test_questions_come_from_ask_then_held_out_then_training() -> None:
     tokenizer, held = make_tokenizer(), pair("3+3?", "6", "h:1")
-    records = made(pair(), held_out=(held,))
-    assert [(q.question, q.reference, q.source) for q in run(records, tokenizer).questions] == [
+    examples = made(pair(), held_out=(held,))
+    assert [(q.question, q.reference, q.source) for q in run(examples, tokenizer).questions] == [
         ("3+3?", "6", "held_out")
     ]
-    asked = run(records, tokenizer, ask=(" 2+2? ", "3+3?", "why?")).questions
+    asked = run(examples, tokenizer, ask=(" 2+2? ", "3+3?", "why?")).questions
     assert [(q.reference, q.source) for q in asked] == [("4", "trained"), ("6", "held_out"), (None, "asked")]
     assert [q.source for q in run(made(pair()), tokenizer).questions] == ["trained"]
     few = encode(made(pair(), pair("x")), tokenizer, DataSpec(), AnswerSpec(max_questions=1), None)
@@ -359,8 +361,8 @@ def test_the_prompt_is_the_same_in_training_and_asking(template: str) -> None:
     tokenizer = make_tokenizer(CHATML)
     data = run(made(pair("2+2 </s>?")), tokenizer, template=template)
     prompt = data.questions[0].prompt_ids
-    assert data.records[0].token_ids[: len(prompt)] == prompt
-    assert not any(data.records[0].trained[: len(prompt)]) and data.records[0].trained[len(prompt)]
+    assert data.examples[0].token_ids[: len(prompt)] == prompt
+    assert not any(data.examples[0].trained[: len(prompt)]) and data.examples[0].trained[len(prompt)]
     assert encode_question("2+2 </s>?", tokenizer, make_template(data.template, True)) == prompt
 
 
@@ -395,39 +397,39 @@ def test_the_digest_covers_ids_and_masks() -> None:
     assert run(made(pair(source="elsewhere:9")), tokenizer).digest in digests
 
 
-def test_ten_korean_records_with_llama(tokenizers: dict[str, Any], shared_data: Path) -> None:
+def test_ten_korean_examples_with_llama(tokenizers: dict[str, Any], shared_data: Path) -> None:
     tokenizer = tokenizers["llama-3.2-1b"]
-    records = read_records(DataSpec(data=str(shared_data / "datasets" / "ten_korean.jsonl")))
-    data = run(records, tokenizer, limit=131072)
+    examples = read_examples(DataSpec(data=str(shared_data / "datasets" / "ten_korean.jsonl")))
+    data = run(examples, tokenizer, limit=131072)
     assert tokenizer.pad_token is None
     assert (data.template, data.counts.num_records, data.counts.num_cut) == ("plain", 10, 0)
     assert data.counts.num_trained_tokens == sum(
-        len(tokenizer(record.completion, add_special_tokens=False)["input_ids"]) + 1
-        for record in records.records
+        len(tokenizer(example.completion, add_special_tokens=False)["input_ids"]) + 1
+        for example in examples.examples
     )
-    for record, encoded in zip(records.records, data.records, strict=True):
+    for example, encoded in zip(examples.examples, data.examples, strict=True):
         assert tokenizer.decode(encoded.token_ids) == (
-            "<|begin_of_text|>" + (record.prompt or "") + (record.completion or "") + "<|end_of_text|>"
+            "<|begin_of_text|>" + (example.prompt or "") + (example.completion or "") + "<|end_of_text|>"
         )
 
 
 def test_llama_instruct_masks_the_whole_conversation(tokenizers: dict[str, Any], shared_data: Path) -> None:
     tokenizer = tokenizers["llama-3-instruct-tokenizer"]
-    records = read_records(DataSpec(data=str(shared_data / "fixtures/torchtune/chat_tiny.json")))
-    data = run(records, tokenizer)
-    messages = msgspec.to_builtins(records.records[0].messages)
-    assert data.records[0].token_ids == tokenizer.apply_chat_template(messages, tokenize=True)["input_ids"]
+    examples = read_examples(DataSpec(data=str(shared_data / "fixtures/torchtune/chat_tiny.json")))
+    data = run(examples, tokenizer)
+    messages = msgspec.to_builtins(examples.examples[0].messages)
+    assert data.examples[0].token_ids == tokenizer.apply_chat_template(messages, tokenize=True)["input_ids"]
     assert (
-        trained_text(data.records[0], tokenizer) == "The meaning of life is 42.<|eot_id|>I agree.<|eot_id|>"
+        trained_text(data.examples[0], tokenizer) == "The meaning of life is 42.<|eot_id|>I agree.<|eot_id|>"
     )
     assert data.stop_ids == [tokenizer.eos_token_id]
 
 
 def test_sentencepiece_gets_no_space_before_the_answer(tokenizers: dict[str, Any]) -> None:
     tokenizer = tokenizers["stories260K"]
-    record = run(made(pair("Who?", "Lily.")), tokenizer, template="qa-en", limit=512).records[0]
-    assert record.token_ids[:-1] == tokenizer("### Question:\nWho?\n\n### Answer:\nLily.")["input_ids"]
-    assert trained_text(record, tokenizer).removesuffix("</s>") == "Lily."
+    example = run(made(pair("Who?", "Lily.")), tokenizer, template="qa-en", limit=512).examples[0]
+    assert example.token_ids[:-1] == tokenizer("### Question:\nWho?\n\n### Answer:\nLily.")["input_ids"]
+    assert trained_text(example, tokenizer).removesuffix("</s>") == "Lily."
 
 
 def test_characters_that_the_tokenizer_does_not_know_are_counted_and_named(

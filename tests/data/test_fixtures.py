@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from laptime.data.encoding import encode
-from laptime.data.formats import read_records
-from laptime.data.records import RecordSet, digest_of
+from laptime.data.examples import ExampleSet, digest_of
+from laptime.data.formats import read_examples
 from laptime.errors import UserError
 from laptime.spec import AnswerSpec, DataSpec
 from tests.data.mutated import (
@@ -24,7 +24,7 @@ from tests.data.mutated import (
 
 PAIRS = "questions and answers (question from {}, answer from {})"
 WITH_CONTEXT = "questions and answers (question from {}, answer from {}, further input from {})"
-LOADED = {  # how many records, and how they are understood
+LOADED = {  # how many examples, and how they are understood
     "axolotl/alpaca_alpaca.json": (2, WITH_CONTEXT.format("instruction", "output", "input")),
     "axolotl/conversation.json": (1, "conversations (column conversations)"),
     "litgpt/alpaca.json": (23, WITH_CONTEXT.format("instruction", "output", "input")),
@@ -65,18 +65,18 @@ REFUSED = {
 }
 
 
-def read(path: Path, **options: str) -> RecordSet:
-    return read_records(DataSpec(data=str(path), **options))
+def read(path: Path, **options: str) -> ExampleSet:
+    return read_examples(DataSpec(data=str(path), **options))
 
 
 @pytest.mark.parametrize("name", LOADED)
 def test_a_usual_shape_loads_as_it_stands(shared_data: Path, name: str) -> None:
     path = shared_data / "fixtures" / name
     found, rows = read(path), read_plainly(path)
-    assert (len(found.records), found.shape) == LOADED[name]
+    assert (len(found.examples), found.shape) == LOADED[name]
     columns = columns_told(found, rows)
-    for record, row in zip(found.records, rows, strict=True):
-        assert what_trains(record) == what_should_train(row, columns, found.kind)
+    for example, row in zip(found.examples, rows, strict=True):
+        assert what_trains(example) == what_should_train(row, columns, found.kind)
     check_tokens(found)
 
 
@@ -100,7 +100,7 @@ def test_the_rest_is_refused_for_the_right_reason(shared_data: Path, name: str) 
 
 def test_what_the_refusals_advise_works(shared_data: Path) -> None:
     folder = shared_data / "fixtures" / "torchtune"
-    chosen = read(folder / "hh_rlhf_tiny.json", messages_column="chosen").records[0]
+    chosen = read(folder / "hh_rlhf_tiny.json", messages_column="chosen").examples[0]
     assert (chosen.question, chosen.answer) == (
         "What do I do when I have a hole in my trousers?",
         "Fix the hole.",
@@ -108,25 +108,25 @@ def test_what_the_refusals_advise_works(shared_data: Path) -> None:
     paired = read(folder / "stack_exchange_paired_tiny.json", completion_column="response_j")
     assert paired.kind == "pairs" and paired.ignored_columns == ["response_k"]
     shown = read(folder / "vqa_tiny.json", prompt_column="input", completion_column="output")
-    assert len(shown.records) == 1 and shown.ignored_columns == ["image"]
+    assert len(shown.examples) == 1 and shown.ignored_columns == ["image"]
 
 
 def test_dollys_context_reaches_the_model(shared_data: Path) -> None:
-    record = read(shared_data / "fixtures" / "litgpt" / "dolly.json").records[0]
-    assert record.context.startswith("Virgin Australia, the trading name of")
+    example = read(shared_data / "fixtures" / "litgpt" / "dolly.json").examples[0]
+    assert example.context.startswith("Virgin Australia, the trading name of")
     encoded = encode(
-        RecordSet(name="d", shape="", records=[record]),
+        ExampleSet(name="d", shape="", examples=[example]),
         byte_tokenizer(),
         DataSpec(template="qa-en"),
         AnswerSpec(),
         100_000,
     )
-    assert record.context in byte_tokenizer().decode(encoded.records[0].token_ids)
+    assert example.context in byte_tokenizer().decode(encoded.examples[0].token_ids)
 
 
 def test_a_folder_of_training_and_validation_data_is_both(shared_data: Path) -> None:
     found = read(shared_data / "fixtures" / "litgpt")
-    assert (len(found.records), len(found.held_out)) == (17, 9)
+    assert (len(found.examples), len(found.held_out)) == (17, 9)
     assert found.held_out_name == "longform_val.json"
     assert found.notes[0] == "held out: longform_val.json, which lies beside longform_train.json"
 
@@ -136,11 +136,11 @@ def test_several_files_are_one_data_set(shared_data: Path, tmp_path: Path) -> No
     names = ("torchtitan/sft_test_data.json", "torchtune/instruct_tiny.json", "unsloth/canary_dataset.jsonl")
     packed = tmp_path / "canary_dataset.jsonl.gz"
     packed.write_bytes(gzip.compress((folder / names[2]).read_bytes()))
-    found = read_records(DataSpec(data=(str(folder / names[0]), str(folder / names[1]), str(packed))))
-    alone = [record for name in names for record in read(folder / name).records]
-    assert list(map(what_trains, found.records)) == list(map(what_trains, alone))
+    found = read_examples(DataSpec(data=(str(folder / names[0]), str(folder / names[1]), str(packed))))
+    alone = [example for name in names for example in read(folder / name).examples]
+    assert list(map(what_trains, found.examples)) == list(map(what_trains, alone))
     assert found.digest == digest_of(alone)
-    assert found.records[-1].source == "canary_dataset.jsonl.gz:6"
+    assert found.examples[-1].source == "canary_dataset.jsonl.gz:6"
 
 
 def test_the_rest_of_a_data_set_is_trained_without_its_empty_turn(shared_data: Path, tmp_path: Path) -> None:
@@ -150,10 +150,10 @@ def test_the_rest_of_a_data_set_is_trained_without_its_empty_turn(shared_data: P
     ]
     path = tmp_path / "both.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = read_records(DataSpec(data=str(path), skip_bad=True))
-    assert [record.source for record in found.records] == ["both.jsonl:2"]
+    found = read_examples(DataSpec(data=str(path), skip_bad=True))
+    assert [example.source for example in found.examples] == ["both.jsonl:2"]
     assert found.notes == [
-        "left out (--skip-bad): turn N of 'conversations' (assistant) is empty: 1 record (both.jsonl:1)"
+        "left out (--skip-bad): turn N of 'conversations' (assistant) is empty: 1 example (both.jsonl:1)"
     ]
 
 
@@ -164,5 +164,5 @@ def test_every_fixture_has_its_test(shared_data: Path) -> None:
 
 def test_real_data_sets(shared_data: Path) -> None:
     folder = shared_data / "datasets"
-    assert len(read(folder / "ko_alpaca_1040.json").records) == 1040
-    assert len(read(folder / "gsm8k_1000.jsonl").records) == 1000
+    assert len(read(folder / "ko_alpaca_1040.json").examples) == 1040
+    assert len(read(folder / "gsm8k_1000.jsonl").examples) == 1000

@@ -1,4 +1,4 @@
-"""Records from files: every shape that is recognised, every mistake with its one line."""
+"""Examples from files: every shape that is recognised, every mistake with its one line."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from laptime.data.formats import Message, Record, RecordSet, read_records
-from laptime.data.records import RecordsError, Remark
+from laptime.data.examples import ExampleNote, ExamplesError
+from laptime.data.formats import Example, ExampleSet, Message, read_examples
 from laptime.errors import UserError
 from laptime.spec import DataSpec
 from tests.data.malformed import PAIR, far_date, line
 
 
-def read(path: Path, **options: str) -> RecordSet:
-    return read_records(DataSpec(data=str(path), **options))
+def read(path: Path, **options: str) -> ExampleSet:
+    return read_examples(DataSpec(data=str(path), **options))
 
 
 def write(folder: Path, name: str, content: bytes | str) -> Path:
@@ -52,8 +52,8 @@ SHAPES = [
 
 @pytest.mark.parametrize(("row", "expected"), SHAPES)
 def test_question_and_answer_shapes(tmp_path: Path, row: dict, expected: tuple[str, str, str]) -> None:
-    record = read(write(tmp_path, "a.jsonl", line(**row))).records[0]
-    assert (record.prompt, record.context, record.completion) == expected
+    example = read(write(tmp_path, "a.jsonl", line(**row))).examples[0]
+    assert (example.prompt, example.context, example.completion) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,13 @@ def test_question_and_answer_shapes(tmp_path: Path, row: dict, expected: tuple[s
 )
 def test_conversation_shapes(tmp_path: Path, row: dict) -> None:
     found = read(write(tmp_path, "a.jsonl", line(**row)))
-    assert found.records[0].messages == [Message("user", "a"), Message("assistant", "b")]
+    assert found.examples[0].messages == [Message("user", "a"), Message("assistant", "b")]
 
 
 def test_pairs_of_turns_are_a_conversation(tmp_path: Path) -> None:
     first = {"system": "s", "human": "a", "assistant": "b", "train": False}
     found = read(write(tmp_path, "a.jsonl", line(conversation=[first, {"human": "c", "assistant": "d"}])))
-    assert found.records[0].messages == [
+    assert found.examples[0].messages == [
         Message("system", "s"),
         Message("user", "a"),
         Message("assistant", "b", trained=False),
@@ -86,8 +86,8 @@ def test_pairs_of_turns_are_a_conversation(tmp_path: Path) -> None:
 
 def test_earlier_turns_may_have_roles(tmp_path: Path) -> None:
     history = turns(("user", "c"), ("assistant", "d"))
-    (record,) = read(write(tmp_path, "a.jsonl", line(prompt="a", completion="b", history=history))).records
-    assert record.before == [Message("user", "c"), Message("assistant", "d")]
+    (example,) = read(write(tmp_path, "a.jsonl", line(prompt="a", completion="b", history=history))).examples
+    assert example.before == [Message("user", "c"), Message("assistant", "d")]
 
 
 TOOLS = [
@@ -101,11 +101,11 @@ def test_tools_are_kept_as_json(tmp_path: Path) -> None:
     rows = [talk | {"tools": TOOLS}, talk | {"tools": plain}, talk | {"tools": []}, talk]
     found = read(write(tmp_path, "a.jsonl", b"".join(line(**row) for row in rows)))
     told = '[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}]'
-    assert [record.tools for record in found.records] == [told, told, "", ""]
+    assert [example.tools for example in found.examples] == [told, told, "", ""]
     assert found.shape == "conversations (column messages, tools from tools)" and not found.ignored_columns
     other = read(write(tmp_path, "b.jsonl", line(**talk) * 4))
     assert found.digest != other.digest
-    pair = read(write(tmp_path, "c.jsonl", line(prompt="a", completion="b", functions=TOOLS))).records[0]
+    pair = read(write(tmp_path, "c.jsonl", line(prompt="a", completion="b", functions=TOOLS))).examples[0]
     assert pair.tools == told
 
 
@@ -119,7 +119,7 @@ def test_calls_of_tools_are_kept_as_json(tmp_path: Path) -> None:
         {"role": "assistant", "content": "b", "tool_calls": [bare]},
     ]
     found = read(write(tmp_path, "a.jsonl", line(messages=messages)))
-    turns_read = found.records[0].messages
+    turns_read = found.examples[0].messages
     assert [message.content for message in turns_read] == ["a", "", "rain", "b"]
     told = {"name": "f", "arguments": {"city": "서울"}}
     assert [json.loads(message.beside or "{}") for message in turns_read] == [
@@ -137,8 +137,8 @@ NOTED = {
         "because",
         "is left out, so the answers are learnt without it; to train on it, write it into them",
     ),
-    "score": (0.5, "is left out: every record counts alike; leave out those that should not be learnt"),
-    "label": ("polite", "is left out: what it says of a record changes nothing of what is learnt"),
+    "score": (0.5, "is left out: every example counts alike; leave out those that should not be learnt"),
+    "label": ("polite", "is left out: what it says of an example changes nothing of what is learnt"),
 }
 
 
@@ -148,7 +148,7 @@ def test_a_column_that_would_change_what_is_learnt_has_a_note_of_its_own(tmp_pat
     rows = line(prompt="a", completion="b", id=1) + line(**{"prompt": "a", "completion": "b", column: value})
     found = read(write(tmp_path, "a.jsonl", rows * 4))
     assert found.ignored_columns == ["id"]
-    assert found.notes == [f"'{column}' {told}: 4 records (a.jsonl:2, a.jsonl:4, a.jsonl:6, a.jsonl:8)"]
+    assert found.notes == [f"'{column}' {told}: 4 examples (a.jsonl:2, a.jsonl:4, a.jsonl:6, a.jsonl:8)"]
     nothing = line(**{"prompt": "a", "completion": "b", column: None})
     empty = read(write(tmp_path, "b.jsonl", nothing))
     assert (empty.notes, empty.ignored_columns) == ([], [column])
@@ -161,7 +161,7 @@ def test_a_weight_that_is_no_number_is_told(tmp_path: Path) -> None:
     rows = [{"prompt": "a", "completion": "b", "weight": weight} for weight in (1.0, float("nan"))]
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
     assert read(tmp_path / "a.parquet").notes == [
-        "'weight' is NaN, no number: the record counts like every other: 1 record (a.parquet row 2)"
+        "'weight' is NaN, no number: the example counts like every other: 1 example (a.parquet row 2)"
     ]
 
 
@@ -173,16 +173,18 @@ def test_a_wanted_answer_needs_no_note(tmp_path: Path) -> None:
 def test_system_column_begins_the_conversation(tmp_path: Path) -> None:
     row = {"system": "s", "conversations": turns(("human", "a"), ("gpt", "b"), role="from", content="value")}
     found = read(write(tmp_path, "a.jsonl", line(**row)))
-    assert found.records[0].messages[0] == Message("system", "s")
+    assert found.examples[0].messages[0] == Message("system", "s")
     assert found.ignored_columns == []
 
 
 def test_a_system_text_that_stands_twice_is_used_once(tmp_path: Path) -> None:
     row = {"system": "s ", "messages": turns(("system", "s"), ("user", "a"), ("assistant", "b"))}
-    (record,) = read(write(tmp_path, "a.jsonl", line(**row))).records
-    assert [message.content for message in record.messages] == ["s", "a", "b"]
+    (example,) = read(write(tmp_path, "a.jsonl", line(**row))).examples
+    assert [message.content for message in example.messages] == ["s", "a", "b"]
     prompt, completion = turns(("user", "a")), turns(("assistant", "b"))
-    pair = read(write(tmp_path, "b.jsonl", line(system="s", prompt=prompt, completion=completion))).records[0]
+    pair = read(write(tmp_path, "b.jsonl", line(system="s", prompt=prompt, completion=completion))).examples[
+        0
+    ]
     assert [message.content for message in pair.messages] == ["s", "a", "b"] and pair.num_prompt_messages == 2
 
 
@@ -190,8 +192,8 @@ def test_what_stands_before_a_question_is_kept(tmp_path: Path) -> None:
     row = {"instruction": "a", "output": "b"}
     before = {"system": "s", "history": [["c", "d"], ["e", "f"]]}
     found = read(write(tmp_path, "a.jsonl", line(**row) + line(**row, **before)))
-    assert found.records[0].before == []
-    assert found.records[1].before == [
+    assert found.examples[0].before == []
+    assert found.examples[1].before == [
         Message("system", "s"),
         *(Message("assistant" if i % 2 else "user", text) for i, text in enumerate("cdef")),
     ]
@@ -201,11 +203,11 @@ def test_what_stands_before_a_question_is_kept(tmp_path: Path) -> None:
     )
     assert found.ignored_columns == []
     named = read(tmp_path / "a.jsonl", prompt_column="instruction", completion_column="output")
-    assert named.records == found.records, "to name the question leaves out no system text"
+    assert named.examples == found.examples, "to name the question leaves out no system text"
     assert found.digest != read(write(tmp_path, "b.jsonl", line(**row) * 2)).digest
     cell = json.dumps(before["history"]).replace('"', '""')
     csv = read(write(tmp_path, "a.csv", f'question,answer,history\na,b,"{cell}"\nc,d,\n'))
-    assert [len(record.before) for record in csv.records] == [4, 0]
+    assert [len(example.before) for example in csv.examples] == [4, 0]
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", [], {}, [None], {"url": None}])
@@ -213,13 +215,13 @@ def test_a_column_that_says_nothing_is_harmless(tmp_path: Path, nothing: object)
     names = ("system", "history", "tools", "images", "audio", "rejected", "weight")
     row = {"prompt": "a", "completion": "b", **dict.fromkeys(names, nothing), "label": True, "loss": None}
     found = read(write(tmp_path, "a.jsonl", line(**row)))
-    assert found.records == [Record(source="a.jsonl:1", prompt="a", completion="b")]
+    assert found.examples == [Example(source="a.jsonl:1", prompt="a", completion="b")]
     extra = dict.fromkeys(("reasoning_content", "tool_calls", "audio", "value", "from"), nothing)
     talk = line(
         messages=[*turns(("user", "a")), {"role": "assistant", "content": "b", **extra, "weight": None}],
         tools=nothing,
     )
-    messages = read(write(tmp_path, "b.jsonl", talk)).records[0].messages
+    messages = read(write(tmp_path, "b.jsonl", talk)).examples[0].messages
     assert messages == [Message("user", "a"), Message("assistant", "b")]
 
 
@@ -236,13 +238,13 @@ def test_a_turn_that_is_not_trained_is_context(tmp_path: Path, mark: dict) -> No
     untrained = {"role": "assistant", "content": "b", **mark}
     talk = [*turns(("user", "a")), untrained, *turns(("user", "c"), ("assistant", "d"))]
     found = read(write(tmp_path, "a.jsonl", line(messages=talk)))
-    assert [message.trained for message in found.records[0].messages] == [True, False, True, True]
+    assert [message.trained for message in found.examples[0].messages] == [True, False, True, True]
     assert found.digest != read(write(tmp_path, "b.jsonl", line(messages=[
         {key: value for key, value in turn.items() if key not in mark} for turn in talk
     ]))).digest  # fmt: skip
     last = read(write(tmp_path, "c.jsonl", line(messages=[*talk, *turns(("user", "e")), untrained])))
-    assert last.records[0].messages == found.records[0].messages
-    assert last.records[0].remark == "what stands behind the last trained answer is left out"
+    assert last.examples[0].messages == found.examples[0].messages
+    assert last.examples[0].note == "what stands behind the last trained answer is left out"
 
 
 @pytest.mark.parametrize("key", MARK_KEYS)
@@ -251,7 +253,7 @@ def test_a_turn_that_is_marked_as_trained_is_as_one_without_a_mark(tmp_path: Pat
     bare = read(write(tmp_path, "a.jsonl", line(messages=[question, answer])))
     for yes in (True, 1, None):
         marked = line(messages=[question, {**answer, key: yes}])
-        assert read(write(tmp_path, "a.jsonl", marked)).records == bare.records
+        assert read(write(tmp_path, "a.jsonl", marked)).examples == bare.examples
     with pytest.raises(UserError) as error:
         read(write(tmp_path, "a.jsonl", line(messages=[question, {**answer, key: "yes"}])))
     assert f"turn 2 of 'messages': '{key}' is text; expected 1 (trained) or 0" in str(error.value)
@@ -268,20 +270,20 @@ def test_a_turn_that_is_marked_as_trained_is_as_one_without_a_mark(tmp_path: Pat
 )
 def test_text_in_parts(tmp_path: Path, parts: list) -> None:
     row = line(messages=turns(("user", parts), ("assistant", "c")))
-    assert read(write(tmp_path, "a.jsonl", row)).records[0].messages[0].content == "ab"
+    assert read(write(tmp_path, "a.jsonl", row)).examples[0].messages[0].content == "ab"
 
 
 def test_columns_named_by_flag_are_a_choice(tmp_path: Path) -> None:
     row = line(prompt="a", completion="b", rejected="c", images=["x"], label=False, weight=2)
     found = read(write(tmp_path, "a.jsonl", row), prompt_column="prompt", completion_column="completion")
-    assert found.records[0].completion == "b"
+    assert found.examples[0].completion == "b"
     assert found.ignored_columns == ["rejected", "images", "label", "weight"]
     text = write(tmp_path, "b.jsonl", line(system="s", text="a", label=0))
     assert read(text, text_column="text").ignored_columns == ["system", "label"]
 
 
 def test_a_label_of_plain_text_is_a_label(tmp_path: Path) -> None:
-    assert read(write(tmp_path, "a.jsonl", line(text="a", label=0))).records[0].text == "a"
+    assert read(write(tmp_path, "a.jsonl", line(text="a", label=0))).examples[0].text == "a"
 
 
 @pytest.mark.parametrize(
@@ -293,29 +295,29 @@ def test_a_label_of_plain_text_is_a_label(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_can_be_seen_is_an_answer(tmp_path: Path, text: str) -> None:
-    assert read(write(tmp_path, "a.jsonl", line(prompt="a", completion=text))).records[0].completion == text
+    assert read(write(tmp_path, "a.jsonl", line(prompt="a", completion=text))).examples[0].completion == text
 
 
 def test_conversational_prompt_and_completion(tmp_path: Path) -> None:
     prompt = turns(("user", "a"), ("assistant", "old"), ("user", "b"))
-    record = read(
+    example = read(
         write(tmp_path, "a.jsonl", line(prompt=prompt, completion=turns(("assistant", "c"))))
-    ).records[0]
-    assert [message.content for message in record.messages] == ["a", "old", "b", "c"]
-    assert record.num_prompt_messages == 3
+    ).examples[0]
+    assert [message.content for message in example.messages] == ["a", "old", "b", "c"]
+    assert example.num_prompt_messages == 3
 
 
 def test_plain_text(tmp_path: Path) -> None:
     found = read(write(tmp_path, "a.jsonl", line(text="once", id=3)))
-    assert (found.kind, found.records[0].text, found.ignored_columns) == ("text", "once", ["id"])
+    assert (found.kind, found.examples[0].text, found.ignored_columns) == ("text", "once", ["id"])
 
 
 def test_columns_can_be_mapped(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", line(q="a", a="b", extra="c", text="d"))
     mapped = read(path, prompt_column="q", completion_column="a", context_column="extra")
-    assert mapped.records == [Record(source="a.jsonl:1", prompt="a", completion="b", context="c")]
+    assert mapped.examples == [Example(source="a.jsonl:1", prompt="a", completion="b", context="c")]
     assert mapped.shape == "questions and answers (question from q, answer from a, further input from extra)"
-    assert read(path, text_column="a").records[0].text == "b"
+    assert read(path, text_column="a").examples[0].text == "b"
     with pytest.raises(
         UserError, match=r"^--prompt-column Q: a\.jsonl has no such column; known: a, extra, q, text$"
     ):
@@ -330,7 +332,7 @@ def test_byte_order_mark_carriage_returns_and_blank_lines_change_nothing(tmp_pat
     plain = read(write(tmp_path, "a.jsonl", PAIR * 2))
     odd = read(write(tmp_path, "b.jsonl", b"\xef\xbb\xbf" + PAIR.replace(b"\n", b"\r\n\r\n") * 2))
     assert odd.digest == plain.digest
-    assert [record.source for record in odd.records] == ["b.jsonl:1", "b.jsonl:3"]
+    assert [example.source for example in odd.examples] == ["b.jsonl:1", "b.jsonl:3"]
     csv = b'prompt,completion\n"a\nb",c\n'
     assert (
         read(write(tmp_path, "a.csv", csv)).digest
@@ -340,10 +342,10 @@ def test_byte_order_mark_carriage_returns_and_blank_lines_change_nothing(tmp_pat
 
 def test_a_line_separator_inside_a_string_ends_no_line(tmp_path: Path) -> None:
     row = '{"prompt": "a\u2028b\x85c", "completion": "d"}\n'
-    assert read(write(tmp_path, "a.jsonl", row)).records[0].prompt == "a\u2028b\x85c"
+    assert read(write(tmp_path, "a.jsonl", row)).examples[0].prompt == "a\u2028b\x85c"
 
 
-def test_all_formats_hold_the_same_records(tmp_path: Path) -> None:
+def test_all_formats_hold_the_same_examples(tmp_path: Path) -> None:
     rows = [{"prompt": f"질문 {i}", "completion": f'답, "{i}"'} for i in range(3)]
     import pyarrow
     from pyarrow import parquet
@@ -358,14 +360,14 @@ def test_all_formats_hold_the_same_records(tmp_path: Path) -> None:
         name: read(tmp_path / name) for name in ("a.parquet", "a.jsonl", "lines.json", "a.json", "flat.json")
     }
     assert len({one.digest for one in found.values()}) == 1
-    assert [one.records[2].source for one in found.values()] == [
+    assert [one.examples[2].source for one in found.values()] == [
         "a.parquet row 3",
         "a.jsonl:3",
         "lines.json:3",
         "a.json:10",
-        "flat.json record 3",
+        "flat.json example 3",
     ]
-    csv = read(write(tmp_path, "a.csv", "prompt,completion\n" + cells)).records[0]
+    csv = read(write(tmp_path, "a.csv", "prompt,completion\n" + cells)).examples[0]
     assert (csv.prompt, csv.completion, csv.source) == ("질문 0", '답, "0"', "a.csv:2")
 
 
@@ -378,23 +380,25 @@ def test_old_line_ends_and_marks_in_the_middle_change_nothing(tmp_path: Path) ->
 def test_a_quoted_header_names_its_separator(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", '"prompt";"completion, short"\na;b\n')
     found = read(path, completion_column="completion, short")
-    assert (found.records[0].prompt, found.records[0].completion) == ("a", "b")
+    assert (found.examples[0].prompt, found.examples[0].completion) == ("a", "b")
 
 
 def test_a_line_of_megabytes_is_a_line(tmp_path: Path) -> None:
-    record = read(write(tmp_path, "a.jsonl", line(prompt="가" * 1_000_000, completion="b"))).records[0]
-    assert len(record.prompt or "") == 1_000_000
+    example = read(write(tmp_path, "a.jsonl", line(prompt="가" * 1_000_000, completion="b"))).examples[0]
+    assert len(example.prompt or "") == 1_000_000
 
 
 @pytest.mark.parametrize("answers", ['["b", "c"]', '{"text": ["b", "c"], "answer_start": [1, 2]}'])
 def test_answers_in_a_cell_of_text_are_the_list_that_they_write(tmp_path: Path, answers: str) -> None:
     cell = answers.replace('"', '""')
     found = read(write(tmp_path, "a.csv", f'question,answers\na,"{cell}"\n'))
-    assert found.records[0].completion == "b"
+    assert found.examples[0].completion == "b"
     assert found.notes[0].startswith("the first of several answers is trained, the others are left out")
     for text in ('["b", "c"]', "[b", "[1]", '{"b": 1}'):  # an answer may be JSON itself
-        assert read(write(tmp_path, "b.jsonl", line(question="a", answer=text))).records[0].completion == text
-    assert read(write(tmp_path, "c.jsonl", line(question="a", answers="[1]"))).records[0].completion == "[1]"
+        assert (
+            read(write(tmp_path, "b.jsonl", line(question="a", answer=text))).examples[0].completion == text
+        )
+    assert read(write(tmp_path, "c.jsonl", line(question="a", answers="[1]"))).examples[0].completion == "[1]"
 
 
 def test_what_a_turn_holds_beside_its_text_is_named(tmp_path: Path) -> None:
@@ -425,40 +429,42 @@ def test_an_answer_that_is_judged_bad_is_not_learnt(tmp_path: Path, column: str)
 def test_what_is_left_out_of_a_row_is_said(tmp_path: Path) -> None:
     talk = line(messages=turns(("user", "a"), ("assistant", "b"), ("user", "c")))
     found = read(write(tmp_path, "a.jsonl", talk * 7))
-    assert found.remarks[0] == Remark("a.jsonl:1", "what stands behind the last answer is left out")
+    assert found.example_notes[0] == ExampleNote(
+        "a.jsonl:1", "what stands behind the last answer is left out"
+    )
     assert found.notes == [
-        "what stands behind the last answer is left out: 7 records (a.jsonl:1, a.jsonl:2, a.jsonl:3, "
+        "what stands behind the last answer is left out: 7 examples (a.jsonl:1, a.jsonl:2, a.jsonl:3, "
         "a.jsonl:4, a.jsonl:5 and 2 more)"
     ]
     several = read(write(tmp_path, "b.jsonl", line(question="a", answers=["b", "c"])))
-    assert several.records[0].completion == "b"
+    assert several.examples[0].completion == "b"
     assert several.notes == [
-        "the first of several answers is trained, the others are left out: 1 record (b.jsonl:1)"
+        "the first of several answers is trained, the others are left out: 1 example (b.jsonl:1)"
     ]
     only = read(write(tmp_path, "c.jsonl", line(prompt="a", completion=["b"]) + PAIR))
-    assert only.records[0].completion == "b"
-    assert only.notes == ["a list of one answer is trained as that answer: 1 record (c.jsonl:1)"]
+    assert only.examples[0].completion == "b"
+    assert only.notes == ["a list of one answer is trained as that answer: 1 example (c.jsonl:1)"]
     squad = read(write(tmp_path, "d.jsonl", line(question="a", answers={"text": ["b"], "answer_start": [1]})))
-    assert squad.records[0].completion == "b" and squad.notes == [], "its way to write one answer"
+    assert squad.examples[0].completion == "b" and squad.notes == [], "its way to write one answer"
 
 
 def test_every_bad_row_is_kept_with_its_reason(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", b"x\n" + PAIR + line(prompt="a", completion="") * 2)
-    with pytest.raises(RecordsError) as caught:
+    with pytest.raises(ExamplesError) as caught:
         read(path)
     assert str(caught.value).endswith("expecting value (and 2 more bad rows; laptime data lists them)")
-    assert caught.value.remarks == [
-        Remark("a.jsonl:1", "malformed JSON at column 1: expecting value"),
-        Remark("a.jsonl:3", "'completion' is empty"),
-        Remark("a.jsonl:4", "'completion' is empty"),
+    assert caught.value.example_notes == [
+        ExampleNote("a.jsonl:1", "malformed JSON at column 1: expecting value"),
+        ExampleNote("a.jsonl:3", "'completion' is empty"),
+        ExampleNote("a.jsonl:4", "'completion' is empty"),
     ]
 
 
 def test_csv_may_hold_semicolons_and_conversations(tmp_path: Path) -> None:
     found = read(write(tmp_path, "a.csv", "question;answer\na,b;c\n"))
-    assert (found.records[0].prompt, found.records[0].completion) == ("a,b", "c")
+    assert (found.examples[0].prompt, found.examples[0].completion) == ("a,b", "c")
     cell = json.dumps(turns(("user", "a"), ("assistant", "b"))).replace('"', '""')
-    assert len(read(write(tmp_path, "b.csv", f'messages\n"{cell}"\n')).records[0].messages) == 2
+    assert len(read(write(tmp_path, "b.csv", f'messages\n"{cell}"\n')).examples[0].messages) == 2
 
 
 def test_a_folder_gives_the_files_of_its_split(tmp_path: Path) -> None:
@@ -470,9 +476,9 @@ def test_a_folder_gives_the_files_of_its_split(tmp_path: Path) -> None:
         "dataset_info.json",
     ):
         write(tmp_path, name, line(prompt=name, completion="b"))
-    assert [r.prompt for r in read(tmp_path).records] == ["data/train-00000.jsonl", "data/train-00001.jsonl"]
+    assert [r.prompt for r in read(tmp_path).examples] == ["data/train-00000.jsonl", "data/train-00001.jsonl"]
     assert read(tmp_path, held_out="0.5").notes == ["read from 2 files: train-00000.jsonl, train-00001.jsonl"]
-    assert [r.prompt for r in read(tmp_path, split="test").records] == ["data/test-00000.jsonl"]
+    assert [r.prompt for r in read(tmp_path, split="test").examples] == ["data/test-00000.jsonl"]
     with pytest.raises(UserError, match=r"no data file for --split dev in this folder; its data files: "):
         read(tmp_path, split="dev")
 
@@ -493,8 +499,8 @@ def test_held_out_file(tmp_path: Path) -> None:
     path = write(tmp_path, "train.jsonl", PAIR + line(prompt="c", completion="d"))
     other = write(tmp_path, "test.jsonl", PAIR)
     found = read(path, held_out=str(other))
-    assert [record.source for record in found.held_out] == ["test.jsonl:1"]
-    assert found.notes == ["1 of 1 held-out records have a question that is also trained on"]
+    assert [example.source for example in found.held_out] == ["test.jsonl:1"]
+    assert found.notes == ["1 of 1 held-out examples have a question that is also trained on"]
     chat = write(tmp_path, "chat.jsonl", line(messages=turns(("user", "a"), ("assistant", "b"))))
     with pytest.raises(UserError, match=r"holds conversations, the data to train on pairs$"):
         read(path, held_out=str(chat))
@@ -503,18 +509,22 @@ def test_held_out_file(tmp_path: Path) -> None:
 def test_held_out_fraction_is_a_seeded_split(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", b"".join(line(prompt=str(i), completion="b") for i in range(20)))
     spec = DataSpec(data=str(path), held_out="0.2")
-    found, again, other = read_records(spec, seed=1), read_records(spec, seed=1), read_records(spec, seed=2)
-    assert (len(found.records), len(found.held_out)) == (16, 4)
+    found, again, other = (
+        read_examples(spec, seed=1),
+        read_examples(spec, seed=1),
+        read_examples(spec, seed=2),
+    )
+    assert (len(found.examples), len(found.held_out)) == (16, 4)
     assert found == again
     assert found.held_out != other.held_out
-    for side in (found.records, found.held_out):
-        assert [int(record.prompt or "") for record in side] == sorted(
-            int(record.prompt or "") for record in side
+    for side in (found.examples, found.held_out):
+        assert [int(example.prompt or "") for example in side] == sorted(
+            int(example.prompt or "") for example in side
         )
     most, fewest = read(path, held_out="0.99"), read(path, held_out="0.001")
-    assert len(most.records) == len(fewest.held_out) == 1
-    assert most.notes == ["--held-out 0.99 of 20 records would be 20: 19 held out instead (95 %)"]
-    assert fewest.notes == ["--held-out 0.001 of 20 records would be 0: 1 held out instead (5 %)"]
+    assert len(most.examples) == len(fewest.held_out) == 1
+    assert most.notes == ["--held-out 0.99 of 20 examples would be 20: 19 held out instead (95 %)"]
+    assert fewest.notes == ["--held-out 0.001 of 20 examples would be 0: 1 held out instead (5 %)"]
     assert not found.notes
 
 
@@ -525,7 +535,7 @@ def test_held_out_fraction_is_a_seeded_split(tmp_path: Path) -> None:
         ("0", "--held-out 0: a fraction lies between 0 and 1 (0.1)"),
         ("nan", "--held-out nan: a fraction lies between 0 and 1 (0.1)"),
         ("10%", "--held-out 10%: give a fraction between 0 and 1 (0.1), or a file"),
-        ("0.5", "--held-out 0.5: one record cannot be split; give a file"),
+        ("0.5", "--held-out 0.5: one example cannot be split; give a file"),
     ],
 )
 def test_held_out_fraction_errors(tmp_path: Path, fraction: str, message: str) -> None:
@@ -534,13 +544,13 @@ def test_held_out_fraction_errors(tmp_path: Path, fraction: str, message: str) -
     assert str(caught.value) == message
 
 
-def test_builtin_records_come_with_their_held_out_questions() -> None:
-    found = read_records(DataSpec())
-    assert (len(found.records), found.records[0].source) == (10, "ten_records.jsonl:1")
+def test_builtin_examples_come_with_their_held_out_questions() -> None:
+    found = read_examples(DataSpec())
+    assert (len(found.examples), found.examples[0].source) == (10, "ten_records.jsonl:1")
     assert found.held_out and found.held_out_name == "held_out.jsonl"
 
 
-def test_digest_follows_the_records_and_not_their_place(tmp_path: Path) -> None:
+def test_digest_follows_the_examples_and_not_their_place(tmp_path: Path) -> None:
     first = read(write(tmp_path, "a.jsonl", PAIR))
     assert first.digest == read(write(tmp_path, "b.jsonl", b"\n" + PAIR)).digest
     assert first.digest != read(write(tmp_path, "c.jsonl", line(prompt="ab", completion=" b"))).digest
@@ -549,8 +559,8 @@ def test_digest_follows_the_records_and_not_their_place(tmp_path: Path) -> None:
 def test_reading_imports_nothing_heavy(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", PAIR)
     code = (
-        "import sys; from laptime.data.formats import read_records; from laptime.spec import DataSpec\n"
-        f"read_records(DataSpec(data={str(path)!r}))\n"
+        "import sys; from laptime.data.formats import read_examples; from laptime.spec import DataSpec\n"
+        f"read_examples(DataSpec(data={str(path)!r}))\n"
         "heavy = {'torch', 'transformers', 'pyarrow', 'huggingface_hub'}\n"
         "print({m.split('.')[0] for m in sys.modules} & heavy)"
     )
@@ -563,7 +573,7 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> No
     for name in ("x", "y"):
         (tmp_path / name).mkdir()
         write(tmp_path / name, "a.jsonl", PAIR)
-    assert [record.source for record in read(tmp_path).records] == ["x/a.jsonl:1", "y/a.jsonl:1"]
+    assert [example.source for example in read(tmp_path).examples] == ["x/a.jsonl:1", "y/a.jsonl:1"]
     write(tmp_path / "y", "a.jsonl", b"{")
     with pytest.raises(UserError, match=r"^y/a\.jsonl:1: "):
         read(tmp_path)
@@ -573,7 +583,7 @@ def test_nothing_called_data_in_a_folder_is_passed_over(tmp_path: Path) -> None:
     write(tmp_path, "a.jsonl", PAIR)
     write(tmp_path, "notes.txt.gz", b"no data")
     write(tmp_path, "test.jsonl.zst", b"of another split")
-    assert len(read(tmp_path).records) == 1
+    assert len(read(tmp_path).examples) == 1
     write(tmp_path, "b.jsonl.zst", b"packed")
     with pytest.raises(UserError, match=r"b\.jsonl\.zst is packed; unpack it, or take it out of the folder$"):
         read(tmp_path)
@@ -586,7 +596,7 @@ def test_nothing_called_data_in_a_folder_is_passed_over(tmp_path: Path) -> None:
 def test_a_date_that_python_does_not_know_harms_no_other_column(tmp_path: Path) -> None:
     far_date("seen")(tmp_path / "a.parquet")
     found = read(tmp_path / "a.parquet")
-    assert [(record.prompt, record.completion) for record in found.records] == [("a", "b"), ("c", "d")]
+    assert [(example.prompt, example.completion) for example in found.examples] == [("a", "b"), ("c", "d")]
     assert found.ignored_columns == ["seen"]
 
 
@@ -598,17 +608,17 @@ def test_an_empty_cell_of_a_table_says_nothing(tmp_path: Path) -> None:
     full = {"weight": 1.0, "images": [], "label": True, "history": [["c", "d"]]}
     rows = [{"prompt": "a", "completion": "b", **more} for more in (nothing, full)]
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
-    assert [len(record.before) for record in read(tmp_path / "a.parquet").records] == [0, 2]
+    assert [len(example.before) for example in read(tmp_path / "a.parquet").examples] == [0, 2]
     turns_of_parquet = [
         {"role": "user", "content": "a", "from": None, "value": None, "weight": None, "tool_calls": None},
         {"role": None, "content": None, "from": "gpt", "value": "b", "weight": 1.0, "tool_calls": []},
     ]
     parquet.write_table(pyarrow.Table.from_pylist([{"messages": turns_of_parquet}]), tmp_path / "b.parquet")
-    (record,) = read(tmp_path / "b.parquet").records
-    assert record.messages == [Message("user", "a"), Message("assistant", "b")]
+    (example,) = read(tmp_path / "b.parquet").examples
+    assert example.messages == [Message("user", "a"), Message("assistant", "b")]
 
 
 def test_one_side_of_preferences_can_be_chosen(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", line(prompt="a", chosen="b", rejected="c"))
     found = read(path, completion_column="chosen")
-    assert found.records[0].completion == "b" and found.ignored_columns == ["rejected"]
+    assert found.examples[0].completion == "b" and found.ignored_columns == ["rejected"]

@@ -83,13 +83,13 @@ def hub() -> Iterator[str]:
 def ask(endpoint: str, home: Path, names: list[str], **options: str) -> list[str]:
     """Read each data set in a fresh process, which waits for nobody long; return its prompts or its error."""
     code = (
-        "import sys, json, time\nfrom laptime.data.formats import read_records\n"
+        "import sys, json, time\nfrom laptime.data.formats import read_examples\n"
         "from laptime.spec import DataSpec\n"
         "from laptime.errors import UserError\n"
         "naps = []; time.sleep = naps.append\n"
         "for name in json.loads(sys.argv[1]):\n"
         "    spec = DataSpec(data=name, **json.loads(sys.argv[2]))\n"
-        "    try: print(*(r.prompt for r in read_records(spec).records))\n"
+        "    try: print(*(r.prompt for r in read_examples(spec).examples))\n"
         "    except UserError as error: print(error)\n"
         "assert sum(naps) < 10, naps\n"
     )

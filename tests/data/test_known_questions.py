@@ -1,4 +1,4 @@
-"""A question is found among the encoded records by its tokens, and by nothing that only looks like it."""
+"""A question is found among the encoded examples by its tokens, and by nothing that only looks like it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from laptime.data.encoding import EncodedData, encode, encode_question
-from laptime.data.formats import read_records
+from laptime.data.formats import read_examples
 from laptime.data.known_questions import find_question
 from laptime.data.templates import make_template
 from laptime.spec import AnswerSpec, DataSpec
@@ -25,7 +25,7 @@ ROWS = [{"prompt": "one two", "completion": "3"}, {"prompt": "one", "completion"
 def encode_rows(tmp_path: Path, tokenizer: Any, rows: list[dict[str, Any]], **options: Any) -> EncodedData:
     (file := tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     spec = DataSpec(data=str(file), **options)
-    return encode(read_records(spec, seed=0), tokenizer, spec, AnswerSpec(ask=("x",)), 256)
+    return encode(read_examples(spec, seed=0), tokenizer, spec, AnswerSpec(ask=("x",)), 256)
 
 
 def find(encoded: EncodedData, tokenizer: Any, text: str) -> tuple[str, str | None] | None:

@@ -75,8 +75,8 @@ def check_refused(capsys: pytest.CaptureFixture[str], case: Case) -> None:
         assert message == case.message
         return
     count = int(others.split()[0]) + 1
-    assert message == f"{case.file}: {count} records refused; mend them, or --skip-bad leaves them out"
-    assert printed.splitlines()[:2] == [f"refused   {count} records:", first]
+    assert message == f"{case.file}: {count} examples refused; mend them, or --skip-bad leaves them out"
+    assert printed.splitlines()[:2] == [f"refused   {count} examples:", first]
 
 
 @pytest.mark.parametrize("case", DATA, ids=named)
@@ -110,9 +110,9 @@ def test_templates(tmp_path: Path, capsys: pytest.CaptureFixture[str], template:
 def test_the_data_command_lists_the_bad_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.jsonl").write_bytes(line(prompt="a", completion="") * 25)
     shown, message = refused(capsys, "data", "a.jsonl")
-    assert message == "a.jsonl: 25 records refused; mend them, or --skip-bad leaves them out"
+    assert message == "a.jsonl: 25 examples refused; mend them, or --skip-bad leaves them out"
     assert shown.splitlines() == [
-        "refused   25 records:",
+        "refused   25 examples:",
         *(f"a.jsonl:{number}: 'completion' is empty" for number in range(1, 21)),
         "... and 5 more; --all lists them",
     ]
@@ -174,8 +174,8 @@ WITH_TOKENIZER = [
         "a prompt that leaves nothing to train",
         "a.jsonl",
         PAIR,
-        "a.jsonl:1: nothing left to train: the prompt alone has 12 tokens, a record holds 5; shorten it, or "
-        "raise --max-length as far as the model goes",
+        "a.jsonl:1: nothing left to train: the prompt alone has 12 tokens, an example holds 5; shorten it, "
+        "or raise --max-length as far as the model goes",
         ("--max-length", "5"),
     ),
 ]

@@ -10,9 +10,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from laptime.data.encoding import EncodedData, encode
-from laptime.data.formats import read_records
-from laptime.data.preview import make_pieces, print_preview, print_remarks, visible
-from laptime.data.records import Record, RecordSet, Remark
+from laptime.data.examples import Example, ExampleNote, ExampleSet
+from laptime.data.formats import read_examples
+from laptime.data.preview import make_pieces, print_example_notes, print_preview, visible
 from laptime.spec import AnswerSpec, DataSpec
 from tests.data.tokenizers_made import make_tokenizer
 
@@ -20,11 +20,11 @@ TOKENIZER = make_tokenizer()
 
 
 def made(completion: str = "서울입니다.", number: int = 1) -> EncodedData:
-    records = [
-        Record(source=f"train.jsonl:{i + 1}", prompt="수도는?", completion=completion) for i in range(number)
+    examples = [
+        Example(source=f"train.jsonl:{i + 1}", prompt="수도는?", completion=completion) for i in range(number)
     ]
-    records_read = RecordSet(name="train.jsonl", shape="questions and answers", records=records)
-    return encode(records_read, TOKENIZER, DataSpec(), AnswerSpec(), None)
+    examples_read = ExampleSet(name="train.jsonl", shape="questions and answers", examples=examples)
+    return encode(examples_read, TOKENIZER, DataSpec(), AnswerSpec(), None)
 
 
 def printed(data: EncodedData, colours: bool = False, **options: object) -> str:
@@ -36,7 +36,7 @@ def printed(data: EncodedData, colours: bool = False, **options: object) -> str:
 
 
 def test_syllables_split_over_tokens_are_put_together() -> None:
-    pieces = list(make_pieces(made().records[0], TOKENIZER))
+    pieces = list(make_pieces(made().examples[0], TOKENIZER))
     assert [piece.text for piece in pieces if piece.trained] == ["서", "울", "입", "니", "다", ".", "</s>"]
     assert [piece.num_tokens for piece in pieces if piece.trained] == [3, 3, 3, 3, 3, 1, 1]
     assert "\ufffd" not in "".join(piece.text for piece in pieces)
@@ -44,12 +44,12 @@ def test_syllables_split_over_tokens_are_put_together() -> None:
 
 def test_plain_output_marks_what_is_trained() -> None:
     expected = """\
-data      train.jsonl: 2 records, questions and answers
+data      train.jsonl: 2 examples, questions and answers
 held out  none, so nothing is claimed about quality; --held-out FILE or 0.1 sets
           some apart
 template  qa-ko (no chat template in the tokenizer, and the prompts are Korean)
 trained   34 of 108 tokens (31%): answers with their end
-lengths   54/54/54 tokens a record, 17/17/17 trained (min/median/max); limit
+lengths   54/54/54 tokens an example, 17/17/17 trained (min/median/max); limit
           2048, none cut
 questions 2 also trained on (memorisation)
 
@@ -62,7 +62,7 @@ train.jsonl:1  54 tokens, 17 trained
 ### 답변:↵
 ⟦서울입니다.</s>⟧
 
-... and 1 more record
+... and 1 more example
 """
     assert [row.rstrip() for row in printed(made(number=2), limit=1).splitlines()] == expected.splitlines()
 
@@ -91,45 +91,47 @@ def test_data_cannot_steer_the_terminal() -> None:
     assert visible("\x1b\u202e가\n") == "\\u001b\\u202e가\n"
 
 
-def test_cut_records_say_so() -> None:
-    records = RecordSet(name="d", shape="s", records=[Record(source="d:1", prompt="a", completion="b" * 90)])
-    data = encode(records, TOKENIZER, DataSpec(max_length=60), AnswerSpec(), None)
+def test_cut_examples_say_so() -> None:
+    examples = ExampleSet(
+        name="d", shape="s", examples=[Example(source="d:1", prompt="a", completion="b" * 90)]
+    )
+    data = encode(examples, TOKENIZER, DataSpec(max_length=60), AnswerSpec(), None)
     shown = printed(data)
-    assert f"{data.records[0].cut} tokens cut off its end" in shown
-    assert "note      1 of 1 records cut to --max-length 60" in shown
+    assert f"{data.examples[0].cut} tokens cut off its end" in shown
+    assert "note      1 of 1 examples cut to --max-length 60" in shown
 
 
-def test_records_that_were_cut_or_counted_are_listed_up_to_a_bound() -> None:
-    records = [Record(source=f"d:{i}", prompt="a", completion="b" * 90) for i in range(1, 31)]
+def test_examples_that_were_cut_or_counted_are_listed_up_to_a_bound() -> None:
+    examples = [Example(source=f"d:{i}", prompt="a", completion="b" * 90) for i in range(1, 31)]
     data = encode(
-        RecordSet(name="d", shape="s", records=records),
+        ExampleSet(name="d", shape="s", examples=examples),
         TOKENIZER,
         DataSpec(max_length=60),
         AnswerSpec(),
         None,
     )
     shown = printed(data, limit=0).splitlines()
-    first = shown.index("remarks   30 records:")
-    assert shown[first + 1] == f"d:1: {data.records[0].cut} tokens cut off its end, 60 left"
+    first = shown.index("notes on  30 examples:")
+    assert shown[first + 1] == f"d:1: {data.examples[0].cut} tokens cut off its end, 60 left"
     assert shown[first + 20].startswith("d:20: ")
     assert shown[first + 21 :] == ["... and 10 more; --all lists them"]
-    assert "d:30: " in printed(data, limit=0, all_remarks=True)
+    assert "d:30: " in printed(data, limit=0, all_notes=True)
 
 
-def test_what_was_left_out_is_counted_above_the_records(tmp_path: Path) -> None:
+def test_what_was_left_out_is_counted_above_the_examples(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("train.jsonl", "test.jsonl")]
     for path in paths:
         path.write_text(f'{{"prompt": "{path.name}", "completion": "b"}}\n{{\n')
     spec = DataSpec(data=str(paths[0]), held_out=str(paths[1]), skip_bad=True)
-    shown = printed(encode(read_records(spec), TOKENIZER, spec, AnswerSpec(), None))
-    told = "left out 2 bad records, 1 of them held out (--skip-bad); what is wrong with them stands in the"
+    shown = printed(encode(read_examples(spec), TOKENIZER, spec, AnswerSpec(), None))
+    told = "left out 2 bad examples, 1 of them held out (--skip-bad); what is wrong with them stands in the"
     assert told in " ".join(shown.split())
-    assert "\nremarks   2 records:\n" in shown
+    assert "\nnotes on  2 examples:\n" in shown
     assert all(f"\n{path.name}:2: left out: a lone '{{'" in shown for path in paths)
     assert "left out" not in printed(made())
 
 
-def test_refused_records_are_listed() -> None:
+def test_refused_examples_are_listed() -> None:
     console = Console(file=io.StringIO(), width=80)
-    print_remarks([Remark("a.jsonl:2", "'answer' is \x1bblank")], "refused", console, False)
-    assert console.file.getvalue() == "refused   1 record:\na.jsonl:2: 'answer' is \\u001bblank\n"  # type: ignore[attr-defined]
+    print_example_notes([ExampleNote("a.jsonl:2", "'answer' is \x1bblank")], "refused", console, False)
+    assert console.file.getvalue() == "refused   1 example:\na.jsonl:2: 'answer' is \\u001bblank\n"  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Many records are encoded by several processes, and come out as by one."""
+"""Many examples are encoded by several processes, and come out as by one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 
 from laptime.data import bulk_tokens, encoder, processes
 from laptime.data.encoding import EncodedData, encode
+from laptime.data.examples import Example, ExamplesError, ExampleSet, Message
 from laptime.data.processes import map_in_order
-from laptime.data.records import Message, Record, RecordsError, RecordSet
 from laptime.data.spool import Spool
 from laptime.errors import UserError
 from laptime.spec import AnswerSpec, DataSpec
@@ -88,11 +88,11 @@ def test_processes_end_with_the_one_that_forked_them(tmp_path: Path) -> None:
     assert not any(map(is_alive, found))
 
 
-def make_records(number: int) -> list[Record]:
+def make_examples(number: int) -> list[Example]:
     """Return conversations and pairs of odd texts, some too long, with special tokens in some."""
     texts = make_texts(2 * number)
     return [
-        Record(
+        Example(
             source=f"d:{place}",
             prompt=texts[2 * place] * (40 if place % 17 == 5 else 1) + "?",
             completion=texts[2 * place + 1] + ("<|eot_id|>" if place % 11 == 3 else "!"),
@@ -101,19 +101,19 @@ def make_records(number: int) -> list[Record]:
     ]
 
 
-def run(records: Any, num_processes: int, template: str = "plain", **options: Any) -> EncodedData:
-    """Encode records with a tokenizer of bytes."""
-    held_out = make_records(60)
-    made = RecordSet(name="d", shape="s", records=records, held_out=held_out, held_out_name="h")
+def run(examples: Any, num_processes: int, template: str = "plain", **options: Any) -> EncodedData:
+    """Encode examples with a tokenizer of bytes."""
+    held_out = make_examples(60)
+    made = ExampleSet(name="d", shape="s", examples=examples, held_out=held_out, held_out_name="h")
     spec = DataSpec(template=template, max_length=120, **options)
     tokenizer = make_tokenizer(CHATML if template == "chat" else None)
-    asked = AnswerSpec(ask=("What?", records[250].prompt or "")) if records[250].prompt else AnswerSpec()
+    asked = AnswerSpec(ask=("What?", examples[250].prompt or "")) if examples[250].prompt else AnswerSpec()
     return encode(made, tokenizer, spec, asked, None, num_processes=num_processes)
 
 
 @pytest.fixture
 def forks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Let processes be forked for few records; returns the list of how many were, for each set."""
+    """Let processes be forked for few examples; returns the list of how many were, for each set."""
     monkeypatch.setattr(bulk_tokens, "LEAST_LETTERS", 500)
     monkeypatch.setattr(encoder, "LETTERS_AT_ONCE", 400)
     monkeypatch.setattr(encoder, "SHARE", 20)
@@ -134,7 +134,7 @@ def is_same(one: EncodedData, other: EncodedData) -> bool:
     facts = [
         (
             data.digest, data.counts, data.questions, data.stop_ids, data.notes, data.num_special_text,
-            list(data.records), list(data.held_out), list(data.remarks),
+            list(data.examples), list(data.held_out), list(data.example_notes),
         )
         for data in (one, other)
     ]  # fmt: skip
@@ -143,29 +143,29 @@ def is_same(one: EncodedData, other: EncodedData) -> bool:
 
 @pytest.mark.parametrize("template", ["plain", "chat"])
 @pytest.mark.parametrize("spools", [False, True])
-def test_records_are_the_same_by_one_process_and_by_several(
+def test_examples_are_the_same_by_one_process_and_by_several(
     template: str, spools: bool, forks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("laptime.data.spool.IN_MEMORY", 2000)
-    records: Any = make_records(300)
+    examples: Any = make_examples(300)
     if spools:
-        spool: Spool[Record] = Spool(Record)
-        for record in records:
-            spool.append(record)
-        records = spool
-    alone = run(records, 1, template, skip_bad=True)
-    assert not forks and alone.counts.num_skipped and alone.counts.num_special_text and alone.remarks
-    assert is_same(run(records, 3, template, skip_bad=True), alone)
+        spool: Spool[Example] = Spool(Example)
+        for example in examples:
+            spool.append(example)
+        examples = spool
+    alone = run(examples, 1, template, skip_bad=True)
+    assert not forks and alone.counts.num_skipped and alone.counts.num_special_text and alone.example_notes
+    assert is_same(run(examples, 3, template, skip_bad=True), alone)
     assert forks[0] == 3
 
 
-def test_a_record_that_several_processes_refuse_is_refused_as_by_one(forks: list[int]) -> None:
-    records = make_records(300)
-    records[200] = Record(source="d:200", messages=[Message("user", "a"), Message("assistant", "")])
+def test_an_example_that_several_processes_refuse_is_refused_as_by_one(forks: list[int]) -> None:
+    examples = make_examples(300)
+    examples[200] = Example(source="d:200", messages=[Message("user", "a"), Message("assistant", "")])
     said = []
     for number in (1, 3):
-        with pytest.raises((RecordsError, UserError)) as caught:
-            run(records, number, "plain")
+        with pytest.raises((ExamplesError, UserError)) as caught:
+            run(examples, number, "plain")
         said.append(str(caught.value))
     assert said[0] == said[1]
 
@@ -173,8 +173,8 @@ def test_a_record_that_several_processes_refuse_is_refused_as_by_one(forks: list
 def test_a_process_that_is_killed_leaves_the_work_to_one(
     forks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    records = make_records(300)
-    alone = run(records, 1, skip_bad=True)
+    examples = make_examples(300)
+    alone = run(examples, 1, skip_bad=True)
     mine, share = os.getpid(), encoder.Encoder._encode_share
 
     def die(self: Any, chosen: Any, places: range) -> Any:
@@ -183,7 +183,7 @@ def test_a_process_that_is_killed_leaves_the_work_to_one(
         return share(self, chosen, places)
 
     monkeypatch.setattr(encoder.Encoder, "_encode_share", die)
-    assert is_same(run(records, 3, skip_bad=True), alone)
+    assert is_same(run(examples, 3, skip_bad=True), alone)
     assert forks
     with pytest.raises(BrokenProcessPool):
         list(map_in_order(lambda _: os.kill(os.getpid(), signal.SIGKILL), range(4), 2))
@@ -195,12 +195,12 @@ def test_what_fastokens_tells_otherwise_in_a_process_encodes_everything_anew(
     def disagree(*_: object) -> Any:
         raise bulk_tokens.DisagreementError("they differ")
 
-    records = make_records(300)
-    alone = run(records, 1, skip_bad=True)
+    examples = make_examples(300)
+    alone = run(examples, 1, skip_bad=True)
     monkeypatch.setattr(bulk_tokens.BulkTokens, "_compare", disagree)
     monkeypatch.setattr(bulk_tokens, "_make_fast", lambda backend: object() if backend else None)
     monkeypatch.setattr(bulk_tokens, "_agrees", lambda *_: True)
     monkeypatch.setattr(bulk_tokens, "_encode_fast", disagree)
-    found = run(records, 3, skip_bad=True)
+    found = run(examples, 3, skip_bad=True)
     assert found.digest == alone.digest
     assert found.notes[-1] == "encoded slowly, by tokenizers alone: they differ"

@@ -18,9 +18,9 @@ import pytest
 from laptime.data import files, formats, json_text, spool, tables
 from laptime.data.bulk_tokens import Ids
 from laptime.data.encoding import encode
-from laptime.data.formats import check_records, read_records
+from laptime.data.examples import Example, ExamplesError, ExampleSet, digest_of
+from laptime.data.formats import check_examples, read_examples
 from laptime.data.longest import TRIED_FIRST
-from laptime.data.records import Record, RecordsError, RecordSet, digest_of
 from laptime.data.tokens import Tokens
 from laptime.errors import UserError
 from laptime.runs import preparation
@@ -70,37 +70,37 @@ def test_where_pieces_end_changes_nothing(
     name, data = CONTENTS[content]
     (tmp_path / name).write_bytes(mark + data)
     spec = DataSpec(data=str(tmp_path / name))
-    whole = read_records(spec)
-    assert len(whole.records) == len(rows())
-    assert [record.completion for record in whole.records] == [
+    whole = read_examples(spec)
+    assert len(whole.examples) == len(rows())
+    assert [example.completion for example in whole.examples] == [
         row["completion"].replace("\r\n", "\n") if name.endswith("csv") else row["completion"]
         for row in rows()
     ]
     monkeypatch.setattr(json_text, "FORGOTTEN_AT_ONCE", 1)
     for size in (1, 2, 3, 7, 64):
         monkeypatch.setattr(text_files, "PIECE_BYTES", size)
-        again = read_records(spec)
-        assert again.records == whole.records and again.digest == whole.digest, size
+        again = read_examples(spec)
+        assert again.examples == whole.examples and again.digest == whole.digest, size
 
 
-def test_the_digest_of_a_check_is_that_of_the_records(tmp_path: Path) -> None:
+def test_the_digest_of_a_check_is_that_of_the_examples(tmp_path: Path) -> None:
     for name, data in CONTENTS.values():
         (tmp_path / name).write_bytes(data)
     for held_out in (None, "0.25", "a.csv", "1"):
         path = None if held_out is None else held_out.replace("a.csv", str(tmp_path / "a.csv"))
         spec = DataSpec(data=str(tmp_path / "a.json"), held_out=path)
         try:
-            found = read_records(spec, seed=3)
+            found = read_examples(spec, seed=3)
         except UserError as error:
             with pytest.raises(UserError) as same:
-                check_records(spec, seed=3)
+                check_examples(spec, seed=3)
             assert str(same.value) == str(error)
             continue
-        assert check_records(spec, seed=3) == found.digest == digest_of(list(found.records))
+        assert check_examples(spec, seed=3) == found.digest == digest_of(list(found.examples))
 
 
 def write_lines(path: Path, number: int, last: str, completion: str = "because") -> Path:
-    """Write equal records, and a last line of its own."""
+    """Write equal examples, and a last line of its own."""
     row = json.dumps({"prompt": "why", "completion": completion}) + "\n"
     path.write_text(row * number + last)
     return path
@@ -112,16 +112,16 @@ def test_of_large_data_the_beginning_is_checked_at_once(
     path = write_lines(tmp_path / "a.jsonl", 50, "{bad}\n")
     spec = DataSpec(data=str(path), held_out="0.5")
     for everything in (True, False):
-        with pytest.raises(RecordsError, match=r"a\.jsonl:51: malformed"):
-            check_records(spec, everything=everything)
+        with pytest.raises(ExamplesError, match=r"a\.jsonl:51: malformed"):
+            check_examples(spec, everything=everything)
     monkeypatch.setattr(formats, "LARGE_BYTES", 100)
     monkeypatch.setattr(formats, "CHECKED_ROWS", 50)
-    assert check_records(spec, everything=False) == ""
-    with pytest.raises(RecordsError, match=r"a\.jsonl:51: malformed"):
-        check_records(spec)
+    assert check_examples(spec, everything=False) == ""
+    with pytest.raises(ExamplesError, match=r"a\.jsonl:51: malformed"):
+        check_examples(spec)
     monkeypatch.setattr(formats, "CHECKED_ROWS", 51)
-    with pytest.raises(RecordsError, match=r"a\.jsonl:51: malformed"):
-        check_records(spec, everything=False)
+    with pytest.raises(ExamplesError, match=r"a\.jsonl:51: malformed"):
+        check_examples(spec, everything=False)
 
 
 def test_a_bad_row_deep_in_large_data_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_what_was_begun_on_large_data_is_held_to_all_of_it(
     path = write_lines(tmp_path / "a.jsonl", 50, "")
     spec = CompareSpec(data=DataSpec(data=str(path)))
     job = preparation.make_input_job(spec, tmp_path / "out", {})
-    facts: Any = SimpleNamespace(data={"records_digest": check_records(spec.data)})
+    facts: Any = SimpleNamespace(data={"records_digest": check_examples(spec.data)})
     monkeypatch.setattr(preparation, "read_whole_inputs", lambda *_: facts)
     monkeypatch.setattr(preparation, "refuse_other_base", lambda *_: None)
 
@@ -167,7 +167,7 @@ def peak_of(work: Callable[[], object]) -> int:
     return peak
 
 
-def test_reading_and_encoding_hold_a_few_records_at_a_time(
+def test_reading_and_encoding_hold_a_few_examples_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = json.dumps({"prompt": "why " * 250, "completion": "because " * 125}) + "\n"
@@ -176,9 +176,9 @@ def test_reading_and_encoding_hold_a_few_records_at_a_time(
     spec = DataSpec(data=str(path), template="plain", max_length=16)
     monkeypatch.setattr(spool, "IN_MEMORY", 1 << 20)
     assert path.stat().st_size > 20_000_000
-    assert peak_of(lambda: check_records(spec)) < 5_000_000
-    assert peak_of(lambda: read_records(spec)) < 8_000_000
-    few = read_records(spec)
+    assert peak_of(lambda: check_examples(spec)) < 5_000_000
+    assert peak_of(lambda: read_examples(spec)) < 8_000_000
+    few = read_examples(spec)
     taken: list[int] = []
     monkeypatch.setattr(
         Tokens,
@@ -190,15 +190,15 @@ def test_reading_and_encoding_hold_a_few_records_at_a_time(
     assert sum(taken) == 10_000 + TRIED_FIRST + asked and max(taken) <= 500, "a million letters"
 
 
-def test_a_record_that_no_model_holds_is_refused_with_its_line(tmp_path: Path) -> None:
+def test_an_example_that_no_model_holds_is_refused_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     good = json.dumps({"prompt": "a", "completion": "b"}) + "\n"
     path.write_text(good + json.dumps({"prompt": "a", "completion": "a" * 5_000_000}) + "\n" + good)
-    with pytest.raises(RecordsError) as error:
-        read_records(DataSpec(data=str(path)))
+    with pytest.raises(ExamplesError) as error:
+        read_examples(DataSpec(data=str(path)))
     assert str(error.value) == (
-        "a.jsonl:2: 5,000,001 letters in one record, more than the 4,000,000 that are read; split it into "
-        "several records"
+        "a.jsonl:2: 5,000,001 letters in one example, more than the 4,000,000 that are read; split it into "
+        "several examples"
     )
 
 
@@ -214,7 +214,7 @@ def test_lines_and_values_without_end_are_refused(tmp_path: Path, monkeypatch: p
             f"{good}\n{long}\n{good}\n{long}\n",
             "a.jsonl:2: a line of more than 0 MB (and 1 more bad row",
         ),
-        ("a.json", f"[{good},\n{long}]", "a.json:2: a value of more than 0 MB; one record a line (.jsonl)"),
+        ("a.json", f"[{good},\n{long}]", "a.json:2: a value of more than 0 MB; one example a line (.jsonl)"),
         ("a.json", long, "a.json:1: a value of more than 0 MB"),
         ("a.csv", "prompt,completion\na," + "b" * 5000 + "\n", "a.csv:2: a line of more than 0 MB"),
         (
@@ -225,7 +225,7 @@ def test_lines_and_values_without_end_are_refused(tmp_path: Path, monkeypatch: p
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(UserError) as error:
-            read_records(DataSpec(data=str(tmp_path / name)))
+            read_examples(DataSpec(data=str(tmp_path / name)))
         assert str(error.value).startswith(message)
 
 
@@ -245,7 +245,7 @@ def test_a_parquet_file_of_one_huge_cell_is_refused_unread(tmp_path: Path) -> No
     assert path.stat().st_size < 50_000
     before = pyarrow.total_allocated_bytes()
     with pytest.raises(UserError, match=r"a\.parquet: holds a row of more than 64 MB; split what it holds"):
-        read_records(DataSpec(data=str(path)))
+        read_examples(DataSpec(data=str(path)))
     assert pyarrow.total_allocated_bytes() - before < 1_000_000
 
 
@@ -259,7 +259,7 @@ def test_a_parquet_file_that_unpacks_to_much_is_read_a_few_rows_at_a_time(
     unpack = tables._unpack
     monkeypatch.setattr(tables, "_unpack", lambda batch: sizes.append(batch.nbytes) or unpack(batch))
     monkeypatch.setattr(spool, "IN_MEMORY", 1 << 20)
-    assert check_records(DataSpec(data=str(path)))
+    assert check_examples(DataSpec(data=str(path)))
     assert sum(sizes) > 300_000_000 and max(sizes) <= tables.BATCH_BYTES
 
 
@@ -268,7 +268,7 @@ def test_a_huge_row_among_others_is_a_bad_row(tmp_path: Path, monkeypatch: pytes
     path = write_parquet(tmp_path / "a.parquet", rows)
     monkeypatch.setattr(tables, "MOST_ROW_BYTES", 4000)
     with pytest.raises(UserError, match=r"a\.parquet row 2: a row of more than 64 MB"):
-        read_records(DataSpec(data=str(path)))
+        read_examples(DataSpec(data=str(path)))
 
 
 class PanicException(BaseException):
@@ -280,10 +280,10 @@ def test_a_tokenizer_that_gives_up_is_one_line(monkeypatch: pytest.MonkeyPatch) 
         raise PanicException("capacity overflow\nmore")
 
     monkeypatch.setattr(Tokens, "encode_parts", fail)
-    records = [Record(source=f"d.jsonl:{n}", prompt="a", completion="b") for n in (1, 2)]
+    examples = [Example(source=f"d.jsonl:{n}", prompt="a", completion="b") for n in (1, 2)]
     with pytest.raises(UserError) as error:
         encode(
-            RecordSet(name="d", shape="s", records=records),
+            ExampleSet(name="d", shape="s", examples=examples),
             make_tokenizer(),
             DataSpec(template="plain"),
             AnswerSpec(),
@@ -317,15 +317,15 @@ def test_a_preparation_that_fails_ends_at_once(tmp_path: Path) -> None:
     assert ended.stderr.splitlines()[-1].endswith("PanicException: no room")
 
 
-def test_records_without_room_are_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_without_room_are_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a.jsonl"
-    file.write_text("no record at all\n" * 100)
+    file.write_text("no example at all\n" * 100)
     monkeypatch.setattr("laptime.data.formats.IN_MEMORY", 1000)
-    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1600))
-    with pytest.raises(
-        UserError, match=r"0\.0 GB free, and the records of .*a\.jsonl need about 0\.0 GB there"
-    ):
-        check_records(DataSpec(data=str(file)))
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1700))
-    with pytest.raises(RecordsError):
-        check_records(DataSpec(data=str(file)))
+    with pytest.raises(
+        UserError, match=r"0\.0 GB free, and the examples of .*a\.jsonl need about 0\.0 GB there"
+    ):
+        check_examples(DataSpec(data=str(file)))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1800))
+    with pytest.raises(ExamplesError):
+        check_examples(DataSpec(data=str(file)))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from laptime.data.records import Message, Record, RecordSet
+from laptime.data.examples import Example, ExampleSet, Message
 from laptime.data.templates import as_pair, check_fits, check_template, choose_template, make_template
 from laptime.errors import UserError
 
 
-def records(*made: Record) -> RecordSet:
-    return RecordSet(name="d", shape="", records=list(made))
+def examples(*made: Example) -> ExampleSet:
+    return ExampleSet(name="d", shape="", examples=list(made))
 
 
-def pair(prompt: str, context: str = "") -> Record:
-    return Record(source="d:1", prompt=prompt, completion="답", context=context)
+def pair(prompt: str, context: str = "") -> Example:
+    return Example(source="d:1", prompt=prompt, completion="답", context=context)
 
 
-def conversation(*roles: str) -> Record:
-    return Record(source="d:7", messages=[Message(role, "x") for role in roles])
+def conversation(*roles: str) -> Example:
+    return Example(source="d:7", messages=[Message(role, "x") for role in roles])
 
 
 def test_other_braces_are_text() -> None:
@@ -30,7 +30,7 @@ def test_other_braces_are_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "has_chat", "expected"),
+    ("example", "has_chat", "expected"),
     [
         (pair("수도는 어디인가요? (Seoul)"), False, "qa-ko"),
         (pair("What is the capital of 대한민국?"), False, "qa-en"),
@@ -38,11 +38,11 @@ def test_other_braces_are_text() -> None:
         (pair("### 질문: 수도는?\n### 답변: "), False, "plain"),
         (pair("Question: why?\nAnswer:"), False, "plain"),
         (conversation("user", "assistant"), True, "chat"),
-        (Record(source="d:1", text="x"), True, "plain"),
+        (Example(source="d:1", text="x"), True, "plain"),
     ],
 )
-def test_auto_takes_what_fits(record: Record, has_chat: bool, expected: str) -> None:
-    assert choose_template("auto", records(record), has_chat).name == expected
+def test_auto_takes_what_fits(example: Example, has_chat: bool, expected: str) -> None:
+    assert choose_template("auto", examples(example), has_chat).name == expected
 
 
 def test_fill_puts_texts_in_as_they_are() -> None:
@@ -65,10 +65,10 @@ def test_conversations_without_a_chat_template() -> None:
     with pytest.raises(
         UserError, match=r"^--template: the data holds conversations and this tokenizer has no"
     ):
-        choose_template("auto", records(single), False)
+        choose_template("auto", examples(single), False)
     with pytest.raises(UserError, match=r"^--template chat: this tokenizer has no chat template"):
-        choose_template("chat", records(single), False)
-    assert choose_template("qa-en", records(single), False).name == "qa-en"
+        choose_template("chat", examples(single), False)
+    assert choose_template("qa-en", examples(single), False).name == "qa-en"
     with pytest.raises(
         UserError, match=r"^d:7: a conversation of 4 turns; --template qa-en holds one question"
     ):
@@ -77,23 +77,23 @@ def test_conversations_without_a_chat_template() -> None:
 
 def test_plain_text_takes_no_template() -> None:
     with pytest.raises(UserError, match="the data is plain text, which takes no template"):
-        choose_template("qa-en", records(Record(source="d:1", text="x")), False)
+        choose_template("qa-en", examples(Example(source="d:1", text="x")), False)
 
 
 def test_a_system_text_goes_where_the_template_has_a_place() -> None:
     own = "{system}\\n\\nQ: {prompt}\\nA: {completion}"
     template = make_template(own, False)
     assert template.fill("q", "", "s{prompt}") == "s{prompt}\n\nQ: q\nA: "
-    assert template.fill("q") == "Q: q\nA: ", "no blank lines for a record without one"
-    told = Record(source="d:3", prompt="q", completion="a", before=[Message("system", "s")])
-    assert choose_template(own, records(told), False).fill("q", "", "s") == "s\n\nQ: q\nA: "
+    assert template.fill("q") == "Q: q\nA: ", "no blank lines for an example without one"
+    told = Example(source="d:3", prompt="q", completion="a", before=[Message("system", "s")])
+    assert choose_template(own, examples(told), False).fill("q", "", "s") == "s\n\nQ: q\nA: "
     assert as_pair(told, template) == ("q", "", "s", "a")
-    talk = Record(
+    talk = Example(
         source="d:1", messages=[Message("system", "s"), *conversation("user", "assistant").messages]
     )
     assert as_pair(talk, template) == ("x", "", "s", "x")
     assert as_pair(talk, make_template("qa-en", False)) == ("s\n\nx", "", "", "x")
-    assert choose_template("auto", records(told), True).name == "chat"
+    assert choose_template("auto", examples(told), True).name == "chat"
     for name in ("qa-en", "alpaca", "plain"):
         with pytest.raises(UserError) as caught:
             check_fits(told, make_template(name, False))
@@ -106,9 +106,9 @@ def test_a_system_text_goes_where_the_template_has_a_place() -> None:
 
 def test_earlier_turns_need_a_chat_template() -> None:
     before = [Message("user", "x"), Message("assistant", "y")]
-    record = Record(source="d:3", prompt="q", completion="a", before=before)
-    assert choose_template("auto", records(record), True).name == "chat"
+    example = Example(source="d:3", prompt="q", completion="a", before=before)
+    assert choose_template("auto", examples(example), True).name == "chat"
     with pytest.raises(
         UserError, match=r"^d:3: earlier turns beside the question; --template qa-en holds one"
     ):
-        check_fits(record, make_template("qa-en", False))
+        check_fits(example, make_template("qa-en", False))

@@ -34,7 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Six records."""
+    """Six examples."""
     file = tmp_path / "train.jsonl"
     file.write_text("\n".join(LINES), encoding="utf-8")
     return file
@@ -58,7 +58,7 @@ def test_the_second_preparation_takes_the_tokens_of_the_first(
     tmp_path: Path, model: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = prepare(tmp_path / "a", model, data, held_out="0.34")
-    monkeypatch.setattr(preparation, "encode_records", lambda *_: pytest.fail("encoded again"))
+    monkeypatch.setattr(preparation, "encode_examples", lambda *_: pytest.fail("encoded again"))
     second = prepare(tmp_path / "b", model, data, held_out="0.34")
     assert (first.data["encoded_before"], second.data["encoded_before"]) == (False, True)
     changed = {"encode_seconds", "encoded_before"}
@@ -66,7 +66,7 @@ def test_the_second_preparation_takes_the_tokens_of_the_first(
         k: v for k, v in second.data.items() if k not in changed
     }
     one, other = (read_encoded(tmp_path / place / ENCODED_FILE) for place in "ab")
-    assert list(one.records) == list(other.records) and list(one.held_out) == list(other.held_out)
+    assert list(one.examples) == list(other.examples) and list(one.held_out) == list(other.held_out)
     assert one.questions == other.questions and one.notes == other.notes
 
 
@@ -81,7 +81,7 @@ def test_the_second_preparation_takes_the_tokens_of_the_first(
         {"held_out": "0.34"},
         {"held_out": "0.34", "seed": 7},
         {"data": LINES[:-1]},
-        {"data": ["", *LINES]},  # the same records in other lines
+        {"data": ["", *LINES]},  # the same examples in other lines
         {"name": "other.jsonl"},
     ],
     ids=str,
@@ -116,7 +116,7 @@ def test_a_damaged_entry_is_made_anew(tmp_path: Path, model: Path, data: Path, o
     entry.write_bytes(content)
     assert not prepare(tmp_path / "b", model, data).data["encoded_before"]
     assert prepare(tmp_path / "c", model, data).data["encoded_before"]
-    assert len(list(read_encoded(tmp_path / "b" / ENCODED_FILE).records)) == 6
+    assert len(list(read_encoded(tmp_path / "b" / ENCODED_FILE).examples)) == 6
 
 
 def test_an_entry_under_the_name_of_another_is_made_anew(

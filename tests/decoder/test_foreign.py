@@ -13,7 +13,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from laptime.data.batches import Batch, make_batch
-from laptime.data.encoded import EncodedRecord
+from laptime.data.encoded import EncodedExample
 from laptime.decoder.decoder import Decoder, reason_against
 from laptime.decoder.linear_layers import Foreign, take_apart
 from laptime.speedups.float32_products import weight_for
@@ -48,10 +48,10 @@ def model(request: pytest.FixtureRequest, folder: Path) -> Any:
 
 
 def batch(packed: bool) -> Batch:
-    """Return three records."""
+    """Return three examples."""
     texts = [[3, 5, 7, 9, 11, 13], [4, 6, 8], [2, 30, 40, 50, 60]]
-    records = [EncodedRecord(ids, [False, *[True] * (len(ids) - 1)], "") for ids in texts]
-    return make_batch(records, packed=packed)
+    examples = [EncodedExample(ids, [False, *[True] * (len(ids) - 1)], "") for ids in texts]
+    return make_batch(examples, packed=packed)
 
 
 def gradients(model: Any, forward: Forward, packed: bool) -> Iterator[tuple[str, torch.Tensor]]:

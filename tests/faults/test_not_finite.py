@@ -1,4 +1,4 @@
-"""A loss or a gradient that is not finite: told with its step and its records, before any update."""
+"""A loss or a gradient that is not finite: told with its step and its examples, before any update."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from msgspec.structs import replace
 
 from laptime.data.batches import Batch, TrainStep, make_steps
-from laptime.data.encoded import EncodedRecord
+from laptime.data.encoded import EncodedExample
 from laptime.runs.record import FILE_NAME, RecordWriter
 from laptime.spec import TrainingSpec
 from laptime.speedups.speedup import Setup, apply_all
@@ -26,8 +26,8 @@ from tests.speedups.jobs import NAMED, Job
 from tests.speedups.ours import set_up
 
 CPU = torch.device("cpu")
-SPOILT_TOKEN = 2  # random records hold none below 3
-CULPRIT = 3  # the record that is spoilt, at line 4
+SPOILT_TOKEN = 2  # random examples hold none below 3
+CULPRIT = 3  # the example that is spoilt, at line 4
 METHODS = [NAMED["full_untied"], NAMED["ragged"], NAMED["top"]]
 State = list[torch.Tensor]
 
@@ -66,7 +66,7 @@ class LateTimer(StepTimer):
 
 
 class Spoilt:
-    """A job of six records in which something goes wrong with the fourth."""
+    """A job of six examples in which something goes wrong with the fourth."""
 
     def __init__(
         self, job: Job, folder: Path, plain: bool, batch_size: int = 1, accumulation: int = 1
@@ -80,13 +80,13 @@ class Spoilt:
         apply_all(self.setup)
 
     def make_steps(self) -> Sequence[TrainStep]:
-        """Lay out the records, named by line."""
-        records = []
-        for place, record in enumerate(NAMED["ragged"].make_records()):
-            token_ids = record.token_ids
+        """Lay out the examples, named by line."""
+        examples = []
+        for place, example in enumerate(NAMED["ragged"].make_examples()):
+            token_ids = example.token_ids
             token_ids[0] = SPOILT_TOKEN if place == CULPRIT else token_ids[0]
-            records.append(EncodedRecord(token_ids, record.trained, f"train.jsonl:{place + 1}"))
-        return make_steps(records, self.training, seed=1, packed=self.setup.packs_records)
+            examples.append(EncodedExample(token_ids, example.trained, f"train.jsonl:{place + 1}"))
+        return make_steps(examples, self.training, seed=1, packed=self.setup.packs_examples)
 
     def spoil_weights(self) -> None:
         """Make the embedding of one token NaN."""
@@ -151,7 +151,7 @@ FAULTS: dict[str, tuple[Callable[[Spoilt], None], str]] = {
     ids=["plain", "fast", "fast_and_late"],
 )
 @pytest.mark.parametrize("job", METHODS, ids=lambda job: job.method)
-def test_it_stops_before_the_update_and_names_the_record(
+def test_it_stops_before_the_update_and_names_the_example(
     job: Job, plain: bool, fault: str, timer_type: type[StepTimer], tmp_path: Path
 ) -> None:
     spoilt = Spoilt(job, tmp_path, plain)
@@ -160,7 +160,7 @@ def test_it_stops_before_the_update_and_names_the_record(
     place = next(n for n, step in enumerate(spoilt.make_steps()) if "train.jsonl:4" in step.sources)
     with pytest.raises(NotFiniteError) as error:
         spoilt.run(timer_type)
-    assert str(error.value) == f"step {place + 1}: {what} is not finite; records train.jsonl:4"
+    assert str(error.value) == f"step {place + 1}: {what} is not finite; examples train.jsonl:4"
     spoilt.assert_nothing_was_updated()
     assert [row["skipped"] for row in spoilt.read_steps()] == [False] * place + [True]
     assert place > 0, "there were updates before"
@@ -182,8 +182,8 @@ def test_accumulated_batches_are_told_apart_by_their_loss(
     with pytest.raises(NotFiniteError) as error:
         spoilt.run()
     # A gradient is summed over the batches: nobody knows any more whose it was.
-    records = batch if named == "loss" else whole
-    assert str(error.value) == f"step {step.step}: {named} is not finite; records {records}"
+    examples = batch if named == "loss" else whole
+    assert str(error.value) == f"step {step.step}: {named} is not finite; examples {examples}"
     assert whole != batch
     spoilt.assert_nothing_was_updated()
 
@@ -206,7 +206,7 @@ def test_a_loss_scale_backs_off_and_the_training_goes_on(tmp_path: Path) -> None
 def test_no_loss_scale_mends_a_loss_that_is_not_finite(tmp_path: Path) -> None:
     spoilt = Spoilt(METHODS[0], tmp_path, plain=False)
     spoilt.spoil_losses(lambda loss: loss + float("inf"))
-    with pytest.raises(NotFiniteError, match=r"loss is not finite; records train.jsonl:4$"):
+    with pytest.raises(NotFiniteError, match=r"loss is not finite; examples train.jsonl:4$"):
         spoilt.run(LateTimer, loss_scaling=True)
     spoilt.assert_nothing_was_updated()
 
@@ -225,14 +225,14 @@ def test_an_overflow_at_every_scale_ends_the_run(tmp_path: Path) -> None:
 
 
 ADVICE = [
-    (1, "float32", "", "before any update: look at the records named"),
-    (1, "bfloat16", "", "before any update: look at the records named, or try --precision fp32"),
-    (5, "float32", "", "try --learning-rate 0.00043 (a tenth), and look at the records named"),
+    (1, "float32", "", "before any update: look at the examples named"),
+    (1, "bfloat16", "", "before any update: look at the examples named, or try --precision fp32"),
+    (5, "float32", "", "try --learning-rate 0.00043 (a tenth), and look at the examples named"),
     (
         5,
         "bfloat16",
         "id",
-        "try --learning-rate lora=0.00043 (a tenth), --precision fp32, and look at the records named",
+        "try --learning-rate lora=0.00043 (a tenth), --precision fp32, and look at the examples named",
     ),
 ]
 
@@ -244,7 +244,7 @@ def test_it_says_what_to_try(tmp_path: Path, step: int, dtype: str, comparison: 
     write_scripted_run(tmp_path, "lora", unfinished=True, model=model, comparison=comparison)
     failed = describe_failure(NotFiniteError(step, "loss", ["a.jsonl:4"]), RecordWriter(tmp_path))
     assert (failed.reason, failed.step) == ("not_finite", step)
-    assert failed.message == f"step {step}: loss is not finite; records a.jsonl:4; {advice}"
+    assert failed.message == f"step {step}: loss is not finite; examples a.jsonl:4; {advice}"
 
 
 @pytest.mark.parametrize(("name", "rate"), [("wide", "0.00043"), ("lora-2", "lora=0.00043")])
@@ -255,7 +255,7 @@ def test_a_contestant_has_a_rate_of_its_own(tmp_path: Path, name: str, rate: str
     assert f"try --learning-rate {rate} (a tenth)" in failed.message
 
 
-def test_records_are_named_by_file_and_line() -> None:
+def test_examples_are_named_by_file_and_line() -> None:
     assert join_sources(["train.jsonl:17", "train.jsonl:903"]) == "train.jsonl:17,903"
     assert join_sources(["a.csv:2", "b.parquet row 5", "a.csv:9"]) == "a.csv:2,9, b.parquet row 5"
     assert join_sources(["of the held-out set"]) == "of the held-out set"

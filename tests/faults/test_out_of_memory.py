@@ -50,7 +50,7 @@ LLAMA_1B = Shape(
 
 
 def demand(method: str = "full", **changes: Any) -> MemoryEstimate:
-    """A job on the CPU: eight records of 1024 tokens at a time."""
+    """A job on the CPU: eight examples of 1024 tokens at a time."""
     settings: dict[str, Any] = {"element_bytes": 4, "batch_size": 8, "longest": 1024, "packs": True}
     return MemoryEstimate(shape=LLAMA_1B, method=make_method(method, {}), **settings | changes)
 

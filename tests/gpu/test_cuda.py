@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from laptime.data.batches import make_steps
-from laptime.data.encoding import EncodedRecord
+from laptime.data.encoding import EncodedExample
 from laptime.hardware.machine import choose_device, describe_machine, describe_processor
 from laptime.hardware.precision import choose_precision
 from laptime.methods.method import find_methods, make_method
@@ -30,11 +30,11 @@ pytestmark = [
 ]
 
 
-def records() -> list[EncodedRecord]:
+def examples() -> list[EncodedExample]:
     generator = torch.Generator().manual_seed(0)
     lengths = [40, 4, 17, 23, 9, 31, 12]
     ids = [torch.randint(0, 256, (length,), generator=generator).tolist() for length in lengths]
-    return [EncodedRecord(row, [i >= len(row) // 2 for i in range(len(row))], "x") for row in ids]
+    return [EncodedExample(row, [i >= len(row) // 2 for i in range(len(row))], "x") for row in ids]
 
 
 def run(
@@ -48,7 +48,7 @@ def run(
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).requires_grad_(False).to(device)
     torch.manual_seed(0)
     model = method.attach(model)
-    steps = make_steps(records(), training, seed=1, pin=device == "cuda")
+    steps = make_steps(examples(), training, seed=1, pin=device == "cuda")
     optimizer = Optimizer(method.parameter_groups(model), training, scaled)
     timer = StepTimer(RecordWriter(out), torch.device(device), scaled)
     train(Forward(model), method, steps, optimizer, 1e-3, training, timer)
@@ -85,7 +85,7 @@ def test_steps_that_are_queued_behind_one_that_is_not_finite_change_nothing(
 
     training = TrainingSpec(epochs=3)
     model = AutoModelForCausalLM.from_pretrained(make_tiny_model(tmp_path / "model"), dtype=dtype).to("cuda")
-    steps = make_steps(records(), training, seed=1, pin=True)
+    steps = make_steps(examples(), training, seed=1, pin=True)
     forward, good, states = Forward(model), Forward(model).sum_loss, []
 
     def spoil(batch, factor):  # type: ignore[no-untyped-def]
@@ -96,7 +96,7 @@ def test_steps_that_are_queued_behind_one_that_is_not_finite_change_nothing(
     method = make_method("full", {})
     optimizer = Optimizer(method.parameter_groups(model), training, False)
     timer = StepTimer(RecordWriter(tmp_path), torch.device("cuda"), False)
-    with pytest.raises(NotFiniteError, match="step 4: loss is not finite; records "):
+    with pytest.raises(NotFiniteError, match="step 4: loss is not finite; examples "):
         train(forward, method, steps, optimizer, 1e-3, training, timer)
     assert all(torch.equal(now, then) for now, then in zip(model.parameters(), states[3], strict=True))
     assert not torch.equal(states[3][0], states[0][0]), "there were updates before"

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.pytorch_utils import Conv1D
 
 from laptime.data.batches import plan_steps
-from laptime.data.encoded import EncodedRecord
+from laptime.data.encoded import EncodedExample
 from laptime.spec import TrainingSpec
 from tests.speedups.plain import ORDERS, make_batch, take_steps
 from tests.tiny import make_byte_tokenizer
@@ -173,7 +173,7 @@ FAMILIES = [
 
 
 def train_plain(
-    family: Family, folder: Path, method: str, records: list[EncodedRecord], training: TrainingSpec
+    family: Family, folder: Path, method: str, examples: list[EncodedExample], training: TrainingSpec
 ) -> tuple[list[float], Any]:
     """Train the model in `folder` in float32; returns the losses and the model."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
@@ -181,9 +181,9 @@ def train_plain(
     if method != "full":
         top = model.config.num_hidden_layers - 1
         model = family.adapt(model, [top] if method == "lora_top" else None)
-    steps = plan_steps(len(records), training, training.seed)
+    steps = plan_steps(len(examples), training, training.seed)
     batches = [
-        [make_batch([records[i] for i in micro], ORDERS[0]) for micro in step.micro_batches]
+        [make_batch([examples[i] for i in micro], ORDERS[0]) for micro in step.micro_batches]
         for step in steps
     ]  # fmt: skip
     losses, _ = take_steps(model.train(), batches, training, torch.float32)

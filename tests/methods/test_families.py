@@ -26,7 +26,7 @@ from laptime.training import self_checks
 from tests.methods.families import FAMILIES, RANK, SIZES, STEADY_EPSILON, Family, train_plain
 from tests.speedups.jobs import fill_adapters
 from tests.speedups.plain import RATE
-from tests.speedups.runs import RECORDS, encode, speedup, train, write_records
+from tests.speedups.runs import EXAMPLES, encode, speedup, train, write_examples
 
 NAMED = {family.name: family for family in FAMILIES}
 METHODS = ("full", "lora", "lora_top")
@@ -46,11 +46,11 @@ def much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module", params=list(NAMED))
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Family, Path]:
-    """A family with the folder of its tiny model, five ragged records and a held-out one, encoded."""
+    """A family with the folder of its tiny model, five ragged examples and a held-out one, encoded."""
     family, folder = NAMED[request.param], tmp_path_factory.mktemp(request.param)
     family.make_base(folder / "model")
-    write_records(folder / "train.jsonl", RECORDS)
-    write_records(folder / "held_out.jsonl", [("why", "so")])
+    write_examples(folder / "train.jsonl", EXAMPLES)
+    write_examples(folder / "held_out.jsonl", [("why", "so")])
     encode(folder, "inputs")
     return family, folder
 
@@ -78,8 +78,8 @@ def test_a_run_trains_what_plain_libraries_train(
     settings = SETTINGS | ({"epochs": 1} if family.has_experts else {})
     record = train(folder, tmp_path / "run", method, options, **settings)
     training = TrainingSpec(**settings)
-    records = read_encoded(folder / "inputs" / ENCODED_FILE).records
-    losses, plain = train_plain(family, folder / "model", method, records, training)
+    examples = read_encoded(folder / "inputs" / ENCODED_FILE).examples
+    losses, plain = train_plain(family, folder / "model", method, examples, training)
     assert [step.loss for step in record.steps] == pytest.approx(losses, rel=5e-5)
     assert [check.passed for check in record.checks] == [True, True, True], record.checks
     takes_apart = method != "full" and bool(family.parameters)

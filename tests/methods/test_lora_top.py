@@ -23,7 +23,7 @@ from laptime.spec import ModelSpec
 from laptime.speedups import prefix_cache, short_attention
 from tests.commands import run_command
 from tests.speedups import runs
-from tests.speedups.runs import RECORDS, encode, make_base, speedup, write_records
+from tests.speedups.runs import EXAMPLES, encode, make_base, speedup, write_examples
 
 pytestmark = pytest.mark.usefixtures("single_thread")
 
@@ -89,10 +89,10 @@ def test_a_later_run_finds_the_cache_and_ends_in_the_same_adapter(
     second = train(base, tmp_path / "second", options, epochs=3)
     again = train(base, tmp_path / "again", options)
     assert note(first) == "the 2 lowest of 4 layers"
-    assert note(second) == note(again) == f"{note(first)}; 5 of 5 records were cached by an earlier run"
+    assert note(second) == note(again) == f"{note(first)}; 5 of 5 examples were cached by an earlier run"
     assert adapter(tmp_path / "first") == adapter(tmp_path / "again") == adapter(tmp_path / "alone")
     assert adapter(tmp_path / "second") != adapter(tmp_path / "first"), "it trained for longer"
-    assert len(list((tmp_path / "cache").rglob("*.safetensors"))) == len(RECORDS)
+    assert len(list((tmp_path / "cache").rglob("*.safetensors"))) == len(EXAMPLES)
     other = train(base, tmp_path / "other", {"top_layers": 3, "reuse_cache": True})
     assert note(other) == "the 1 lowest of 4 layers", "another cut is another cache"
 
@@ -100,14 +100,14 @@ def test_a_later_run_finds_the_cache_and_ends_in_the_same_adapter(
 def test_other_attention_is_another_cache(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Longer records change the attention of all, and with it the last bits of what was cached."""
+    """Longer examples change the attention of all, and with it the last bits of what was cached."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     options = {"top_layers": 2, "reuse_cache": True}
     train(base, tmp_path / "short", options)
     monkeypatch.setattr(short_attention, "LONGEST", 100)
-    write_records(base / "train.jsonl", [*RECORDS, ("a much longer question " * 5, "g")])
+    write_examples(base / "train.jsonl", [*EXAMPLES, ("a much longer question " * 5, "g")])
     encode(base, "longer_inputs")
-    write_records(base / "train.jsonl", RECORDS)
+    write_examples(base / "train.jsonl", EXAMPLES)
     longer = train(base, tmp_path / "longer", options, inputs="longer_inputs")
     train(base, tmp_path / "alone", inputs="longer_inputs")
     assert not speedup(longer, "short_attention").ran
@@ -153,7 +153,7 @@ def test_a_cache_file_of_another_record_is_not_used(
     files[1].write_bytes(whole[0])
     second = train(base, tmp_path / "second", REUSING)
     assert speedup(second, "prefix_cache").reused == 3
-    assert "3 of 5 records were cached by an earlier run; 2 cached files were damaged" in note(second)
+    assert "3 of 5 examples were cached by an earlier run; 2 cached files were damaged" in note(second)
     assert adapter(tmp_path / "second") == adapter(tmp_path / "first")
     assert [file.read_bytes() for file in files] == whole
 

@@ -14,7 +14,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from laptime.data.batches import make_steps
-from laptime.data.encoding import EncodedRecord
+from laptime.data.encoding import EncodedExample
 from laptime.errors import UserError
 from laptime.methods.lora import Lora, LoraOptions
 from laptime.methods.method import find_method, find_methods, make_method
@@ -50,12 +50,12 @@ def trained(name: str, base: Path, folder: Path, dtype: torch.dtype = torch.floa
     torch.manual_seed(0)
     model = method.attach(model)
     training = TrainingSpec(epochs=3)
-    records = [
-        EncodedRecord([256, 65 + i, 66, 67, 257], [False, False, True, True, True], "x") for i in range(3)
+    examples = [
+        EncodedExample([256, 65 + i, 66, 67, 257], [False, False, True, True, True], "x") for i in range(3)
     ]
     optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
     timer = StepTimer(RecordWriter(folder), torch.device("cpu"), False)
-    steps = make_steps(records, training, 0)
+    steps = make_steps(examples, training, 0)
     train(Forward(model), method, steps, optimizer, 1e-2, training, timer)
     return method, model.eval()
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from laptime.data.encoding import encode
-from laptime.data.formats import read_records
+from laptime.data.formats import read_examples
 from laptime.errors import UserError
 from laptime.models.loading import build_empty_model, load_tokenizer
 from laptime.models.source import locate_model
@@ -40,7 +40,7 @@ def refusal(model: Path, data: Path | None = None) -> str:
         build_empty_model(spec, model)
         tokenizer = load_tokenizer(spec, source)
         data_spec = DataSpec(data=str(data or "builtin"), template="chat" if data else "auto")
-        encode(read_records(data_spec, seed=0), tokenizer, data_spec, AnswerSpec(), 256)
+        encode(read_examples(data_spec, seed=0), tokenizer, data_spec, AnswerSpec(), 256)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -114,7 +114,7 @@ def test_a_template_in_another_encoding_is_named(model: Path) -> None:
 
 @pytest.fixture
 def conversation(tmp_path: Path) -> Path:
-    """One record."""
+    """One example."""
     turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
     (file := tmp_path / "d.jsonl").write_text(json.dumps({"messages": turns}))
     return file
@@ -146,6 +146,6 @@ def test_a_broken_template_is_its_own_fault(
     assert line.endswith("; mend it, or use --template (qa-en, or a string)")
 
 
-def test_a_record_that_a_template_refuses_is_the_records_fault(model: Path, conversation: Path) -> None:
+def test_an_example_that_a_template_refuses_is_the_examples_fault(model: Path, conversation: Path) -> None:
     (model / "chat_template.jinja").write_text("{{ raise_exception('no jokes') }}")
     assert refusal(model, conversation) == "d.jsonl:1: the chat template refuses this conversation (no jokes)"

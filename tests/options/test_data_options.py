@@ -1,4 +1,4 @@
-"""A chat template that is given and bad records that are left out, through real commands to their end."""
+"""A chat template that is given and bad examples that are left out, through real commands to their end."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ laptime = partial(commands.laptime, forks=True, COLUMNS="200")  # what is said s
 
 @pytest.fixture(scope="module")
 def race(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A comparison on two files with bad records, by a template of the user's own, and what it printed."""
+    """A comparison on two files with bad examples, by a template of the user's own, and what it printed."""
     folder = tmp_path_factory.mktemp("work")
     make_tiny_model(folder / "model")
     tokenizer = make_byte_tokenizer()
@@ -56,9 +56,9 @@ def race(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_what_was_left_out_and_which_template_was_given_is_said_everywhere(race: tuple[Path, str]) -> None:
     folder, printed = race
-    why = "'messages' has no assistant turn: nothing to train on: 2 records (a.jsonl:2, b.jsonl.gz:1)"
+    why = "'messages' has no assistant turn: nothing to train on: 2 examples (a.jsonl:2, b.jsonl.gz:1)"
     report = (folder / "race" / "report.md").read_text().replace("\\", "")
-    assert "3 records to train on, 3 bad ones left out" in printed
+    assert "3 examples to train on, 3 bad ones left out" in printed
     assert "the chat template given with --chat-template own.jinja" in printed
     record = read_record(folder / "race" / "runs" / "lora-r1")
     assert record.data is not None
@@ -100,7 +100,7 @@ def test_ask_asks_through_the_template(race: tuple[Path, str]) -> None:
     assert "full" in printed and "lora" in printed
 
 
-def test_it_goes_on_with_the_same_records_and_template_alone(race: tuple[Path, str]) -> None:
+def test_it_goes_on_with_the_same_examples_and_template_alone(race: tuple[Path, str]) -> None:
     folder, _ = race
     data, template = folder / "a.jsonl", folder / "own.jinja"
     before = data.read_text()

@@ -240,8 +240,8 @@ def make_result(**changes: Any) -> ComparisonResult:
             "num_cut": 0,
             "num_steps": 50,
             "notes": [
-                "2 of 10 records cut to --max-length 64 at the end of their answer",
-                "1 of 3 held-out records have a question that is also trained on",
+                "2 of 10 examples cut to --max-length 64 at the end of their answer",
+                "1 of 3 held-out examples have a question that is also trained on",
             ],
             "encode_seconds": 0.12,
         },

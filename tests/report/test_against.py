@@ -21,7 +21,7 @@ from tests.report.invented import CHANGES, HOSTILE, SITUATIONS, make_beside, mak
 
 
 def say(result: ComparisonResult, code: Any = "en") -> list[str]:
-    return [remark.text for remark in write_against(result, choose_language(code, result))]
+    return [sentence.text for sentence in write_against(result, choose_language(code, result))]
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def say(result: ComparisonResult, code: Any = "en") -> list[str]:
 def test_a_sentence_a_contestant(changes: dict[str, Any], english: str, korean: str) -> None:
     result = make_beside(make_row(**changes))
     assert (say(result)[0], say(result, "ko")[0]) == (english, korean)
-    (remark, _) = write_against(result, choose_language("en", result))
-    assert remark.warning == bool(changes.get("reason"))
+    (sentence, _) = write_against(result, choose_language("en", result))
+    assert sentence.warning == bool(changes.get("reason"))
 
 
 @pytest.mark.parametrize("code", ["en", "ko"])

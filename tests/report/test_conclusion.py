@@ -14,15 +14,17 @@ from tests.report import invented
 
 
 def _say(result: ComparisonResult) -> dict[str, str]:
-    remarks = write_conclusion(result, Language("en"))
+    sentences = write_conclusion(result, Language("en"))
     return {
-        topic: " ".join(r.text for r in remarks if r.topic == topic) for topic in {r.topic for r in remarks}
+        topic: " ".join(r.text for r in sentences if r.topic == topic)
+        for topic in {r.topic for r in sentences}
     }
 
 
 def test_normal_comparison_word_for_word() -> None:
     said = [
-        (remark.topic, remark.text) for remark in write_conclusion(invented.make_result(), Language("en"))
+        (sentence.topic, sentence.text)
+        for sentence in write_conclusion(invented.make_result(), Language("en"))
     ]
     assert said == [
         (
@@ -65,7 +67,7 @@ def test_normal_comparison_word_for_word() -> None:
         ),
         (
             "quality",
-            "On held-out records the loss is 1.934 with full fine-tuning and 1.871 with LoRA. Before "
+            "On held-out examples the loss is 1.934 with full fine-tuning and 1.871 with LoRA. Before "
             "training it was 4.213. Each figure is the median of 3 rounds with their own seeds; the ranges "
             "are: full fine-tuning 1.914 to 1.954 and LoRA 1.851 to 1.891.",
         ),
@@ -90,8 +92,8 @@ def test_what_is_not_settled_is_not_explained_away() -> None:
 
 
 def test_ratio_beyond_arithmetic_is_a_warning() -> None:
-    remarks = write_conclusion(invented.make_extreme(), Language("en"))
-    warning = next(remark for remark in remarks if remark.topic == "arithmetic")
+    sentences = write_conclusion(invented.make_extreme(), Language("en"))
+    warning = next(sentence for sentence in sentences if sentence.topic == "arithmetic")
     assert warning.warning
     assert warning.text.startswith(
         "Arithmetic explains a ratio of 1.47x; the measured 116x is 78.4 times that. Before repeating"
@@ -107,7 +109,7 @@ def test_unequal_work_sets_no_times_against_each_other() -> None:
     )
 
 
-def test_no_quality_is_claimed_without_held_out_records_or_with_random_weights() -> None:
+def test_no_quality_is_claimed_without_held_out_examples_or_with_random_weights() -> None:
     assert _say(invented.make_no_held_out())["quality"] == (
         "There is no held-out set, so no quality is claimed; the training loss alone does not show it. "
         "The training loss of the last epoch is 0.112 with full fine-tuning and 0.148 with LoRA."
@@ -223,15 +225,15 @@ def test_who_did_other_work_than_all_is_named_beside_the_others() -> None:
 def test_times_of_fewer_rounds_than_some_finished_say_which() -> None:
     result = invented.make_result(compared_rounds=[1, 3])
     assert _say(result)["rounds"].startswith("All times are of rounds 1 and 3.")
-    (remark,) = write_rounds(result, None, Language("ko"))
-    assert remark.text.startswith("시간은 모두 1, 3라운드의 값입니다.")
+    (sentence,) = write_rounds(result, None, Language("ko"))
+    assert sentence.text.startswith("시간은 모두 1, 3라운드의 값입니다.")
 
 
 def test_the_one_round_that_all_finished_is_named_and_not_counted() -> None:
     result = invented.make_result(compared_rounds=[2])
     assert _say(result)["rounds"].startswith("All times are of round 2.")
-    (remark,) = write_rounds(result, None, Language("ko"))
-    assert remark.text.startswith("시간은 모두 2라운드의 값입니다.")
+    (sentence,) = write_rounds(result, None, Language("ko"))
+    assert sentence.text.startswith("시간은 모두 2라운드의 값입니다.")
 
 
 def test_equal_runs_beside_others_say_what_the_machine_shows() -> None:

@@ -22,8 +22,8 @@ from tests.report import invented
 
 def say(result: ComparisonResult, topic: str, lang: Any = "en") -> list[str]:
     """Return the sentences of one topic of the conclusion."""
-    remarks = write_conclusion(result, choose_language(lang, result))
-    return [remark.text for remark in remarks if remark.topic == topic]
+    sentences = write_conclusion(result, choose_language(lang, result))
+    return [sentence.text for sentence in sentences if sentence.topic == topic]
 
 
 def make_slow(**differs: Any) -> ComparisonResult:
@@ -145,7 +145,7 @@ def test_adapters_of_other_sizes_have_no_one_factor_to_the_model() -> None:
         (
             "other_batches",
             {"methods": "lora, wide", "values": "lora --batch-size 1, wide --batch-size 2"},
-            "LoRA and wide train other records in a step (lora --batch-size 1, wide --batch-size 2): "
+            "LoRA and wide train other examples in a step (lora --batch-size 1, wide --batch-size 2): "
             "no ratio between them.",
             "LoRA, wide의 스텝에 들어가는 레코드가 서로 다르므로(lora --batch-size 1, wide --batch-size 2) "
             "배율을 제시하지 않습니다.",

@@ -17,22 +17,22 @@ def _facts(lang: Any) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("lang", "machine", "data", "variable", "note", "records"),
+    ("lang", "machine", "data", "variable", "note", "examples"),
     [
-        ("en", "Machine and versions", "Data", "environment variable", "note", "records digest"),
+        ("en", "Machine and versions", "Data", "environment variable", "note", "examples digest"),
         ("ko", "하드웨어와 버전", "데이터", "환경 변수", "참고", "레코드 다이제스트"),
     ],
 )
 def test_variables_and_notes_are_read_one_by_one(
-    lang: Any, machine: str, data: str, variable: str, note: str, records: str
+    lang: Any, machine: str, data: str, variable: str, note: str, examples: str
 ) -> None:
     facts = _facts(lang)
     assert facts[machine][f"{variable} OMP_NUM_THREADS"] == "2"
     assert facts[machine][f"{variable} THP_MEM_ALLOC_ENABLE"] == "1"
     assert facts[machine]["torch"] == "2.13.0"
-    assert facts[data][f"{note} 1"] == "2 of 10 records cut to --max-length 64 at the end of their answer"
-    assert facts[data][f"{note} 2"].startswith("1 of 3 held-out records")
-    assert facts[data][records] == "sha256:51d0c2"
+    assert facts[data][f"{note} 1"] == "2 of 10 examples cut to --max-length 64 at the end of their answer"
+    assert facts[data][f"{note} 2"].startswith("1 of 3 held-out examples")
+    assert facts[data][examples] == "sha256:51d0c2"
     shown = [text for group in facts.values() for fact in group.items() for text in fact]
     assert not [text for text in shown if set(text) & set("{}[]'")]
 

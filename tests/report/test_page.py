@@ -136,7 +136,7 @@ def test_markdown_has_its_tables_and_its_charts(
     assert "\n\n\n" not in text
 
 
-def test_badges_stand_where_they_must(render: Callable[..., Path]) -> None:
+def test_banners_stand_where_they_must(render: Callable[..., Path]) -> None:
     toy = (render("toy") / "report.md").read_text(encoding="utf-8")
     assert "`laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl`" in toy
     assert "This is a toy for trying the tool." in toy

@@ -69,7 +69,7 @@ def test_no_escape_codes_without_a_terminal_and_colours_with_one() -> None:
     assert "\x1b[31mred" not in printed("hostile", force_terminal=True, color_system="standard")
 
 
-def test_badges_and_failures_are_printed() -> None:
+def test_banners_and_failures_are_printed() -> None:
     assert "TOY MODEL: for trying the tool only." in printed("toy")
     assert "laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl" in printed("toy")
     assert "RANDOM WEIGHTS: speed only" in printed("random_weights")

@@ -11,7 +11,7 @@ import pytest
 from laptime.comparison.checks import check_spec
 from laptime.comparison.collection import collect
 from laptime.comparison.fairness import find_stated_differences, find_unequal_work
-from laptime.comparison.noise import find_flags
+from laptime.comparison.noise import find_in_runs
 from laptime.comparison.pairs import choose_anchor
 from laptime.comparison.race import compare
 from laptime.comparison.result import ComparisonResult
@@ -159,14 +159,14 @@ def test_what_a_contestant_has_for_itself_is_no_unequal_work(
     assert find_unequal_work(finished, {"lora": {"schedule": "cosine"}}), "it is free by choice alone"
 
 
-def test_batches_of_its_own_give_no_ratio_where_other_records_stand_in_a_step(tmp_path: Path) -> None:
+def test_batches_of_its_own_give_no_ratio_where_other_examples_stand_in_a_step(tmp_path: Path) -> None:
     own = {"batch_size": 2}
     lora = record(tmp_path, "lora", training=own, losses=(4.0, 2.0), other_work_at=1)
     finished = {"full": [record(tmp_path, "full")], "lora": [lora]}
     (finding,) = find_unequal_work(finished, {"lora": own})["full", "lora"]
     assert (finding.level, finding.code) == ("unequal", "other_batches")
     assert finding.text == (
-        "full, lora train other records in a step (full --batch-size 1, lora --batch-size 2), "
+        "full, lora train other examples in a step (full --batch-size 1, lora --batch-size 2), "
         "so there is no ratio between them."
     )
 
@@ -225,14 +225,14 @@ def test_threads_of_one_are_not_told_as_those_of_all(tmp_path: Path) -> None:
     runs = {
         name: [record(tmp_path, name, facts=machine(threads))] for name, threads in (("lora", 1), ("two", 2))
     }
-    (flag,) = [one for one in find_flags(runs) if one.code == "fewer_threads"]
-    assert flag.values["threads"] == "lora 1, two 2"
-    (flag,) = [one for one in find_flags({"lora": runs["lora"]}) if one.code == "fewer_threads"]
-    assert flag.values["threads"] == 1
+    (finding,) = [one for one in find_in_runs(runs) if one.code == "fewer_threads"]
+    assert finding.values["threads"] == "lora 1, two 2"
+    (finding,) = [one for one in find_in_runs({"lora": runs["lora"]}) if one.code == "fewer_threads"]
+    assert finding.values["threads"] == 1
 
 
 class Varied(KeepingRunner):
-    """Records what a run was told: its threads, and as many steps as its batches make of four records."""
+    """Records what a run was told: its threads, and as many steps as its batches make of four examples."""
 
     def run(self, job: RunJob, on_event: Any) -> None:
         training = job.spec.training

@@ -28,8 +28,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a token file and a netrc, and a job beside them."""
     home = tmp_path_factory.mktemp("home")
     make_tiny_model(home / "model")
-    records = [{"question": f"{n} + {n}?", "answer": f"{2 * n}."} for n in range(4)]
-    (home / "train.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records))
+    examples = [{"question": f"{n} + {n}?", "answer": f"{2 * n}."} for n in range(4)]
+    (home / "train.jsonl").write_text("".join(json.dumps(one) + "\n" for one in examples))
     (home / "hf").mkdir()
     (home / "hf" / "token").write_text(CANARIES["tokenfile"])
     (home / ".netrc").write_text(f"machine api.wandb.ai login user password {CANARIES['netrc']}\n")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from laptime.data.chat import ChatTemplate
-from laptime.data.records import Message
+from laptime.data.examples import Message
 from laptime.data.tokens import Tokens
 from laptime.errors import UserError
 from laptime.models.folder import check_saved

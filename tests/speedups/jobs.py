@@ -8,7 +8,7 @@ import torch
 from msgspec import Struct, field
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from laptime.data.encoded import EncodedRecord
+from laptime.data.encoded import EncodedExample
 
 NUM_WORDS = 97
 SHAPE: dict[str, Any] = {
@@ -34,11 +34,11 @@ LLAMA3_ANGLES = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 16,
 }
-RAGGED = (19, 3, 11, 2, 14, 7)  # tokens of the records
+RAGGED = (19, 3, 11, 2, 14, 7)  # tokens of the examples
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """One model, one method and one set of records."""
+    """One model, one method and one set of examples."""
 
     name: str
     family: str = "llama"
@@ -47,7 +47,7 @@ class Job(Struct, frozen=True, kw_only=True):
     options: dict[str, Any] = field(default_factory=lambda: {"lora_rank": 4})
     layers: list[int] | None = None  # the layers with adapters, as PEFT wants them
     lengths: tuple[int, ...] = RAGGED
-    single_tokens: bool = False  # one trained token a record
+    single_tokens: bool = False  # one trained token an example
     lowest_token: int = 3
     batch_size: int = 3
     accumulation: int = 1
@@ -64,15 +64,15 @@ class Job(Struct, frozen=True, kw_only=True):
                     parameter.add_(torch.randn_like(parameter), alpha=0.2)
         return model.to(dtype)
 
-    def make_records(self) -> list[EncodedRecord]:
-        """Make random records; about half of each is trained."""
+    def make_examples(self) -> list[EncodedExample]:
+        """Make random examples; about half of each is trained."""
         generator = torch.Generator().manual_seed(1)
-        records = []
+        examples = []
         for number, length in enumerate(self.lengths):
             ids = torch.randint(self.lowest_token, NUM_WORDS, (length,), generator=generator).tolist()
             first_trained = length - 1 if self.single_tokens else max(1, length // 2)
-            records.append(EncodedRecord(ids, [i >= first_trained for i in range(length)], f"r{number}"))
-        return records
+            examples.append(EncodedExample(ids, [i >= first_trained for i in range(length)], f"r{number}"))
+        return examples
 
 
 def fill_adapters(model: Any) -> Any:
@@ -104,7 +104,7 @@ GPT2 = {
 }  # fmt: skip
 JOBS = [
     Job(name="ragged", shape=THREE_LAYERS),
-    Job(name="one_record", batch_size=1, shape=TIED),
+    Job(name="one_example", batch_size=1, shape=TIED),
     Job(name="equal_lengths", lengths=(9,) * 6),
     Job(name="one_trained_token", single_tokens=True, shape=TIED),
     Job(name="accumulation", batch_size=2, accumulation=2, lengths=(*RAGGED, 5)),
@@ -118,7 +118,7 @@ JOBS = [
     Job(name="qwen3", family="qwen3"),
     Job(name="mistral", family="mistral", lengths=(9, 4, 8)),
     Job(name="top", **TOP),
-    Job(name="top_one_record", batch_size=1, **TOP),
+    Job(name="top_one_example", batch_size=1, **TOP),
     Job(name="top_dropout", **TOP | {"options": TOP["options"] | DROPOUT}),
     Job(name="full", shape=TIED, **FULL),
     Job(name="full_untied", shape={"mlp_bias": True}, batch_size=2, accumulation=2, **FULL),

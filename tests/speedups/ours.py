@@ -32,13 +32,13 @@ def train_ours(
     """Train as a run does; returns what came out and what became of each speedup."""
     setup = set_up(job, training, dtype, native, folder)
     outcomes = {outcome.name: outcome for outcome in apply_all(setup)}
-    steps = make_steps(job.make_records(), training, seed=1, packed=setup.packs_records)
+    steps = make_steps(job.make_examples(), training, seed=1, packed=setup.packs_examples)
     before = trained_weights(setup.model)
     torch.manual_seed(SEED)
     losses, gradients = take_steps(setup, steps, folder)
     changes = {name: weight - before[name] for name, weight in trained_weights(setup.model).items()}
     setup.forward.end_training()
-    loss, _ = evaluate(setup.forward, [make_batch(job.make_records()[:3], packed=setup.packs_records)])
+    loss, _ = evaluate(setup.forward, [make_batch(job.make_examples()[:3], packed=setup.packs_examples)])
     return Trained(losses, gradients, changes, loss), outcomes
 
 
@@ -59,7 +59,7 @@ def set_up(
         batch_tokens=max(job.lengths) * job.batch_size,
         is_ragged=job.batch_size > 1 and len(set(job.lengths)) > 1,
         recomputes=job.recomputes,
-        record_keys={digest_tokens(record.token_ids) for record in job.make_records()},
+        example_keys={digest_tokens(example.token_ids) for example in job.make_examples()},
         cache_folder=folder / "cache",
         evaluates=True,
         forward=Forward(model),

@@ -14,7 +14,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import Trainer
 
 from laptime.data.batches import plan_steps
-from laptime.data.encoded import EncodedRecord
+from laptime.data.encoded import EncodedExample
 from laptime.spec import TrainingSpec
 from laptime.training.optimizer import scheduled_rate
 from tests.speedups.jobs import NAMED, Job, fill_adapters
@@ -36,7 +36,7 @@ class Trained(Struct):
 class Order(Struct, frozen=True):
     """What may differ between two trainings without any difference in the mathematics."""
 
-    reverses: bool = False  # the records of a batch
+    reverses: bool = False  # the examples of a batch
     extra_room: int = 0  # more padding than needed
     attention: str = "sdpa"
 
@@ -50,17 +50,17 @@ def train_plain(job: Job, training: TrainingSpec, dtype: torch.dtype, order: Ord
     model.set_attn_implementation(order.attention)
     if exact:
         model = widen(model)
-    records = job.make_records()
-    steps = plan_steps(len(records), training, seed=1)
+    examples = job.make_examples()
+    steps = plan_steps(len(examples), training, seed=1)
     batches = [
-        [make_batch([records[i] for i in micro], order) for micro in step.micro_batches] for step in steps
+        [make_batch([examples[i] for i in micro], order) for micro in step.micro_batches] for step in steps
     ]
     before = trained_weights(model)
     torch.manual_seed(SEED)
     losses, gradients = take_steps(model, batches, training, torch.float64 if exact else torch.float32)
     changes = {name: weight - before[name] for name, weight in trained_weights(model).items()}
     with torch.no_grad():
-        last = make_batch(records[:3], order)
+        last = make_batch(examples[:3], order)
         loss = sum_loss(model.eval(), last) / num_trained([last])
     return Trained(torch.tensor(losses, dtype=torch.float64), gradients, changes, float(loss))
 
@@ -100,17 +100,17 @@ def widen(model: Any) -> Any:
     return model
 
 
-def make_batch(records: Sequence[EncodedRecord], order: Order) -> BATCH:
+def make_batch(examples: Sequence[EncodedExample], order: Order) -> BATCH:
     """Pad on the right; labels are -100 where nothing is trained."""
-    records = list(reversed(records)) if order.reverses else list(records)
-    room = max(len(record.token_ids) for record in records) + order.extra_room
-    ids_BT, mask_BT = torch.zeros(2, len(records), room, dtype=torch.long)
+    examples = list(reversed(examples)) if order.reverses else list(examples)
+    room = max(len(example.token_ids) for example in examples) + order.extra_room
+    ids_BT, mask_BT = torch.zeros(2, len(examples), room, dtype=torch.long)
     labels_BT = torch.full_like(ids_BT, -100)
-    for row, record in enumerate(records):
-        length = len(record.token_ids)
-        ids_BT[row, :length] = torch.tensor(record.token_ids)
+    for row, example in enumerate(examples):
+        length = len(example.token_ids)
+        ids_BT[row, :length] = torch.tensor(example.token_ids)
         mask_BT[row, :length] = 1
-        labels_BT[row, :length] = torch.where(torch.tensor(record.trained), ids_BT[row, :length], -100)
+        labels_BT[row, :length] = torch.where(torch.tensor(example.trained), ids_BT[row, :length], -100)
     return ids_BT, mask_BT, labels_BT
 
 

@@ -18,20 +18,26 @@ from laptime.training.preprocess import prepare
 from laptime.training.run import run
 from tests.tiny import make_tiny_model
 
-RECORDS = [("a", "bc"), ("a longer question", "d"), ("x", "a longer answer"), ("y", "z"), ("a question", "e")]
+EXAMPLES = [
+    ("a", "bc"),
+    ("a longer question", "d"),
+    ("x", "a longer answer"),
+    ("y", "z"),
+    ("a question", "e"),
+]
 
 
 def make_base(folder: Path) -> Path:
-    """Write a tiny model of four layers, with five ragged records and a held-out one, encoded."""
+    """Write a tiny model of four layers, with five ragged examples and a held-out one, encoded."""
     make_tiny_model(folder / "model", num_hidden_layers=4, initializer_range=0.2)
-    write_records(folder / "train.jsonl", RECORDS)
-    write_records(folder / "held_out.jsonl", [("why", "so")])
+    write_examples(folder / "train.jsonl", EXAMPLES)
+    write_examples(folder / "held_out.jsonl", [("why", "so")])
     encode(folder, "inputs")
     return folder
 
 
-def write_records(file: Path, records: list[tuple[str, str]]) -> None:
-    rows = [{"prompt": prompt, "completion": completion} for prompt, completion in records]
+def write_examples(file: Path, examples: list[tuple[str, str]]) -> None:
+    rows = [{"prompt": prompt, "completion": completion} for prompt, completion in examples]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 

@@ -2,7 +2,7 @@
 
 Training with all of them, with each one alone switched off and with none is held against plain transformers
 and PEFT. What is exact is the same training in float64; the measure is how far the plain training itself
-gets from it in the format at hand, and how far it gets in another order of records, padding and attention.
+gets from it in the format at hand, and how far it gets in another order of examples, padding and attention.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ FORMATS = {
     "bf16": (torch.bfloat16, HALF),
     "bf16_emulated": (torch.bfloat16, SINGLE),  # a CPU that has no bfloat16 arithmetic
 }
-IN_HALF = ["ragged", "one_record", "dropout", "qwen3", "top", "full", "full_untied"]
-SWITCHED = ["ragged", "one_record", "dropout", "top", "full", "full_qwen3"]
+IN_HALF = ["ragged", "one_example", "dropout", "qwen3", "top", "full", "full_untied"]
+SWITCHED = ["ragged", "one_example", "dropout", "top", "full", "full_qwen3"]
 SWITCHED_IN_HALF = ["ragged", "top", "full"]
 CASES = [(name, "fp32") for name in NAMED] + [(n, f) for n in IN_HALF for f in ("bf16", "bf16_emulated")]
 SWITCHED_CASES = [case for case in CASES if case[0] in (SWITCHED if case[1] == "fp32" else SWITCHED_IN_HALF)]
@@ -88,7 +88,7 @@ def exact(name: str, dtype: torch.dtype) -> Trained:
 def spread(name: str, dtype: torch.dtype) -> dict[str, float]:
     """Return how far plain trainings get from the exact one, by what is compared."""
     job = NAMED[name]
-    # Dropout draws its numbers in the order of the records, so there another order is another training.
+    # Dropout draws its numbers in the order of the examples, so there another order is another training.
     # In float32 the other order gives the same spread, a few percent apart.
     orders = ORDERS[:1] if dtype == torch.float32 or "lora_dropout" in job.options else ORDERS
     found = [
@@ -227,7 +227,7 @@ def saved_bytes(job: Job, folder: Path, without: tuple[str, ...]) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        setup.forward.sum_loss(make_batch(job.make_records()))
+        setup.forward.sum_loss(make_batch(job.make_examples()))
     return sum(kept.values())
 
 
@@ -247,7 +247,7 @@ def test_products_are_widened_only_where_half_precision_is_emulated() -> None:
 
 def packed_bytes(tmp_path: Path, **training: object) -> tuple[int, Setup]:
     """Return the bytes of the weights that have a packed copy."""
-    setup = set_up(NAMED["one_record"], TrainingSpec(**training), torch.float32, SINGLE, tmp_path)  # type: ignore[arg-type]
+    setup = set_up(NAMED["one_example"], TrainingSpec(**training), torch.float32, SINGLE, tmp_path)  # type: ignore[arg-type]
     apply_all(setup)
     linears = [one for layer in setup.decoder.layers for one in layer.linears]
     return sum(one.weight_NK.nbytes for one in linears if type(one.weight) is PackedWeight), setup
@@ -263,7 +263,7 @@ def test_packed_copies_take_no_more_than_full_logits_would(tmp_path: Path) -> No
 
 def test_padding_is_left_out_only_where_there_is_some() -> None:
     assert ours("ragged", "fp32")[1]["no_padding"].ran
-    for name in ("one_record", "equal_lengths"):
+    for name in ("one_example", "equal_lengths"):
         assert not ours(name, "fp32")[1]["no_padding"].ran
 
 

@@ -45,14 +45,14 @@ class Tensor:
         return self.array
 
 
-def lay_out(records: list[dict[str, list[int]]]) -> dict[str, Tensor]:
+def lay_out(examples: list[dict[str, list[int]]]) -> dict[str, Tensor]:
     """Return a batch padded on the right."""
-    longest = max(len(record["input_ids"]) for record in records)
+    longest = max(len(example["input_ids"]) for example in examples)
     rows: dict[str, list[list[int]]] = {"input_ids": [], "labels": [], "attention_mask": []}
-    for record in records:
-        room = longest - len(record["input_ids"])
-        rows["input_ids"].append(record["input_ids"] + [0] * room)
-        rows["labels"].append(record["labels"] + [-100] * room)
+    for example in examples:
+        room = longest - len(example["input_ids"])
+        rows["input_ids"].append(example["input_ids"] + [0] * room)
+        rows["labels"].append(example["labels"] + [-100] * room)
         rows["attention_mask"].append([1] * (longest - room) + [0] * room)
     return {name: Tensor(values) for name, values in rows.items()}
 
@@ -87,12 +87,12 @@ def train(run: Any) -> None:
         run.mark(phase)
     with Listener():  # as workers are reached: a socket among the temporary files
         pass
-    records = [json.loads(line) for line in Path(run.records).read_text().splitlines()]
+    examples = [json.loads(line) for line in Path(run.records).read_text().splitlines()]
     run.tell("model", **describe(run))
     run.mark("prepare")
     size = run.batch_size * run.gradient_accumulation
     for step in range(run.num_steps):
-        chosen = records[step * size : (step + 1) * size]
+        chosen = examples[step * size : (step + 1) * size]
         if run.weight_decay == OTHER_TOKENS:
             chosen[-1]["input_ids"][-1] += 1
         work = prove([] if run.weight_decay == SILENT else [lay_out(chosen)])

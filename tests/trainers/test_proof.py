@@ -1,4 +1,4 @@
-"""The digest that another trainer makes of a batch is the one that Laptime makes of the same records."""
+"""The digest that another trainer makes of a batch is the one that Laptime makes of the same examples."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import torch
 from torch.utils.data import DataLoader
 
 from laptime.data.batches import plan_steps
-from laptime.data.encoded import EncodedRecord, digest_step
+from laptime.data.encoded import EncodedExample, digest_step
 from laptime.spec import TrainingSpec
 from laptime.training.peer_work import label
 
 
-def make_records(number: int, seed: int = 0) -> list[EncodedRecord]:
-    """Return records of random tokens, some of them trained."""
+def make_examples(number: int, seed: int = 0) -> list[EncodedExample]:
+    """Return examples of random tokens, some of them trained."""
     draw = random.Random(seed)
     lengths = [draw.randint(2, 40) for _ in range(number)]
     return [
-        EncodedRecord(
+        EncodedExample(
             [draw.randrange(1 << 17) for _ in range(length)],
             [False, *(draw.random() < 0.5 for _ in range(length - 1))],
             f"{place}",
@@ -30,49 +30,49 @@ def make_records(number: int, seed: int = 0) -> list[EncodedRecord]:
     ]
 
 
-def pad(records: list[EncodedRecord], on_left: bool = False) -> dict[str, torch.Tensor]:
-    """Return a batch padded to its longest record."""
-    longest = max(map(len, records))
+def pad(examples: list[EncodedExample], on_left: bool = False) -> dict[str, torch.Tensor]:
+    """Return a batch padded to its longest example."""
+    longest = max(map(len, examples))
     rows: dict[str, list[list[int]]] = {"input_ids": [], "labels": [], "attention_mask": []}
-    for record in records:
-        told, room = label(record), longest - len(record)
+    for example in examples:
+        told, room = label(example), longest - len(example)
         for name, values, filler in (
             ("input_ids", told["input_ids"], 7),
             ("labels", told["labels"], -100),
-            ("attention_mask", [1] * len(record), 0),
+            ("attention_mask", [1] * len(example), 0),
         ):
             padding = [filler] * room
             rows[name].append([*padding, *values] if on_left else [*values, *padding])
     return {name: torch.tensor(values) for name, values in rows.items()}
 
 
-def pack(records: list[EncodedRecord]) -> dict[str, torch.Tensor]:
-    """Return the records one behind another in a row, told apart by their positions."""
-    told = [label(record) for record in records]
+def pack(examples: list[EncodedExample]) -> dict[str, torch.Tensor]:
+    """Return the examples one behind another in a row, told apart by their positions."""
+    told = [label(example) for example in examples]
     row = {name: [value for one in told for value in one[name]] for name in ("input_ids", "labels")}
-    row["position_ids"] = [place for record in records for place in range(len(record))]
+    row["position_ids"] = [place for example in examples for place in range(len(example))]
     return {name: torch.tensor([values]) for name, values in row.items()}
 
 
 @pytest.mark.parametrize("way", ["right", "left", "packed", "two batches"])
-def test_the_same_records_have_the_same_digest(peer_run: ModuleType, way: str) -> None:
-    records = make_records(6)
+def test_the_same_examples_have_the_same_digest(peer_run: ModuleType, way: str) -> None:
+    examples = make_examples(6)
     batches: list[dict[str, Any]] = {
-        "right": lambda: [pad(records)],
-        "left": lambda: [pad(records, on_left=True)],
-        "packed": lambda: [pack(records)],
-        "two batches": lambda: [pad(records[:2]), pad(records[2:])],
+        "right": lambda: [pad(examples)],
+        "left": lambda: [pad(examples, on_left=True)],
+        "packed": lambda: [pack(examples)],
+        "two batches": lambda: [pad(examples[:2]), pad(examples[2:])],
     }[way]()
     told = peer_run.prove(batches)
-    assert told["digest"] == digest_step(records)
-    assert told["tokens"] == sum(map(len, records))
-    assert told["trained_tokens"] == sum(sum(record.trained) for record in records)
+    assert told["digest"] == digest_step(examples)
+    assert told["tokens"] == sum(map(len, examples))
+    assert told["trained_tokens"] == sum(sum(example.trained) for example in examples)
 
 
-@pytest.mark.parametrize("change", ["a token", "a label", "the order", "a record less"])
+@pytest.mark.parametrize("change", ["a token", "a label", "the order", "an example less"])
 def test_other_work_has_another_digest(peer_run: ModuleType, change: str) -> None:
-    records = make_records(3)
-    batch = pad(records)
+    examples = make_examples(3)
+    batch = pad(examples)
     if change == "a token":
         batch["input_ids"][0, 0] += 1
     elif change == "a label":
@@ -82,14 +82,14 @@ def test_other_work_has_another_digest(peer_run: ModuleType, change: str) -> Non
         batch = {name: values.flip(0) for name, values in batch.items()}
     else:
         batch = {name: values[:2] for name, values in batch.items()}
-    assert peer_run.prove([batch])["digest"] != digest_step(records)
+    assert peer_run.prove([batch])["digest"] != digest_step(examples)
 
 
 def test_the_first_token_is_never_trained(peer_run: ModuleType) -> None:
-    records = make_records(2)
-    batch = pad(records)
+    examples = make_examples(2)
+    batch = pad(examples)
     batch["labels"][:, 0] = batch["input_ids"][:, 0]  # as trainers do whose labels are the tokens
-    assert peer_run.prove([batch])["digest"] == digest_step(records)
+    assert peer_run.prove([batch])["digest"] == digest_step(examples)
 
 
 def test_work_that_was_not_seen_has_no_digest(peer_run: ModuleType) -> None:
@@ -97,7 +97,7 @@ def test_work_that_was_not_seen_has_no_digest(peer_run: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("max_steps", [None, 3])
-def test_every_epoch_passes_over_its_own_records_with_a_short_batch_at_its_end(
+def test_every_epoch_passes_over_its_own_examples_with_a_short_batch_at_its_end(
     peer_run: ModuleType, max_steps: int | None
 ) -> None:
     training = TrainingSpec(batch_size=2, gradient_accumulation=2, epochs=3, max_steps=max_steps)

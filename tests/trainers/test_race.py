@@ -139,9 +139,9 @@ def test_a_person_sees_who_trained_and_on_which_versions(race: tuple[Path, Compa
     assert "killed-r1: the process was killed" in printed
 
 
-def test_as_it_comes_a_trainer_gets_the_records_of_an_epoch(tmp_path: Path, scripted_trl: None) -> None:
+def test_as_it_comes_a_trainer_gets_the_examples_of_an_epoch(tmp_path: Path, scripted_trl: None) -> None:
     words = ["--trainers", "trl", "--as-it-comes", "--methods", "full", "--epochs", "3", *SHORT[2:]]
-    laptime(tmp_path, "compare", *words, code=1)  # the script goes on after the last record, and fails
+    laptime(tmp_path, "compare", *words, code=1)  # the script goes on after the last example, and fails
     (failure,) = read_result(tmp_path / "race").methods[0].failures
     assert record(tmp_path / "race", "trl").steps[-1].step == 10
     assert failure.reason == "error"

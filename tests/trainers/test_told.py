@@ -32,9 +32,9 @@ def load_file(file: Path) -> ModuleType:
 
 
 def make_run(folder: Path, **job: Any) -> Any:
-    """Return a run inside a trainer, with two records."""
-    records = [{"input_ids": [1, 2, 3], "labels": [-100, 2, 3]}, {"input_ids": [4], "labels": [4]}]
-    (folder / "records.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records), "utf-8")
+    """Return a run inside a trainer, with two examples."""
+    examples = [{"input_ids": [1, 2, 3], "labels": [-100, 2, 3]}, {"input_ids": [4], "labels": [4]}]
+    (folder / "records.jsonl").write_text("".join(json.dumps(one) + "\n" for one in examples), "utf-8")
     paths = {"scratch": str(folder), "out": str(folder / "out"), "records": str(folder / "records.jsonl")}
     events = {"events": str(folder / "events.jsonl"), "spawned": 0.0}
     return load_file(START.with_name("peer_run.py")).PeerRun(JOB | paths | events | job)
@@ -83,7 +83,7 @@ def test_adapters_are_told_by_the_names_that_axolotl_and_unsloth_have(tmp_path: 
 
 def test_axolotl_knows_token_ids_by_their_masks(tmp_path: Path) -> None:
     run = make_run(tmp_path, as_it_comes=False)
-    file = load_file(find_trainer("axolotl").file).write_records(run)
-    records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    assert [record["attention_mask"] for record in records] == [[1, 1, 1], [1]]
-    assert [record["labels"] for record in records] == [[-100, 2, 3], [4]]
+    file = load_file(find_trainer("axolotl").file).write_examples(run)
+    examples = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [example["attention_mask"] for example in examples] == [[1, 1, 1], [1]]
+    assert [example["labels"] for example in examples] == [[-100, 2, 3], [4]]

@@ -21,9 +21,9 @@ def test_a_flipped_token_or_mask_stops_the_run(tmp_path: Path, resumes: bool) ->
     base = make_base(tmp_path)
     path = base / "inputs" / ENCODED_FILE
     whole = path.read_bytes()
-    words = read_encoded(path).records[0].words
+    words = read_encoded(path).examples[0].words
     place = whole.index(bytes(memoryview(words).cast("B")))  # type: ignore[arg-type]
-    for bit in (0, 31):  # of the first token of a record: its id, whether it is trained
+    for bit in (0, 31):  # of the first token of an example: its id, whether it is trained
         damaged = bytearray(whole)
         damaged[place + bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)

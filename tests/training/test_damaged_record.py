@@ -95,9 +95,9 @@ def check_report(home: Path, missing: list[int], lines: list[int]) -> None:
     assert len(row.train_losses) == 10
     assert (row.tokens_per_second is None) == (row.step_seconds == []) == bool(missing)
     assert (row.first_step_seconds is None) == (1 in missing)
-    (flag,) = [finding for finding in result.findings if finding.code == "damaged_record"]
-    assert flag.values["lines"] == ", ".join(map(str, lines))
-    assert flag.values["kept"] == f"{FILE_NAME}.damaged-1"
+    (finding,) = [one for one in result.findings if one.code == "damaged_record"]
+    assert finding.values["lines"] == ", ".join(map(str, lines))
+    assert finding.values["kept"] == f"{FILE_NAME}.damaged-1"
 
 
 def test_a_lost_line_on_a_resumption_makes_no_step_count_twice(base: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 
 from laptime.data.batches import Batch, TrainStep, make_batch, make_steps
-from laptime.data.encoding import EncodedRecord
+from laptime.data.encoding import EncodedExample
 from laptime.methods.method import Method, find_methods, make_method
 from laptime.runs.record import FILE_NAME, RecordWriter
 from laptime.spec import TrainingSpec
@@ -34,15 +34,15 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("tiny"))
 
 
-def ragged_records() -> list[EncodedRecord]:
-    """Seven records of 4 to 40 tokens; the second has a single trained token."""
+def ragged_examples() -> list[EncodedExample]:
+    """Seven examples of 4 to 40 tokens; the second has a single trained token."""
     generator = torch.Generator().manual_seed(0)
-    records = []
+    examples = []
     for number, length in enumerate([40, 4, 17, 23, 9, 31, 12]):
         ids = torch.randint(0, 256, (length,), generator=generator).tolist()
         first_trained = length - 1 if number == 1 else length // 2
-        records.append(EncodedRecord(ids, [i >= first_trained for i in range(length)], f"r{number}"))
-    return records
+        examples.append(EncodedExample(ids, [i >= first_trained for i in range(length)], f"r{number}"))
+    return examples
 
 
 def load(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
@@ -133,7 +133,7 @@ def test_training_equals_plain_transformers_and_peft(
     training = TrainingSpec(
         epochs=2, batch_size=batch_size, gradient_accumulation=accumulation, weight_decay=0.01
     )
-    steps = make_steps(ragged_records(), training, seed=1)
+    steps = make_steps(ragged_examples(), training, seed=1)
     ours, recorded = run_ours(tiny_model, make_method(name, options), steps, training, tmp_path)
     config = LoraConfig(task_type="CAUSAL_LM", **peft_config) if peft_config else None
     plain, losses = run_plain(tiny_model, config, steps, training)
@@ -145,7 +145,7 @@ def test_training_equals_plain_transformers_and_peft(
 
 def test_gradients_equal_plain_transformers(tiny_model: Path) -> None:
     ours, plain = load(tiny_model), load(tiny_model)
-    batch = make_batch(ragged_records()[:4])
+    batch = make_batch(ragged_examples()[:4])
     (Forward(ours).sum_loss(batch) / len(batch.targets_N)).backward()
     labels = labels_of(batch)
     plain(input_ids=batch.token_ids_BT, attention_mask=batch.attention_mask_BT, labels=labels).loss.backward()
@@ -155,7 +155,7 @@ def test_gradients_equal_plain_transformers(tiny_model: Path) -> None:
 
 @pytest.mark.parametrize("name", ["full", "lora"])
 def test_recomputed_activations_change_nothing(tiny_model: Path, tmp_path: Path, name: str) -> None:
-    batch = make_batch(ragged_records()[:3])
+    batch = make_batch(ragged_examples()[:3])
     gradients = []
     for recompute in (False, True):
         torch.manual_seed(SEED)
@@ -170,11 +170,11 @@ def test_recomputed_activations_change_nothing(tiny_model: Path, tmp_path: Path,
 
 def test_padding_changes_nothing(tiny_model: Path) -> None:
     forward = Forward(load(tiny_model, torch.float64))
-    records = ragged_records()
-    together, num_tokens = evaluate(forward, [make_batch(records)])
-    one_by_one, _ = evaluate(forward, [make_batch([record]) for record in records])
+    examples = ragged_examples()
+    together, num_tokens = evaluate(forward, [make_batch(examples)])
+    one_by_one, _ = evaluate(forward, [make_batch([example]) for example in examples])
     assert together == pytest.approx(one_by_one, rel=1e-6)
-    assert num_tokens == sum(sum(record.trained) for record in records)
+    assert num_tokens == sum(sum(example.trained) for example in examples)
 
 
 @pytest.mark.parametrize("name", find_methods())
@@ -184,7 +184,7 @@ def test_every_method_changes_what_it_trains_and_nothing_else(
     training = TrainingSpec(epochs=1)
     before = dict(load(tiny_model).named_parameters())
     model, recorded = run_ours(
-        tiny_model, make_method(name, {}), make_steps(ragged_records(), training, 0), training, tmp_path
+        tiny_model, make_method(name, {}), make_steps(ragged_examples(), training, 0), training, tmp_path
     )
     bare = model.get_base_model() if hasattr(model, "get_base_model") else model
     for parameter_name, parameter in bare.named_parameters():
@@ -193,12 +193,12 @@ def test_every_method_changes_what_it_trains_and_nothing_else(
             assert not torch.equal(parameter, original), parameter_name
         elif original is not None:
             assert torch.equal(parameter, original), parameter_name
-    assert len(recorded) == len(ragged_records())
+    assert len(recorded) == len(ragged_examples())
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_update(tiny_model: Path, tmp_path: Path) -> None:
     training = TrainingSpec(epochs=1)
-    steps = make_steps(ragged_records(), training, seed=1)
+    steps = make_steps(ragged_examples(), training, seed=1)
     model = load(tiny_model)
     with torch.no_grad():
         model.model.norm.weight[0] = float("nan")
@@ -207,16 +207,16 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(tiny_model: Path, tmp
     timer = StepTimer(RecordWriter(tmp_path), torch.device("cpu"), False)
     with pytest.raises(NotFiniteError) as error:
         train(Forward(model), make_method("full", {}), steps, optimizer, RATE, training, timer)
-    assert str(error.value) == f"step 1: loss is not finite; records {steps[0].sources[0]}"
+    assert str(error.value) == f"step 1: loss is not finite; examples {steps[0].sources[0]}"
     assert torch.equal(model.model.layers[0].mlp.up_proj.weight, before)
 
 
 def test_steps_account_for_every_second_and_token(tiny_model: Path, tmp_path: Path) -> None:
     training = TrainingSpec(epochs=2, batch_size=2)
-    steps = make_steps(ragged_records(), training, seed=1)
+    steps = make_steps(ragged_examples(), training, seed=1)
     _, recorded = run_ours(tiny_model, make_method("full", {}), steps, training, tmp_path)
     assert [row["digest"] for row in recorded] == [step.digest for step in steps]
-    assert sum(row["tokens"] for row in recorded) == 2 * sum(len(r.token_ids) for r in ragged_records())
+    assert sum(row["tokens"] for row in recorded) == 2 * sum(len(r.token_ids) for r in ragged_examples())
     assert all(row["padded_tokens"] >= row["tokens"] > row["trained_tokens"] > 0 for row in recorded)
     for row in recorded:
         assert set(row["parts"]) == {"data", "forward", "backward", "optimizer"}
@@ -228,7 +228,7 @@ def test_steps_come_one_by_one_and_train_what_they_train_all_at_once(
 ) -> None:
     training = TrainingSpec(epochs=8, batch_size=2, gradient_accumulation=2)
     method = make_method("lora", {})
-    steps = make_steps(ragged_records(), training, 3)
+    steps = make_steps(ragged_examples(), training, 3)
     others = [one for one in gc.get_objects() if isinstance(one, TrainStep)]  # that earlier tests have left
     alive: list[int] = []
 
@@ -249,14 +249,14 @@ def test_steps_come_one_by_one_and_train_what_they_train_all_at_once(
 def test_a_step_that_cannot_be_made_ends_the_training(tiny_model: Path, tmp_path: Path) -> None:
     """What goes wrong beside the training is raised in it, and nothing is left running."""
 
-    class Fading(list[EncodedRecord]):
+    class Fading(list[EncodedExample]):
         def __getitem__(self, place: Any) -> Any:
             if place == 2:
                 raise OSError("the file is gone")
             return super().__getitem__(place)
 
     training = TrainingSpec(epochs=1)
-    steps = make_steps(Fading(ragged_records()), training, 3)
+    steps = make_steps(Fading(ragged_examples()), training, 3)
     with pytest.raises(OSError, match="the file is gone"):
         run_ours(tiny_model, make_method("lora", {}), steps, training, tmp_path)
     assert not [one.name for one in threading.enumerate() if one.name.startswith("ThreadPoolExecutor")]
@@ -267,7 +267,7 @@ def test_a_head_that_makes_its_gradient_at_once_is_told_the_loss_scale(tmp_path:
     model = load(make_tiny_model(tmp_path / "model"))
     training = TrainingSpec(epochs=1, batch_size=2, gradient_accumulation=2)
     setup = Forward(model)
-    steps, told, pulls = make_steps(ragged_records(), training, seed=1), [], []
+    steps, told, pulls = make_steps(ragged_examples(), training, seed=1), [], []
 
     class Told(torch.autograd.Function):
         """Keeps the factor, and what comes in its backward pass."""

@@ -39,8 +39,8 @@ def test_facts_and_tokens_are_left_for_the_runs(tiny_model: Path, tmp_path: Path
     facts, encoded = read_manifest(tmp_path / "inputs"), read_encoded(tmp_path / "inputs" / ENCODED_FILE)
     assert facts == made
     assert facts.shape.architecture == "LlamaForCausalLM"
-    assert facts.data["num_records"] == len(encoded.records) == 3
-    assert facts.data["num_tokens"] == sum(len(record.token_ids) for record in encoded.records)
+    assert facts.data["num_records"] == len(encoded.examples) == 3
+    assert facts.data["num_tokens"] == sum(len(example.token_ids) for example in encoded.examples)
     assert [question.source for question in encoded.questions] == ["trained"] * 3
     assert len(facts.model_digest) == 64
 

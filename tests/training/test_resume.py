@@ -417,7 +417,7 @@ def test_other_data_another_base_and_more_ranks_are_refused(
     found = open_checkpoint(list_checkpoints(home)[0])
     tensors = {part: dict(found.tensors(part)) for part in PARTS}
     for field, value, message in (
-        ("data_digest", "x", "the records have changed since"),
+        ("data_digest", "x", "the examples have changed since"),
         ("model_digest", "x", "the base model has changed since"),
         ("world_size", 2, "written by 2 processes; this run is one"),
         ("compute_dtype", "bfloat16", "trained in bfloat16, this machine would go on in float32"),
@@ -537,12 +537,12 @@ def test_a_stopped_training_prints_the_command_that_goes_on(base: Path, tmp_path
     away = laptime(tmp_path / "elsewhere", "train", "--resume", "../run")
     assert (away.returncode, away.stderr.count("\n")) == (2, 1)
     assert f"its --data train.jsonl is not here but in {tmp_path}, where the run was begun" in away.stderr
-    records = (tmp_path / "train.jsonl").read_text()
-    (tmp_path / "train.jsonl").write_text(records.replace("bc", "bd"))
+    examples = (tmp_path / "train.jsonl").read_text()
+    (tmp_path / "train.jsonl").write_text(examples.replace("bc", "bd"))
     changed = laptime(tmp_path, "train", "--resume", "run")
     assert (changed.returncode, changed.stderr.count("\n")) == (2, 1)
     assert "--data train.jsonl: changed since run was begun" in changed.stderr
-    (tmp_path / "train.jsonl").write_text(records)
+    (tmp_path / "train.jsonl").write_text(examples)
     first = read_record(tmp_path / "run").steps[-1].step
     process = begin(tmp_path, "train", "--resume", "run", "--save-every", "40")
     wait_for_step(record, first + 10)

@@ -11,21 +11,21 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from laptime.data.batches import make_batch
-from laptime.data.encoded import EncodedRecord
+from laptime.data.encoded import EncodedExample
 from laptime.methods.method import make_method
 from laptime.runs.events import Check
 from laptime.spec import TrainingSpec
 from laptime.speedups.forward import Forward
 from laptime.training import self_checks
-from laptime.training.self_checks import Subject, build_initial, check_result, choose_records
+from laptime.training.self_checks import Subject, build_initial, check_result, choose_examples
 from tests.tiny import make_tiny_model
 
 SEED = 3
 
 
-def make_records(number: int = 4, length: int = 12) -> list[EncodedRecord]:
+def make_examples(number: int = 4, length: int = 12) -> list[EncodedExample]:
     return [
-        EncodedRecord(
+        EncodedExample(
             source=f"r:{n}",
             token_ids=[256, *(65 + (n + i) % 20 for i in range(length - 1))],
             trained=[False] * 4 + [True] * (length - 4),
@@ -48,7 +48,7 @@ def make_subject(base: Path, tmp_path: Path, method: str = "lora", steps: int = 
         load_base=lambda: AutoModelForCausalLM.from_pretrained(base, dtype=dtype),
         seed=SEED,
         saved=tmp_path / "saved",
-        records=make_records(),
+        examples=make_examples(),
         training=TrainingSpec(epochs=20),
     )
     model = subject.trained = build_initial(subject)
@@ -56,7 +56,7 @@ def make_subject(base: Path, tmp_path: Path, method: str = "lora", steps: int = 
         [p for p in model.parameters() if p.requires_grad], lr=1e-2, weight_decay=0.0
     )
     for step in range(steps):
-        Forward(model).sum_loss(make_batch([subject.records[step % 4]])).backward()
+        Forward(model).sum_loss(make_batch([subject.examples[step % 4]])).backward()
         optimizer.step()
         optimizer.zero_grad()
     subject.method.save(model, subject.saved)
@@ -141,23 +141,23 @@ def test_a_check_that_breaks_harms_no_run(base: Path, tmp_path: Path) -> None:
     assert "Error: " in found["reload"].note and "\n" not in found["reload"].note
 
 
-def test_ten_short_records_are_looked_at_and_few_long_ones() -> None:
+def test_ten_short_examples_are_looked_at_and_few_long_ones() -> None:
     """Short ones take no time; of long ones no more than a small part of the training."""
-    records = make_records(40)
+    examples = make_examples(40)
     for training in (TrainingSpec(epochs=1), TrainingSpec(epochs=5)):
-        assert len(choose_records(records, training, 0)) == 10
-    assert len(choose_records(records, TrainingSpec(epochs=5, max_steps=3), 0)) == 3
-    long = make_records(40, length=1000)
-    assert len(choose_records(long, TrainingSpec(epochs=1), 0)) == 2
-    assert len(choose_records(long, TrainingSpec(epochs=5), 0)) == 10
-    assert len(choose_records(make_records(3, length=3000), TrainingSpec(epochs=1), 0)) == 1
-    spread = [record.source for record in choose_records(records, TrainingSpec(epochs=5), 0)]
+        assert len(choose_examples(examples, training, 0)) == 10
+    assert len(choose_examples(examples, TrainingSpec(epochs=5, max_steps=3), 0)) == 3
+    long = make_examples(40, length=1000)
+    assert len(choose_examples(long, TrainingSpec(epochs=1), 0)) == 2
+    assert len(choose_examples(long, TrainingSpec(epochs=5), 0)) == 10
+    assert len(choose_examples(make_examples(3, length=3000), TrainingSpec(epochs=1), 0)) == 1
+    spread = [example.source for example in choose_examples(examples, TrainingSpec(epochs=5), 0)]
     assert spread == [f"r:{n}" for n in range(0, 40, 4)]
 
 
-def test_only_records_that_were_trained_on_are_looked_at() -> None:
-    records = make_records(40)
+def test_only_examples_that_were_trained_on_are_looked_at() -> None:
+    examples = make_examples(40)
     training = TrainingSpec(epochs=1, max_steps=1, batch_size=2)
-    chosen = {record.source for record in choose_records(records, training, 7)}
+    chosen = {example.source for example in choose_examples(examples, training, 7)}
     (plan,) = self_checks.plan_steps(40, training, 7)
-    assert chosen == {records[index].source for index in plan.micro_batches[0]}
+    assert chosen == {examples[index].source for index in plan.micro_batches[0]}

@@ -2,7 +2,7 @@
 
 The text has these parts, all made for this project: hand-written facts asked in several phrasings, small
 grammars about everyday life, syllables to copy, sentences that use the words of retrieval-augmented
-generation without explaining them correctly, and some English. The ten built-in records and their held-out
+generation without explaining them correctly, and some English. The ten built-in examples and their held-out
 paraphrases are never in it.
 
 Usage: python tools/toy_model/corpus.py --out corpus.jsonl

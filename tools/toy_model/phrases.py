@@ -152,7 +152,7 @@ RAG_HOW = [
     "검색을 잘하려면",
     "환각을 막으려면",
 ]
-# What the ten records are about: never asked in the corpus in any phrasing.
+# What the ten examples are about: never asked in the corpus in any phrasing.
 LEFT_OPEN = {
     ("what", "검색 증강 생성"),
     ("need", "검색 증강 생성"),

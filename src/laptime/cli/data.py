@@ -14,11 +14,11 @@ from laptime.options.flags import SectionedCommand, gather, options_of, sections
 from laptime.spec import DataSpec, ModelSpec
 
 if TYPE_CHECKING:
-    from laptime.data.records import RecordSet
+    from laptime.data.examples import ExampleSet
 
 
 def data_command(**_: Any) -> None:
-    """Show what will be trained: records, template, tokens, cuts.
+    """Show what will be trained: examples, template, tokens, cuts.
 
     \b
     Examples:
@@ -34,34 +34,39 @@ def data_command(**_: Any) -> None:
         for file in files:
             check_path(file, "DATA")
         values["data"] = files[0] if len(files) == 1 else list(files)
-    show_data(sections(values), ctx.params["records"], ctx.params["tokens"], ctx.params["all"])
+    number = ctx.params["examples"]
+    if ctx.get_parameter_source("records") == ParameterSource.COMMANDLINE:
+        if ctx.get_parameter_source("examples") == ParameterSource.COMMANDLINE:
+            raise UserError("--records: --examples is given too; leave --records out")
+        number = ctx.params["records"]
+    show_data(sections(values), number, ctx.params["tokens"], ctx.params["all"])
 
 
-def show_data(specs: dict[str, Any], num_records: int, tokens: bool, all_remarks: bool = False) -> None:
-    """Print what will be trained, or which records are refused and why."""
-    from laptime.data.formats import read_records
-    from laptime.data.records import RecordsError
+def show_data(specs: dict[str, Any], num_examples: int, tokens: bool, all_notes: bool = False) -> None:
+    """Print what will be trained, or which examples are refused and why."""
+    from laptime.data.examples import ExamplesError
+    from laptime.data.formats import read_examples
     from laptime.report.screen import console
 
     try:
-        records = read_records(specs["data"], seed=specs["training"].seed)
-        show_encoded(records, specs, num_records, tokens, all_remarks)
-    except RecordsError as error:
-        if len(error.remarks) < 2:
+        examples = read_examples(specs["data"], seed=specs["training"].seed)
+        show_encoded(examples, specs, num_examples, tokens, all_notes)
+    except ExamplesError as error:
+        if len(error.example_notes) < 2:
             raise
-        from laptime.data.preview import print_remarks
+        from laptime.data.preview import print_example_notes
 
-        print_remarks(error.remarks, "refused", console(), all_remarks)
-        number = f"{'' if error.has_all else 'at least '}{len(error.remarks):,}"
+        print_example_notes(error.example_notes, "refused", console(), all_notes)
+        number = f"{'' if error.has_all else 'at least '}{len(error.example_notes):,}"
         raise UserError(
-            f"{specs['data'].named}: {number} records refused; mend them, or --skip-bad leaves them out"
+            f"{specs['data'].named}: {number} examples refused; mend them, or --skip-bad leaves them out"
         ) from None
 
 
 def show_encoded(
-    records: RecordSet, specs: dict[str, Any], num_records: int, tokens: bool, all_remarks: bool
+    examples: ExampleSet, specs: dict[str, Any], num_examples: int, tokens: bool, all_notes: bool
 ) -> None:
-    """Encode the records and print them."""
+    """Encode the examples and print them."""
     from laptime.models.source import locate_model
     from laptime.report.screen import console
     from laptime.startup.imports import defer_imports
@@ -72,15 +77,15 @@ def show_encoded(
         defer_imports()
     from laptime.data.preview import print_preview
     from laptime.models.loading import quiet_libraries
-    from laptime.training.preprocess import encode_records
+    from laptime.training.preprocess import encode_examples
 
     quiet_libraries()
     # A look at the tokens needs no weights: a hub model is fetched without them.
     source = locate_model(replace(specs["model"], random_weights=True))
-    encoded, tokenizer = encode_records(
-        records, source, specs["model"], specs["data"], specs["answers"], lists_bad=True
+    encoded, tokenizer = encode_examples(
+        examples, source, specs["model"], specs["data"], specs["answers"], lists_bad=True
     )
-    print_preview(encoded, tokenizer, console(), num_records, tokens, all_remarks)
+    print_preview(encoded, tokenizer, console(), num_examples, tokens, all_notes)
 
 
 def command() -> click.Command:
@@ -89,13 +94,15 @@ def command() -> click.Command:
         click.Argument(["file"], metavar="[DATA]...", required=False, nargs=-1),
         *options_of([ModelSpec, DataSpec]),
         click.Option(
-            ["--records"], type=click.IntRange(min=0), default=3, help="How many records to show [3]."
+            ["--examples"], type=click.IntRange(min=0), default=3, help="How many examples to show [3]."
         ),
+        # What --examples was called before.
+        click.Option(["--records"], type=click.IntRange(min=0), hidden=True),
         click.Option(["--tokens"], is_flag=True, help="Mark the borders of tokens."),
         click.Option(
             ["--all"],
             is_flag=True,
-            help="Name every record that is refused, cut or counted, not only the first.",
+            help="Name every example that is refused, cut or counted, not only the first.",
         ),
         output_options("data")[0],
     ]

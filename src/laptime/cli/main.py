@@ -26,7 +26,7 @@ def commands() -> None:
     """Race full fine-tuning, LoRA and their relatives on your own data.
 
     \b
-    Try it with the toy model and the ten records that ship with it:
+    Try it with the toy model and the ten examples that ship with it:
       laptime compare
     The same with a real model and your file of questions and answers:
       laptime compare --model meta-llama/Llama-3.2-1B --data train.jsonl

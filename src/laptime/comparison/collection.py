@@ -16,12 +16,12 @@ from laptime.comparison.answers import BASE, gather_questions
 from laptime.comparison.belonging import refuse_other_run
 from laptime.comparison.fairness import BATCHING, find_stated_differences, find_unequal_work
 from laptime.comparison.noise import (
-    find_flags,
+    find_in_ablation,
+    find_in_progress,
+    find_in_rounds,
+    find_in_runs,
+    find_in_speedups,
     find_wrong,
-    flag_ablation,
-    flag_progress,
-    flag_rounds,
-    flag_speedups,
 )
 from laptime.comparison.pairs import choose_rounds, compare_rows
 from laptime.comparison.result import UNREADABLE, ComparisonResult, Failure, Finding, MethodResult
@@ -77,7 +77,7 @@ class Collected(Struct, kw_only=True):
 def collect(folder: Path) -> ComparisonResult:
     """Return the comparison in `folder` as far as it has come; raises UserError where there is none.
 
-    Runs that failed, are missing or can't be read become rows, flags and failures, never an error.
+    Runs that failed, are missing or can't be read become rows, findings and failures, never an error.
     """
     return assemble(read_runs(folder, read_plan(folder)))
 
@@ -190,11 +190,11 @@ def _find(
         *find_wrong(finished),
         *(finding for findings in unequal.values() for finding in findings),
         *find_stated_differences(known, _own(rows)),
-        *flag_rounds(rows),
-        *find_flags(finished),
-        *flag_speedups(finished, _own(rows)),
-        *flag_ablation(plan),
-        *flag_progress(finished, plan.num_rounds, collected.missing, collected.retried),
+        *find_in_rounds(rows),
+        *find_in_runs(finished),
+        *find_in_speedups(finished, _own(rows)),
+        *find_in_ablation(plan),
+        *find_in_progress(finished, plan.num_rounds, collected.missing, collected.retried),
     ]
 
 
@@ -236,7 +236,7 @@ def _describe_machine(collected: Collected) -> dict[str, Any]:
 
 
 def _describe_data(collected: Collected) -> dict[str, Any]:
-    """Return the facts of the records trained on; what the plan says goes first."""
+    """Return the facts of the examples trained on; what the plan says goes first."""
     record = next((r for r in collected.described if r.data), None)
     left_out = {"event", "time"}
     if record and set(BATCHING) & set(collected.own(record)):

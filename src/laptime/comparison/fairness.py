@@ -85,14 +85,14 @@ def compare_records(
 
 
 def _other_batches(first: RunRecord, second: RunRecord, options: Mapping[str, tuple[Any, Any]]) -> Finding:
-    """Return the finding that a contestant's own batches put other records into a step."""
+    """Return the finding that a contestant's own batches put other examples into a step."""
     both = (first.started.name, second.started.name)
     shown = ", ".join(
         f"{name} {tell_options({option: values[place] for option, values in options.items()})}"
         for place, name in enumerate(both)
     )
     methods = _methods(first, second)
-    text = f"{methods} train other records in a step ({shown}), so there is no ratio between them."
+    text = f"{methods} train other examples in a step ({shown}), so there is no ratio between them."
     return Finding(
         level="unequal", code="other_batches", values={"methods": methods, "values": shown}, text=text
     )
@@ -137,7 +137,7 @@ def _compare_sources(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
     """Yield a difference in the data or in the base model."""
     methods = _methods(first, second)
     if first.data and second.data and first.data.digest != second.data.digest:
-        yield _different_work(methods, "data", "the records are not the same")
+        yield _different_work(methods, "data", "the examples are not the same")
     if first.model and second.model and first.model.digest != second.model.digest:
         yield _different_work(methods, "model", "the base models are not the same")
 

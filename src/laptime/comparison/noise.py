@@ -23,20 +23,30 @@ LOAD_LIMIT_PER_CORE = 1.5
 Finished = Mapping[str, Sequence[RunRecord]]  # finished records by method, in order of rounds
 
 
-def flag_rounds(rows: Sequence[MethodRuns]) -> list[Finding]:
-    """Return the flags of times that repeat badly, and of methods that finished other rounds."""
+def find_in_rounds(rows: Sequence[MethodRuns]) -> list[Finding]:
+    """Return the findings on times that repeat badly, and of methods that finished other rounds."""
     compared = {row.name: row.compared for row in rows}
-    return [*_flag_repeats(compared), *_flag_clock(compared), *_flag_left_out(rows)]
+    return [*_find_uneven_repeats(compared), *_find_clock_drift(compared), *_find_other_rounds(rows)]
 
 
-def find_flags(finished: Finished) -> list[Finding]:
-    """Return the flags that single finished measured runs raise."""
+def find_in_runs(finished: Finished) -> list[Finding]:
+    """Return the findings on single finished measured runs."""
     return [
-        *_flag_threads(finished),
-        *(flag for records in finished.values() for record in records for flag in _flag_machine(record)),
-        *(flag for records in finished.values() for record in records for flag in _flag_resumed(record)),
-        *_flag_learning(finished),
-        *_flag_answers(finished),
+        *_find_fewer_threads(finished),
+        *(
+            finding
+            for records in finished.values()
+            for record in records
+            for finding in _find_disturbance(record)
+        ),
+        *(
+            finding
+            for records in finished.values()
+            for record in records
+            for finding in _find_resumed(record)
+        ),
+        *_find_no_learning(finished),
+        *_find_cut_answers(finished),
     ]
 
 
@@ -44,7 +54,7 @@ def find_wrong(finished: Finished) -> list[Finding]:
     """Return the self-checks that failed: what such a run left is not what it should be."""
     said = {
         "parameters": "the trained parameters did not change, or others did",
-        "loss": "the loss of training records did not fall from before the training to after it",
+        "loss": "the loss of training examples did not fall from before the training to after it",
         "reload": "the saved result, loaded again, is not the trained model",
     }
     return [
@@ -61,53 +71,53 @@ def find_wrong(finished: Finished) -> list[Finding]:
     ]
 
 
-def flag_progress(
+def find_in_progress(
     finished: Finished, planned_rounds: int, missing: Sequence[str], retried: Sequence[str]
 ) -> list[Finding]:
-    """Return the flags of a comparison that is short: one round, runs missing, runs started again."""
+    """Return the findings on a comparison that is short: one round, runs missing, runs started again."""
     findings = []
     if planned_rounds == 1 and len(finished) > 1 and any(finished.values()):
         findings.append(
-            _flag("one_round", "One round only: no interval can be given, and noise can't be told.")
+            _make_finding("one_round", "One round only: no interval can be given, and noise can't be told.")
         )
     if missing:
         runs = ", ".join(missing)
         findings.append(
-            _flag("unfinished", f"The comparison is not complete; still to run: {runs}.", runs=runs)
+            _make_finding("unfinished", f"The comparison is not complete; still to run: {runs}.", runs=runs)
         )
     for run in retried:
         findings.append(
-            _flag("retried", f"{run} was interrupted and started again from its beginning.", run=run)
+            _make_finding("retried", f"{run} was interrupted and started again from its beginning.", run=run)
         )
     return findings
 
 
-def flag_speedups(
+def find_in_speedups(
     finished: Finished, own: Mapping[str, Collection[str]] = MappingProxyType({})
 ) -> list[Finding]:
     """Return what blurs a comparison of times: speedups switched off, work reused, rounds that differ.
 
     `own` holds the options that a contestant has for itself: what those switch off is said there.
     """
-    findings = list(_flag_switched_off(finished, own))
+    findings = list(_find_switched_off(finished, own))
     for method, records in finished.items():
-        findings += [flag for record in records for flag in _flag_reused(record)]
+        findings += [finding for record in records for finding in _find_reused(record)]
         rounds_by_name = Counter(speedup.name for r in records for speedup in r.speedups if speedup.ran)
         if names := ", ".join(name for name, number in rounds_by_name.items() if number < len(records)):
             text = f"Not every round of {method} ran with the same speedups: {names}."
-            findings.append(_flag("speedups_differ", text, method=method, names=names))
+            findings.append(_make_finding("speedups_differ", text, method=method, names=names))
     return findings
 
 
-def flag_ablation(plan: Plan) -> list[Finding]:
-    """Return the flag of an ablation that had nothing to switch off."""
+def find_in_ablation(plan: Plan) -> list[Finding]:
+    """Return the finding on an ablation that had nothing to switch off."""
     if not plan.spec.get("ablate") or plan.awaits_ablation or any(r.role == "ablation" for r in plan.runs):
         return []
     text = "No speedup ran that a step would feel, so there was none to switch off."
-    return [_flag("nothing_to_switch_off", text)]
+    return [_make_finding("nothing_to_switch_off", text)]
 
 
-def _flag_switched_off(finished: Finished, own: Mapping[str, Collection[str]]) -> Iterator[Finding]:
+def _find_switched_off(finished: Finished, own: Mapping[str, Collection[str]]) -> Iterator[Finding]:
     """Yield what the user switched off for all: the times would be shorter with it.
 
     A contestant that was told for itself what is off does not count, where another one was not.
@@ -116,85 +126,85 @@ def _flag_switched_off(finished: Finished, own: Mapping[str, Collection[str]]) -
     told = {name for name in rows if {"plain", "without"} & set(own.get(name, ()))}
     training = next((spec for name, spec in rows.items() if name not in told), {}).get("training", {})
     if told:
-        yield from _flag_rest(training, [name for name in rows if name not in told])
+        yield from _find_switched_off_for(training, [name for name in rows if name not in told])
         return
     if training.get("plain"):
         text = "All speedups were switched off (--plain); the times say nothing about them."
-        yield _flag("plain", text)
+        yield _make_finding("plain", text)
     elif names := training.get("without"):
         shown = ", ".join(names)
-        yield _flag(
+        yield _make_finding(
             "switched_off", f"Switched off by name: {shown}. The times are those without.", names=shown
         )
 
 
-def _flag_rest(training: Mapping[str, Any], names: Sequence[str]) -> Iterator[Finding]:
+def _find_switched_off_for(training: Mapping[str, Any], names: Sequence[str]) -> Iterator[Finding]:
     """Yield what is off in the runs of `names`, beside contestants that were told for themselves."""
     if off := "--plain" if training.get("plain") else ", ".join(training.get("without", ())):
         methods = ", ".join(names)
         text = f"Switched off for {methods}: {off}. The times are those without."
-        yield _flag("switched_off_for", text, methods=methods, names=off)
+        yield _make_finding("switched_off_for", text, methods=methods, names=off)
 
 
-def _flag_reused(record: RunRecord) -> Iterator[Finding]:
+def _find_reused(record: RunRecord) -> Iterator[Finding]:
     """Yield work that an earlier run had left, which the training time of this one therefore lacks."""
     for speedup in record.speedups:
         if speedup.ran and speedup.reused:
             run, number, name = record.started.run, speedup.reused, speedup.name
             text = (
-                f"{run} found the work of {name} for {number} records done by an earlier run: its training "
+                f"{run} found the work of {name} for {number} examples done by an earlier run: its training "
                 f"time lacks that work."
             )
-            yield _flag("reused", text, run=run, number=number, name=name)
+            yield _make_finding("reused", text, run=run, number=number, name=name)
 
 
-def _flag(code: str, text: str, **values: Any) -> Finding:
-    """Return a flag."""
+def _make_finding(code: str, text: str, **values: Any) -> Finding:
+    """Return a finding that is no more than a flag: nothing is wrong, a reader should know it."""
     return Finding(level="flag", code=code, text=text, values=values)
 
 
-def _flag_resumed(record: RunRecord) -> Iterator[Finding]:
+def _find_resumed(record: RunRecord) -> Iterator[Finding]:
     """Yield that a run's times span several processes, or that a checkpoint could not be written."""
     run = record.started.run
     if went_on := [one for one in record.resumptions if one.step]:  # from step 0 it is one process again
         steps = ", ".join(str(one.step) for one in went_on)
         text = f"{run} was resumed after step {steps}: its training time adds up several processes."
-        yield _flag("resumed", text, run=run, steps=steps)
+        yield _make_finding("resumed", text, run=run, steps=steps)
     if changed := ", ".join(dict.fromkeys(one for event in record.resumptions for one in event.changed)):
         text = f"{run} was resumed on another machine or with other versions: {changed}."
-        yield _flag("resumed_elsewhere", text, run=run, changed=changed)
+        yield _make_finding("resumed_elsewhere", text, run=run, changed=changed)
     if unusable := [reason for event in record.resumptions for reason in event.unusable]:
         reasons = "; ".join(unusable)
         text = f"{run} was resumed from an older checkpoint: {reasons}."
-        yield _flag("damaged_checkpoint", text, run=run, reasons=reasons)
+        yield _make_finding("damaged_checkpoint", text, run=run, reasons=reasons)
     if record.damaged:
         lines, kept = ", ".join(str(one.line) for one in record.damaged), record.damaged[-1].kept_in
         text = (
             f"{run}: damaged lines were left out of its record ({lines}; as it was: {kept}). "
             f"What depends on them is not given."
         )
-        yield _flag("damaged_record", text, run=run, lines=lines, kept=kept)
+        yield _make_finding("damaged_record", text, run=run, lines=lines, kept=kept)
     if failed := [one for one in record.checkpoints if one.error]:
         error, number = failed[-1].error, len(failed)
         text = f"{run}: {number} checkpoints could not be written ({error})."
-        yield _flag("no_checkpoint", text, run=run, number=number, error=error)
+        yield _make_finding("no_checkpoint", text, run=run, number=number, error=error)
 
 
-def _flag_repeats(finished: Finished) -> Iterator[Finding]:
+def _find_uneven_repeats(finished: Finished) -> Iterator[Finding]:
     """Yield methods whose rounds lie far apart, or grew or shrank from round to round."""
     for method, records in finished.items():
         seconds = [r.finished.train_seconds for r in records if r.finished and r.finished.train_seconds]
         if (width := spread(seconds)) >= NOTABLE_CHANGE:
             percent = _percent(width)
             text = f"The training times of {method} lie {percent:g} % apart between rounds."
-            yield _flag("spread", text, method=method, percent=percent)
+            yield _make_finding("spread", text, method=method, percent=percent)
         if abs(change := drift(seconds)) >= NOTABLE_CHANGE:
             percent = _percent(change)
             text = f"The training time of {method} moved steadily: {percent:+g} % from first round to last."
-            yield _flag("drift", text, method=method, percent=percent)
+            yield _make_finding("drift", text, method=method, percent=percent)
 
 
-def _flag_left_out(rows: Sequence[MethodRuns]) -> Iterator[Finding]:
+def _find_other_rounds(rows: Sequence[MethodRuns]) -> Iterator[Finding]:
     """Yield methods whose times cannot stand beside the others': they are said here instead."""
     for row in rows:
         if row.finished and not row.compared:
@@ -202,10 +212,10 @@ def _flag_left_out(rows: Sequence[MethodRuns]) -> Iterator[Finding]:
             seconds = median_of(record.train_seconds for record in row.finished)
             told = "" if seconds is None else f"; it trained in {seconds:.3g} s there"
             text = f"{row.name} finished other rounds ({rounds}) than those that are compared{told}."
-            yield _flag("other_rounds", text, method=row.name, rounds=rounds, seconds=seconds)
+            yield _make_finding("other_rounds", text, method=row.name, rounds=rounds, seconds=seconds)
 
 
-def _flag_clock(finished: Finished) -> Iterator[Finding]:
+def _find_clock_drift(finished: Finished) -> Iterator[Finding]:
     """Yield a change of the processor's clock between the first and the last round."""
     by_round: dict[int, list[float]] = {}
     for record in (record for records in finished.values() for record in records):
@@ -217,10 +227,10 @@ def _flag_clock(finished: Finished) -> Iterator[Finding]:
     if abs(change) >= NOTABLE_CHANGE:
         percent = _percent(change)
         text = f"The clock changed by {percent:+g} % between the first round and the last."
-        yield _flag("clock_drift", text, percent=percent)
+        yield _make_finding("clock_drift", text, percent=percent)
 
 
-def _flag_threads(finished: Finished) -> Iterator[Finding]:
+def _find_fewer_threads(finished: Finished) -> Iterator[Finding]:
     """Yield that other programs were at work when the threads were chosen."""
     machines = {
         name: record.machine.facts
@@ -234,7 +244,7 @@ def _flag_threads(finished: Finished) -> Iterator[Finding]:
         free, cores = facts.get("free_cores"), facts.get("physical_cores")
         if shown and cores and free is not None and free < cores:
             text = f"Other programs were at work at the start: {free} of {cores} cores were free."
-            yield _flag("fewer_threads", text, threads=shown, free=free, cores=cores)
+            yield _make_finding("fewer_threads", text, threads=shown, free=free, cores=cores)
             return
 
 
@@ -244,18 +254,18 @@ def _clocks(loads: Sequence[Load]) -> list[float]:
     return after or [load.clock_mhz for load in loads if load.clock_mhz]
 
 
-def _flag_machine(record: RunRecord) -> Iterator[Finding]:
+def _find_disturbance(record: RunRecord) -> Iterator[Finding]:
     """Yield other load, swapping and throttling during one run."""
     run = record.started.run
     loads = [load for load in record.loads if load.load_average is not None and load.cores]
     busiest = max(loads, key=lambda load: load.load_average or 0.0, default=None)
     if busiest and (average := busiest.load_average or 0.0) > LOAD_LIMIT_PER_CORE * busiest.cores:
         text = f"{run}: other programs were running (load {average:.1f} on {busiest.cores} cores)."
-        yield _flag("load", text, run=run, load_average=round(average, 1), cores=busiest.cores)
+        yield _make_finding("load", text, run=run, load_average=round(average, 1), cores=busiest.cores)
     if growth(record.loads, "swapped_pages") > 0:
-        yield _flag("swap", f"{run}: memory was swapped during the run.", run=run)
+        yield _make_finding("swap", f"{run}: memory was swapped during the run.", run=run)
     if growth(record.loads, "throttle_count") > 0:
-        yield _flag("throttled", f"{run}: the processor was throttled because of its heat.", run=run)
+        yield _make_finding("throttled", f"{run}: the processor was throttled because of its heat.", run=run)
 
 
 def growth(loads: Sequence[Load], counter: str) -> int:
@@ -265,18 +275,18 @@ def growth(loads: Sequence[Load], counter: str) -> int:
     return 0 if before is None or after is None else after - before
 
 
-def _flag_learning(finished: Finished) -> Iterator[Finding]:
+def _find_no_learning(finished: Finished) -> Iterator[Finding]:
     """Yield methods whose loss did not fall from step to step, and fp16 steps that changed nothing."""
     for method, records in finished.items():
         if any(not loss_fell(record) for record in records):
             text = (
-                f"As the training of {method} went on, the loss of its steps, each on its own records, "
+                f"As the training of {method} went on, the loss of its steps, each on its own examples, "
                 f"did not fall."
             )
-            yield _flag("not_learned", text, method=method)
+            yield _make_finding("not_learned", text, method=method)
         if skipped := sum(step.skipped for record in records for step in record.steps):
             text = f"{method}: {skipped} steps were skipped because a gradient overflowed in fp16."
-            yield _flag("skipped_steps", text, method=method, number=skipped)
+            yield _make_finding("skipped_steps", text, method=method, number=skipped)
 
 
 def loss_fell(record: RunRecord) -> bool:
@@ -299,13 +309,13 @@ def loss_fell(record: RunRecord) -> bool:
     return fmean(numbers[len(first) :]) < fmean(numbers[: len(first)])
 
 
-def _flag_answers(finished: Finished) -> Iterator[Finding]:
+def _find_cut_answers(finished: Finished) -> Iterator[Finding]:
     """Yield methods whose answers ran into the length limit, counted in the first finished round."""
     for method, records in finished.items():
         answers = records[0].answers if records else []
         if number := sum(answer.stopped == "length" for answer in answers):
             text = f"{number} of {len(answers)} answers of {method} were cut at the length limit."
-            yield _flag("answer_cut", text, method=method, number=number)
+            yield _make_finding("answer_cut", text, method=method, number=number)
 
 
 def _percent(share: float) -> float:

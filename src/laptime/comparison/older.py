@@ -154,9 +154,9 @@ def refuse_unlike_inputs(before: Before | None, manifest: InputManifest, spec: C
         return
     data, model = f"--data {spec.data.named}", f"--model {spec.model.model}"
     for option, what, then, now in (
-        (data, "other records", before.data.get("records_digest"), manifest.data.get("records_digest")),
+        (data, "other examples", before.data.get("records_digest"), manifest.data.get("records_digest")),
         (model, "another model", before.model_digest, manifest.model_digest),
-        (data, "the records give other tokens", before.data.get("digest"), manifest.data.get("digest")),
+        (data, "the examples give other tokens", before.data.get("digest"), manifest.data.get("digest")),
     ):
         if then and then != now:
             raise UserError(

@@ -47,7 +47,7 @@ def compare(
     folder: Path,
     runner: Runner,
     listener: Listener,
-    records_digest: str,
+    examples_digest: str,
     threads: Threads | None = None,
     waits: bool = False,
     against: Before | None = None,
@@ -70,7 +70,7 @@ def compare(
         listener.preparing()
         precisions = {one.place: one.run_spec.training.precision for one in list_contestants(spec)}
         job = make_input_job(spec, folder, precisions)
-        manifest = prepare_inputs(job, runner, listener, records_digest, fresh=old_plan is None)
+        manifest = prepare_inputs(job, runner, listener, examples_digest, fresh=old_plan is None)
         refuse_unlike_inputs(against, manifest, spec)
         plan = old_plan or make_plan(spec, folder, manifest, threads, against)
         refuse_other_inputs(plan, manifest, spec)

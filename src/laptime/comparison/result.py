@@ -89,7 +89,8 @@ class SpeedupResult(Struct, kw_only=True):
 class CheckResult(Struct, kw_only=True):
     """What a self-check found, in the worst of a method's finished runs; `passed` None: it was not made.
 
-    `records` are those whose loss was looked at, in the run that looked at the fewest: 0 for other checks.
+    `records` are the examples whose loss was looked at, in the run that looked at the fewest: 0 for other
+    checks.
     """
 
     name: CheckName
@@ -286,7 +287,7 @@ class ComparisonResult(Struct, kw_only=True):
     order: list[str]  # the runs in the order in which they ran: "lora-1", ...
     quality_claim: Literal["none", "these_runs", "shown"]  # none: no held-out set; shown: 3 seeds or more
     model: dict[str, Any]  # name, architecture, parameters, digest, toy, random_weights, shape
-    data: dict[str, Any]  # name, digest, template, counts of records and tokens, encode_seconds
+    data: dict[str, Any]  # name, digest, template, counts of examples and tokens, encode_seconds
     training: dict[str, Any]  # the resolved TrainingSpec
     machine: dict[str, Any]
     repeat_command: str

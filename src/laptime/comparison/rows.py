@@ -267,11 +267,11 @@ def _checks(finished: Sequence[RunRecord]) -> list[CheckResult]:
 
 
 def _worst(checks: Sequence[Check]) -> CheckResult:
-    """Return what the worst of some runs found, the one that looked at the fewest records."""
+    """Return what the worst of some runs found, the one that looked at the fewest examples."""
     gravity = {True: 0, None: 1, False: 2}
     worst = max(checks, key=lambda one: (gravity[one.passed], -one.values.get("records", 0)))
-    records = int(worst.values.get("records", 0))
-    return CheckResult(name=worst.name, passed=worst.passed, note=worst.note, records=records)
+    examples = int(worst.values.get("records", 0))
+    return CheckResult(name=worst.name, passed=worst.passed, note=worst.note, records=examples)
 
 
 def _score(finished: Sequence[RunRecord], source: str) -> Score | None:

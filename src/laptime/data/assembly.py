@@ -1,4 +1,4 @@
-"""Parts to records: their token ids put together, the trained ones marked, cut at the maximum length."""
+"""Parts to examples: their token ids put together, the trained ones marked, cut at the maximum length."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from laptime.data.bulk_tokens import Ids
 from laptime.data.encoded import TOKEN, TRAINED
-from laptime.data.records import Record
+from laptime.data.examples import Example
 
 
 class Frame:
-    """What is the same for all records: `lead` before a text that does not bring it, `end` behind it.
+    """What is the same for all examples: `lead` before a text that does not bring it, `end` behind it.
 
     With `trains_all` every token but the first is trained, else the answers and the end.
     """
@@ -26,9 +26,9 @@ class Frame:
 
 
 class EncodedPiece(NamedTuple):
-    """What is kept of some records of a set when they are encoded; it can be handed from process to process.
+    """What is kept of some examples of a set when they are encoded; it can be handed from process to process.
 
-    `words`, `begins`, `cuts` and `num_trained` are as in an EncodedBatch. `places` are those of the records
+    `words`, `begins`, `cuts` and `num_trained` are as in an EncodedBatch. `places` are those of the examples
     in their set, `letters` those that no piece before it held, at the least.
     """
 
@@ -42,36 +42,36 @@ class EncodedPiece(NamedTuple):
     letters: str
 
     @property
-    def num_records(self) -> int:
+    def num_examples(self) -> int:
         """How many there are."""
         return len(self.sources)
 
     def count_tokens(self, token: int | None) -> NDArray[Any]:
-        """Return how often each record holds a token."""
+        """Return how often each example holds a token."""
         if token is None:
-            return numpy.zeros(self.num_records, numpy.int64)
+            return numpy.zeros(self.num_examples, numpy.int64)
         return _count_in((self.words & TOKEN) == token, self.begins)
 
 
 class EncodedBatch:
-    """Some records with their tokens.
+    """Some examples with their tokens.
 
-    `words` are all their token ids with the bit TRAINED where one carries loss, record i's from `begins[i]`
+    `words` are all their token ids with the bit TRAINED where one carries loss, example i's from `begins[i]`
     to `begins[i + 1]`; `cuts`, `num_trained` and `is_lost` (the tokenizer has no token for any answer) are of
-    each record. `num_special_text` is how much of them reads like a special token.
+    each example. `num_special_text` is how much of them reads like a special token.
     """
 
     def __init__(
         self,
-        records: list[Record],
+        examples: list[Example],
         ids: Ids,
         num_parts: Sequence[int],
         are_answers: Sequence[bool],
         frame: Frame,
         num_special_text: Sequence[int] = (),
     ) -> None:
-        self.records = records
-        self.num_special_text = numpy.asarray(num_special_text or [0] * len(records), numpy.int64)
+        self.examples = examples
+        self.num_special_text = numpy.asarray(num_special_text or [0] * len(examples), numpy.int64)
         self._ids, self._frame = ids, frame
         self._are_answers = numpy.asarray(are_answers, bool)
         self._first_parts = _begins_of(numpy.asarray(num_parts, numpy.int64))
@@ -83,11 +83,11 @@ class EncodedBatch:
         self.is_lost = _count_in(told, self._first_parts) == 0
 
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.examples)
 
     def to_piece(self, places: list[int], letters: str) -> EncodedPiece:
         """Return what is kept of it."""
-        sources = [record.source for record in self.records]
+        sources = [example.source for example in self.examples]
         return EncodedPiece(
             self.words,
             self.begins,
@@ -101,11 +101,11 @@ class EncodedBatch:
 
     @property
     def is_trained(self) -> NDArray[Any]:
-        """Whether a token of each record is trained, of its answer too."""
+        """Whether a token of each example is trained, of its answer too."""
         return ~self.is_lost & (self.num_trained > 0)
 
     def prompt_ids(self, index: int) -> list[int]:
-        """Return the tokens before the last answer of a record, [] where it has none."""
+        """Return the tokens before the last answer of an example, [] where it has none."""
         first, end = self._first_parts[index : index + 2]
         answers = numpy.flatnonzero(self._are_answers[first:end])
         if not len(answers):
@@ -115,7 +115,7 @@ class EncodedBatch:
         return [*self._frame.lead, *ids] if self._needs_lead[index] else ids
 
     def _find_leadless(self) -> NDArray[Any]:
-        """Tell which records do not begin with the lead already; a template may write it itself."""
+        """Tell which examples do not begin with the lead already; a template may write it itself."""
         lead, (flat, begins) = self._frame.lead, self._ids
         if not lead:
             return numpy.zeros(len(self), bool)
@@ -127,7 +127,7 @@ class EncodedBatch:
         return ~has_lead
 
     def _put_together(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the words of all records, uncut, and where each begins."""
+        """Return the words of all examples, uncut, and where each begins."""
         frame, (flat, part_begins) = self._frame, self._ids
         bodies = numpy.diff(part_begins[self._first_parts])
         leads = numpy.where(self._needs_lead, len(frame.lead), 0)
@@ -161,7 +161,7 @@ def _count_in(marks: NDArray[Any], begins: NDArray[Any]) -> NDArray[Any]:
 def _cut(
     words: NDArray[Any], begins: NDArray[Any], most: int
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return the words of records of at most so many, where each begins, and how many were cut off."""
+    """Return the words of examples of at most so many, where each begins, and how many were cut off."""
     lengths = numpy.diff(begins)
     cuts = numpy.maximum(lengths - most, 0)
     if not cuts.any():

@@ -1,6 +1,6 @@
-"""The order of the batches: a pure function of (records, seed, epoch), the same for every method.
+"""The order of the batches: a pure function of (examples, seed, epoch), the same for every method.
 
-Shapes: B records of a micro-batch, T tokens of the longest of them, N trained tokens in all.
+Shapes: B examples of a micro-batch, T tokens of the longest of them, N trained tokens in all.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, overload
 import msgspec
 from msgspec import Struct
 
-from laptime.data.encoded import TOKEN, TRAINED, EncodedRecord, digest_key, digest_step
+from laptime.data.encoded import TOKEN, TRAINED, EncodedExample, digest_key, digest_step
 from laptime.spec import TrainingSpec
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class StepPlan(Struct, frozen=True):
-    """One optimizer step: the indices of its records, one list a micro-batch; `epoch` counts from 1."""
+    """One optimizer step: the indices of its examples, one list a micro-batch; `epoch` counts from 1."""
 
     step: int
     epoch: int
@@ -42,13 +42,13 @@ class Batch(Struct):
     attention_mask_BT: torch.Tensor | None  # None without padding: attention is then causal, nothing else
     positions_N: torch.Tensor
     targets_N: torch.Tensor
-    lengths: list[int]  # of the records, without padding
-    keys: list[str]  # of the records: equal for equal token ids
-    packed: bool = False  # the records stand one after another in a single row
+    lengths: list[int]  # of the examples, without padding
+    keys: list[str]  # of the examples: equal for equal token ids
+    packed: bool = False  # the examples stand one after another in a single row
 
     @property
     def segments(self) -> list[int]:
-        """The number of places of each record in the flattened batch."""
+        """The number of places of each example in the flattened batch."""
         return self.lengths if self.packed else [self.token_ids_BT.shape[1]] * len(self.lengths)
 
     def pin(self) -> Batch:
@@ -91,17 +91,17 @@ class TrainStep(Struct):
 class StepPlans(Sequence[StepPlan]):
     """All steps of a training, each laid out when it is asked for; what is kept is the order of an epoch."""
 
-    num_records: int
+    num_examples: int
     batch_size: int
-    records_per_step: int
+    examples_per_step: int
     epochs: int
     max_steps: int | None
     seed: int
 
     @property
     def steps_per_epoch(self) -> int:
-        """The steps of a whole epoch; its last one may hold fewer records."""
-        return -(-self.num_records // self.records_per_step)
+        """The steps of a whole epoch; its last one may hold fewer examples."""
+        return -(-self.num_examples // self.examples_per_step)
 
     def __len__(self) -> int:
         steps = self.steps_per_epoch * self.epochs
@@ -118,27 +118,27 @@ class StepPlans(Sequence[StepPlan]):
         )
 
     def count_looks(self) -> tuple[int, list[int]]:
-        """Return how many epochs are whole, and the records of the last one that is not."""
+        """Return how many epochs are whole, and the examples of the last one that is not."""
         whole, rest = divmod(len(self), self.steps_per_epoch)
-        order = shuffle_records(self.num_records, self.seed, whole + 1) if rest else []
-        return whole, list(order[: rest * self.records_per_step])
+        order = shuffle_examples(self.num_examples, self.seed, whole + 1) if rest else []
+        return whole, list(order[: rest * self.examples_per_step])
 
     def _lay_out(self, place: int) -> StepPlan:
         """Return a step by its place among all."""
         epoch, step_of_epoch = divmod(place, self.steps_per_epoch)
-        begin = step_of_epoch * self.records_per_step
-        order = shuffle_records(self.num_records, self.seed, epoch + 1)
-        chosen = order[begin : begin + self.records_per_step].tolist()
+        begin = step_of_epoch * self.examples_per_step
+        order = shuffle_examples(self.num_examples, self.seed, epoch + 1)
+        chosen = order[begin : begin + self.examples_per_step].tolist()
         size = self.batch_size
         return StepPlan(place + 1, epoch + 1, [chosen[i : i + size] for i in range(0, len(chosen), size)])
 
 
-def plan_steps(num_records: int, training: TrainingSpec, seed: int) -> StepPlans:
-    """Lay out every step: records are shuffled anew each epoch, the last batch of an epoch may be short."""
+def plan_steps(num_examples: int, training: TrainingSpec, seed: int) -> StepPlans:
+    """Lay out every step: examples are shuffled anew each epoch, the last batch of an epoch may be short."""
     return StepPlans(
-        num_records=num_records,
+        num_examples=num_examples,
         batch_size=training.batch_size,
-        records_per_step=training.batch_size * training.gradient_accumulation,
+        examples_per_step=training.batch_size * training.gradient_accumulation,
         epochs=training.epochs,
         max_steps=training.max_steps,
         seed=seed,
@@ -146,15 +146,15 @@ def plan_steps(num_records: int, training: TrainingSpec, seed: int) -> StepPlans
 
 
 @lru_cache(2)
-def shuffle_records(num_records: int, seed: int, epoch: int) -> array[int]:
-    """Return the order of the records in an epoch, which counts from 1."""
-    order = array("I", range(num_records))
+def shuffle_examples(num_examples: int, seed: int, epoch: int) -> array[int]:
+    """Return the order of the examples in an epoch, which counts from 1."""
+    order = array("I", range(num_examples))
     random.Random(f"{seed}-{epoch}").shuffle(order)
     return order
 
 
-def make_batch(records: Sequence[EncodedRecord], pin: bool = False, packed: bool = False) -> Batch:
-    """Lay out records: one a row, padded on the right to the longest, or `packed` into a single row.
+def make_batch(examples: Sequence[EncodedExample], pin: bool = False, packed: bool = False) -> Batch:
+    """Lay out examples: one a row, padded on the right to the longest, or `packed` into a single row.
 
     `pin` for copies that a GPU need not wait for. Nothing of it is done by torch, whose threads train
     meanwhile.
@@ -162,7 +162,7 @@ def make_batch(records: Sequence[EncodedRecord], pin: bool = False, packed: bool
     import numpy
     import torch
 
-    rows = [numpy.asarray(record.words) for record in records]
+    rows = [numpy.asarray(example.words) for example in examples]
     lengths = [len(row) for row in rows]
     room = sum(lengths) if packed else max(lengths)
     begins = [0, *accumulate(lengths[:-1])] if packed else [row * room for row in range(len(rows))]
@@ -182,7 +182,7 @@ def make_batch(records: Sequence[EncodedRecord], pin: bool = False, packed: bool
         positions_N=torch.from_numpy(positions_N),
         targets_N=torch.from_numpy(flat_ids[positions_N + 1]),
         lengths=lengths,
-        keys=[digest_key(record) for record in records],
+        keys=[digest_key(example) for example in examples],
         packed=packed,
     )
     return batch.pin() if pin else batch
@@ -192,9 +192,9 @@ class TrainSteps(Sequence[TrainStep]):
     """The steps of a training as tensors, each made when it is asked for and kept by nobody here."""
 
     def __init__(
-        self, records: Sequence[EncodedRecord], plans: Sequence[StepPlan], pin: bool, packed: bool
+        self, examples: Sequence[EncodedExample], plans: Sequence[StepPlan], pin: bool, packed: bool
     ) -> None:
-        self.records = records
+        self.examples = examples
         self.plans = plans
         self.pin = pin
         self.packed = packed
@@ -211,32 +211,32 @@ class TrainSteps(Sequence[TrainStep]):
     def __getitem__(self, index: slice) -> TrainSteps: ...
     def __getitem__(self, index: int | slice) -> TrainStep | TrainSteps:
         if isinstance(index, slice):
-            return TrainSteps(self.records, self.plans[index], self.pin, self.packed)
+            return TrainSteps(self.examples, self.plans[index], self.pin, self.packed)
         return self._make(self.plans[index])
 
     def _make(self, plan: StepPlan) -> TrainStep:
         """Turn the plan of a step into tensors."""
-        chosen = [[self.records[i] for i in micro] for micro in plan.micro_batches]
+        chosen = [[self.examples[i] for i in micro] for micro in plan.micro_batches]
         batches = [make_batch(micro, self.pin, self.packed) for micro in chosen]
-        flat = [record for micro in chosen for record in micro]
+        flat = [example for micro in chosen for example in micro]
         return TrainStep(
             step=plan.step,
             epoch=plan.epoch,
             batches=batches,
-            sources=[record.source for record in flat],
+            sources=[example.source for example in flat],
             num_trained_tokens=sum(len(batch.targets_N) for batch in batches),
-            num_tokens=sum(len(record.words) for record in flat),
+            num_tokens=sum(len(example.words) for example in flat),
             num_padded_tokens=sum(batch.token_ids_BT.numel() for batch in batches),
             digest=digest_step(flat),
         )
 
 
 def make_steps(
-    records: Sequence[EncodedRecord],
+    examples: Sequence[EncodedExample],
     training: TrainingSpec,
     seed: int,
     pin: bool = False,
     packed: bool = False,
 ) -> TrainSteps:
     """Return the steps of a training: how many there are is known, what they hold is made as they come."""
-    return TrainSteps(records, plan_steps(len(records), training, seed), pin, packed)
+    return TrainSteps(examples, plan_steps(len(examples), training, seed), pin, packed)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from laptime.data.chat_templates import GivenTemplate, fit_template, put_template
-from laptime.data.records import Message, RecordError
+from laptime.data.examples import ExampleError, Message
 from laptime.data.template_file import GIVEN, tell_template
 from laptime.data.tokens import Tokens
 from laptime.errors import UserError
@@ -74,10 +74,10 @@ class ChatTemplate:
             raise self._failed(source, error) from None
 
     def _failed(self, source: str, error: BaseException) -> UserError:
-        """Make the error for a template that fails: RecordError where it refuses the record itself."""
+        """Make the error for a template that fails: ExampleError where it refuses the example itself."""
         told = tell_template(self.tokens.tokenizer, source, error)
         if told.startswith(f"{source}: "):
-            return RecordError(source, told.removeprefix(f"{source}: "))
+            return ExampleError(source, told.removeprefix(f"{source}: "))
         return UserError(told)
 
     def _prefix_spans(
@@ -201,7 +201,7 @@ def _as_turn(message: Message) -> dict[str, Any]:
 def _check_written(written: str, message: Message, source: str) -> None:
     """Refuse a template that writes something else for an answer; white space is its own affair."""
     if not _holds(written, message.content):
-        raise RecordError(
+        raise ExampleError(
             source,
             "the chat template does not write the answer as it stands in the data; "
             "use --template (qa-en, or a string)",
@@ -210,7 +210,7 @@ def _check_written(written: str, message: Message, source: str) -> None:
         function = call.get("function", call)
         for text in (function["name"], *_texts_in(function["arguments"])):
             if not _holds(written, text) and not _holds(written, json.dumps(text, ensure_ascii=False)[1:-1]):
-                raise RecordError(
+                raise ExampleError(
                     source,
                     "the chat template does not write the calls of tools as they stand in the data; "
                     "write them out as text, or give a --chat-template that does",
@@ -246,22 +246,22 @@ def _read_tools(tools: str) -> list[Any] | None:
     return json.loads(tools) if tools else None
 
 
-def _hidden(source: str) -> RecordError:
-    return RecordError(
+def _hidden(source: str) -> ExampleError:
+    return ExampleError(
         source, "the chat template hides which tokens are the answer; use --template (qa-en, or a string)"
     )
 
 
-def _without_system(source: str) -> RecordError:
-    return RecordError(
+def _without_system(source: str) -> ExampleError:
+    return ExampleError(
         source,
         "the chat template leaves out the system text; take that out, or give a --template with "
         "{system}, {prompt} and {completion}",
     )
 
 
-def _without_tools(source: str) -> RecordError:
-    return RecordError(
+def _without_tools(source: str) -> ExampleError:
+    return ExampleError(
         source,
         "the chat template leaves out the tools; take them out, or give a --chat-template that writes them",
     )

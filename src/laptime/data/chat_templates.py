@@ -77,7 +77,7 @@ def read_template(given: str) -> str:
 
 
 def add_to_identity(digest: str, given: str | None) -> str:
-    """Return the digest of records that become text by a given template: another one makes other inputs."""
+    """Return the digest of examples that become text by a given template: another one makes other inputs."""
     if given is None:
         return digest
     return hashlib.sha256(f"{digest}\n{read_template(given)}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Rows on their way to records: what is kept, what is counted, where the reading stops."""
+"""Rows on their way to examples: what is kept, what is counted, where the reading stops."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 from msgspec.structs import replace
 
 from laptime.data.cells import RowError
-from laptime.data.columns import Layout, UnknownShapeError, read_record, recognise, with_context
-from laptime.data.records import Record, RecordsDigest, Remark
+from laptime.data.columns import Layout, UnknownShapeError, read_example, recognise, with_context
+from laptime.data.examples import Example, ExampleNote, ExamplesDigest
 from laptime.data.rows import Row
 from laptime.data.side_columns import tell_beside
-from laptime.data.skipped import Reason, Skipped, as_remarks
+from laptime.data.skipped import Reason, Skipped, as_example_notes
 from laptime.data.spool import Spool, join_spools
 from laptime.errors import SHOWN_SOURCES, UserError, name_sources
 from laptime.spec import DataSpec
 
-MOST_LETTERS = 4_000_000  # of a record: more tokens than any model holds, and a tokenizer takes a while
+MOST_LETTERS = 4_000_000  # of an example: more tokens than any model holds, and a tokenizer takes a while
 # Behind the first bad row the refusal is certain: it is not kept waiting for the end of a large file.
 ROWS_LOOKED_ON = 100_000
 MOST_BAD = 1000
 
 
 class CollectedRows:
-    """Records so far, or with `keeps` False only the first of them, and the rows that are none.
+    """Examples so far, or with `keeps` False only the first of them, and the rows that are none.
 
     `is_whole`: the files are read to their end.
     """
@@ -35,9 +35,9 @@ class CollectedRows:
         self.spec = spec
         self.keeps = keeps
         self.is_whole = is_whole
-        self.records = Spool(Record)
+        self.examples = Spool(Example)
         self.kind = ""
-        self.digest = RecordsDigest()
+        self.digest = ExamplesDigest()
         self.layout: Layout | None = None
         self.layouts: dict[tuple[str, ...], Layout] = {}  # by the columns of a row
         self.shapes: list[str] = []  # the sentences of layouts that are over
@@ -45,7 +45,7 @@ class CollectedRows:
         self.used: set[str] = set()
         self.beside: dict[str, Reason] = {}  # what columns that are left out hold, by the sentence on it
         self.unread: dict[str, None] = {}  # what turns hold that nothing is made of: messages[].language
-        self.remarks = Spool(Remark)
+        self.example_notes = Spool(ExampleNote)
         self.bad = Skipped()
         self.num_good = 0
         self.num_looked_on = 0
@@ -68,7 +68,7 @@ class CollectedRows:
         self.layout, self.layouts = None, {}
 
     def add(self, file: str, rows: Iterable[Row]) -> None:
-        """Turn the rows of a file into records; raises RecordsError where none of them is one."""
+        """Turn the rows of a file into examples; raises ExamplesError where none of them is one."""
         rows, num_good, num_bad = iter(rows), self.num_good, len(self.bad)
         if self.skips or not num_bad:
             for row in rows:
@@ -80,7 +80,7 @@ class CollectedRows:
             self.bad.refuse_all(file)
 
     def finish(self) -> None:
-        """Raise RecordsError for bad rows, unless they are left out."""
+        """Raise ExamplesError for bad rows, unless they are left out."""
         if self.bad and not self.skips:
             self.bad.refuse(has_all=self.has_all)
 
@@ -88,13 +88,17 @@ class CollectedRows:
         """Yield what a user should know of the rows."""
         yield from self.bad.tell() if self.skips else ()
         for text, reason in self.beside.items():
-            count = f"{reason.count:,} record{'s'[: reason.count > 1]}"
+            count = f"{reason.count:,} example{'s'[: reason.count > 1]}"
             yield f"{text}: {count} ({name_sources(reason.sources, count=reason.count)})"
-        yield from _sum_up(self.remarks)
+        yield from _sum_up(self.example_notes)
 
-    def all_remarks(self) -> Spool[Remark]:
+    def all_notes(self) -> Spool[ExampleNote]:
         """Return what is to be said of single rows, those that were left out among them."""
-        return join_spools(Remark, as_remarks(self.bad.remarks), self.remarks) if self.bad else self.remarks
+        return (
+            join_spools(ExampleNote, as_example_notes(self.bad.example_notes), self.example_notes)
+            if self.bad
+            else self.example_notes
+        )
 
     def ignored(self) -> list[str]:
         """Return the columns that nothing is made of and nothing is said of."""
@@ -117,14 +121,14 @@ class CollectedRows:
             self.has_all = False
 
     def _take(self, row: Row, file: str) -> bool:
-        """Turn a row into a record, or keep what is wrong with it; tells which."""
+        """Turn a row into an example, or keep what is wrong with it; tells which."""
         if row.values is None:
             self.bad.add(row.source, row.fault)
             return False
         columns = tuple(row.values)
         try:
             layout = self.layouts.get(columns) or self._lay_out(columns, row.values, file)
-            self._keep(read_record(row.values, layout, row.source))
+            self._keep(read_example(row.values, layout, row.source))
         except RowError as error:
             self.bad.add(row.source, str(error))
             return False
@@ -137,22 +141,22 @@ class CollectedRows:
             self._note(row, layout)
         return True
 
-    def _keep(self, record: Record) -> None:
-        """Add a record; raises RowError for one of another kind, and for one that no training could hold."""
-        self.kind = self.kind or record.kind
-        if record.kind != self.kind:
-            raise RowError(f"holds {record.kind}, the rows before it {self.kind}")
-        if record.num_letters > MOST_LETTERS:
+    def _keep(self, example: Example) -> None:
+        """Add an example; raises RowError for one of another kind, and for one no training could hold."""
+        self.kind = self.kind or example.kind
+        if example.kind != self.kind:
+            raise RowError(f"holds {example.kind}, the rows before it {self.kind}")
+        if example.num_letters > MOST_LETTERS:
             raise RowError(
-                f"{record.num_letters:,} letters in one record, more than the {MOST_LETTERS:,} that are "
-                f"read; split it into several records"
+                f"{example.num_letters:,} letters in one example, more than the {MOST_LETTERS:,} that are "
+                f"read; split it into several examples"
             )
         self.num_good += 1
-        self.digest.add(record)
-        if self.keeps or not self.records:
-            self.records.append(record)
-        if record.remark:
-            self.remarks.append(Remark(record.source, record.remark))
+        self.digest.add(example)
+        if self.keeps or not self.examples:
+            self.examples.append(example)
+        if example.note:
+            self.example_notes.append(ExampleNote(example.source, example.note))
 
     def _note(self, row: Row, layout: Layout) -> None:
         """Count what columns hold that are left out and would change what is learnt."""
@@ -175,14 +179,14 @@ class CollectedRows:
         return layout
 
 
-def _sum_up(remarks: Iterable[Remark]) -> Iterator[str]:
-    """Yield one sentence for each kind of remark, with the first records that it is about."""
+def _sum_up(example_notes: Iterable[ExampleNote]) -> Iterator[str]:
+    """Yield one sentence for each kind of note, with the first examples that it is about."""
     first: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
-    for remark in remarks:
-        counts[remark.text] += 1
-        if counts[remark.text] <= SHOWN_SOURCES:
-            first.setdefault(remark.text, []).append(remark.source)
+    for note in example_notes:
+        counts[note.text] += 1
+        if counts[note.text] <= SHOWN_SOURCES:
+            first.setdefault(note.text, []).append(note.source)
     for text, sources in first.items():
-        count = f"{counts[text]} record{'s'[: counts[text] > 1]}"
+        count = f"{counts[text]} example{'s'[: counts[text] > 1]}"
         yield f"{text}: {count} ({name_sources(sources, count=counts[text])})"

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from laptime.data.cells import RowError, describe, is_nothing
 from laptime.data.conversations import check_conversation, is_turns, read_turns
+from laptime.data.examples import Example, Message
 from laptime.data.invisible import is_blank
-from laptime.data.records import Message, Record
 from laptime.data.side_columns import (
     HISTORIES,
     NOTED,
@@ -123,8 +123,8 @@ def recognise(values: dict[str, Any], spec: DataSpec, file: str) -> Layout:
     raise UnknownShapeError(f"{file}: {_tell_unknown(columns)}")
 
 
-def read_record(values: dict[str, Any], layout: Layout, source: str) -> Record:
-    """Turn a row into a record; raises RowError for a value that cannot be trained on."""
+def read_example(values: dict[str, Any], layout: Layout, source: str) -> Example:
+    """Turn a row into an example; raises RowError for a value that cannot be trained on."""
     for column in layout.needed:
         if column not in values:
             raise RowError(
@@ -169,7 +169,9 @@ def _refuse_contradiction(given: dict[str, str]) -> None:
     """Refuse flags that name two shapes at once."""
     shapes = [option for option in given if option in ("messages_column", "text_column", "prompt_column")]
     if len(shapes) > 1:
-        raise UserError(f"{flag(shapes[0])} and {flag(shapes[1])} exclude each other: a record has one shape")
+        raise UserError(
+            f"{flag(shapes[0])} and {flag(shapes[1])} exclude each other: an example has one shape"
+        )
 
 
 def _find(columns: Iterable[str], names: tuple[str, ...]) -> list[str]:
@@ -241,20 +243,20 @@ def _filled(values: dict[str, Any], column: str) -> str:
 
 
 def _read_answer(values: dict[str, Any], column: str) -> tuple[str, str]:
-    """Return the answer and a remark; of a list of answers (also SQuAD's {"text": [...]}) the first."""
+    """Return the answer and a note; of a list of answers (also SQuAD's {"text": [...]}) the first."""
     answer = values[column]
     if isinstance(answer, str) and column.strip().lower() == ANSWERS:  # CSV has no lists, only their JSON
         answer = _parse_answers(answer)
     if isinstance(answer, str):
         return _filled(values, column), ""
-    remark = ONLY_ANSWER if isinstance(answer, list) else ""
+    note = ONLY_ANSWER if isinstance(answer, list) else ""
     if isinstance(answer, dict) and "text" in answer:
         answer = answer["text"]
     if not isinstance(answer, list):
         return _filled({column: answer}, column), ""
     if not answer:
         raise RowError(f"'{column}' holds no answer")
-    return _filled({column: answer[0]}, column), FIRST_ANSWER if len(answer) > 1 else remark
+    return _filled({column: answer[0]}, column), FIRST_ANSWER if len(answer) > 1 else note
 
 
 def _parse_answers(text: str) -> Any:
@@ -270,8 +272,8 @@ def _parse_answers(text: str) -> Any:
     return value if is_list else text
 
 
-def _read_text(values: dict[str, Any], layout: Layout, source: str) -> Record:
-    """Turn a row of plain text into a record; it has no place for a system text, nor for tools."""
+def _read_text(values: dict[str, Any], layout: Layout, source: str) -> Example:
+    """Turn a row of plain text into an example; it has no place for a system text, nor for tools."""
     assert layout.text
     if layout.tools and not layout.chosen and read_tools(values, layout.tools):
         raise RowError(
@@ -283,48 +285,48 @@ def _read_text(values: dict[str, Any], layout: Layout, source: str) -> Record:
             f"'{layout.systems[0]}' stands beside plain text, which has no place for it; write it into "
             f"'{layout.text}', or choose that alone with --text-column"
         )
-    return Record(source=source, text=_filled(values, layout.text))
+    return Example(source=source, text=_filled(values, layout.text))
 
 
-def _read_pair(values: dict[str, Any], layout: Layout, source: str) -> Record:
-    """Turn a question and its answer into a record, with what stands before them."""
+def _read_pair(values: dict[str, Any], layout: Layout, source: str) -> Example:
+    """Turn a question and its answer into an example, with what stands before them."""
     assert layout.prompt and layout.completion
     context = (
         _text(values, layout.context) if layout.context and values.get(layout.context) is not None else ""
     )
-    completion, remark = _read_answer(values, layout.completion)
+    completion, note = _read_answer(values, layout.completion)
     system = read_system(values, layout.systems) if layout.systems else ""
     history = read_history(values, layout.history, layout.unread) if layout.history else []
-    return Record(
+    return Example(
         source=source,
         prompt=_filled(values, layout.prompt),
         completion=completion,
         context=context if context.strip() else "",
         before=[Message("system", system), *history] if system else history,
-        remark=remark,
+        note=note,
         tools=read_tools(values, layout.tools) if layout.tools else "",
     )
 
 
-def _read_conversation(values: dict[str, Any], layout: Layout, source: str) -> Record:
-    """Turn a row with a conversation into a record; turns after the last answer are left out."""
+def _read_conversation(values: dict[str, Any], layout: Layout, source: str) -> Example:
+    """Turn a row with a conversation into an example; turns after the last answer are left out."""
     assert layout.messages
     _refuse_beside_turns(values, layout, layout.messages)
     messages = read_turns(values[layout.messages], layout.messages, layout.unread)
     begin_with_system(messages, read_system(values, layout.systems), layout.messages)
     check_conversation(messages, layout.messages)
-    remark = ""
+    note = ""
     while messages[-1].role != "assistant":
-        remark = AFTER_ANSWER
+        note = AFTER_ANSWER
         messages.pop()
     while messages[-1].role != "assistant" or not messages[-1].trained:
-        remark = AFTER_TRAINED
+        note = AFTER_TRAINED
         messages.pop()
     tools = read_tools(values, layout.tools) if layout.tools else ""
-    return Record(source=source, messages=messages, remark=remark, tools=tools)
+    return Example(source=source, messages=messages, note=note, tools=tools)
 
 
-def _read_conversational_pair(values: dict[str, Any], layout: Layout, source: str) -> Record:
+def _read_conversational_pair(values: dict[str, Any], layout: Layout, source: str) -> Example:
     """Turn prompt and completion that are turns themselves into one conversation."""
     assert layout.prompt and layout.completion
     _refuse_beside_turns(values, layout, layout.prompt)
@@ -336,7 +338,7 @@ def _read_conversational_pair(values: dict[str, Any], layout: Layout, source: st
         raise RowError(f"'{layout.completion}' keeps its last turn out of training; leave the row out")
     begin_with_system(prompt, read_system(values, layout.systems), layout.prompt)
     check_conversation([*prompt, *completion], layout.prompt)
-    return Record(
+    return Example(
         source=source,
         messages=[*prompt, *completion],
         num_prompt_messages=len(prompt),

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from laptime.data.cells import RowError, describe, is_nothing
+from laptime.data.examples import Message
 from laptime.data.invisible import is_blank
-from laptime.data.records import Message
 from laptime.data.tools import read_calls
 from laptime.errors import readable, suggest
 from laptime.util.strict_json import parse_json

@@ -53,7 +53,7 @@ def locate_data(name: str, split: str, wants_held_out: bool) -> DataFiles:
     chosen = _choose_inside(names, split, f"--data {name}")
     found = DataFiles(name, [path / file for file in chosen])
     if texts := _passed_over(names, chosen):
-        found.notes.append(f"not read: {name_sources(texts)} (text files beside files of records)")
+        found.notes.append(f"not read: {name_sources(texts)} (text files beside files of examples)")
     if wants_held_out and split == "train":
         held_out, note = _find_held_out(names, chosen)
         found.held_out = [path / file for file in held_out]
@@ -79,7 +79,7 @@ def locate(name: str, split: str, option: str) -> list[Path]:
 
 
 def refuse_twins(files: Iterable[Path]) -> None:
-    """Raise UserError for a file that is named twice: its records would count twice without a word."""
+    """Raise UserError for a file that is named twice: its examples would count twice without a word."""
     seen: set[Path] = set()
     for file in files:
         if (real := file.resolve()) in seen:
@@ -140,7 +140,7 @@ def _choose_inside(names: Sequence[str], split: str, option: str) -> list[str]:
 
 
 def _passed_over(names: Sequence[str], chosen: Sequence[str]) -> list[str]:
-    """Return the text files that would be read if files of records did not lie beside them."""
+    """Return the text files that would be read if files of examples did not lie beside them."""
     texts = [name for name in names if suffix_of(name) == TEXT]
     return [name for name in choose_files(texts, "train") if name not in chosen] if chosen else []
 

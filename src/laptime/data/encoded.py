@@ -1,4 +1,4 @@
-"""Records as token ids, kept in one file that every run of a comparison reads.
+"""Examples as token ids, kept in one file that every run of a comparison reads.
 
 The file holds flat buffers, so that a run maps it into memory and makes of it what it needs, when it needs
 it. Its last 32 bytes are the SHA-256 of all before them: no flipped bit is trained on.
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 import msgspec
 from msgspec import Struct
 
+from laptime.data.examples import ExampleNote
 from laptime.data.input_manifest import ENCODED_FILE, MANIFEST_FILE, InputManifest, read_manifest
-from laptime.data.records import Remark
 from laptime.errors import UserError
 from laptime.util.atomic import write_pieces
 from laptime.util.untrusted import parse
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 TRAINED = 1 << 31  # the bit of a word that says: this token carries loss
 TOKEN = TRAINED - 1  # the other bits, which are the token's id
 MAGIC = b"laptime records\n"
-HEAD = struct.Struct("<16s5Q")  # magic, records, held out, words, bytes of sources, bytes of facts
+HEAD = struct.Struct("<16s5Q")  # magic, examples, held out, words, bytes of sources, bytes of facts
 DIGEST_BYTES = 32
 HASHED_AT_ONCE = 16 << 20  # bytes
 
 
-class EncodedRecord:
-    """One record: `words` are token ids, with the bit TRAINED where a token carries loss.
+class EncodedExample:
+    """One example: `words` are token ids, with the bit TRAINED where a token carries loss.
 
     `cut` counts the tokens cut off its end. The first token is never trained: nothing stands before it that
     could predict it.
@@ -51,8 +51,8 @@ class EncodedRecord:
         self.cut = cut
 
     @classmethod
-    def of_words(cls, words: Sequence[int], source: str, cut: int) -> EncodedRecord:
-        """Return the record of `words` (a buffer of 32-bit numbers), which are not copied."""
+    def of_words(cls, words: Sequence[int], source: str, cut: int) -> EncodedExample:
+        """Return the example of `words` (a buffer of 32-bit numbers), which are not copied."""
         made = cls.__new__(cls)
         made.words, made.source, made.cut = words, source, cut
         return made
@@ -71,7 +71,7 @@ class EncodedRecord:
         return len(self.words)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, EncodedRecord):
+        if not isinstance(other, EncodedExample):
             return NotImplemented
         mine, others = (self.source, self.cut), (other.source, other.cut)
         return mine == others and list(self.words) == list(other.words)
@@ -79,21 +79,21 @@ class EncodedRecord:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"EncodedRecord({self.token_ids}, {self.trained}, {self.source!r}, {self.cut})"
+        return f"EncodedExample({self.token_ids}, {self.trained}, {self.source!r}, {self.cut})"
 
 
 class Buffers(NamedTuple):
-    """Records one behind another; record i has words[begins[i]:begins[i + 1]], and so its source."""
+    """Examples one behind another; example i has words[begins[i]:begins[i + 1]], and so its source."""
 
     words: memoryview  # of 32 bits
-    begins: memoryview  # of 64 bits, one more than there are records
+    begins: memoryview  # of 64 bits, one more than there are examples
     cuts: memoryview  # of 32 bits
     sources: memoryview  # UTF-8
-    source_begins: memoryview  # of 64 bits, one more than there are records
+    source_begins: memoryview  # of 64 bits, one more than there are examples
 
 
-class EncodedRecords(Sequence[EncodedRecord]):
-    """The records from `begin` to `end` of flat buffers, each made when it is asked for."""
+class EncodedExamples(Sequence[EncodedExample]):
+    """The examples from `begin` to `end` of flat buffers, each made when it is asked for."""
 
     def __init__(self, buffers: Buffers, begin: int, end: int) -> None:
         self.buffers = buffers
@@ -101,14 +101,14 @@ class EncodedRecords(Sequence[EncodedRecord]):
 
     @property
     def lengths(self) -> NDArray[Any]:
-        """The tokens of each record."""
+        """The tokens of each example."""
         import numpy
 
         return numpy.diff(numpy.asarray(self.buffers.begins[self.begin : self.end + 1])).astype(numpy.int64)
 
     @property
     def trained_lengths(self) -> NDArray[Any]:
-        """The trained tokens of each record."""
+        """The trained tokens of each example."""
         import numpy
 
         numbers = numpy.zeros(len(self), numpy.int64)
@@ -124,7 +124,7 @@ class EncodedRecords(Sequence[EncodedRecord]):
 
     @property
     def num_cut(self) -> int:
-        """The records that something was cut off."""
+        """The examples that something was cut off."""
         import numpy
 
         return int(numpy.count_nonzero(numpy.asarray(self.buffers.cuts[self.begin : self.end])))
@@ -133,10 +133,10 @@ class EncodedRecords(Sequence[EncodedRecord]):
         return self.end - self.begin
 
     @overload
-    def __getitem__(self, index: int) -> EncodedRecord: ...
+    def __getitem__(self, index: int) -> EncodedExample: ...
     @overload
-    def __getitem__(self, index: slice) -> list[EncodedRecord]: ...
-    def __getitem__(self, index: int | slice) -> EncodedRecord | list[EncodedRecord]:
+    def __getitem__(self, index: slice) -> list[EncodedExample]: ...
+    def __getitem__(self, index: int | slice) -> EncodedExample | list[EncodedExample]:
         places = range(self.begin, self.end)[index]
         return [self._make(place) for place in places] if isinstance(places, range) else self._make(places)
 
@@ -145,16 +145,16 @@ class EncodedRecords(Sequence[EncodedRecord]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _make(self, place: int) -> EncodedRecord:
+    def _make(self, place: int) -> EncodedExample:
         words, begins, cuts, sources, source_begins = self.buffers
-        return EncodedRecord.of_words(
+        return EncodedExample.of_words(
             words[begins[place] : begins[place + 1]],  # type: ignore[arg-type]
             bytes(sources[source_begins[place] : source_begins[place + 1]]).decode(),
             cuts[place],
         )
 
     def _blocks(self, at_once: int = 10_000) -> Iterator[tuple[int, NDArray[Any], NDArray[Any]]]:
-        """Yield some records after others: the first one, where in the words each begins, the words."""
+        """Yield some examples after others: the first one, where in the words each begins, the words."""
         import numpy
 
         for first in range(self.begin, self.end, at_once):
@@ -165,13 +165,13 @@ class EncodedRecords(Sequence[EncodedRecord]):
             let_go(self.buffers.words)
 
 
-def lengths_of(records: Sequence[EncodedRecord]) -> NDArray[Any]:
-    """Return the tokens of each record."""
+def lengths_of(examples: Sequence[EncodedExample]) -> NDArray[Any]:
+    """Return the tokens of each example."""
     import numpy
 
-    if isinstance(records, EncodedRecords):
-        return records.lengths
-    return numpy.array([len(record.words) for record in records], numpy.int64)
+    if isinstance(examples, EncodedExamples):
+        return examples.lengths
+    return numpy.array([len(example.words) for example in examples], numpy.int64)
 
 
 class Question(Struct):
@@ -195,16 +195,16 @@ class Counts(Struct, kw_only=True):
     num_trained_tokens: int = 0
     num_held_out_tokens: int = 0
     num_held_out_trained_tokens: int = 0
-    num_cut: int = 0  # records that were cut
+    num_cut: int = 0  # examples that were cut
     num_cut_tokens: int = 0
     num_special_text: int = 0  # special-token text in the data, encoded as ordinary text
     num_unknown_tokens: int = 0  # tokens that stand for characters the tokenizer does not know
-    num_skipped: int = 0  # records that cannot be trained on, left out with --skip-bad
+    num_skipped: int = 0  # examples that cannot be trained on, left out with --skip-bad
     num_held_out_skipped: int = 0
 
 
 class EncodedFacts(Struct, kw_only=True):
-    """What is to be known of encoded records; `notes` are sentences that the user should read.
+    """What is to be known of encoded examples; `notes` are sentences that the user should read.
 
     `template` is a name or the user's template string: `templates.make_template` gives the same again.
     `stop_ids` end an answer. `chat_template` is the text of the one that the user gave in the place of the
@@ -234,19 +234,19 @@ class EncodedFacts(Struct, kw_only=True):
 
 
 class EncodedData(EncodedFacts, kw_only=True):
-    """A data set ready for training; `remarks` say of single records what `notes` sum up, in no file."""
+    """A data set ready for training; `notes` sum up what `example_notes`, in no file, say of single ones."""
 
-    records: EncodedRecords
-    held_out: EncodedRecords
-    remarks: Sequence[Remark] = []
+    examples: EncodedExamples
+    held_out: EncodedExamples
+    example_notes: Sequence[ExampleNote] = []
 
 
 def write_encoded(path: Path, data: EncodedData) -> None:
     """Write `data` in one move, so that a reader never sees half of it."""
     facts = {name: getattr(data, name) for name in EncodedFacts.__struct_fields__}
     last = msgspec.msgpack.encode(facts)
-    buffers, num_records, num_held_out = data.records.buffers, len(data.records), len(data.held_out)
-    head = HEAD.pack(MAGIC, num_records, num_held_out, len(buffers.words), buffers.sources.nbytes, len(last))
+    buffers, num_examples, num_held_out = data.examples.buffers, len(data.examples), len(data.held_out)
+    head = HEAD.pack(MAGIC, num_examples, num_held_out, len(buffers.words), buffers.sources.nbytes, len(last))
     sections = [memoryview(head), *_in_file_order(buffers), memoryview(last)]
     write_pieces(path, _with_digest(piece for section in sections for piece in _pieces(section)))
 
@@ -264,8 +264,8 @@ def read_encoded(path: Path) -> EncodedData:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     if damage := _look_at(view):
         raise UserError(f"{path}: {damage}")
-    _, num_records, num_held_out, num_words, num_source_bytes, num_fact_bytes = HEAD.unpack_from(view)
-    total = num_records + num_held_out
+    _, num_examples, num_held_out, num_words, num_source_bytes, num_fact_bytes = HEAD.unpack_from(view)
+    total = num_examples + num_held_out
     sizes = ((total + 1) * 8, (total + 1) * 8, num_words * 4, total * 4, num_source_bytes, num_fact_bytes)
     parts, begin = [], HEAD.size
     for size in sizes:
@@ -283,8 +283,8 @@ def read_encoded(path: Path) -> EncodedData:
     )
     return EncodedData(
         **msgspec.structs.asdict(decoded),
-        records=EncodedRecords(buffers, 0, num_records),
-        held_out=EncodedRecords(buffers, num_records, total),
+        examples=EncodedExamples(buffers, 0, num_examples),
+        held_out=EncodedExamples(buffers, num_examples, total),
     )
 
 
@@ -293,7 +293,7 @@ def read_inputs(inputs: Path) -> tuple[InputManifest, EncodedData]:
     manifest, encoded = read_manifest(inputs), read_encoded(inputs / ENCODED_FILE)
     if encoded.digest != manifest.data["digest"]:
         raise UserError(
-            f"{inputs / ENCODED_FILE}: not the records that {MANIFEST_FILE} tells of; put back what was "
+            f"{inputs / ENCODED_FILE}: not the examples that {MANIFEST_FILE} tells of; put back what was "
             f"there, or begin anew with another --out"
         )
     return manifest, encoded
@@ -356,11 +356,11 @@ def _with_digest(pieces: Iterable[memoryview]) -> Iterator[bytes | memoryview]:
     yield digest.digest()
 
 
-def digest_step(records: Iterable[EncodedRecord]) -> str:
-    """Return a short SHA-256 over the token ids and trained positions of `records`, in order."""
+def digest_step(examples: Iterable[EncodedExample]) -> str:
+    """Return a short SHA-256 over the token ids and trained positions of `examples`, in order."""
     digest = hashlib.sha256()
-    for record in records:
-        add_to_digest(digest, record.words)
+    for example in examples:
+        add_to_digest(digest, example.words)
     return digest.hexdigest()[:16]
 
 
@@ -369,15 +369,15 @@ def digest_tokens(token_ids: Sequence[int]) -> str:
     return hashlib.sha256(array("I", token_ids).tobytes()).hexdigest()[:32]
 
 
-def digest_key(record: EncodedRecord) -> str:
-    """Return `digest_tokens` of a record: equal for equal token ids, whichever of them are trained."""
+def digest_key(example: EncodedExample) -> str:
+    """Return `digest_tokens` of an example: equal for equal token ids, whichever of them are trained."""
     import numpy
 
-    return hashlib.sha256((numpy.asarray(record.words) & TOKEN).tobytes()).hexdigest()[:32]
+    return hashlib.sha256((numpy.asarray(example.words) & TOKEN).tobytes()).hexdigest()[:32]
 
 
 def add_to_digest(digest: Any, words: Sequence[int]) -> None:
-    """Add the length, the token ids and the trained positions of a record to a hash."""
+    """Add the length, the token ids and the trained positions of an example to a hash."""
     import numpy
 
     flat = numpy.asarray(words)

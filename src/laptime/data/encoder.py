@@ -1,4 +1,4 @@
-"""One tokenizer with one template: records to token ids, some at a time, by one process or by several."""
+"""One tokenizer with one template: examples to token ids, some at a time, by one process or by several."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from laptime.data.chat import (
     no_end_of_sequence,
     refuse_contradiction,
 )
+from laptime.data.examples import Example, ExampleError, ExampleNote, Message
 from laptime.data.letters import Letters
 from laptime.data.longest import find_longest
 from laptime.data.processes import map_in_order
-from laptime.data.records import Message, Record, RecordError, Remark
 from laptime.data.skipped import Skipped
 from laptime.data.templates import Template, as_pair, check_fits
 from laptime.data.tokens import Tokens
@@ -27,15 +27,15 @@ from laptime.errors import UserError
 
 MOST_BAD = 1000  # that are looked for
 LETTERS_AT_ONCE = 1_000_000  # a tokenizer takes a hundred bytes and more for each token it makes at once
-SHARE = 2_000  # records that a process is given at once
+SHARE = 2_000  # examples that a process is given at once
 LEAST_SHARED = 2 * SHARE  # below, processes would cost more than they save
 
 
 class Share(NamedTuple):
-    """What another process made of its share of the records."""
+    """What another process made of its share of the examples."""
 
-    pieces: list[tuple[EncodedPiece | None, int]]  # each with the number of records that are done with it
-    bad: list[Remark]
+    pieces: list[tuple[EncodedPiece | None, int]]  # each with the number of examples that are done with it
+    bad: list[ExampleNote]
     turn_end_ids: list[int]  # the special tokens that ended answers
 
 
@@ -58,7 +58,7 @@ class Encoder:
         # A chat template writes the beginning of sequence itself.
         self.leading_ids = [] if self.chat else self.tokens.leading_ids
         self.skips_bad = self.lists_bad = False
-        self.bad = Skipped("such record")
+        self.bad = Skipped("such example")
         self.letters = Letters()
         self.num_processes = 1
 
@@ -74,129 +74,132 @@ class Encoder:
         texts = [text for text, index in self.tokens.special_ids.items() if index in ends]
         return texts[0] if len(texts) == 1 else ""
 
-    def encode_records(self, records: Sequence[Record]) -> Iterator[EncodedPiece]:
-        """Encode records in order, some at a time, without those that cannot be trained on.
+    def encode_examples(self, examples: Sequence[Example]) -> Iterator[EncodedPiece]:
+        """Encode examples in order, some at a time, without those that cannot be trained on.
 
-        Unless these are to be left out, raises RecordsError for them.
+        Unless these are to be left out, raises ExamplesError for them.
         """
         if not self.skips_bad and not self.lists_bad:
-            self._try_longest(records)
+            self._try_longest(examples)
         done = 0
-        for piece, done in self._encode_in_order(records):  # noqa: B007
+        for piece, done in self._encode_in_order(examples):  # noqa: B007
             if piece:
                 yield piece
             if self.bad and not self.skips_bad and (not self.lists_bad or len(self.bad) > MOST_BAD):
                 break
         if self.bad and not self.skips_bad:
-            self.bad.refuse(has_all=done == len(records))
+            self.bad.refuse(has_all=done == len(examples))
 
-    def _encode_in_order(self, records: Sequence[Record]) -> Iterator[tuple[EncodedPiece | None, int]]:
-        """Yield pieces, each with how many records are done by then; by several processes where that pays."""
+    def _encode_in_order(self, examples: Sequence[Example]) -> Iterator[tuple[EncodedPiece | None, int]]:
+        """Yield pieces, each with how many examples are done then; by several processes where that pays."""
         num_taken = 0
-        for some, letters in _take_some(records):
+        for some, letters in _take_some(examples):
             yield self._make_piece(some, num_taken, letters), (num_taken := num_taken + len(some))
-            rest = len(records) - num_taken
+            rest = len(examples) - num_taken
             if self.num_processes > 1 and rest >= LEAST_SHARED and self.tokens.bulk.may_fork:
                 self.tokens.bulk.make_ready()
                 break
         ranges = [
-            range(begin, min(begin + SHARE, len(records))) for begin in range(num_taken, len(records), SHARE)
+            range(begin, min(begin + SHARE, len(examples)))
+            for begin in range(num_taken, len(examples), SHARE)
         ]
-        for shared in map_in_order(partial(self._encode_share, records), ranges, self.num_processes):
+        for shared in map_in_order(partial(self._encode_share, examples), ranges, self.num_processes):
             for piece, num_taken in self._take_over(shared):
                 yield piece, num_taken
 
-    def _encode_share(self, records: Sequence[Record], places: range) -> Share:
-        """Encode the records at `places`, in a process that nothing else is asked of."""
-        self.bad, ends = Skipped("such record"), self.chat.turn_end_ids if self.chat else {}
+    def _encode_share(self, examples: Sequence[Example], places: range) -> Share:
+        """Encode the examples at `places`, in a process that nothing else is asked of."""
+        self.bad, ends = Skipped("such example"), self.chat.turn_end_ids if self.chat else {}
         pieces, first = [], places.start
-        for some, letters in _take_some(records[places.start : places.stop]):
+        for some, letters in _take_some(examples[places.start : places.stop]):
             pieces.append((self._make_piece(some, first, letters), first := first + len(some)))
-        return Share(pieces, list(self.bad.remarks), list(ends))
+        return Share(pieces, list(self.bad.example_notes), list(ends))
 
     def _take_over(self, share: Share) -> list[tuple[EncodedPiece | None, int]]:
         """Learn what another process has found; returns its pieces."""
-        for remark in share.bad:
-            self.bad.add(remark.source, remark.text)
+        for note in share.bad:
+            self.bad.add(note.source, note.text)
         if self.chat:
             self.chat.turn_end_ids |= dict.fromkeys(share.turn_end_ids)
         return share.pieces
 
-    def _make_piece(self, records: list[Record], first: int, letters: str) -> EncodedPiece | None:
-        """Encode the records of a set from place `first` on; None where none of them can be trained on."""
-        places = {id(record): first + index for index, record in enumerate(records)}
-        batch = self._encode_good(records, letters)
+    def _make_piece(self, examples: list[Example], first: int, letters: str) -> EncodedPiece | None:
+        """Encode the examples of a set from place `first` on; None where none of them can be trained on."""
+        places = {id(example): first + index for index, example in enumerate(examples)}
+        batch = self._encode_good(examples, letters)
         if batch is None:
             return None
-        left = letters if len(batch) == len(records) else "".join(one.letters for one in batch.records)
-        return batch.to_piece([places[id(record)] for record in batch.records], self.letters.add(left))
+        left = letters if len(batch) == len(examples) else "".join(one.letters for one in batch.examples)
+        return batch.to_piece([places[id(example)] for example in batch.examples], self.letters.add(left))
 
-    def encode_prompt(self, record: Record) -> list[int]:
-        """Return the tokens of a record before its last answer."""
-        batch = self._encode_some([record], record.letters)
+    def encode_prompt(self, example: Example) -> list[int]:
+        """Return the tokens of an example before its last answer."""
+        batch = self._encode_some([example], example.letters)
         return batch.prompt_ids(0) if batch else []
 
-    def _try_longest(self, records: Sequence[Record]) -> None:
-        """Raise RecordsError where the longest prompts leave no room, before all the others are encoded."""
+    def _try_longest(self, examples: Sequence[Example]) -> None:
+        """Raise ExamplesError where the longest prompts leave no room, before all the others are encoded."""
         ends = dict(self.chat.turn_end_ids) if self.chat else {}
-        if longest := find_longest(records, self.max_length):
-            self._encode_good(longest, "".join(record.letters for record in longest))
+        if longest := find_longest(examples, self.max_length):
+            self._encode_good(longest, "".join(example.letters for example in longest))
         if self.bad:
-            self.bad.refuse(has_all=len(longest) == len(records))
+            self.bad.refuse(has_all=len(longest) == len(examples))
         if self.chat:
-            self.chat.turn_end_ids = ends  # their order is that of the records
+            self.chat.turn_end_ids = ends  # their order is that of the examples
 
-    def end_set(self, records: Sequence[Record]) -> Skipped:
-        """Return what of a set was left out; raises RecordsError where that is all of it."""
-        bad, self.bad = self.bad, Skipped("such record")
-        if bad and len(bad) == len(records):
-            bad.refuse_all(records[0].source)
+    def end_set(self, examples: Sequence[Example]) -> Skipped:
+        """Return what of a set was left out; raises ExamplesError where that is all of it."""
+        bad, self.bad = self.bad, Skipped("such example")
+        if bad and len(bad) == len(examples):
+            bad.refuse_all(examples[0].source)
         return bad
 
-    def _encode_good(self, records: list[Record], letters: str) -> EncodedBatch | None:
-        """Encode records without those of which nothing is trained; None where no record is left."""
-        batch = self._encode_some(records, letters)
+    def _encode_good(self, examples: list[Example], letters: str) -> EncodedBatch | None:
+        """Encode examples without those of which nothing is trained; None where no example is left."""
+        batch = self._encode_some(examples, letters)
         if batch is None or batch.is_trained.all():
             return batch
         for index in numpy.flatnonzero(~batch.is_trained).tolist():
-            self.bad.add(batch.records[index].source, self._tell_untrained(batch, index))
-        kept = [batch.records[index] for index in numpy.flatnonzero(batch.is_trained).tolist()]
-        return self._encode_some(kept, "".join(record.letters for record in kept)) if self.skips_bad else None
+            self.bad.add(batch.examples[index].source, self._tell_untrained(batch, index))
+        kept = [batch.examples[index] for index in numpy.flatnonzero(batch.is_trained).tolist()]
+        return (
+            self._encode_some(kept, "".join(example.letters for example in kept)) if self.skips_bad else None
+        )
 
-    def _encode_some(self, records: list[Record], letters: str) -> EncodedBatch | None:
-        """Encode records together, which is faster than one by one; `letters` is all that stands in them.
+    def _encode_some(self, examples: list[Example], letters: str) -> EncodedBatch | None:
+        """Encode examples together, which is faster than one by one; `letters` is all that stands in them.
 
-        Those that the template cannot write are bad, and not among them; None where no record is left.
+        Those that the template cannot write are bad, and not among them; None where no example is left.
         """
         protect = self.tokens.protect if self.tokens.has_special(letters) else _leave
         parts, num_special_text, taken = [], [], []
-        for record in records:
+        for example in examples:
             before = self.tokens.num_special_text
             try:
                 parts.append(
-                    self._split_chat(record, protect) if self.chat else self._split_text(record, protect)
+                    self._split_chat(example, protect) if self.chat else self._split_text(example, protect)
                 )
-            except RecordError as error:
-                self.bad.add(record.source, error.remark.text)
+            except ExampleError as error:
+                self.bad.add(example.source, error.note.text)
                 continue
-            taken.append(record)
+            taken.append(example)
             num_special_text.append(self.tokens.num_special_text - before)
         if not taken:
             return None
-        with _told_in_one_line(records):
-            ids = self.tokens.encode_parts([[text for text, _ in record_parts] for record_parts in parts])
+        with _told_in_one_line(examples):
+            ids = self.tokens.encode_parts([[text for text, _ in example_parts] for example_parts in parts])
         return EncodedBatch(
             taken,
             ids,
-            [len(record_parts) for record_parts in parts],
-            [is_answer for record_parts in parts for _, is_answer in record_parts],
+            [len(example_parts) for example_parts in parts],
+            [is_answer for example_parts in parts for _, is_answer in example_parts],
             self._frame,
             num_special_text,
         )
 
     @property
     def _frame(self) -> Frame:
-        """Return what stands around every record; a chat template writes it itself."""
+        """Return what stands around every example; a chat template writes it itself."""
         end = None if self.chat else self.tokens.eos_id
         return Frame(self.leading_ids, end, self.train_on == "all", self.max_length)
 
@@ -211,38 +214,38 @@ class Encoder:
             text = self.template.fill(protected)
         return self._with_leading(self.tokens.encode([text])[0])
 
-    def _split_chat(self, record: Record, protect: Callable[[str], str]) -> list[Part]:
+    def _split_chat(self, example: Example, protect: Callable[[str], str]) -> list[Part]:
         """Cut a conversation, or a pair as one, into parts."""
         assert self.chat
-        if record.messages:
-            messages = record.messages
+        if example.messages:
+            messages = example.messages
         else:
-            pair = [Message("user", record.question), Message("assistant", record.completion or "")]
-            messages = [*record.before, *pair]
-        refuse_contradiction(messages, self.train_on, record.source)
+            pair = [Message("user", example.question), Message("assistant", example.completion or "")]
+            messages = [*example.before, *pair]
+        refuse_contradiction(messages, self.train_on, example.source)
         protected = [
             Message(m.role, protect(m.content), m.trained, protect(m.beside) if m.beside else "")
             for m in messages
         ]
-        tools = protect(record.tools) if record.tools else ""
-        return self.chat.split(protected, record.num_prompt_messages, record.source, tools)
+        tools = protect(example.tools) if example.tools else ""
+        return self.chat.split(protected, example.num_prompt_messages, example.source, tools)
 
-    def _split_text(self, record: Record, protect: Callable[[str], str]) -> list[Part]:
+    def _split_text(self, example: Example, protect: Callable[[str], str]) -> list[Part]:
         """Cut a pair into prompt and answer; plain text is all answer."""
         if self.tokens.eos_id is None:
-            raise no_end_of_sequence(record.source)
-        if record.text is not None:
-            return [(protect(record.text), True)]
-        check_fits(record, self.template)
-        prompt, context, system, completion = map(protect, as_pair(record, self.template))
+            raise no_end_of_sequence(example.source)
+        if example.text is not None:
+            return [(protect(example.text), True)]
+        check_fits(example, self.template)
+        prompt, context, system, completion = map(protect, as_pair(example, self.template))
         return [(self.template.fill(prompt, context, system), False), (completion, True)]
 
     def _tell_untrained(self, batch: EncodedBatch, index: int) -> str:
-        """Say why nothing of a record is trained."""
+        """Say why nothing of an example is trained."""
         if batch.is_lost[index]:
             return "nothing left to train: the tokenizer has no token for any letter of the answer"
         return (
-            f"nothing left to train: the prompt alone has {len(batch.prompt_ids(index))} tokens, a record "
+            f"nothing left to train: the prompt alone has {len(batch.prompt_ids(index))} tokens, an example "
             f"holds {self.max_length}; shorten it, or raise --max-length as far as the model goes"
         )
 
@@ -258,9 +261,9 @@ def _leave(text: str) -> str:
 
 
 @contextmanager
-def _told_in_one_line(records: Sequence[Record]) -> Iterator[None]:
+def _told_in_one_line(examples: Sequence[Example]) -> Iterator[None]:
     """Turn the end of a tokenizer into UserError: what panics in a native library is no Exception."""
-    where = records[0].source if len(records) == 1 else f"{records[0].source} to {records[-1].source}"
+    where = examples[0].source if len(examples) == 1 else f"{examples[0].source} to {examples[-1].source}"
     try:
         yield
     except MemoryError:
@@ -272,17 +275,17 @@ def _told_in_one_line(records: Sequence[Record]) -> Iterator[None]:
         raise UserError(f"{where}: the tokenizer failed ({line})") from None
 
 
-def _take_some(records: Sequence[Record]) -> Iterator[tuple[list[Record], str]]:
-    """Yield all records in order, some at a time, with all that stands in them: not much over a limit."""
-    some: list[Record] = []
+def _take_some(examples: Sequence[Example]) -> Iterator[tuple[list[Example], str]]:
+    """Yield all examples in order, some at a time, with all that stands in them: not much over a limit."""
+    some: list[Example] = []
     letters: list[str] = []
     num_letters = 0
-    for record in records:
-        own = record.letters
+    for example in examples:
+        own = example.letters
         if some and num_letters + len(own) > LETTERS_AT_ONCE:
             yield some, "".join(letters)
             some, letters, num_letters = [], [], 0
-        some.append(record)
+        some.append(example)
         letters.append(own)
         num_letters += len(own)
     if some:

@@ -11,7 +11,7 @@ from typing import Any
 from laptime.data.json_text import JsonText
 from laptime.data.rows import Row
 from laptime.data.tables import read_csv, read_parquet
-from laptime.data.text_records import read_text_rows, tell_separation
+from laptime.data.text_examples import read_text_rows, tell_separation
 from laptime.errors import UserError
 from laptime.util.packed_files import SUFFIX as GZIP
 from laptime.util.strict_json import parse_json, parse_plain
@@ -44,9 +44,9 @@ def is_data(name: str) -> bool:
 def choose_files(names: Sequence[str], split: str) -> list[str]:
     """Return those of `names` that hold the split: named after it, else those named after no split.
 
-    Text files are none beside files of records.
+    Text files are none beside files of examples.
     """
-    data = sorted(name for name in names if _holds_records(name))
+    data = sorted(name for name in names if _holds_examples(name))
     named = [name for name in data if names_split(name, split)]
     chosen = named or [name for name in data if not any(names_split(name, other) for other in SPLITS)]
     return [name for name in chosen if suffix_of(name) != TEXT] or chosen
@@ -97,7 +97,7 @@ def find_unreadable(names: Sequence[str], split: str) -> list[str]:
     return [packed[name] for name in choose_files([*names, *packed], split) if name in packed]
 
 
-def _holds_records(name: str) -> bool:
+def _holds_examples(name: str) -> bool:
     """Tell a data file from a hidden one and from the files that describe a data set."""
     path = Path(name)
     hidden = any(part.startswith((".", "_")) for part in path.parts)
@@ -184,7 +184,7 @@ def _read_json(file: TextFile) -> Iterator[Row]:
     number, last_line = 0, 0
     while text.next != "]":
         line, number = text.line, number + 1
-        yield _read_value(f"{name}:{line}" if line != last_line else f"{name} record {number}", text)
+        yield _read_value(f"{name}:{line}" if line != last_line else f"{name} example {number}", text)
         last_line = line
         text.skip()
         if text.next == ",":

@@ -1,4 +1,4 @@
-"""From what `--data` names (files, folders, hub data sets, the built-in records) to checked records.
+"""From what `--data` names (files, folders, hub data sets, the built-in examples) to checked examples.
 
 Everything that is wrong with the data is found here, before any tokenizer or model is loaded.
 """
@@ -17,30 +17,30 @@ from pathlib import Path
 from laptime.data.chat_templates import add_to_identity, check_chat_template
 from laptime.data.collected import CollectedRows
 from laptime.data.data_files import DataFiles, locate, locate_data, name_apart, refuse_twins
+from laptime.data.examples import Example, ExampleNote, ExamplesError, ExampleSet, Message, digest_of
 from laptime.data.files import read_rows
-from laptime.data.records import Message, Record, RecordsError, RecordSet, Remark, digest_of
 from laptime.data.spool import IN_MEMORY, Chosen, Spool, join_spools
 from laptime.data.templates import check_template
 from laptime.errors import UserError, name_sources
 from laptime.spec import DataSpec
 from laptime.util.packed_files import SUFFIX as GZIP
 
-__all__ = ["Message", "Record", "RecordSet", "check_records", "digest_of", "list_files", "read_records"]
+__all__ = ["Example", "ExampleSet", "Message", "check_examples", "digest_of", "list_files", "read_examples"]
 
 LARGE_BYTES = 64 << 20
 CHECKED_ROWS = 10_000  # of each large file, before anything heavy is imported
 
 
-def read_records(spec: DataSpec, seed: int = 0) -> RecordSet:
-    """Read the data set and its held-out set; `seed` chooses which records a fraction holds out.
+def read_examples(spec: DataSpec, seed: int = 0) -> ExampleSet:
+    """Read the data set and its held-out set; `seed` chooses which examples a fraction holds out.
 
     Raises UserError, one line that names file and line or the flag, for whatever cannot be trained on.
     """
     return _read(spec, seed, keeps=True)
 
 
-def check_records(spec: DataSpec, seed: int = 0, everything: bool = True) -> str:
-    """Check all that `read_records` reads and return its digest, keeping as little as that takes.
+def check_examples(spec: DataSpec, seed: int = 0, everything: bool = True) -> str:
+    """Check all that `read_examples` reads and return its digest, keeping as little as that takes.
 
     Without `everything`, of large data the beginning is checked alone, and "" returned: whoever prepares them
     reads them to the end anyway.
@@ -48,7 +48,7 @@ def check_records(spec: DataSpec, seed: int = 0, everything: bool = True) -> str
     if not everything and _is_large(spec):
         _read(spec, seed, keeps=False, most_rows=CHECKED_ROWS)
         return ""
-    # Which records a fraction holds out is known when all of them are read.
+    # Which examples a fraction holds out is known when all of them are read.
     return _read(spec, seed, keeps=spec.held_out is not None and _is_number(spec.held_out)).digest
 
 
@@ -59,7 +59,7 @@ def _is_large(spec: DataSpec) -> bool:
 
 
 def list_files(spec: DataSpec) -> list[Path]:
-    """Return every file that `read_records` reads; raises UserError."""
+    """Return every file that `read_examples` reads; raises UserError."""
     parts = _locate_all(spec)
     found = [file for part in parts for file in (*part.files, *part.held_out)]
     if spec.held_out and _as_fraction(spec.held_out) is None:
@@ -74,8 +74,8 @@ def _locate_all(spec: DataSpec) -> list[DataFiles]:
     return parts
 
 
-def _read(spec: DataSpec, seed: int, keeps: bool, most_rows: int | None = None) -> RecordSet:
-    """Read the data set and its held-out set; of what it does not keep the first records are there.
+def _read(spec: DataSpec, seed: int, keeps: bool, most_rows: int | None = None) -> ExampleSet:
+    """Read the data set and its held-out set; of what it does not keep the first examples are there.
 
     With `most_rows` no more are read of a file, and nothing is held out.
     """
@@ -92,7 +92,7 @@ def _read(spec: DataSpec, seed: int, keeps: bool, most_rows: int | None = None) 
 
 def _read_files(
     parts: list[DataFiles], spec: DataSpec, name: str, keeps: bool, most_rows: int | None = None
-) -> RecordSet:
+) -> ExampleSet:
     """Read all rows of all files as one data set; the first bad row is named, the others are counted."""
     files = [file for part in parts for file in part.files]
     _check_room(files, name)
@@ -107,28 +107,28 @@ def _read_files(
             collected.add(shown[file], islice(rows, most_rows))
     collected.finish()
     if not collected.num_good and not collected.bad:
-        raise UserError(f"{names[0]}: no record in it")
+        raise UserError(f"{names[0]}: no example in it")
     if len(files) > 1:
         notes.insert(0, f"read from {len(files)} files: {name_sources(names)}")
-    return RecordSet(
+    return ExampleSet(
         name=name,
         shape=collected.shape,
-        records=collected.records,
+        examples=collected.examples,
         ignored_columns=collected.ignored(),
         notes=[*notes, *collected.tell()],
-        remarks=collected.all_remarks(),
+        example_notes=collected.all_notes(),
         digest=collected.digest.finish(),
         num_skipped=len(collected.bad),
     )
 
 
 def _check_room(files: list[Path], name: str) -> None:
-    """Raise UserError where the records would not fit among the temporary files, before they are read."""
+    """Raise UserError where the examples would not fit among the temporary files, before they are read."""
     needed = sum(_size_unpacked(file) for file in files if file.is_file())
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if needed > max(IN_MEMORY, free):
         raise UserError(
-            f"{tempfile.gettempdir()}: {free / 1e9:.1f} GB free, and the records of {name} need about "
+            f"{tempfile.gettempdir()}: {free / 1e9:.1f} GB free, and the examples of {name} need about "
             f"{needed / 1e9:.1f} GB there while they are prepared; set TMPDIR to another folder"
         )
 
@@ -138,13 +138,13 @@ def _size_unpacked(file: Path) -> int:
     return file.stat().st_size * (4 if file.suffix.lower() == GZIP else 1)
 
 
-def _hold_out(found: RecordSet, beside: list[Path], spec: DataSpec, seed: int, keeps: bool) -> None:
-    """Fill the held-out set from files or from a share of the records; marks prompts in both sets.
+def _hold_out(found: ExampleSet, beside: list[Path], spec: DataSpec, seed: int, keeps: bool) -> None:
+    """Fill the held-out set from files or from a share of the examples; marks prompts in both sets.
 
     `beside`: files that lie there to be held out, where the user names none.
     """
     fraction = _as_fraction(spec.held_out) if spec.held_out else None
-    remarks = found.remarks
+    example_notes = found.example_notes
     if fraction is None:
         files = locate(spec.held_out, "test", "--held-out") if spec.held_out else beside
         name = spec.held_out or ", ".join(name_apart(files))
@@ -152,19 +152,19 @@ def _hold_out(found: RecordSet, beside: list[Path], spec: DataSpec, seed: int, k
             other = _read_files([DataFiles(name, files)], spec, name, keeps)
         if other.kind != found.kind:
             raise UserError(f"--held-out {name}: holds {other.kind}, the data to train on {found.kind}")
-        found.held_out, found.held_out_name = other.records, Path(name).name if spec.held_out else name
+        found.held_out, found.held_out_name = other.examples, Path(name).name if spec.held_out else name
         found.notes += [f"held out: {note}" for note in other.notes]
         found.num_held_out_skipped = other.num_skipped
-        remarks = join_spools(Remark, remarks, other.remarks)
+        example_notes = join_spools(ExampleNote, example_notes, other.example_notes)
     else:
         _split(found, fraction, seed)
     both = _find_in_both(found) if keeps else []
     if both:
         found.notes.append(
-            f"{len(both)} of {len(found.held_out)} held-out records have a question that is also trained on"
+            f"{len(both)} of {len(found.held_out)} held-out examples have a question that is also trained on"
         )
-    told = (Remark(source, "held out, its question is also trained on") for source in both)
-    found.remarks = join_spools(Remark, remarks, told)
+    told = (ExampleNote(source, "held out, its question is also trained on") for source in both)
+    found.example_notes = join_spools(ExampleNote, example_notes, told)
 
 
 @contextmanager
@@ -175,26 +175,26 @@ def _told_how_to_choose(is_found: bool) -> Iterator[None]:
     )
     try:
         yield
-    except RecordsError as error:
-        raise RecordsError(f"{error}{advice}", error.remarks) from None
+    except ExamplesError as error:
+        raise ExamplesError(f"{error}{advice}", error.example_notes) from None
     except UserError as error:
         raise UserError(f"{error}{advice}") from None
 
 
-def _find_in_both(found: RecordSet) -> Spool[str]:
-    """Return the sources of the held-out records whose question, or text, is trained on too."""
-    held_out = {_digest_question(record) for record in found.held_out}
-    trained = {digest for record in found.records if (digest := _digest_question(record)) in held_out}
+def _find_in_both(found: ExampleSet) -> Spool[str]:
+    """Return the sources of the held-out examples whose question, or text, is trained on too."""
+    held_out = {_digest_question(example) for example in found.held_out}
+    trained = {digest for example in found.examples if (digest := _digest_question(example)) in held_out}
     both = Spool(str)
-    for record in found.held_out:
-        if _digest_question(record) in trained:
-            both.append(record.source)
+    for example in found.held_out:
+        if _digest_question(example) in trained:
+            both.append(example.source)
     return both
 
 
-def _digest_question(record: Record) -> bytes:
+def _digest_question(example: Example) -> bytes:
     """Return what stands for a question or a text, which itself would take more room."""
-    asked = "\0" + record.question if record.text is None else record.text
+    asked = "\0" + example.question if example.text is None else example.text
     return hashlib.blake2b(asked.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
@@ -224,21 +224,21 @@ def _as_fraction(held_out: str) -> float | None:
     return fraction
 
 
-def _split(found: RecordSet, fraction: float, seed: int) -> None:
-    """Move a seeded share of the records to the held-out set; both sides keep their order."""
-    count = len(found.records)
+def _split(found: ExampleSet, fraction: float, seed: int) -> None:
+    """Move a seeded share of the examples to the held-out set; both sides keep their order."""
+    count = len(found.examples)
     if count < 2:
-        raise UserError(f"--held-out {fraction:g}: one record cannot be split; give a file")
+        raise UserError(f"--held-out {fraction:g}: one example cannot be split; give a file")
     chosen_count = min(max(1, round(fraction * count)), count - 1)
     chosen = set(random.Random(f"held-out-{seed}").sample(range(count), chosen_count))
-    assert isinstance(found.records, Spool)
-    whole: Spool[Record] = found.records
+    assert isinstance(found.examples, Spool)
+    whole: Spool[Example] = found.examples
     found.held_out = Chosen(whole, sorted(chosen))
-    found.records = Chosen(whole, [index for index in range(count) if index not in chosen])
+    found.examples = Chosen(whole, [index for index in range(count) if index not in chosen])
     if chosen_count != round(fraction * count):
         found.notes.append(
-            f"--held-out {fraction:g} of {count} records would be {round(fraction * count)}: "
+            f"--held-out {fraction:g} of {count} examples would be {round(fraction * count)}: "
             f"{chosen_count} held out instead ({100 * chosen_count / count:.2g} %)"
         )
-    found.held_out_name = f"{chosen_count} of {count} records (fraction {fraction:g}, seed {seed})"
-    found.digest = digest_of(found.records)
+    found.held_out_name = f"{chosen_count} of {count} examples (fraction {fraction:g}, seed {seed})"
+    found.digest = digest_of(found.examples)

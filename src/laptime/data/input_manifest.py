@@ -31,7 +31,7 @@ class InputJob(Struct, kw_only=True):
 
 
 class InputManifest(Struct, kw_only=True):
-    """What the preparation found; JSON beside the encoded records."""
+    """What the preparation found; JSON beside the encoded examples."""
 
     model_name: str
     model_folder: str

@@ -111,7 +111,7 @@ class JsonText:
         """Read as much again as there is; tells whether more came."""
         if len(self._text) - self._position > MOST_LINE_BYTES:
             raise UserError(
-                f"{self.name}:{self.line}: a value of more than {MOST_LINE_BYTES // 10**6} MB; one record a "
+                f"{self.name}:{self.line}: a value of more than {MOST_LINE_BYTES // 10**6} MB; one example a "
                 f"line (.jsonl) can be read whatever stands beside it"
             )
         parts, wanted = [self._text], max(1, len(self._text) - self._position)

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from laptime.data.encoded import EncodedData, EncodedRecord
-from laptime.data.records import Remark
+from laptime.data.encoded import EncodedData, EncodedExample
+from laptime.data.examples import ExampleNote
 from laptime.data.templates import NAMES
 
 OPEN, CLOSE = "⟦", "⟧"  # around what is trained, where there are no colours
 SEAM = "·"  # between tokens
 TRAINED, CONTEXT, SPECIAL = "bold green", "dim", "magenta"
 LABEL_WIDTH = 10
-SHOWN_LETTERS = 700  # of one part of a record; the middle of a longer one is left out
-SHOWN_REMARKS = 20  # on single records, unless all are asked for
+SHOWN_LETTERS = 700  # of one part of an example; the middle of a longer one is left out
+SHOWN_NOTES = 20  # on single examples, unless all are asked for
 LONGEST_GROUP = 12  # tokens that may together be one character
 
 
@@ -40,49 +40,53 @@ def print_preview(
     console: Console,
     limit: int = 3,
     tokens: bool = False,
-    all_remarks: bool = False,
+    all_notes: bool = False,
 ) -> None:
-    """Print how the data was understood, its lengths, what was cut, and the first `limit` records as trained.
+    """Print how the data was understood, its lengths, what was cut, and the first `limit` examples.
 
-    With `tokens` every token is set apart, with `all_remarks` no record is left out that was cut or counted.
+    With `tokens` every token is set apart, with `all_notes` no example is left out that was cut or counted.
     Without colours the trained part stands between ⟦ and ⟧.
     """
     for label, text in _summary(data):
         console.print(_labelled(label, "bold", text, console))
     for note in data.notes:
         console.print(_labelled("note", "bold yellow", visible(note), console))
-    print_remarks(data.remarks, "remarks", console, all_remarks)
-    shown = data.records[:limit]
+    print_example_notes(data.example_notes, "notes on", console, all_notes)
+    shown = data.examples[:limit]
     if not shown:
         return
     marks = not console.is_terminal or console.no_color
     console.print()
     console.print(_legend(tokens, marks))
-    for record in shown:
+    for example in shown:
         console.print()
-        console.print(_heading(record))
-        console.print(_render(record, tokenizer, tokens, marks), soft_wrap=False)
-    if len(data.records) > limit:
+        console.print(_heading(example))
+        console.print(_render(example, tokenizer, tokens, marks), soft_wrap=False)
+    if len(data.examples) > limit:
         console.print()
-        console.print(Text(f"... and {_plural(len(data.records) - limit, 'more record')}", style="dim"))
+        console.print(Text(f"... and {_plural(len(data.examples) - limit, 'more example')}", style="dim"))
 
 
-def print_remarks(remarks: Sequence[Remark], label: str, console: Console, everything: bool) -> None:
-    """Print what is to be said of single records, each on a line of its own; of many the first ones."""
-    if not remarks:
+def print_example_notes(
+    example_notes: Sequence[ExampleNote], label: str, console: Console, everything: bool
+) -> None:
+    """Print what is to be said of single examples, each on a line of its own; of many the first ones."""
+    if not example_notes:
         return
-    sources = numpy.fromiter((hash(remark.source) for remark in remarks), numpy.int64, len(remarks))
+    sources = numpy.fromiter((hash(note.source) for note in example_notes), numpy.int64, len(example_notes))
     count = len(numpy.unique(sources))
-    console.print(_labelled(label, "bold yellow", f"{_plural(count, 'record')}:", console))
-    shown = remarks if everything else remarks[:SHOWN_REMARKS]
-    for remark in shown:
-        console.print(Text(f"{visible(remark.source)}: {visible(remark.text)}"), soft_wrap=True)
-    if len(remarks) > len(shown):
-        console.print(Text(f"... and {len(remarks) - len(shown):,} more; --all lists them", style="dim"))
+    console.print(_labelled(label, "bold yellow", f"{_plural(count, 'example')}:", console))
+    shown = example_notes if everything else example_notes[:SHOWN_NOTES]
+    for note in shown:
+        console.print(Text(f"{visible(note.source)}: {visible(note.text)}"), soft_wrap=True)
+    if len(example_notes) > len(shown):
+        console.print(
+            Text(f"... and {len(example_notes) - len(shown):,} more; --all lists them", style="dim")
+        )
 
 
-def make_pieces(record: EncodedRecord, tokenizer: Any) -> Iterator[Piece]:
-    """Yield the record's tokens as readable pieces.
+def make_pieces(example: EncodedExample, tokenizer: Any) -> Iterator[Piece]:
+    """Yield the example's tokens as readable pieces.
 
     Byte-level tokens that split a Korean syllable are put together until they decode to whole characters.
     """
@@ -92,7 +96,7 @@ def make_pieces(record: EncodedRecord, tokenizer: Any) -> Iterator[Piece]:
     anchor = list(tokenizer("a", add_special_tokens=False)["input_ids"])
     before = tokenizer.decode(anchor)
     group: list[int] = []
-    ids, are_trained = record.token_ids, record.trained
+    ids, are_trained = example.token_ids, example.trained
     for position, (token, trained) in enumerate(zip(ids, are_trained, strict=True)):
         if token in special:
             yield Piece(str(tokenizer.convert_ids_to_tokens(token)), trained, True, 1)
@@ -118,16 +122,16 @@ def visible(text: str) -> str:
 
 
 def _summary(data: EncodedData) -> Iterator[tuple[str, str]]:
-    """Yield the labelled lines above the records."""
+    """Yield the labelled lines above the examples."""
     counts = data.counts
-    yield "data", f"{visible(data.name)}: {_plural(counts.num_records, 'record')}, {data.shape}"
+    yield "data", f"{visible(data.name)}: {_plural(counts.num_records, 'example')}, {data.shape}"
     if skipped := _tell_skipped(counts.num_skipped, counts.num_held_out_skipped):
         yield "left out", skipped
     if data.ignored_columns:
         yield "ignored", visible("columns " + ", ".join(data.ignored_columns))
     if counts.num_held_out:
         named = f" from {data.held_out_name}" if data.held_out_name else ""
-        yield "held out", visible(f"{_plural(counts.num_held_out, 'record')}{named}")
+        yield "held out", visible(f"{_plural(counts.num_held_out, 'example')}{named}")
     else:
         yield "held out", "none, so nothing is claimed about quality; --held-out FILE or 0.1 sets some apart"
     name = data.template if data.template in NAMES else repr(data.template)
@@ -140,20 +144,20 @@ def _summary(data: EncodedData) -> Iterator[tuple[str, str]]:
 
 
 def _tell_skipped(num_skipped: int, num_held_out_skipped: int) -> str:
-    """Say how many records were left out because they cannot be trained on, "" where none was."""
+    """Say how many examples were left out because they cannot be trained on, "" where none was."""
     if not num_skipped + num_held_out_skipped:
         return ""
     held_out = f", {num_held_out_skipped:,} of them held out" if num_held_out_skipped else ""
-    count = _plural(num_skipped + num_held_out_skipped, "bad record")
+    count = _plural(num_skipped + num_held_out_skipped, "bad example")
     return f"{count}{held_out} (--skip-bad); what is wrong with them stands in the notes"
 
 
 def _tell_lengths(data: EncodedData) -> str:
     """Return the one-line summary of lengths."""
-    lengths, trained = data.records.lengths, data.records.trained_lengths
+    lengths, trained = data.examples.lengths, data.examples.trained_lengths
     cut = f"{data.counts.num_cut} cut" if data.counts.num_cut else "none cut"
     return (
-        f"{_spread(lengths)} tokens a record, {_spread(trained)} trained (min/median/max); "
+        f"{_spread(lengths)} tokens an example, {_spread(trained)} trained (min/median/max); "
         f"limit {data.max_length}, {cut}"
     )
 
@@ -188,22 +192,22 @@ def _legend(tokens: bool, marks: bool) -> Text:
     )
 
 
-def _heading(record: EncodedRecord) -> Text:
-    """Return the line above a record."""
-    heading = Text(visible(record.source), style="bold")
-    cut = f", {_plural(record.cut, 'token')} cut off its end" if record.cut else ""
+def _heading(example: EncodedExample) -> Text:
+    """Return the line above an example."""
+    heading = Text(visible(example.source), style="bold")
+    cut = f", {_plural(example.cut, 'token')} cut off its end" if example.cut else ""
     heading.append(
-        f"  {_plural(len(record.token_ids), 'token')}, {sum(record.trained)} trained{cut}",
+        f"  {_plural(len(example.token_ids), 'token')}, {sum(example.trained)} trained{cut}",
         style="not bold dim",
     )
     return heading
 
 
-def _render(record: EncodedRecord, tokenizer: Any, tokens: bool, marks: bool) -> Text:
-    """Return a record, its trained part set off."""
+def _render(example: EncodedExample, tokenizer: Any, tokens: bool, marks: bool) -> Text:
+    """Return an example, its trained part set off."""
     rendered = Text()
     run: list[Piece] = []
-    for piece in make_pieces(record, tokenizer):
+    for piece in make_pieces(example, tokenizer):
         if run and run[-1].trained != piece.trained:
             rendered.append_text(_render_run(run, tokens, marks))
             run = []

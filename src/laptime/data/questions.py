@@ -7,35 +7,35 @@ from typing import Literal
 
 from laptime.data.assembly import EncodedPiece
 from laptime.data.encoded import Question
-from laptime.data.records import Record
+from laptime.data.examples import Example
 from laptime.spec import AnswerSpec
 
 
 class Questions:
     """The questions to ask: those asked for, else the first held-out ones, else the first trained ones."""
 
-    def __init__(self, spec: AnswerSpec, encode_prompt: Callable[[Record], list[int]]) -> None:
+    def __init__(self, spec: AnswerSpec, encode_prompt: Callable[[Example], list[int]]) -> None:
         self.spec = spec
-        self.encode_prompt = encode_prompt  # the tokens of a record before its last answer
+        self.encode_prompt = encode_prompt  # the tokens of an example before its last answer
         self.asked = {question.strip() for question in spec.ask}
         self.found: dict[str, Question] = {}  # by what is asked
         self.first: dict[str, list[Question | None]] = {"trained": [], "held_out": []}
 
     def add(
-        self, piece: EncodedPiece, records: Sequence[Record], source: Literal["trained", "held_out"]
+        self, piece: EncodedPiece, examples: Sequence[Example], source: Literal["trained", "held_out"]
     ) -> None:
-        """Look at some of the `records` of a set; None stands for plain text, which asks nothing."""
+        """Look at some of the `examples` of a set; None stands for plain text, which asks nothing."""
         first = self.first[source]
         if self.asked:
             for place in piece.places:
-                self._look_up(records[place], source)
+                self._look_up(examples[place], source)
             return
         for place in piece.places[: max(0, self.spec.max_questions - len(first))]:
-            record = records[place]
-            first.append(None if record.text is not None else self._make_question(record, source))
+            example = examples[place]
+            first.append(None if example.text is not None else self._make_question(example, source))
 
     def make(self, encode: Callable[[str], list[int]]) -> list[Question]:
-        """Return the questions; `encode` gives the tokens of one that no record asks."""
+        """Return the questions; `encode` gives the tokens of one that no example asks."""
         if self.spec.ask:
             return [
                 self.found.get(question.strip()) or Question(question, encode(question), None, "asked")
@@ -43,13 +43,13 @@ class Questions:
             ]
         return [question for question in self.first["held_out"] or self.first["trained"] if question]
 
-    def _look_up(self, record: Record, source: Literal["trained", "held_out"]) -> None:
-        """Keep the reference and the source of the first record that asks what is asked."""
-        if record.text is None and record.is_alone:
-            question = record.question.strip()
+    def _look_up(self, example: Example, source: Literal["trained", "held_out"]) -> None:
+        """Keep the reference and the source of the first example that asks what is asked."""
+        if example.text is None and example.is_alone:
+            question = example.question.strip()
             if question in self.asked and question not in self.found:
-                self.found[question] = self._make_question(record, source)
+                self.found[question] = self._make_question(example, source)
 
-    def _make_question(self, record: Record, source: Literal["trained", "held_out"]) -> Question:
-        """Ask what a record asks; a conversation's last question comes with its history."""
-        return Question(record.question, self.encode_prompt(record), record.answer, source)
+    def _make_question(self, example: Example, source: Literal["trained", "held_out"]) -> Question:
+        """Ask what an example asks; a conversation's last question comes with its history."""
+        return Question(example.question, self.encode_prompt(example), example.answer, source)

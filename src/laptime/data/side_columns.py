@@ -13,8 +13,8 @@ from typing import Any
 
 from laptime.data.cells import RowError, describe, is_nothing
 from laptime.data.conversations import is_turns, read_turns
+from laptime.data.examples import Message
 from laptime.data.invisible import is_blank
-from laptime.data.records import Message
 from laptime.errors import readable
 from laptime.util.strict_json import parse_json
 
@@ -62,7 +62,7 @@ def _tell_verdict(name: str, value: Any) -> str:
 def _tell_weight(name: str, value: Any) -> str:
     if is_nothing(value) or value == 1 or str(value).strip() in ("1", "1.0"):
         return ""
-    return f"'{name}' is {_shown(value)}: records cannot be weighted"
+    return f"'{name}' is {_shown(value)}: examples cannot be weighted"
 
 
 def _tell_switch(name: str, value: Any) -> str:
@@ -94,19 +94,19 @@ def _note_reasoning(name: str, value: Any) -> str:
 def _note_score(name: str, value: Any) -> str:
     if is_nothing(value):
         return ""
-    return f"'{name}' is left out: every record counts alike; leave out those that should not be learnt"
+    return f"'{name}' is left out: every example counts alike; leave out those that should not be learnt"
 
 
 def _note_label(name: str, value: Any) -> str:
     if is_nothing(value) or str(value).strip().lower() in _YES:
         return ""
-    return f"'{name}' is left out: what it says of a record changes nothing of what is learnt"
+    return f"'{name}' is left out: what it says of an example changes nothing of what is learnt"
 
 
 def _note_weight(name: str, value: Any) -> str:
     if not (isinstance(value, float) and isnan(value)):
         return ""
-    return f"'{name}' is NaN, no number: the record counts like every other"
+    return f"'{name}' is NaN, no number: the example counts like every other"
 
 
 _NOTERS: dict[str, Callable[[str, Any], str]] = (

@@ -60,7 +60,7 @@ class Heap:
             self._file.flush()
         except OSError as error:
             raise UserError(
-                f"{tempfile.gettempdir()}: cannot keep the records there ({error.strerror}); make room, or "
+                f"{tempfile.gettempdir()}: cannot keep the examples there ({error.strerror}); make room, or "
                 f"set TMPDIR to another folder"
             ) from None
         self._tail.clear()

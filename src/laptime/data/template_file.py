@@ -1,4 +1,4 @@
-"""The file of a chat template, and whether a failure is its own fault or that of the record it was given."""
+"""The file of a chat template, and whether a failure is its own fault or that of the example it was given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OF_TEMPLATES = ("<template>", "<unknown>")  # what jinja calls a template that 
 
 
 def tell_template(tokenizer: Any, source: str, error: BaseException) -> str:
-    """Return the line for a chat template that fails: its own fault, unless it refuses the record itself."""
+    """Return the line for a chat template that fails: its own fault, unless it refuses the example itself."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     why = lines[0][:160]
     if type(error) is TemplateError:  # what raise_exception(...) in a template raises

@@ -1,4 +1,4 @@
-"""How a record becomes text: the built-in templates, the user's own, and which one is taken.
+"""How an example becomes text: the built-in templates, the user's own, and which one is taken.
 
 Importing this loads no tokenizer: a bad `--template` is answered at once.
 """
@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from laptime.data.records import Record, RecordError, RecordSet
+from laptime.data.examples import Example, ExampleError, ExampleSet
 from laptime.errors import UserError, suggest
 
 PATTERNS = {
@@ -42,7 +42,7 @@ _CUE = re.compile(
     r"|<\|[^\n]{1,40}>)\s*$",
     re.IGNORECASE,
 )
-_JUDGED = 1000  # records looked at to choose a template
+_JUDGED = 1000  # examples looked at to choose a template
 
 
 class Template(Struct, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class Template(Struct, frozen=True, kw_only=True):
     kind: Literal["pattern", "chat", "text"]
     reason: str
     pattern: str = ""
-    with_context: str = ""  # the pattern for records that have context, where it differs
+    with_context: str = ""  # the pattern for examples that have context, where it differs
 
     def fill(self, prompt: str, context: str = "", system: str = "") -> str:
         """Return all that stands before the completion; the texts are put in as they are.
@@ -104,15 +104,15 @@ def check_template(name: str) -> None:
         )
 
 
-def choose_template(name: str, records: RecordSet, has_chat_template: bool, given: str = "") -> Template:
-    """Return the template for `records`: the named one, or with "auto" the one that fits them.
+def choose_template(name: str, examples: ExampleSet, has_chat_template: bool, given: str = "") -> Template:
+    """Return the template for `examples`: the named one, or with "auto" the one that fits them.
 
     `given` names the chat template that was given in the place of the tokenizer's own. Raises UserError where
-    the template can't hold such records or the tokenizer has none of its own. Whether it holds each of them,
+    the template can't hold such examples or the tokenizer has none of its own. Whether it holds each of them,
     `check_fits` tells.
     """
     check_template(name)
-    kind = records.kind
+    kind = examples.kind
     if given and kind == "text":
         raise UserError(f"--chat-template {given}: the data is plain text, which takes no template")
     if given:
@@ -122,7 +122,7 @@ def choose_template(name: str, records: RecordSet, has_chat_template: bool, give
             raise UserError(f"--template {name}: the data is plain text, which takes no template")
         return Template(name="plain", kind="text", reason="plain text is trained as it stands")
     if name == "auto":
-        return _choose_fitting(records, has_chat_template)
+        return _choose_fitting(examples, has_chat_template)
     return make_template(name, has_chat_template)
 
 
@@ -147,81 +147,81 @@ def make_template(name: str, has_chat_template: bool, reason: str = "") -> Templ
     )
 
 
-def as_pair(record: Record, template: Template) -> tuple[str, str, str, str]:
+def as_pair(example: Example, template: Template) -> tuple[str, str, str, str]:
     """Return (prompt, context, system, completion) of a pair or of a single-turn conversation.
 
     The system turn of a conversation stands before its question where the template has no place for it.
     """
-    if not record.messages:
-        before = record.before
+    if not example.messages:
+        before = example.before
         system = "".join([turn.content for turn in before if turn.role == "system"]) if before else ""
-        return record.prompt or "", record.context, system, record.completion or ""
-    *before, answer = record.messages
+        return example.prompt or "", example.context, system, example.completion or ""
+    *before, answer = example.messages
     system = before[0].content if before[0].role == "system" and template.holds_system else ""
     question = before[1:] if system else before
     return "\n\n".join(message.content for message in question), "", system, answer.content
 
 
-def check_fits(record: Record, template: Template) -> None:
-    """Raise RecordError for one that a pattern has no place for: many turns, a system text, tools."""
-    if record.messages:
-        _check_single_turn(record, template.name)
-    if not (record.tools or record.before or record.messages):
+def check_fits(example: Example, template: Template) -> None:
+    """Raise ExampleError for one that a pattern has no place for: many turns, a system text, tools."""
+    if example.messages:
+        _check_single_turn(example, template.name)
+    if not (example.tools or example.before or example.messages):
         return  # a plain pair, as most are
     name = _short(template.name)
-    if record.tools or any(message.beside for message in (*record.before, *record.messages)):
-        raise RecordError(
-            record.source,
+    if example.tools or any(message.beside for message in (*example.before, *example.messages)):
+        raise ExampleError(
+            example.source,
             f"tools beside the question; --template {name} has no place for them; use a chat template "
             f"(--chat-template gives one)",
         )
-    roles = {message.role for message in record.before}
+    roles = {message.role for message in example.before}
     if not roles:
         return
     if roles - {"system"}:
-        raise RecordError(
-            record.source,
+        raise ExampleError(
+            example.source,
             f"earlier turns beside the question; --template {name} holds one question and one answer, more "
             f"turns need a chat template (--chat-template gives one)",
         )
     if not template.holds_system:
-        raise RecordError(
-            record.source,
+        raise ExampleError(
+            example.source,
             f"a system text beside the question, which --template {name} has no place for; give a string "
             f"with {{system}}, {{prompt}} and {{completion}}, or a chat template (--chat-template gives one)",
         )
 
 
-def _choose_fitting(records: RecordSet, has_chat_template: bool) -> Template:
+def _choose_fitting(examples: ExampleSet, has_chat_template: bool) -> Template:
     """Choose for "auto"."""
     if has_chat_template:
         return make_template("chat", True, "the tokenizer brings its own chat template")
-    if records.kind == "conversations":
+    if examples.kind == "conversations":
         raise UserError(
             "--template: the data holds conversations and this tokenizer has no chat template; give one "
             "with --chat-template (chatml, llama3, or a file), or for single turns name a template "
             "(--template qa-en)"
         )
-    judged = records.records[:_JUDGED]
-    if all(_CUE.search(record.prompt or "") for record in judged):
+    judged = examples.examples[:_JUDGED]
+    if all(_CUE.search(example.prompt or "") for example in judged):
         return make_template("plain", False, "the prompts bring their own headings")
     if _is_korean(judged):
         return make_template("qa-ko", False, "no chat template in the tokenizer, and the prompts are Korean")
     return make_template("qa-en", False, "no chat template in the tokenizer, and the prompts are not Korean")
 
 
-def _is_korean(records: Sequence[Record]) -> bool:
+def _is_korean(examples: Sequence[Example]) -> bool:
     """Tell whether most letters of the prompts are Hangul."""
-    letters = [letter for record in records for letter in record.prompt or "" if letter.isalpha()]
+    letters = [letter for example in examples for letter in example.prompt or "" if letter.isalpha()]
     return 2 * sum("가" <= letter <= "힣" for letter in letters) > len(letters)
 
 
-def _check_single_turn(record: Record, name: str) -> None:
+def _check_single_turn(example: Example, name: str) -> None:
     """Refuse a conversation that a template of one question and one answer can't hold."""
-    roles = [message.role for message in record.messages]
+    roles = [message.role for message in example.messages]
     if roles not in (["user", "assistant"], ["system", "user", "assistant"]):
-        raise RecordError(
-            record.source,
+        raise ExampleError(
+            example.source,
             f"a conversation of {len(roles)} turns; --template {_short(name)} holds one question and one "
             f"answer, more turns need a chat template (--chat-template gives one)",
         )

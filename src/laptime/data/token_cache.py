@@ -1,7 +1,7 @@
 """Tokens of earlier preparations, kept in the user's cache: the same data are not encoded twice.
 
-An entry is a whole file of encoded records, whose digest is checked when it is taken. It is named by all that
-its content depends on: files of the data, the records read from them, tokenizer, options and versions.
+An entry is a whole file of encoded examples, whose digest is checked when it is taken. It is named by all
+that its content depends on: files of the data, the examples read from them, tokenizer, options and versions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 
 from laptime import __version__
 from laptime.data.encoded import EncodedData, copy_encoded, read_encoded
-from laptime.data.records import RecordSet
+from laptime.data.examples import ExampleSet
 from laptime.errors import UserError
 from laptime.models.digest import hash_once, list_base
 from laptime.spec import AnswerSpec, DataSpec
@@ -28,17 +28,17 @@ PACKAGES = ("transformers", "tokenizers", "fastokens")
 
 
 def name_entry(
-    records: RecordSet,
+    examples: ExampleSet,
     data_files: Iterable[Path],
     model_folder: Path,
     data: DataSpec,
     answers: AnswerSpec,
     model_max_length: int | None,
 ) -> str:
-    """Return the name of the entry for encoded `records`; raises OSError where a file is gone meanwhile."""
+    """Return the name of the entry for encoded `examples`; raises OSError where a file is gone meanwhile."""
     base = {name: hash_once(file) for name, file in list_base(model_folder, random_weights=True).items()}
     files = [(file.name, hash_once(file)) for file in data_files]  # the lines of which sources name
-    read = [records.digest, records.name, records.held_out_name, records.shape, records.notes]
+    read = [examples.digest, examples.name, examples.held_out_name, examples.shape, examples.notes]
     depends = [__version__, _date_of_code(), _versions(), base, files, read, data, answers, model_max_length]
     return hashlib.sha256(msgspec.json.encode(depends)).hexdigest()[:32]
 

@@ -1,6 +1,6 @@
 """Text to token ids: what the tokenizer adds, what it must not read into the user's data.
 
-Special-token text inside data ("<|eot_id|>" in a record) is data. It is marked before a template sees
+Special-token text inside data ("<|eot_id|>" in an example) is data. It is marked before a template sees
 it, and encoded as ordinary text; the same text written by a template is the special token.
 """
 
@@ -62,20 +62,20 @@ class Tokens:
             for text in texts
         ]
 
-    def encode_parts(self, records: Sequence[Sequence[str]]) -> Ids:
-        """Return the ids of every part of every record, so that a part never changes the one before it.
+    def encode_parts(self, examples: Sequence[Sequence[str]]) -> Ids:
+        """Return the ids of every part of every example, so that a part never changes the one before it.
 
         Parts are encoded each for itself. A tokenizer that puts a space before every text
-        (SentencePiece) would put one in the middle of the record: there a part is what the longer text
+        (SentencePiece) would put one in the middle of the example: there a part is what the longer text
         has more than the shorter one, wherever the shorter one's ids stay as they are.
         """
-        alone = self._encode_flat([part for parts in records for part in parts])
-        if not self.adds_space or all(len(parts) < 2 for parts in records):
+        alone = self._encode_flat([part for parts in examples for part in parts])
+        if not self.adds_space or all(len(parts) < 2 for parts in examples):
             return alone
-        longer = ["".join(parts[: end + 1]) for parts in records for end in range(1, len(parts))]
+        longer = ["".join(parts[: end + 1]) for parts in examples for end in range(1, len(parts))]
         separate, together = iter(alone.lists()), iter(self._encode_flat(longer).lists())
         found: list[list[int]] = []
-        for parts in records:
+        for parts in examples:
             found += _differences([next(separate) for _ in parts], together)
         return Ids.of_lists(found)
 

@@ -1,10 +1,10 @@
 """The forward pass of a decoder of the Llama family, written out over the weights of a loaded model.
 
-Records stand one after another without padding; every part (norm, rotation, attention, projections,
+Examples stand one after another without padding; every part (norm, rotation, attention, projections,
 gate) is a function that a speedup may replace. The model itself is not touched: it is called through
 its own code wherever nothing is to be fast.
 
-Shapes: T tokens of all records of a batch, N of them trained, D width, H heads, E width of a head.
+Shapes: T tokens of all examples of a batch, N of them trained, D width, H heads, E width of a head.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from laptime.decoder.linear_layers import AnyLinear, Linear, call_modules, leave_whole, take_apart
 from laptime.decoder.plain_parts import (
     Attend,
-    attend_records,
+    attend_examples,
     plain_gate,
     plain_keep,
     plain_norm,
@@ -106,7 +106,7 @@ class Decoder:
 
     def embed(self, token_ids_T: torch.Tensor) -> torch.Tensor:
         """Look up the tokens; returns TxD."""
-        module = self.body.embed_tokens  # its padding token learns nothing, inside a record too
+        module = self.body.embed_tokens  # its padding token learns nothing, inside an example too
         return F.embedding(token_ids_T, module.weight, module.padding_idx).to(self.dtype)
 
     def run_layers(
@@ -135,7 +135,7 @@ class Decoder:
         return self._normalize(hidden_TD, self.body.norm)
 
     def _angles(self, hidden_TD: torch.Tensor, lengths: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return cos and sin, TxE; the positions of every record begin at 0."""
+        """Return cos and sin, TxE; the positions of every example begin at 0."""
         positions_T = torch.cat([torch.arange(length, device=hidden_TD.device) for length in lengths])
         cos, sin = self.body.rotary_emb(hidden_TD[None], position_ids=positions_T[None])
         return cos[0], sin[0]
@@ -175,7 +175,7 @@ class Decoder:
         if layer.query_norm is not None and layer.key_norm is not None:
             query, key = self._normalize(query, layer.query_norm), self._normalize(key, layer.key_norm)
         query, key = self.rotate(query, *angles), self.rotate(key, *angles)
-        return attend_records(self.attend, query, key, value, lengths, layer.scale).flatten(1)
+        return attend_examples(self.attend, query, key, value, lengths, layer.scale).flatten(1)
 
     def _normalize(self, x: torch.Tensor, module: Any) -> torch.Tensor:
         """Apply one of the model's norms."""
@@ -183,7 +183,7 @@ class Decoder:
 
 
 def reason_against(model: PreTrainedModel, longest: int) -> str | None:
-    """Say why the layers of `model` cannot be run by `Decoder` on records of up to `longest` tokens."""
+    """Say why the layers of `model` cannot be run by `Decoder` on examples of up to `longest` tokens."""
     config = model.config
     if config.model_type not in FAMILIES:
         return f"written for {', '.join(sorted(FAMILIES))}, not for {config.model_type}"
@@ -193,7 +193,7 @@ def reason_against(model: PreTrainedModel, longest: int) -> str | None:
         return "the model drops attention weights"
     window = getattr(config, "sliding_window", None)
     if window is not None and window < longest and getattr(config, "use_sliding_window", True):
-        return f"records are longer than the attention window of {window} tokens"
+        return f"examples are longer than the attention window of {window} tokens"
     try:
         Decoder(model)
     except (UnknownLayerError, AttributeError) as error:

@@ -2,9 +2,9 @@
 
 The norm is Zhang and Sennrich's (2019, arXiv:1910.07467), the rotation that of Su et al. (2021,
 arXiv:2104.09864) in the half-and-half layout, the gate SwiGLU (Shazeer 2020, arXiv:2002.05202). Attention is
-causal and goes record by record: no record sees another, and no token is padding.
+causal and goes example by example: no example sees another, and no token is padding.
 
-Shapes: T tokens of all records, t of one record, D width, H heads of queries, G heads of keys and values,
+Shapes: T tokens of all examples, t of one example, D width, H heads of queries, G heads of keys and values,
 E width of a head, F width between gate and up.
 """
 
@@ -34,7 +34,7 @@ def plain_rotate(x_THE: torch.Tensor, cos_TE: torch.Tensor, sin_TE: torch.Tensor
     return x_THE * cos_TE[:, None] + turned_THE * sin_TE[:, None]
 
 
-def attend_records(
+def attend_examples(
     attend: Attend,
     query_THE: torch.Tensor,
     key_TGE: torch.Tensor,
@@ -42,7 +42,7 @@ def attend_records(
     lengths: Sequence[int],
     scale: float,
 ) -> torch.Tensor:
-    """Attend within each of the records whose `lengths` add up to T; returns THE."""
+    """Attend within each of the examples whose `lengths` add up to T; returns THE."""
     if len(lengths) == 1:
         return attend(query_THE, key_TGE, value_TGE, scale)
     parts = zip(

@@ -1,9 +1,9 @@
 """The frozen layers below the lowest trained one: their output is the same in every epoch.
 
-It is computed record by record, so that a record's output does not depend on its neighbours in a batch:
+It is computed example by example, so that an example's output does not depend on its neighbours in a batch:
 with and without a store the numbers are the same to the last bit.
 
-Shapes: T tokens of all records of a batch, t of one record, D width.
+Shapes: T tokens of all examples of a batch, t of one example, D width.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class HiddenStates(Protocol):
-    """What may keep the output of the frozen layers, record by record under a record's key."""
+    """What may keep the output of the frozen layers, example by example under an example's key."""
 
     def get(self, key: str, device: torch.device) -> torch.Tensor | None:
         """Return what was kept, or None."""
@@ -52,7 +52,7 @@ class Prefix:
         return parts_tD[0] if len(parts_tD) == 1 else torch.cat(parts_tD)
 
     def _hidden(self, key: str, ids_t: torch.Tensor) -> torch.Tensor:
-        """Return the output of the lowest layers for one record."""
+        """Return the output of the lowest layers for one example."""
         kept = self.store.get(key, ids_t.device) if self.store else None
         if kept is not None:
             return kept
@@ -63,7 +63,7 @@ class Prefix:
 
 
 def split_batch(batch: Batch) -> Iterator[tuple[str, torch.Tensor]]:
-    """Give the key and the token ids of each record of a batch, without padding."""
+    """Give the key and the token ids of each example of a batch, without padding."""
     begin = 0
     flat_T = batch.token_ids_BT.flatten()
     for key, length, room in zip(batch.keys, batch.lengths, batch.segments, strict=True):

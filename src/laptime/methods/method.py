@@ -55,7 +55,7 @@ class Method(ABC):
     saved_kind: ClassVar[Literal["adapter", "model"]]
     options_type: ClassVar[type[Options]] = NoOptions
     toy_factor: ClassVar[float] = (
-        3.0  # the toy learns ten records by heart in fifty steps (benchmarks/rates.py)
+        3.0  # the toy learns ten examples by heart in fifty steps (benchmarks/rates.py)
     )
 
     def __init__(self, options: Options) -> None:
@@ -68,7 +68,7 @@ class Method(ABC):
     def default_rate(self, shape: Shape, batch: int = 1, toy: bool = False) -> float:
         """Return the learning rate of a run that is given none.
 
-        `batch`: records of an optimizer step; `toy`: on the model that comes with us.
+        `batch`: examples of an optimizer step; `toy`: on the model that comes with us.
         """
         factor = min(batch, LARGEST_BATCH) ** 0.25 * (self.toy_factor if toy else 1.0)
         return round_rate(self.learning_rate(shape) * factor)

@@ -66,7 +66,7 @@ _WITHOUT = {
     "preprocessing_num_workers dataset_num_proc dataloader_num_workers dataset_prepared_path "
     "per_device_eval_batch_size eval_batch_size remove_unused_columns include_num_input_tokens_seen "
     "model_type tokenizer_type special_tokens strict auto_find_batch_size",
-    "records are all taken": "max_samples max_train_samples streaming",
+    "examples are all taken": "max_samples max_train_samples streaming",
     "adapters are those of LoRA": "use_dora use_rslora pissa_init loraplus_lr_ratio lora_bias use_lora",
 }
 _VALUES = {"warmup_ratio": "a share of the steps"}  # what is given here where others give something else

@@ -20,22 +20,22 @@ _NEGLIGIBLE = 1.05  # a factor below this is said to be no difference
 def write_conclusion(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Return the sentences of the conclusion, in the order in which they are read."""
     pair = choose_pair(result)
-    remarks = [Sentence("contestants", text) for text in describe_contestants(result, language)]
-    remarks += write_against(result, language)
-    remarks += write_time(result, pair, language)
+    sentences = [Sentence("contestants", text) for text in describe_contestants(result, language)]
+    sentences += write_against(result, language)
+    sentences += write_time(result, pair, language)
     if pair is not None:
-        remarks += write_total(result, pair, language)
+        sentences += write_total(result, pair, language)
     if pair is not None and not pair.equal_runs:
-        remarks += write_source(result, pair, language)
-        remarks += write_arithmetic(result, pair, language)
-    remarks += write_rounds(result, pair, language)
-    remarks += _write_memory(result, language)
-    remarks += _write_parameters(result, language)
-    remarks += _write_disk(result, language)
-    remarks += write_quality(result, language)
-    remarks += write_answers(result, language)
-    remarks += write_checks(result, language)
-    return remarks + _write_failures(result, language) + _write_incomplete(result, language)
+        sentences += write_source(result, pair, language)
+        sentences += write_arithmetic(result, pair, language)
+    sentences += write_rounds(result, pair, language)
+    sentences += _write_memory(result, language)
+    sentences += _write_parameters(result, language)
+    sentences += _write_disk(result, language)
+    sentences += write_quality(result, language)
+    sentences += write_answers(result, language)
+    sentences += write_checks(result, language)
+    return sentences + _write_failures(result, language) + _write_incomplete(result, language)
 
 
 def describe_contestants(result: ComparisonResult, language: Language) -> list[str]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from laptime.report.quantities import Lang
 
 NAMES: dict[Lang, dict[str, str]] = {
-    "en": {"environment": "environment variable", "notes": "note"},
+    "en": {
+        "environment": "environment variable",
+        "notes": "note",
+        "num_records": "num examples",
+        "records_digest": "examples digest",
+    },
     "ko": {
         # Machine
         "platform": "플랫폼",

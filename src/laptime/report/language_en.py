@@ -46,19 +46,19 @@ STRINGS: dict[str, str] = {
     "total.equal.not_settled": "Whole process: no difference is shown (interval {low} to {high})",
     "total.equal.one_round": "Whole process: they differ by {percent}, no interval",
     "subline.model": "built-in toy model",
-    "subline.data": "built-in records",
-    "subline.records": "{number} records",
-    "subline.records.one": "{number} record",
+    "subline.data": "built-in examples",
+    "subline.examples": "{number} examples",
+    "subline.examples.one": "{number} example",
     "subline.rounds": "{number} rounds",
     "subline.rounds.one": "{number} round",
     "subline.cores": "{number} cores",
     "subline.incomplete": "not complete yet: {done} of {planned} runs have ended",
-    "badge.toy": "Toy model",
-    "badge.toy.text": "This is a toy for trying the tool. A real model: {command}",
-    "badge.random": "Random weights",
-    "badge.random.text": "Speed only: losses and answers mean nothing.",
-    "badge.incomplete": "Incomplete",
-    "badge.incomplete.text": "Not every planned run has ended. In this folder it goes on with:",
+    "banner.toy": "Toy model",
+    "banner.toy.text": "This is a toy for trying the tool. A real model: {command}",
+    "banner.random": "Random weights",
+    "banner.random.text": "Speed only: losses and answers mean nothing.",
+    "banner.incomplete": "Incomplete",
+    "banner.incomplete.text": "Not every planned run has ended. In this folder it goes on with:",
     # Sections
     "section.race": "Training time",
     "section.conclusion": "Conclusion",
@@ -194,7 +194,7 @@ STRINGS: dict[str, str] = {
     "quality.none": "There is no held-out set, so no quality is claimed; the training loss alone does not "
     "show it.",
     "quality.final_loss": "The training loss of the last epoch is {list}.",
-    "quality.held_out": "On held-out records the loss is {list}.",
+    "quality.held_out": "On held-out examples the loss is {list}.",
     "quality.base": "Before training it was {loss}.",
     "quality.item": "{loss} with {method}",
     "quality.these_runs": "Fewer than 3 rounds claim nothing beyond these runs.",
@@ -221,15 +221,15 @@ STRINGS: dict[str, str] = {
     "check.parameters.passed": "the trained parameters changed and no others did",
     "check.parameters.failed": "WRONG: the trained parameters did not change, or others did",
     "check.parameters.open": "it could not be checked that the trained parameters alone changed",
-    "check.loss.passed": "the loss of {number} training records, measured before the training and after it, "
+    "check.loss.passed": "the loss of {number} training examples, measured before the training and after it, "
     "fell",
-    "check.loss.passed.one": "the loss of {number} training record, measured before the training and after "
+    "check.loss.passed.one": "the loss of {number} training example, measured before the training and after "
     "it, fell",
-    "check.loss.failed": "the loss of {number} training records, measured before the training and after it, "
+    "check.loss.failed": "the loss of {number} training examples, measured before the training and after it, "
     "did NOT fall",
-    "check.loss.failed.one": "the loss of {number} training record, measured before the training and after "
+    "check.loss.failed.one": "the loss of {number} training example, measured before the training and after "
     "it, did NOT fall",
-    "check.loss.open": "it could not be checked that the loss of training records is lower after the "
+    "check.loss.open": "it could not be checked that the loss of training examples is lower after the "
     "training than before it",
     "check.reload.passed": "the saved result, loaded again, is the trained model with the same logits",
     "check.reload.failed": "WRONG: the saved result, loaded again, is not the trained model",
@@ -375,11 +375,11 @@ STRINGS: dict[str, str] = {
     "speedup.fused_optimizer": "updates weights and moments in one pass over memory",
     "speedup.fused_projections": "runs layers that share an input together, adapters included",
     "speedup.light_imports": "does not import what is not used",
-    "speedup.no_padding": "packs the records of a batch without padding",
-    "speedup.prefix_cache": "computes the frozen layers at the bottom once for each record",
+    "speedup.no_padding": "packs the examples of a batch without padding",
+    "speedup.prefix_cache": "computes the frozen layers at the bottom once for each example",
     "speedup.prepacked_weights": "keeps frozen weights packed for the CPU's kernels",
     "speedup.read_ahead": "reads the weights while the libraries are imported",
-    "speedup.short_attention": "attends by plain matrix products where records are short",
+    "speedup.short_attention": "attends by plain matrix products where examples are short",
     "ablation.title": "{method}: one speedup switched off at a time",
     "ablation.without": "Switched off",
     "ablation.ratio": "Against all that run",
@@ -412,7 +412,7 @@ STRINGS: dict[str, str] = {
     "do not compute the same. There is no ratio between them.",
     "finding.trainers": "Each trainer stands on versions of its own: {values}.",
     "finding.different_steps": "The number of steps differs ({values}). There is no ratio between them.",
-    "finding.other_batches": "{methods} train other records in a step ({values}): no ratio between them.",
+    "finding.other_batches": "{methods} train other examples in a step ({values}): no ratio between them.",
     "finding.different_training_option": "The runs trained with different values of {option}: {values}.",
     "finding.own_options": "{method} has options of its own: {options}.",
     "finding.learning_rate": "The learning rates differ ({values}): a comparison of time, not of quality at "
@@ -435,7 +435,7 @@ STRINGS: dict[str, str] = {
     "finding.answer_cut": "{number} answers of {method} were cut at the token limit.",
     "finding.answer_cut.one": "1 answer of {method} was cut at the token limit.",
     "finding.not_learned": "As the training of {method} went on, the loss of its steps, each on its own "
-    "records, did not fall.",
+    "examples, did not fall.",
     "finding.skipped_steps": "{number} steps of {method} were skipped because a gradient overflowed in fp16.",
     "finding.resumed": "{run} was resumed after step {steps}: its training time adds up several processes.",
     "finding.resumed_elsewhere": "{run} was resumed on another machine or with other versions: {changed}.",
@@ -445,7 +445,7 @@ STRINGS: dict[str, str] = {
     "finding.no_checkpoint": "{run}: {number} checkpoints could not be written ({error}).",
     "finding.retried": "{run} was interrupted and started again from its beginning.",
     "finding.check_parameters": "{run}: the trained parameters did not change, or others did ({note}).",
-    "finding.check_loss": "{run}: the loss of training records did not fall from before the training to "
+    "finding.check_loss": "{run}: the loss of training examples did not fall from before the training to "
     "after it ({note}).",
     "finding.check_reload": "{run}: the saved result, loaded again, is not the trained model ({note}).",
     "finding.note": "{method}: {note}.",
@@ -453,7 +453,7 @@ STRINGS: dict[str, str] = {
     "finding.switched_off": "Switched off by name: {names}. The times are those without.",
     "finding.switched_off_for": "Switched off for {methods}: {names}. The times are those without.",
     "finding.speedups_differ": "Not every round of {method} ran with the same speedups: {names}.",
-    "finding.reused": "{run} found the work of {name} for {number} records done by an earlier run; its "
+    "finding.reused": "{run} found the work of {name} for {number} examples done by an earlier run; its "
     "training time lacks that work.",
     "finding.nothing_to_switch_off": "No speedup ran that a step would feel: there was none to switch off.",
     # Environment
@@ -480,7 +480,7 @@ STRINGS: dict[str, str] = {
     "headline.no_pair.single": "{method} trained in {seconds}",
     "headline.nothing.single": "The training did not come to its end",
     "subline.incomplete.single": "not complete yet",
-    "badge.incomplete.text.single": "The run has not ended. In this folder it goes on with:",
+    "banner.incomplete.text.single": "The run has not ended. In this folder it goes on with:",
     "section.saved.single": "What the training left",
     "section.findings.single": "Notes on the measurement",
     "quality.these_runs.single": "One run claims nothing beyond itself.",

@@ -173,9 +173,9 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "headline": (headline := write_headline(result, language)),
         "headline_parts": headline.text.partition(" (") if headline.text.endswith(")") else [headline.text],
         "subline": _write_subline(result, language),
-        "badges": list_badges(result, language),
+        "banners": list_banners(result, language),
         "race": _list_race(result, language),
-        "conclusion": _group_remarks(write_conclusion(result, language), language),
+        "conclusion": _group_sentences(write_conclusion(result, language), language),
         "columns": [language.say(f"column.{column}") for column in COLUMNS],
         "rows": make_rows(result, language),
         "pairs": make_pairs(result, language) if len(result.methods) > 2 else [],
@@ -205,28 +205,28 @@ def _write_subline(result: ComparisonResult, language: Language) -> list[str]:
         parts[0] += f" ({quantities.count(result.model['parameters'])})"
     data = language.say("subline.data") if data == BUILTIN else data
     if isinstance(result.data.get("num_records"), int):
-        data += ", " + language.plural("subline.records", result.data["num_records"])
+        data += ", " + language.plural("subline.examples", result.data["num_records"])
     parts += [data, environment.name_machine(result, language)]
     if not result.is_single:
         parts.append(language.plural("subline.rounds", result.planned_rounds))
     return [part for part in parts if part]
 
 
-def list_badges(result: ComparisonResult, language: Language) -> list[tuple[str, str, str, str]]:
+def list_banners(result: ComparisonResult, language: Language) -> list[tuple[str, str, str, str]]:
     """Return (kind, label, text, command) of what must be seen before any figure is believed."""
-    badges = []
+    banners = []
     if result.model.get("toy"):
-        text = language.say("badge.toy.text", command="").strip()
-        badges.append(("toy", language.say("badge.toy"), text, REAL_MODEL_COMMAND))
+        text = language.say("banner.toy.text", command="").strip()
+        banners.append(("toy", language.say("banner.toy"), text, REAL_MODEL_COMMAND))
     if result.model.get("random_weights"):
-        badges.append(("random", language.say("badge.random"), language.say("badge.random.text"), ""))
+        banners.append(("random", language.say("banner.random"), language.say("banner.random.text"), ""))
     if not result.complete:
         done, planned = count_runs(result)
         text = language.say("subline.incomplete", done=done, planned=planned)
-        text = f"{text}. {language.say('badge.incomplete.text')}"
+        text = f"{text}. {language.say('banner.incomplete.text')}"
         command = "train --resume ." if result.is_single else "compare --config spec.json --out ."
-        badges.append(("incomplete", language.say("badge.incomplete"), text, f"laptime {command}"))
-    return badges
+        banners.append(("incomplete", language.say("banner.incomplete"), text, f"laptime {command}"))
+    return banners
 
 
 def _list_race(result: ComparisonResult, language: Language) -> list[dict[str, Any]]:
@@ -248,11 +248,11 @@ def _list_race(result: ComparisonResult, language: Language) -> list[dict[str, A
     ]
 
 
-def _group_remarks(remarks: list[Sentence], language: Language) -> list[tuple[str, list[Sentence]]]:
-    """Return the remarks of each topic under its label, in their order."""
+def _group_sentences(sentences: list[Sentence], language: Language) -> list[tuple[str, list[Sentence]]]:
+    """Return the sentences of each topic under its label, in their order."""
     groups: dict[str, list[Sentence]] = {}
-    for remark in remarks:
-        groups.setdefault(language.say(f"label.{remark.topic}"), []).append(remark)
+    for sentence in sentences:
+        groups.setdefault(language.say(f"label.{sentence.topic}"), []).append(sentence)
     return list(groups.items())
 
 

@@ -18,7 +18,7 @@ SCORES = ("memorisation", "generalisation")
 
 
 def write_quality(result: ComparisonResult, language: Language) -> list[Sentence]:
-    """Say what the losses show, and claim no more than rounds and held-out records allow."""
+    """Say what the losses show, and claim no more than rounds and held-out examples allow."""
     if result.model.get("random_weights"):
         return [Sentence("quality", language.say("quality.random"), warning=True)]
     held_out = [method for method in result.methods if known(method.held_out_loss)]

@@ -35,16 +35,16 @@ def write_time(result: ComparisonResult, pair: Pair | None, language: Language) 
             f"time.{reading.verdict}", **_values(result, reading, pair, "train_seconds", language)
         )
         return [Sentence("time", " ".join([language.sentence(text), *_write_order(result, language)]))]
-    remarks = []
+    sentences = []
     if pair is not None and pair.verdict == "unequal_work":
         names = {"faster": language.method(pair.faster), "slower": language.method(pair.slower)}
         text = language.sentence(language.say("time.unequal_work", **names))
-        remarks.append(Sentence("time", text, warning=True))
+        sentences.append(Sentence("time", text, warning=True))
     timed = [method for method in result.methods if known(method.train_seconds)]
     for method in timed:
         values = {"method": language.method(method.name), "seconds": language.seconds(method.train_seconds)}
-        remarks.append(Sentence("time", language.sentence(language.say("time.single", **values))))
-    return remarks
+        sentences.append(Sentence("time", language.sentence(language.say("time.single", **values))))
+    return sentences
 
 
 def _write_order(result: ComparisonResult, language: Language) -> list[str]:

@@ -42,9 +42,9 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
     _print_against(result, language, console)
     for text in describe_contestants(result, language):
         console.print(Text(text, style="dim"))
-    for remark in write_rounds(result, choose_pair(result), language):
-        console.print(Text(remark.text, style="dim"))
-    _print_badges(result, unfinished, console)
+    for sentence in write_rounds(result, choose_pair(result), language):
+        console.print(Text(sentence.text, style="dim"))
+    _print_banners(result, unfinished, console)
     console.print()
     _print_fitting(make_table(result, language), console)
     _print_failures(result, language, console)
@@ -56,20 +56,20 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
         print_answers(result.questions[0], console)
         _print_others(result, console)
     console.print()
-    for remark in write_checks(result, language):
-        console.print(Text(remark.text, style="yellow" if remark.warning else "dim"))
+    for sentence in write_checks(result, language):
+        console.print(Text(sentence.text, style="yellow" if sentence.warning else "dim"))
     _print_findings(result, language, console)
 
 
 def _print_against(result: ComparisonResult, language: Language, console: Console) -> None:
     """Print what each takes beside what it took in an older comparison, and then what has changed since."""
-    remarks = write_against(result, language)
-    for number, remark in enumerate(remarks, 1):
-        style = "dim" if number == len(remarks) else "bold yellow" if remark.warning else "bold"
-        console.print(Text(remark.text, style=style))
+    sentences = write_against(result, language)
+    for number, sentence in enumerate(sentences, 1):
+        style = "dim" if number == len(sentences) else "bold yellow" if sentence.warning else "bold"
+        console.print(Text(sentence.text, style=style))
 
 
-def _print_badges(result: ComparisonResult, unfinished: str, console: Console) -> None:
+def _print_banners(result: ComparisonResult, unfinished: str, console: Console) -> None:
     """Print what must be seen before any figure is believed."""
     if result.model.get("toy"):
         console.print(Text("TOY MODEL: for trying the tool only. A real model:", style="yellow"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from laptime.data.formats import check_records
+from laptime.data.formats import check_examples
 from laptime.data.invisible import is_blank
 from laptime.errors import UserError
 from laptime.hardware.processors import check_threads
@@ -43,13 +43,13 @@ def check_rates(training: TrainingSpec, methods: Sequence[str]) -> None:
 
 
 def check_inputs(spec: RunSpec | CompareSpec) -> str:
-    """Check what runs share: when they save, what they are asked, their records and their model.
+    """Check what runs share: when they save, what they are asked, their examples and their model.
 
-    Returns the digest of the records, "" for large data that their preparation checks. Raises UserError.
+    Returns the digest of the examples, "" for large data that their preparation checks. Raises UserError.
     """
     read_interval(spec.training.save_every)
     if any(map(is_blank, spec.answers.ask)):
         raise UserError("--ask: a question in which nothing can be seen; leave it out")
-    digest = check_records(spec.data, seed=spec.training.seed, everything=False)
+    digest = check_examples(spec.data, seed=spec.training.seed, everything=False)
     locate_model(spec.model, download=False)
     return digest

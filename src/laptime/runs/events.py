@@ -111,7 +111,7 @@ class SpeedupRun(Event, tag="speedup", kw_only=True):
     ran: bool
     note: str
     part: Literal["step", "load", "save"] = "step"
-    reused: int = 0  # records whose work an earlier run had left, so that this run's time lacks it
+    reused: int = 0  # examples whose work an earlier run had left, so that this run's time lacks it
 
 
 class Data(Event, tag="data", kw_only=True):
@@ -128,7 +128,7 @@ class Data(Event, tag="data", kw_only=True):
     num_steps: int
     loss_on: str = "answers"
     notes: list[str] = []  # what was left out, cut or counted
-    num_skipped: int = 0  # records that cannot be trained on, left out with --skip-bad
+    num_skipped: int = 0  # examples that cannot be trained on, left out with --skip-bad
     chat_template: str = (
         ""  # given in the place of the tokenizer's own: chatml, llama3, or the name of its file
     )
@@ -263,7 +263,7 @@ class Energy(Event, tag="energy", kw_only=True):
 class Check(Event, tag="check", kw_only=True):
     """What a self-check of the trained result found; `passed` is None where it could not be made.
 
-    `parameters`: the trained tensors changed and no others did. `loss`: that of training records fell.
+    `parameters`: the trained tensors changed and no others did. `loss`: that of training examples fell.
     `reload`: the saved result, loaded again, is the trained model. `note` says it with figures.
     """
 

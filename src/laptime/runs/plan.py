@@ -86,7 +86,7 @@ class PlannedRun(Struct, kw_only=True, frozen=True):
 class Plan(Struct, kw_only=True):
     """All runs of a comparison in the order in which they are to run, and what they share.
 
-    `spec` is the resolved CompareSpec; `data` holds the facts of the encoded records (name, digest,
+    `spec` is the resolved CompareSpec; `data` holds the facts of the encoded examples (name, digest,
     template, template_reason, counts, encode_seconds); `summaries` one sentence for each method.
     With `awaits_ablation` the runs of the ablation are still to be added: which speedups run at all is
     known after the first round. With `awaits_rounds` a round may be added when all runs are over;

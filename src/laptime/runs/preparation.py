@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from laptime.data.encoded import find_damage
-from laptime.data.formats import check_records
+from laptime.data.formats import check_examples
 from laptime.data.input_manifest import (
     ENCODED_FILE,
     MANIFEST_FILE,
@@ -37,15 +37,15 @@ def make_input_job(spec: RunSpec | CompareSpec, folder: Path, precisions: Mappin
 
 
 def prepare_inputs(
-    job: InputJob, runner: Runner, listener: Listener, records_digest: str, fresh: bool
+    job: InputJob, runner: Runner, listener: Listener, examples_digest: str, fresh: bool
 ) -> InputManifest:
     """Encode the inputs, or take those of an earlier start: whole, and of the same data."""
     inputs = Path(job.folder)
     manifest = None if fresh else read_whole_inputs(inputs, listener)
     if manifest is None:
         return runner.prepare(job)
-    records_digest = records_digest or check_records(job.data, seed=job.training.seed)
-    if manifest.data.get("records_digest") != records_digest:
+    examples_digest = examples_digest or check_examples(job.data, seed=job.training.seed)
+    if manifest.data.get("records_digest") != examples_digest:
         name = f"--data {job.data.named}"
         if given := job.data.chat_template:
             name += f" or --chat-template {given}"

@@ -32,7 +32,7 @@ class Runner(Protocol):
     """What does the work: processes in earnest, a script of invented seconds in tests."""
 
     def prepare(self, job: InputJob) -> InputManifest:
-        """Encode the records of all runs once."""
+        """Encode the examples of all runs once."""
 
     def run(self, job: RunJob, on_event: Callable[[AnyEvent], None]) -> None:
         """Do one run; its record lies in the job's folder afterwards."""

@@ -74,7 +74,7 @@ def go_on_training(
     folder: Path,
     runner: Runner,
     listener: Listener,
-    records_digest: str,
+    examples_digest: str,
     threads: Threads | None = None,
     waits: bool = False,
 ) -> None:
@@ -90,7 +90,7 @@ def go_on_training(
         mend_record(folder)
         listener.preparing()
         job = make_input_job(spec, folder, {"": spec.training.precision})
-        manifest = prepare_inputs(job, runner, listener, records_digest, fresh=False)
+        manifest = prepare_inputs(job, runner, listener, examples_digest, fresh=False)
         used = threads_before(folder) or threads
         notes += tell_threads(used, threads)
         run_alone(spec, manifest, folder, runner, listener, used, notes, resumes=True)

@@ -1,6 +1,6 @@
 """The layers written out over flat tokens, with fused element-wise parts.
 
-Shapes: T tokens of all records, t of one record, D width, H heads of queries, G heads of keys and values,
+Shapes: T tokens of all examples, t of one example, D width, H heads of queries, G heads of keys and values,
 E width of a head, F width between gate and up.
 """
 

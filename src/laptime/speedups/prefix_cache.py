@@ -2,7 +2,7 @@
 
 The layers themselves run in `decoder/prefix.py`, with a cache and without.
 
-Shapes: t tokens of one record, D width.
+Shapes: t tokens of one example, D width.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ CACHE_FILES = (f"{32 * '[0-9a-f]'}.safetensors", f"{32 * '[0-9a-f]'}.part")
 
 
 class PrefixCache(Speedup):
-    """Nothing below the lowest trained layer changes, so its output is made once for each record."""
+    """Nothing below the lowest trained layer changes, so its output is made once for each example."""
 
     name: ClassVar[str] = "prefix_cache"
-    summary: ClassVar[str] = "computes the frozen layers below the lowest trained one once for each record"
+    summary: ClassVar[str] = "computes the frozen layers below the lowest trained one once for each example"
     claims: ClassVar[Claim] = "bitwise"
     needs: ClassVar[tuple[str, ...]] = ("fused_blocks",)
 
@@ -50,9 +50,9 @@ class PrefixCache(Speedup):
         keeps_all = bool(setup.method and getattr(setup.method.options, "reuse_cache", False))
         prefix.store = store = Store(setup.cache_folder, MEMORY_BYTES, keeps_all)
         note = f"the {prefix.num_layers} lowest of {len(prefix.decoder.layers)} layers"
-        self.reused, num_damaged = store.count(setup.record_keys)
+        self.reused, num_damaged = store.count(setup.example_keys)
         if self.reused:
-            note += f"; {self.reused} of {len(setup.record_keys)} records were cached by an earlier run"
+            note += f"; {self.reused} of {len(setup.example_keys)} examples were cached by an earlier run"
         if num_damaged:
             note += f"; {num_damaged} cached files were damaged and are made again"
         return note
@@ -64,7 +64,7 @@ def find_cache_folder(
     """Return the folder that a run shares with later ones, named by all that its bits depend on.
 
     None where the run was not asked to leave them to others. `compute` is the format of the arithmetic,
-    `longest` the tokens of the longest record, which decide about the attention.
+    `longest` the tokens of the longest example, which decide about the attention.
     """
     if not getattr(getattr(method, "options", None), "reuse_cache", False):
         return None
@@ -83,7 +83,7 @@ class DamagedCacheError(Exception):
 
 
 def prove_states(key: str, hidden_tD: torch.Tensor) -> str:
-    """Return what binds hidden states (CPU, contiguous) to their record: its key, a digest of their bytes."""
+    """Return what binds hidden states (CPU, contiguous) to an example: its key, a digest of their bytes."""
     content = hidden_tD.reshape(-1).view(torch.uint8).numpy()
     return f"{key} {hashlib.blake2b(content.data, digest_size=16).hexdigest()}"
 
@@ -95,7 +95,7 @@ class Store:
         self.folder = folder
         self.left_bytes = memory_bytes
         self.keeps_all = keeps_all
-        self.num_unkept = 0  # records that could not be kept as files, each as often as it was tried
+        self.num_unkept = 0  # examples that could not be kept as files, each as often as it was tried
         self.why_unkept = ""
         self._memory: dict[str, torch.Tensor] = {}
         self._proven: set[str] = set()  # keys whose file is known to be whole
@@ -112,7 +112,7 @@ class Store:
         return hidden_tD
 
     def put(self, key: str, hidden_tD: torch.Tensor) -> None:
-        """Keep the hidden states of a record; where neither memory nor disk has room they are made anew."""
+        """Keep the hidden states of an example; where neither memory nor disk has room they are made anew."""
         fits = self._remember(key, hidden_tD)
         if fits and not self.keeps_all:
             return
@@ -131,7 +131,7 @@ class Store:
                 part.unlink()
 
     def _read(self, key: str) -> torch.Tensor:
-        """Read the file of a record; the first time, prove that it is whole and that record's."""
+        """Read the file of an example; the first time, prove that it is whole and that example's."""
         with safe_open(self._file(key), "pt") as file:
             if "hidden" not in file.keys():  # noqa: SIM118 - no mapping
                 raise DamagedCacheError
@@ -146,7 +146,7 @@ class Store:
         self._memory.clear()
         if self.keeps_all and self.num_unkept:
             why = (
-                f"{self.num_unkept} records could not be kept for later in {self.folder} ({self.why_unkept})"
+                f"{self.num_unkept} examples could not be kept for later in {self.folder} ({self.why_unkept})"
             )
             print(why, file=sys.stderr)
         if not self.keeps_all:
@@ -182,5 +182,5 @@ class Store:
         return True
 
     def _file(self, key: str) -> Path:
-        """Return the file of a record."""
+        """Return the file of an example."""
         return self.folder / f"{key}.safetensors"

@@ -48,7 +48,7 @@ class PrepackedWeights(Speedup):
             setup.batch_tokens * num_words,
             asked=self.name in training.speedups,
         )
-        # What lies below the lowest trained layer runs once for each record: packing would not pay.
+        # What lies below the lowest trained layer runs once for each example: packing would not pay.
         first = setup.forward.prefix.num_layers if setup.forward.prefix else 0
         used = [one for layer in frozen[first:] for one in layer]
         packed = pack_largest(used, room)

@@ -1,6 +1,6 @@
-"""Attention of short records on a CPU by whole matrix products.
+"""Attention of short examples on a CPU by whole matrix products.
 
-Shapes: t tokens of one record, H heads of queries, G heads of keys and values, E width of a head.
+Shapes: t tokens of one example, H heads of queries, G heads of keys and values, E width of a head.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class ShortAttention(Speedup):
     """The CPU's flash kernel is made for long sequences; short ones are two products and a softmax."""
 
     name: ClassVar[str] = "short_attention"
-    summary: ClassVar[str] = "attends by two matrix products and a softmax where records are short (CPU)"
+    summary: ClassVar[str] = "attends by two matrix products and a softmax where examples are short (CPU)"
     claims: ClassVar[Claim] = "rounding"
     needs: ClassVar[tuple[str, ...]] = ("fused_blocks",)
 
@@ -28,15 +28,15 @@ class ShortAttention(Speedup):
         if setup.device.type != "cpu":
             raise NoEffect("a GPU's attention kernels are faster")
         if setup.longest > LONGEST:
-            raise NoEffect(f"records of up to {setup.longest} tokens; short means {LONGEST}")
+            raise NoEffect(f"examples of up to {setup.longest} tokens; short means {LONGEST}")
         setup.decoder.attend = short_attend
-        return f"records of up to {setup.longest} tokens"
+        return f"examples of up to {setup.longest} tokens"
 
 
 def short_attend(
     query_tHE: torch.Tensor, key_tGE: torch.Tensor, value_tGE: torch.Tensor, scale: float
 ) -> torch.Tensor:
-    """Attend by whole matrix products, all query heads of a key head in one; for records of few tokens."""
+    """Attend by whole matrix products, all query heads of a key head in one; for examples of few tokens."""
     return MatrixAttention.apply(query_tHE, key_tGE, value_tGE, scale)
 
 

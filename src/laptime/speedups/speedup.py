@@ -46,15 +46,15 @@ class Setup(Struct, kw_only=True):
     device: torch.device
     native_formats: frozenset[str]  # dtypes that the processor multiplies in hardware
     expands_heads: bool = False  # the processor's attention kernels know no grouped heads
-    longest: int  # tokens of the longest record, held out or not
+    longest: int  # tokens of the longest example, held out or not
     batch_tokens: int  # of the largest batch to train on
-    is_ragged: bool  # records of several lengths share a batch
+    is_ragged: bool  # examples of several lengths share a batch
     recomputes: bool  # activations are made again in the backward pass
-    record_keys: set[str]  # of the records to train on
+    example_keys: set[str]  # of the examples to train on
     cache_folder: Path  # for what is kept for later
     evaluates: bool  # a held-out set is evaluated after training
     forward: Forward
-    packs_records: bool = False  # batches without padding
+    packs_examples: bool = False  # batches without padding
     fuses_optimizer: bool = False
     saves_in_background: bool = False
 
@@ -73,7 +73,7 @@ class Speedup(ABC):
     claims: ClassVar[Claim]  # against the same run without it
     needs: ClassVar[tuple[str, ...]] = ()  # speedups whose parts this one replaces
     part: ClassVar[Part] = "step"  # what of a run it makes shorter
-    reused: int = 0  # records whose work an earlier run had left
+    reused: int = 0  # examples whose work an earlier run had left
 
     @abstractmethod
     def apply(self, setup: Setup) -> str:

@@ -72,7 +72,7 @@ def settings(run: Any) -> dict[str, Any]:
     always = {
         "base_model": run.model,
         "trust_remote_code": run.trust_remote_code,
-        "datasets": [{"path": str(write_records(run)), "ds_type": "json", "type": None}],
+        "datasets": [{"path": str(write_examples(run)), "ds_type": "json", "type": None}],
         "dataset_prepared_path": str(Path(run.scratch) / "prepared"),
         "output_dir": run.out,
         "plugins": [PLUGIN],
@@ -87,7 +87,7 @@ def settings(run: Any) -> dict[str, Any]:
 
 
 def settings_of_job(run: Any) -> dict[str, Any]:
-    """Return the part of the config that says the same work: records in their order, none packed."""
+    """Return the part of the config that says the same work: examples in their order, none packed."""
     told = run.training_arguments()
     renamed = {
         "micro_batch_size": told.pop("per_device_train_batch_size"),
@@ -129,11 +129,11 @@ def settings_of_example(run: Any) -> dict[str, Any]:
     return told
 
 
-def write_records(run: Any) -> Path:
-    """Write the records with the attention masks that Axolotl knows token ids by; returns the file."""
+def write_examples(run: Any) -> Path:
+    """Write the examples with the attention masks that Axolotl knows token ids by; returns the file."""
     path = Path(run.scratch) / "tokens.jsonl"
     with Path(run.records).open(encoding="utf-8") as source, path.open("w", encoding="utf-8") as file:
         for line in source:
-            record = json.loads(line)
-            file.write(json.dumps(record | {"attention_mask": [1] * len(record["input_ids"])}) + "\n")
+            example = json.loads(line)
+            file.write(json.dumps(example | {"attention_mask": [1] * len(example["input_ids"])}) + "\n")
     return path

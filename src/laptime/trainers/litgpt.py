@@ -77,17 +77,17 @@ def settings(run: Any) -> dict[str, Any]:
 
 
 def make_data(run: Any) -> Any:
-    """Return a DataModule of the records: as told the micro-batches in their order, else shuffled."""
+    """Return a DataModule of the examples: as told the micro-batches in their order, else shuffled."""
     import torch
     from litgpt.data import DataModule
     from litgpt.prompts import Default
     from torch.utils.data import DataLoader
 
     lines = Path(run.records).read_text(encoding="utf-8").splitlines()
-    records: Any = [{name: torch.tensor(ids) for name, ids in json.loads(line).items()} for line in lines]
+    examples: Any = [{name: torch.tensor(ids) for name, ids in json.loads(line).items()} for line in lines]
     nothing: Any = []
 
-    class Records(DataModule):
+    class Examples(DataModule):
         prompt_style = Default()
 
         def connect(self, *_: Any, batch_size: int = 1, **__: Any) -> None:
@@ -95,17 +95,17 @@ def make_data(run: Any) -> Any:
 
         def train_dataloader(self) -> Any:
             if run.as_it_comes:
-                return DataLoader(records, self.batch_size, shuffle=True, collate_fn=collate)
-            return DataLoader(records, batch_sampler=lay_out(run, len(records)), collate_fn=collate)
+                return DataLoader(examples, self.batch_size, shuffle=True, collate_fn=collate)
+            return DataLoader(examples, batch_sampler=lay_out(run, len(examples)), collate_fn=collate)
 
         def val_dataloader(self) -> Any:
             return DataLoader(nothing)
 
-    return Records()
+    return Examples()
 
 
 def lay_out(run: Any, number: int) -> list[list[int]]:
-    """Return which of `number` records are in each micro-batch, epoch by epoch.
+    """Return which of `number` examples are in each micro-batch, epoch by epoch.
 
     Those that the last step of an epoch lacks are empty.
     """
@@ -118,18 +118,18 @@ def lay_out(run: Any, number: int) -> list[list[int]]:
     return batches
 
 
-def collate(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a batch as LitGPT's own collation makes it; of no records, two tokens that train nothing."""
+def collate(examples: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a batch as LitGPT's own collation makes it; of no examples, two tokens that train nothing."""
     import torch
     from litgpt.data.base import get_sft_collate_fn
 
-    lengths = [len(record["input_ids"]) for record in records] or [0]
-    if not records:
+    lengths = [len(example["input_ids"]) for example in examples] or [0]
+    if not examples:
         nothing = torch.zeros(2, dtype=torch.long)
-        records = [{"input_ids": nothing, "labels": nothing + IGNORED}]
+        examples = [{"input_ids": nothing, "labels": nothing + IGNORED}]
     counted = [
-        record | {"token_counts": {"raw": length, "raw_plus_prompt_template": length}}
-        for record, length in zip(records, lengths, strict=True)
+        example | {"token_counts": {"raw": length, "raw_plus_prompt_template": length}}
+        for example, length in zip(examples, lengths, strict=True)
     ]
     batch: dict[str, Any] = get_sft_collate_fn()(counted)
     return batch
@@ -157,7 +157,7 @@ def watch_steps(run: Any, finetune: Any, notes: Any) -> None:
     finetune.fit, finetune.instantiate_torch_optimizer = watch_fit, make_optimizer
     finetune.choose_logger = lambda *_, **__: make_logger(run, notes)
     finetune.CycleIterator = make_iterator(run, notes, finetune.CycleIterator)
-    finetune.generate_example = lambda *_: None  # the records hold no text to show
+    finetune.generate_example = lambda *_: None  # the examples hold no text to show
 
 
 def describe(run: Any, given: dict[str, Any]) -> None:

@@ -40,7 +40,7 @@ def refuse_code(run: Any) -> None:
 
 
 def take_tokens(run: Any) -> Any:
-    """Return `swift sft` for records that are encoded already, its result where we look for it."""
+    """Return `swift sft` for examples that are encoded already, its result where we look for it."""
     from swift.pipelines.train.sft import SwiftSft
 
     class TokenSft(SwiftSft):

@@ -50,7 +50,7 @@ class PeerJob(Struct, kw_only=True):
     max_grad_norm: float
     gradient_checkpointing: bool
     seed: int
-    longest: int  # tokens of the longest record
+    longest: int  # tokens of the longest example
     as_it_comes: bool
     parent: int
     spawned: float = 0.0  # set by who starts it

@@ -29,9 +29,9 @@ def run_base(job: RunJob, record: RecordWriter, meter: Meter, import_seconds: fl
         record.write(
             describe_model(model, manifest, precision, device=device, learning_rate=0.0, notes=[], cost=None)
         )
-        num_steps = len(plan_steps(len(opened.encoded.records), spec.training, opened.seed))
+        num_steps = len(plan_steps(len(opened.encoded.examples), spec.training, opened.seed))
         record.write(describe_data(manifest, num_steps, spec.data.train_on))
     peak_bytes = meter.peak_bytes()
-    measure_held_out(opened, setup.forward, record, meter, "before", setup.packs_records, num_steps)
+    measure_held_out(opened, setup.forward, record, meter, "before", setup.packs_examples, num_steps)
     ask_questions(opened, model, record, meter)
     return peak_bytes

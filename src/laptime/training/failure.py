@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 
 from laptime.credentials import hide
-from laptime.data.encoded import EncodedRecord, lengths_of
+from laptime.data.encoded import EncodedExample, lengths_of
 from laptime.data.input_manifest import InputManifest
 from laptime.errors import UserError
 from laptime.hardware.device_memory import available_bytes
@@ -38,7 +38,7 @@ def estimate_memory(
     spec: RunSpec,
     method: Method,
     manifest: InputManifest,
-    records: Sequence[EncodedRecord],
+    examples: Sequence[EncodedExample],
     element_bytes: int,
     device: torch.device,
 ) -> MemoryEstimate:
@@ -51,9 +51,9 @@ def estimate_memory(
         shape=manifest.shape,
         method=method,
         element_bytes=element_bytes,
-        batch_size=min(training.batch_size, len(records)),
+        batch_size=min(training.batch_size, len(examples)),
         accumulation=training.gradient_accumulation,
-        longest=int(lengths_of(records).max()),
+        longest=int(lengths_of(examples).max()),
         recomputes=training.gradient_checkpointing,
         packs=packs and will_pack(manifest.shape, method, training),
         packs_half=packs_half,
@@ -140,7 +140,7 @@ def classify(
 def advise_on_divergence(step: int, record: RunRecord) -> str:
     """Say what to try where a loss or a gradient was not finite at `step`."""
     model, started = record.model, record.started
-    parts = ["look at the records named"]
+    parts = ["look at the examples named"]
     if model and model.compute_dtype != "float32":
         parts.insert(0, "--precision fp32")
     if step == 1:  # no update was made yet, so no rate is to blame

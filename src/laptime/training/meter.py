@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from laptime.data.batches import TrainStep
 
-MAX_SOURCES = 20  # records that a message names
+MAX_SOURCES = 20  # examples that a message names
 MAX_SKIPPED_STEPS = 25  # in a row: 2**16 halved that often is no loss scale any more
 
 
@@ -36,12 +36,12 @@ class NotFiniteError(Exception):
     """A loss or a gradient is not finite; the update was not made."""
 
     def __init__(self, step: int, what: str, sources: list[str]) -> None:
-        super().__init__(f"step {step}: {what} is not finite; records {join_sources(sources)}")
+        super().__init__(f"step {step}: {what} is not finite; examples {join_sources(sources)}")
         self.step = step
 
 
 def join_sources(sources: list[str]) -> str:
-    """Name records by file and line, each file once: train.jsonl:17,903."""
+    """Name examples by file and line, each file once: train.jsonl:17,903."""
     lines: dict[str, list[str]] = {}
     for source in sources[:MAX_SOURCES]:
         place = re.fullmatch(r"(.+(?::| row ))(\d+)", source)
@@ -250,7 +250,7 @@ class StepTimer:
 
 
 def not_finite_sources(step: TrainStep, losses: list[float]) -> list[str]:
-    """Name the records of the micro-batches whose loss is not finite; of all where only the sum is not."""
+    """Name the examples of the micro-batches whose loss is not finite; of all where only the sum is not."""
     culprits: list[str] = []
     begin = 0
     for batch, loss in zip(step.batches, losses, strict=True):

@@ -2,7 +2,7 @@
 
     python -m laptime.training.other_trainer JOB.json
 
-The trainer gets the encoded records in our order and tells of its steps line by line. The clock runs outside
+The trainer gets the encoded examples in our order and tells of its steps line by line. The clock runs outside
 of it, from the start of its process until its result lies on the disk. Evaluation and answers follow here,
 by the same code as for our own results, when its process is gone.
 """
@@ -47,7 +47,7 @@ from laptime.training.peer_work import (
     look_around,
     make_environment,
     make_peer_job,
-    write_records,
+    write_examples,
 )
 from laptime.training.saving import describe_files, describe_result
 from laptime.util.atomic import remove_folder, sync_tree
@@ -125,7 +125,7 @@ def run(job: RunJob, record: RecordWriter) -> None:
     scratch = around.scratch
     remove_folder(scratch)
     scratch.mkdir(parents=True)
-    write_records(around)
+    write_examples(around)
     record.write(Load(when="before", **read_load()))
     energy = EnergyCounter(around.device)
     total_seconds = train_elsewhere(around, listener)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from laptime.data.batches import StepPlans, plan_steps
-from laptime.data.encoded import EncodedRecord, read_inputs
+from laptime.data.encoded import EncodedExample, read_inputs
 from laptime.data.input_manifest import InputManifest, refuse_other_base
 from laptime.hardware.machine import choose_device, describe_processor
 from laptime.hardware.precision import choose_precision
@@ -66,7 +66,7 @@ class Around(Opened):
     @property
     def plans(self) -> StepPlans:
         """The steps of our own run of the same round."""
-        return plan_steps(len(self.encoded.records), self.spec.training, self.seed)
+        return plan_steps(len(self.encoded.examples), self.spec.training, self.seed)
 
 
 def look_around(job: RunJob) -> Around:
@@ -108,7 +108,7 @@ def make_peer_job(around: Around) -> PeerJob:
         num_steps=num_steps,
         epochs=training.epochs,
         max_steps=training.max_steps,
-        records_per_epoch=len(around.encoded.records),
+        records_per_epoch=len(around.encoded.examples),
         rates=[scheduled_rate(peak, step, num_steps, training) for step in range(1, num_steps + 1)],
         weight_decay=training.weight_decay,
         adam_beta1=training.adam_beta1,
@@ -117,7 +117,7 @@ def make_peer_job(around: Around) -> PeerJob:
         max_grad_norm=training.max_grad_norm,
         gradient_checkpointing=bool(training.gradient_checkpointing),
         seed=around.seed,
-        longest=int(around.encoded.records.lengths.max()),
+        longest=int(around.encoded.examples.lengths.max()),
         as_it_comes=spec.as_it_comes,
         parent=os.getpid(),
     )
@@ -137,21 +137,21 @@ def make_lora_job(method: Method, manifest: InputManifest) -> LoraJob | None:
     )
 
 
-def write_records(around: Around) -> None:
-    """Write token ids and labels of every record of every step, in order; as it comes, those of one epoch."""
-    records = around.encoded.records
-    order: Iterator[int] = iter(range(len(records)))
+def write_examples(around: Around) -> None:
+    """Write ids and labels of every example of every step, in order; as it comes, those of one epoch."""
+    examples = around.encoded.examples
+    order: Iterator[int] = iter(range(len(examples)))
     if not around.spec.as_it_comes:
         order = (i for plan in around.plans for micro_batch in plan.micro_batches for i in micro_batch)
     with (around.scratch / "records.jsonl").open("wb") as file:
         for number in order:
-            file.write(msgspec.json.encode(label(records[number])) + b"\n")
+            file.write(msgspec.json.encode(label(examples[number])) + b"\n")
 
 
-def label(record: EncodedRecord) -> dict[str, list[int]]:
-    """Return a record in the names that trainers know; -100 marks a token that carries no loss."""
-    ids = record.token_ids
-    labels = [token if on else -100 for token, on in zip(ids, record.trained, strict=True)]
+def label(example: EncodedExample) -> dict[str, list[int]]:
+    """Return an example in the names that trainers know; -100 marks a token that carries no loss."""
+    ids = example.token_ids
+    labels = [token if on else -100 for token, on in zip(ids, example.trained, strict=True)]
     return {"input_ids": ids, "labels": labels}
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from laptime.credentials import forget_secrets, hide, print_traceback
 from laptime.data.encoding import EncodedData, encode, write_encoded
-from laptime.data.formats import RecordSet, list_files, read_records
+from laptime.data.formats import ExampleSet, list_files, read_examples
 from laptime.data.input_manifest import ENCODED_FILE, VERSION, InputJob, InputManifest, write_manifest
 from laptime.data.token_cache import find_entry, give_entry, keep_entry, name_entry
 from laptime.errors import UserError, name_sources
@@ -43,24 +43,24 @@ from laptime.util.atomic import open_log
 
 
 def prepare(job: InputJob) -> InputManifest:
-    """Encode the records and gather what is known of model and data in `job.folder`."""
+    """Encode the examples and gather what is known of model and data in `job.folder`."""
     begun = time.perf_counter()
     check_precisions(job)
     source = locate_model(job.model)
     if is_wanted("read_ahead", msgspec.structs.asdict(job.training)) and not job.model.random_weights:
         begin_reading(Path(source.folder))
     base_files = begin_digest(source, job.model.random_weights)
-    records = read_records(job.data, seed=job.training.seed)
+    examples = read_examples(job.data, seed=job.training.seed)
     answers = job.answers
     if job.model.random_weights and not answers.ask:
         answers = msgspec.structs.replace(answers, max_questions=0)  # noise would be the answer
     folder = Path(job.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    encoded, is_kept = encode_once(records, source, job.model, job.data, answers, folder / ENCODED_FILE)
+    encoded, is_kept = encode_once(examples, source, job.model, job.data, answers, folder / ENCODED_FILE)
     model = build_empty_model(job.model, Path(source.folder))
     shape = measure_shape(model)
     notes = [] if job.model.random_weights else check_weights(job.model, Path(source.folder), model)
-    largest = encoded.records.largest_token
+    largest = encoded.examples.largest_token
     if largest >= shape.vocabulary_size:
         raise UserError(
             f"--model {job.model.model}: its tokenizer gives token {largest}, "
@@ -76,7 +76,7 @@ def prepare(job: InputJob) -> InputManifest:
         shape=shape,
         data={
             "name": encoded.name,
-            "records_digest": records.digest,
+            "records_digest": examples.digest,
             "digest": encoded.digest,
             "template": encoded.template,
             "template_reason": encoded.template_reason,
@@ -86,7 +86,7 @@ def prepare(job: InputJob) -> InputManifest:
             "num_questions": len(encoded.questions),
             "num_tokens": encoded.counts.num_tokens,
             "num_trained_tokens": encoded.counts.num_trained_tokens,
-            "num_cut": encoded.records.num_cut,
+            "num_cut": encoded.examples.num_cut,
             "num_skipped": encoded.counts.num_skipped,
             "num_held_out_skipped": encoded.counts.num_held_out_skipped,
             "chat_template": encoded.chat_template_name,
@@ -103,23 +103,23 @@ def prepare(job: InputJob) -> InputManifest:
 
 
 def encode_once(
-    records: RecordSet,
+    examples: ExampleSet,
     source: ModelSource,
     model: ModelSpec,
     data: DataSpec,
     answers: AnswerSpec,
     place: Path,
 ) -> tuple[EncodedData, bool]:
-    """Return encoded records, which lie at `place` then, and whether an earlier preparation had left them."""
+    """Return encoded examples, which then lie at `place`, and whether an earlier preparation left them."""
     name = ""
     if not model.trust_remote_code:  # a tokenizer of any code may give other tokens each time
         limit, base = model_max_length(source.config), Path(source.folder)
         with suppress(OSError):  # a file that is gone is told of by whoever needs it
-            name = name_entry(records, list_files(data), base, data, answers, limit)
+            name = name_entry(examples, list_files(data), base, data, answers, limit)
     if kept := find_entry(name):
         give_entry(name, place)
         return kept, True
-    encoded, _ = encode_records(records, source, model, data, answers)
+    encoded, _ = encode_examples(examples, source, model, data, answers)
     encoded.cache_name = name
     write_encoded(place, encoded)
     if name:
@@ -143,19 +143,19 @@ def tell_ignored(columns: list[str]) -> list[str]:
     return [f"left out of the training: column{plural} {name_sources(columns, 12)}"] if columns else []
 
 
-def encode_records(
-    records: RecordSet,
+def encode_examples(
+    examples: ExampleSet,
     source: ModelSource,
     model: ModelSpec,
     data: DataSpec,
     answers: AnswerSpec,
     lists_bad: bool = False,
 ) -> tuple[EncodedData, Any]:
-    """Encode records with the model's tokenizer, which comes second; `lists_bad` as for `encode`."""
+    """Encode examples with the model's tokenizer, which comes second; `lists_bad` as for `encode`."""
     tokenizer = load_tokenizer(model, source)
     limit = model_max_length(source.config)
     processes = count_usable_cores() if sys.platform == "linux" else 1
-    return encode(records, tokenizer, data, answers, limit, lists_bad, processes), tokenizer
+    return encode(examples, tokenizer, data, answers, limit, lists_bad, processes), tokenizer
 
 
 def main() -> None:

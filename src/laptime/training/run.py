@@ -123,7 +123,7 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     spec, manifest = opened.spec, opened.manifest
     method = make_method(spec.method, spec.method_options)
     size = opened.dtype.itemsize
-    estimate = estimate_memory(spec, method, manifest, opened.encoded.records, size, opened.device)
+    estimate = estimate_memory(spec, method, manifest, opened.encoded.examples, size, opened.device)
     available = available_bytes(opened.device)
     memory = describe_estimate(estimate, available)
     record.write(memory)
@@ -149,8 +149,8 @@ def prepare(
         compute=opened.precision.compute, recomputes=loaded.recomputes, folder=opened.folder,
     )  # fmt: skip
     outcomes = apply_all(setup)
-    pins, packed = opened.device.type == "cuda", setup.packs_records
-    steps = make_steps(opened.encoded.records, spec.training, opened.seed, pin=pins, packed=packed)
+    pins, packed = opened.device.type == "cuda", setup.packs_examples
+    steps = make_steps(opened.encoded.examples, spec.training, opened.seed, pin=pins, packed=packed)
     scales = opened.precision.loss_scaling
     optimizer = Optimizer(method.parameter_groups(model), spec.training, scales, setup.fuses_optimizer)
     checkpoints.restore_optimizer(model, optimizer)
@@ -168,7 +168,7 @@ def choose_rate(opened: Opened, method: Method) -> float:
         return wanted
     batch = spec.training.batch_size * spec.training.gradient_accumulation
     return method.default_rate(
-        opened.manifest.shape, min(batch, len(opened.encoded.records)), opened.manifest.toy
+        opened.manifest.shape, min(batch, len(opened.encoded.examples)), opened.manifest.toy
     )
 
 
@@ -225,7 +225,7 @@ def train_timed(
 def measure(opened: Opened, prepared: Prepared, record: RecordWriter, meter: Meter) -> None:
     """Record the held-out loss of what was trained."""
     setup, num_steps = prepared.setup, len(prepared.steps)
-    measure_held_out(opened, setup.forward, record, meter, "after", setup.packs_records, num_steps)
+    measure_held_out(opened, setup.forward, record, meter, "after", setup.packs_examples, num_steps)
 
 
 def check(opened: Opened, loaded: Loaded, record: RecordWriter, meter: Meter) -> None:
@@ -238,7 +238,7 @@ def check(opened: Opened, loaded: Loaded, record: RecordWriter, meter: Meter) ->
         load_base=opened.load_base,
         seed=opened.seed,
         saved=opened.folder / SAVED_FOLDER,
-        records=opened.encoded.records,
+        examples=opened.encoded.examples,
         training=opened.spec.training,
     )
     with meter.phase("check"):

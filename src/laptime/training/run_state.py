@@ -248,7 +248,7 @@ def refuse_other_work(found: SavedState, job: RunJob, manifest: InputManifest, e
     if state.world_size != 1:
         raise UserError(f"{found.folder}: written by {state.world_size} processes; this run is one")
     if state.data_digest != encoded.digest:
-        raise UserError(f"{found.folder}: the records have changed since; start a new --out")
+        raise UserError(f"{found.folder}: the examples have changed since; start a new --out")
     if state.model_digest != manifest.model_digest or not (manifest.base_files or is_same_base(manifest)):
         raise UserError(f"{found.folder}: the base model has changed since; start a new --out")
 

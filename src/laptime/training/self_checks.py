@@ -1,6 +1,6 @@
 """Three checks of a trained result, made when all else of a run is over.
 
-Did the trained parameters change and no others? Did the loss on the training records fall? Does the saved
+Did the trained parameters change and no others? Did the loss on the training examples fall? Does the saved
 result, loaded again, give the same logits? The model as it stood before training is built a second time,
 from the base and the seed, so that nothing is read, copied or touched before or during the training that
 these checks would make slower or faster. That needs room for a second copy of the model; where there is
@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from laptime.credentials import hide, print_traceback
 from laptime.data.batches import make_batch, plan_steps
-from laptime.data.encoded import EncodedRecord, lengths_of
+from laptime.data.encoded import EncodedExample, lengths_of
 from laptime.hardware.system_memory import free_bytes
 from laptime.methods.method import Method
 from laptime.runs.events import Check, CheckName
@@ -32,10 +32,10 @@ from laptime.training.loop import evaluate
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-MOST_RECORDS = 10  # whose loss is looked at before and after
-SHARE_OF_TOKENS = 0.05  # and no more than this part of the tokens trained on, but one record at least,
-FEW_TOKENS = 2048  # and of short records as many as these hold: they take no time worth saving
-MOST_TOKENS = 128  # of the record whose logits are compared
+MOST_EXAMPLES = 10  # whose loss is looked at before and after
+SHARE_OF_TOKENS = 0.05  # and no more than this part of the tokens trained on, but one example at least,
+FEW_TOKENS = 2048  # and of short examples as many as these hold: they take no time worth saving
+MOST_TOKENS = 128  # of the example whose logits are compared
 SPARE_BYTES = 500_000_000  # beside the second copy: activations, the allocator's gaps
 # Kernels may add up in another order, depending on where a tensor happens to lie in memory.
 ROUNDING = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}
@@ -51,7 +51,7 @@ class Subject(Struct, kw_only=True):
     load_base: Callable[[], PreTrainedModel]
     seed: int
     saved: Path
-    records: Sequence[EncodedRecord]
+    examples: Sequence[EncodedExample]
     training: TrainingSpec
 
 
@@ -78,7 +78,7 @@ def _check_all(subject: Subject) -> Iterator[Check]:
         yield from (_unchecked(name, reason) for name in NAMES[:2])
         yield compare_stored(subject)
         return
-    chosen = choose_records(subject.records, subject.training, subject.seed)
+    chosen = choose_examples(subject.examples, subject.training, subject.seed)
     initial = build_initial(subject)
     yield compare_parameters(initial, trained)
     yield compare_losses(initial, trained, chosen)
@@ -116,18 +116,18 @@ def build_initial(subject: Subject) -> PreTrainedModel:
     return subject.method.attach(base).eval()
 
 
-def choose_records(
-    records: Sequence[EncodedRecord], training: TrainingSpec, seed: int
-) -> list[EncodedRecord]:
-    """Return some of the records that were trained on, evenly spread, and few beside the training."""
-    whole_epochs, rest = plan_steps(len(records), training, seed).count_looks()
-    lengths = lengths_of(records)
-    seen = range(len(records)) if whole_epochs else sorted(rest)
+def choose_examples(
+    examples: Sequence[EncodedExample], training: TrainingSpec, seed: int
+) -> list[EncodedExample]:
+    """Return some of the examples that were trained on, evenly spread, and few beside the training."""
+    whole_epochs, rest = plan_steps(len(examples), training, seed).count_looks()
+    lengths = lengths_of(examples)
+    seen = range(len(examples)) if whole_epochs else sorted(rest)
     trained_on = int(whole_epochs * lengths.sum() + lengths[rest].sum())
     budget = max(FEW_TOKENS, SHARE_OF_TOKENS * trained_on)
     mean = int(lengths[seen].sum()) / len(seen)
-    number = max(1, min(MOST_RECORDS, len(seen), int(budget / mean)))
-    return [records[seen[place * len(seen) // number]] for place in range(number)]
+    number = max(1, min(MOST_EXAMPLES, len(seen), int(budget / mean)))
+    return [examples[seen[place * len(seen) // number]] for place in range(number)]
 
 
 def compare_parameters(initial: PreTrainedModel, trained: PreTrainedModel) -> Check:
@@ -164,15 +164,15 @@ def same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 
 def compare_losses(
-    initial: PreTrainedModel, trained: PreTrainedModel, records: Sequence[EncodedRecord]
+    initial: PreTrainedModel, trained: PreTrainedModel, examples: Sequence[EncodedExample]
 ) -> Check:
-    """Say whether the mean loss over the trained tokens of `records` fell, both without dropout."""
-    batches = [make_batch([record]) for record in records]
+    """Say whether the mean loss over the trained tokens of `examples` fell, both without dropout."""
+    batches = [make_batch([example]) for example in examples]
     before, _ = evaluate(Forward(initial), batches)
     after, _ = evaluate(Forward(trained), batches)
-    shown = "1 training record" if len(records) == 1 else f"{len(records)} training records"
+    shown = "1 training example" if len(examples) == 1 else f"{len(examples)} training examples"
     note = f"mean loss of {shown}: {before:.4g} before, {after:.4g} after"
-    values = {"before": before, "after": after, "records": len(records)}
+    values = {"before": before, "after": after, "records": len(examples)}
     return Check(name="loss", passed=after < before, note=note, values=_finite(values))
 
 

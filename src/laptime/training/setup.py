@@ -36,7 +36,7 @@ def make_setup(
 ) -> Setup:
     """Gather it; `compute` is the format of the arithmetic, `folder` that of the run."""
     processor = describe_processor(device)
-    lengths = encoded.records.lengths
+    lengths = encoded.examples.lengths
     longest = int(max(lengths.max(), encoded.held_out.lengths.max(initial=0)))
     shared = find_cache_folder(spec, method, manifest, compute, processor.name, longest)
     cache_folder = shared or folder / PREFIX_FOLDER
@@ -52,7 +52,7 @@ def make_setup(
         is_ragged=bool(spec.training.batch_size > 1 and lengths.min() < lengths.max()),
         recomputes=recomputes,
         # Only what an earlier run has left is looked up by them all.
-        record_keys=set(map(digest_key, encoded.records)) if cache_folder.exists() else set(),
+        example_keys=set(map(digest_key, encoded.examples)) if cache_folder.exists() else set(),
         cache_folder=cache_folder,
         evaluates=bool(encoded.held_out),
         forward=Forward(model),

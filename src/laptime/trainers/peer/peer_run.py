@@ -144,14 +144,14 @@ class PeerRun:
         }
 
     def dataset(self) -> Any:
-        """Return the records, token ids and labels, as a Dataset of the package datasets."""
+        """Return the examples, token ids and labels, as a Dataset of the package datasets."""
         import pyarrow.json
         from datasets import Dataset
 
         return Dataset(pyarrow.json.read_json(self.job["records"]))
 
     def order(self, number: int) -> Epochs:
-        """Return the sampler by which each epoch passes over its own part of `number` records, in order."""
+        """Return the sampler by which each epoch passes over its own part of `number` examples, in order."""
         return Epochs(self.job["records_per_epoch"], number)
 
     def callback(self) -> Any:
@@ -234,10 +234,10 @@ class PeerRun:
 
 
 class Epochs:
-    """A sampler: the places of the records of one epoch after another.
+    """A sampler: the places of the examples of one epoch after another.
 
     The last batch of an epoch may be short; a trainer that took all epochs for one would fill it up from the
-    next. `number` records are there: the last epoch ends early where the steps do.
+    next. `number` examples are there: the last epoch ends early where the steps do.
     """
 
     def __init__(self, per_epoch: int, number: int) -> None:
@@ -270,7 +270,7 @@ def prove(batches: list[dict[str, Any]]) -> dict[str, Any]:
     digest, counts = hashlib.sha256(), {"tokens": 0, "trained_tokens": 0, "padded_tokens": 0}
     for batch in batches:
         counts["padded_tokens"] += int(batch["input_ids"].numel())
-        for ids, trained in split_records(batch):
+        for ids, trained in split_examples(batch):
             trained[:1] = False  # nothing stands before the first token that could predict it
             counts["tokens"] += len(ids)
             counts["trained_tokens"] += int(trained.sum())
@@ -278,8 +278,8 @@ def prove(batches: list[dict[str, Any]]) -> dict[str, Any]:
     return counts | {"digest": digest.hexdigest()[:16] if batches else ""}
 
 
-def split_records(batch: dict[str, Any]) -> Any:
-    """Yield (ids, trained) of each record in a batch, without padding; a row may hold many."""
+def split_examples(batch: dict[str, Any]) -> Any:
+    """Yield (ids, trained) of each example in a batch, without padding; a row may hold many."""
     import numpy
 
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in batch.items()}

@@ -1,6 +1,6 @@
-"""Plain text files: a record a paragraph where blank lines stand between them, else a record a line.
+"""Plain text files: an example a paragraph where blank lines stand between them, else an example a line.
 
-A line a record is what other tools read a text file as; text that is written in paragraphs would be torn
+A line an example is what other tools read a text file as; text that is written in paragraphs would be torn
 apart by it.
 """
 
@@ -12,13 +12,13 @@ from itertools import chain
 from laptime.data.rows import Row
 from laptime.util.text_files import MOST_LINE_BYTES, TextFile
 
-BY_PARAGRAPH = "a record a paragraph (blank lines stand between them)"
-BY_LINE = "a record a line (no blank line stands between them)"
-MOST_BYTES = MOST_LINE_BYTES  # of a record
+BY_PARAGRAPH = "an example a paragraph (blank lines stand between them)"
+BY_LINE = "an example a line (no blank line stands between them)"
+MOST_BYTES = MOST_LINE_BYTES  # of an example
 
 
 def tell_separation(file: TextFile) -> str:
-    """Say what a record of the file is."""
+    """Say what an example of the file is."""
     has_text = has_gap = False
     for line in file.lines():
         is_blank = line is not None and (not line or line.isspace())
@@ -30,7 +30,7 @@ def tell_separation(file: TextFile) -> str:
 
 
 def read_text_rows(file: TextFile, separation: str) -> Iterator[Row]:
-    """Yield the records of the file, each with the line where it begins."""
+    """Yield the examples of the file, each with the line where it begins."""
     lines: list[bytes] = []
     num_bytes = begin = 0
     for number, line in enumerate(chain(file.lines(), [b""]), start=1):
@@ -49,7 +49,7 @@ def read_text_rows(file: TextFile, separation: str) -> Iterator[Row]:
 
 
 def _make_row(source: str, lines: list[bytes], num_bytes: int) -> Row:
-    """Make a row of the lines of a record; line ends and the blanks at its end are no part of it."""
+    """Make a row of the lines of an example; line ends and the blanks at its end are no part of it."""
     if num_bytes > MOST_BYTES:
-        return Row(source, None, f"more than {MOST_BYTES // 10**6} MB of text in one record")
+        return Row(source, None, f"more than {MOST_BYTES // 10**6} MB of text in one example")
     return Row(source, {"text": b"\n".join(line.rstrip(b"\r") for line in lines).decode().rstrip()})

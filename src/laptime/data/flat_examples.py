@@ -1,4 +1,4 @@
-"""Encoded records put one behind another as they come, so that few of them are in memory at a time."""
+"""Encoded examples put one behind another as they come, so that few of them are in memory at a time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
-from laptime.data.encoded import TOKEN, TRAINED, Buffers, EncodedRecords
+from laptime.data.encoded import TOKEN, TRAINED, Buffers, EncodedExamples
 from laptime.data.spool import Heap
 
 
-class FlatRecords:
-    """Record sets one behind another, with the digest of their token ids and trained positions."""
+class FlatExamples:
+    """Example sets one behind another, with the digest of their token ids and trained positions."""
 
     def __init__(self) -> None:
         self._words, self._sources = Heap(), Heap()
@@ -30,12 +30,12 @@ class FlatRecords:
         return self._digest.hexdigest()
 
     def begin_set(self) -> None:
-        """Say that the records to come are a set of their own."""
+        """Say that the examples to come are a set of their own."""
         self._sets.append(len(self._cuts))
         self._digest.update(b"set")
 
     def add(self, words: NDArray[Any], begins: NDArray[Any], cuts: NDArray[Any], sources: list[str]) -> None:
-        """Put records behind those that are there; record i has words[begins[i]:begins[i + 1]]."""
+        """Put examples behind those that are there; example i has words[begins[i]:begins[i + 1]]."""
         self._begins.frombytes((begins[1:] + self._words.num_bytes // 4).astype(numpy.uint64).tobytes())
         self._words.append(words.data.cast("B"))
         self._cuts.frombytes(cuts.astype(numpy.uint32).tobytes())
@@ -45,7 +45,7 @@ class FlatRecords:
         self._sources.append(b"".join(texts))
         self._digest.update(_digested(words, begins.tolist()))
 
-    def finish(self) -> list[EncodedRecords]:
+    def finish(self) -> list[EncodedExamples]:
         """Return the sets."""
         buffers = Buffers(
             words=self._words.view().cast("I"),
@@ -55,11 +55,11 @@ class FlatRecords:
             source_begins=memoryview(self._source_begins),
         )
         ends = [*self._sets[1:], len(self._cuts)]
-        return [EncodedRecords(buffers, *places) for places in zip(self._sets, ends, strict=True)]
+        return [EncodedExamples(buffers, *places) for places in zip(self._sets, ends, strict=True)]
 
 
 def _digested(words: NDArray[Any], begins: list[int]) -> bytes:
-    """Return what the digest takes in: of each record its length, token ids and trained positions."""
+    """Return what the digest takes in: of each example its length, token ids and trained positions."""
     ids, trained = (words & TOKEN).tobytes(), (words >= TRAINED).tobytes()
     taken: list[bytes] = []
     for begin, end in pairwise(begins):

@@ -16,31 +16,31 @@ DIGESTED_AT_ONCE = 1 << 18  # bytes
 Kind = Literal["pairs", "conversations", "text"]
 
 
-class Remark(Struct, frozen=True):
-    """What a user should know of one record: what was cut, left out, counted, or why it was refused."""
+class ExampleNote(Struct, frozen=True):
+    """What a user should know of one example: what was cut, left out, counted, or why it was refused."""
 
     source: str
     text: str
 
 
-class RecordsError(UserError):
-    """Records that cannot be trained on: one line for the first of them, and all with their reasons.
+class ExamplesError(UserError):
+    """Examples that cannot be trained on: one line for the first of them, and all with their reasons.
 
     `has_all` tells whether these are all, or those that were found until the refusal was sure.
     """
 
-    def __init__(self, message: str, remarks: Sequence[Remark], has_all: bool = True) -> None:
+    def __init__(self, message: str, example_notes: Sequence[ExampleNote], has_all: bool = True) -> None:
         super().__init__(message)
-        self.remarks = remarks
+        self.example_notes = example_notes
         self.has_all = has_all
 
 
-class RecordError(RecordsError):
-    """What is wrong with one record; its message begins with the record's place."""
+class ExampleError(ExamplesError):
+    """What is wrong with one example; its message begins with the example's place."""
 
     def __init__(self, source: str, text: str) -> None:
-        self.remark = Remark(source, text)
-        super().__init__(f"{source}: {text}", [self.remark])
+        self.note = ExampleNote(source, text)
+        super().__init__(f"{source}: {text}", [self.note])
 
 
 class Message(Struct, gc=False):
@@ -56,12 +56,12 @@ class Message(Struct, gc=False):
     beside: str = ""
 
 
-class Record(Struct, kw_only=True, gc=False, array_like=True):
+class Example(Struct, kw_only=True, gc=False, array_like=True):
     """One example: a prompt with its completion, or a conversation, or a text.
 
     `source` names where it stands: "train.jsonl:17", "train.parquet row 17". Assistant turns among the
     first `num_prompt_messages` messages are history and carry no loss. `before` holds what stands before the
-    question of a pair: a system text, earlier turns. `remark` says what of the row was left out; `tools` is
+    question of a pair: a system text, earlier turns. `note` says what of the row was left out; `tools` is
     the JSON of those that the model may call.
     """
 
@@ -73,7 +73,7 @@ class Record(Struct, kw_only=True, gc=False, array_like=True):
     messages: list[Message] = []
     num_prompt_messages: int = 0
     text: str | None = None
-    remark: str = ""
+    note: str = ""
     tools: str = ""
 
     @property
@@ -118,54 +118,55 @@ class Record(Struct, kw_only=True, gc=False, array_like=True):
         return earlier + max(0, sum(message.role == "user" for message in self.messages) - 1) == 0
 
 
-class RecordSet(Struct, kw_only=True):
-    """The records of one data set, and what a user should know of how they were read.
+class ExampleSet(Struct, kw_only=True):
+    """The examples of one data set, and what a user should know of how they were read.
 
     `shape` is the sentence that says how the columns were understood; `digest` is the SHA-256 of the
-    records themselves (not of their sources), in order. `notes` sum up what `remarks` say of one record each.
+    examples themselves (not of their sources), in order. `notes` sum up what `example_notes` say of one
+    example each.
     """
 
     name: str
     shape: str
-    records: Sequence[Record]
-    held_out: Sequence[Record] = []
+    examples: Sequence[Example]
+    held_out: Sequence[Example] = []
     held_out_name: str | None = None
     ignored_columns: list[str] = []
     notes: list[str] = []
-    remarks: Sequence[Remark] = []
+    example_notes: Sequence[ExampleNote] = []
     digest: str = ""
     num_skipped: int = 0  # rows that cannot be trained on, left out with --skip-bad
     num_held_out_skipped: int = 0
 
     @property
     def kind(self) -> Kind:
-        """Tell what all records are; a data set holds one kind."""
-        return self.records[0].kind
+        """Tell what all examples are; a data set holds one kind."""
+        return self.examples[0].kind
 
 
-def digest_of(records: Iterable[Record]) -> str:
-    """Return the SHA-256 over the content of `records`, in order."""
-    digest = RecordsDigest()
-    for record in records:
-        digest.add(record)
+def digest_of(examples: Iterable[Example]) -> str:
+    """Return the SHA-256 over the content of `examples`, in order."""
+    digest = ExamplesDigest()
+    for example in examples:
+        digest.add(example)
     return digest.finish()
 
 
-class RecordsDigest:
-    """The SHA-256 over the content of records that come one by one."""
+class ExamplesDigest:
+    """The SHA-256 over the content of examples that come one by one."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
         self._lines = bytearray()
 
-    def add(self, record: Record) -> None:
-        """Add the next record."""
-        self._lines += _encode_content(record)
+    def add(self, example: Example) -> None:
+        """Add the next example."""
+        self._lines += _encode_content(example)
         if len(self._lines) > DIGESTED_AT_ONCE:
             self._add_lines()
 
     def finish(self) -> str:
-        """Return the digest of all records."""
+        """Return the digest of all examples."""
         self._add_lines()
         return self._digest.hexdigest()
 
@@ -174,20 +175,20 @@ class RecordsDigest:
         self._lines.clear()
 
 
-def _encode_content(record: Record) -> bytes:
-    """Return what of a record is trained on, as a line of JSON."""
+def _encode_content(example: Example) -> bytes:
+    """Return what of an example is trained on, as a line of JSON."""
     content: tuple[object, ...] = (
-        record.prompt,
-        record.context,
-        record.completion,
-        record.text,
-        record.num_prompt_messages,
-        [_content_of(message) for message in record.messages],
+        example.prompt,
+        example.context,
+        example.completion,
+        example.text,
+        example.num_prompt_messages,
+        [_content_of(message) for message in example.messages],
     )
-    if record.before:
-        content += ([_content_of(message) for message in record.before],)
-    if record.tools:
-        content += (record.tools,)
+    if example.before:
+        content += ([_content_of(message) for message in example.before],)
+    if example.tools:
+        content += (example.tools,)
     return msgspec.json.encode(content) + b"\n"
 
 
