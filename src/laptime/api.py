@@ -14,7 +14,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -37,6 +36,7 @@ from laptime.runs.spec_changes import name_changes
 from laptime.session import Kind, Session, Silence, choose_place, gather_result, run
 from laptime.spec import CompareSpec, RunSpec, flag, flatten, flatten_run
 from laptime.trackers.tracker import check_trackers
+from laptime.util.atomic import as_read
 
 
 class Results(Struct, frozen=True, kw_only=True):
@@ -206,7 +206,7 @@ def again_spec(older: Older, values: Mapping[str, Any]) -> CompareSpec:
     Raises UserError for an option of the job that is given otherwise now.
     """
     place = f"--against {older.before.folder}: "
-    begun = check_options(_as_read(flatten(older.spec)), by_name(compare_options()), place)
+    begun = check_options(as_read(flatten(older.spec)), by_name(compare_options()), place)
     for name in TRUST:
         if begun.get(name) and name not in values:
             raise UserError(f"{place}its job has {flag(name)}; give it again, where you trust the model")
@@ -234,17 +234,12 @@ def _enter(older: CompareSpec, begun: Mapping[str, Any], values: Mapping[str, An
 
 def _refuse_changes(place: str, older: CompareSpec, spec: CompareSpec) -> None:
     """Raise UserError, naming the options, where `spec` is not the job of the older comparison."""
-    changed = name_changes(_as_read(older), _as_read(spec))
+    changed = name_changes(as_read(older), as_read(spec))
     # What lies elsewhere now may be the same: the preparation's digests tell.
     free = {*map(flag, ROUNDS), "--data", "--held-out", "--model", "--chat-template"}
     if changed := [name for name in changed if name not in free]:
         them = "it" if len(changed) == 1 else "them"
         raise UserError(f"{place}done with other options ({', '.join(changed)}); leave {them} out")
-
-
-def _as_read(value: Any) -> Any:
-    """Return a value as it is read from a file: lists in the place of tuples."""
-    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def plain(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from laptime.errors import UserError
-from laptime.hardware.precision import Processor, choose_precision, expands_heads
+from laptime.hardware.precision import Processor, check_kernels, choose_precision, expands_heads
 
 
 def gpu(major: int, minor: int, name: str = "a GPU") -> Processor:
@@ -68,3 +68,51 @@ def test_fp16_on_a_cpu_is_refused(processor: Processor) -> None:
 )
 def test_grouped_heads_are_copied_where_kernels_know_no_groups(processor: Processor, expected: bool) -> None:
     assert expands_heads(processor) is expected
+
+
+CUDA_13 = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120")
+CUDA_12 = ("sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "sm_90a")
+
+
+@pytest.mark.parametrize(
+    ("capability", "kernels", "runs"),
+    [
+        ((7, 0), CUDA_13, False),  # V100
+        ((7, 0), CUDA_12, True),
+        ((7, 5), CUDA_13, True),  # T4
+        ((7, 5), CUDA_12, True),
+        ((8, 0), CUDA_13, True),  # A100
+        ((8, 6), CUDA_12, True),  # A10G
+        ((8, 9), CUDA_12, True),  # L4: kernels of 8.6 run there
+        ((9, 0), CUDA_13, True),  # H100
+        ((9, 0), ("sm_90a",), True),
+        ((10, 0), CUDA_12, False),  # B200
+        ((10, 0), (*CUDA_12, "compute_90"), True),  # compiled when they are used
+        ((10, 0), CUDA_13, True),
+        ((10, 3), ("sm_100a",), False),
+        ((12, 0), CUDA_12, False),  # RTX 5090
+        ((12, 0), CUDA_13, True),
+        ((12, 1), CUDA_13, True),
+        ((6, 0), CUDA_13, False),  # P100
+        ((9, 4), ("gfx942",), True),  # of another maker: nothing is known
+    ],
+)
+def test_a_card_without_kernels_is_named(
+    capability: tuple[int, int], kernels: tuple[str, ...], runs: bool
+) -> None:
+    card = Processor(kind="cuda", name="a card", capability=capability, kernels=kernels)
+    if runs:
+        check_kernels(card)
+        return
+    with pytest.raises(UserError) as error:
+        choose_precision(card, "auto")
+    assert str(error.value) == (
+        f"--device: a card (compute capability {capability[0]}.{capability[1]}) has no kernels in this "
+        f"torch, which is built for {', '.join(kernels)}; install a torch that is built for it, or use "
+        f"--device cpu"
+    )
+
+
+def test_a_processor_that_nothing_is_known_of_has_kernels() -> None:
+    check_kernels(gpu(7, 0))
+    check_kernels(cpu())

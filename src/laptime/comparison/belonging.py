@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from laptime.errors import UserError
 from laptime.models.digest import hash_once
 from laptime.runs.contestants import run_options
@@ -13,6 +11,7 @@ from laptime.runs.plan import Plan, PlannedRun
 from laptime.runs.record import FILE_NAME, RunRecord
 from laptime.runs.spec_changes import differing_keys
 from laptime.spec import flag
+from laptime.util.atomic import as_read
 
 SWITCHES = {"plain", "without", "speedups", "reuse_cache"}  # what an ablation changes
 
@@ -56,7 +55,7 @@ def differing_options(plan: Plan, planned: PlannedRun, started: Started) -> set[
     """Return the options in which a run is not what the plan fixes."""
     expected = run_options(plan.spec, planned.name, planned.method)
     found = {name: started.spec.get(name) for name in expected}
-    expected = msgspec.json.decode(msgspec.json.encode(expected))  # as it stands in a file: no tuples
+    expected = as_read(expected)
     return differing_keys(expected, found) - (SWITCHES if planned.role == "ablation" else set())
 
 

@@ -85,15 +85,25 @@ def collect(folder: Path) -> ComparisonResult:
 def collect_single(folder: Path) -> ComparisonResult:
     """Return the one run in `folder` as a comparison of one method in one round."""
     record = read_record(folder)
+    missing = [] if has_ended(record) else [record.started.run]
+    collected = Collected(folder=folder, plan=plan_of_one(record), missing=missing)
+    collected.records[record.started.run] = record
+    return assemble(collected)
+
+
+def plan_of_one(record: RunRecord) -> Plan:
+    """Return the plan of a comparison that has this run and no other, as a training by itself has none."""
     started = record.started
-    planned = PlannedRun(run=started.run, method=started.method, round=started.round, role=started.role)
     spec = dict(started.spec)
     spec["methods"], spec["rounds"] = [spec.pop("method", started.method)], 1
     spec["method_options"] = {started.method: spec.get("method_options", {})}
-    plan = Plan(laptime=started.laptime, created=started.time, spec=spec, runs=[planned])
-    plan.repeat_command = " ".join(started.command)
-    missing = [] if has_ended(record) else [started.run]
-    return assemble(Collected(folder=folder, plan=plan, records={started.run: record}, missing=missing))
+    return Plan(
+        laptime=started.laptime,
+        created=started.time,
+        spec=spec,
+        runs=[PlannedRun(run=started.run, method=started.method, round=started.round, role=started.role)],
+        repeat_command=" ".join(started.command),
+    )
 
 
 def read_measured(folder: Path, result: ComparisonResult) -> list[RunRecord]:

@@ -7,8 +7,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from laptime.comparison.collection import collect, read_runs
 from laptime.comparison.growth import foresee, grow
 from laptime.comparison.older import keep_threads, refuse_other_older, refuse_unlike_inputs, tell
@@ -34,7 +32,7 @@ from laptime.runs.runner import Listener, Runner, find_refusal, make_job, tell_t
 from laptime.spec import AUTO, OURS, CompareSpec, flatten
 from laptime.trainers.environments import find_environment, tell_absence
 from laptime.trainers.trainer import find_trainer
-from laptime.util.atomic import discard_folder, set_aside, write_json
+from laptime.util.atomic import as_read, discard_folder, set_aside, write_json
 from laptime.util.shell import shell_command
 from laptime.util.version import full_version
 
@@ -59,7 +57,7 @@ def compare(
     the first run: a folder that holds something else, too little disk, inputs that cannot be encoded, or that
     are not those of `against`.
     """
-    wanted = msgspec.json.decode(msgspec.json.encode(spec))
+    wanted = as_read(spec)
     threads = keep_threads(threads, against)
     refuse_other_older(folder, claim(folder, wanted), against)  # before the lock: it stays untouched
     with machine_lock(spec.training.device, waits), locked(folder):
@@ -217,7 +215,7 @@ def make_plan(
         id=secrets.token_hex(8),
         laptime=full_version(),
         created=time.time(),
-        spec=msgspec.json.decode(msgspec.json.encode(spec)),  # as it will be read: no tuples
+        spec=as_read(spec),
         runs=plan_runs(spec),
         data=manifest.data,
         model_digest=manifest.model_digest,

@@ -40,6 +40,7 @@ def describe_processor(device: torch.device) -> Processor:
             kind="cuda",
             name=torch.cuda.get_device_name(device),
             capability=torch.cuda.get_device_capability(device),
+            kernels=tuple(torch.cuda.get_arch_list()),
         )
     return Processor(kind="cpu", name=cpu_name(), cpu_flags=cpu_flags())
 

@@ -6,6 +6,7 @@ All decisions that depend on a GPU's compute capability or on a CPU's instructio
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from msgspec import Struct
@@ -24,6 +25,7 @@ class Processor(Struct, frozen=True, kw_only=True):
     kind: Literal["cpu", "cuda"]
     name: str
     capability: tuple[int, int] | None = None
+    kernels: tuple[str, ...] = ()  # for which cards this torch was built, as it says: sm_75, compute_90
     cpu_flags: frozenset[str] = frozenset()
 
 
@@ -41,7 +43,11 @@ class Precision(Struct, frozen=True, kw_only=True):
 
 
 def choose_precision(processor: Processor, wanted: str) -> Precision:
-    """Choose for `processor`; `wanted` is --precision. Raises UserError where the hardware has none."""
+    """Choose for `processor`; `wanted` is --precision. Raises UserError where the hardware has none.
+
+    A GPU for which torch has no kernels has no precision either.
+    """
+    check_kernels(processor)
     best, why = _best(processor)
     if wanted == "auto":
         return _precision(best, why)
@@ -52,6 +58,38 @@ def choose_precision(processor: Processor, wanted: str) -> Precision:
     if dtype not in native_formats(processor):
         raise UserError(f"--precision {wanted}: {processor.name} has no native {wanted} ({why}); use auto")
     return _precision(dtype, "asked for with --precision")
+
+
+def check_kernels(processor: Processor) -> None:
+    """Raise UserError for a card that this torch has no kernels for: the first one would fail.
+
+    Kernels run on cards of their own major capability from their minor one up (sm_75 on 7.5, not on 7.0);
+    those kept as PTX (compute_90) on every later card.
+    """
+    capability, kernels = processor.capability, processor.kernels
+    if capability is None or not kernels or any(_runs_on(name, capability) for name in kernels):
+        return
+    raise UserError(
+        f"--device: {processor.name} (compute capability {_dotted(capability)}) has no kernels in this "
+        f"torch, which is built for {', '.join(kernels)}; install a torch that is built for it, or use "
+        f"--device cpu"
+    )
+
+
+def _runs_on(kernels: str, capability: tuple[int, int]) -> bool:
+    """Tell whether kernels called sm_75 or compute_90 run on a card; sm_90a are for that one alone."""
+    found = re.fullmatch(r"(sm|compute)_(\d+)(\d)([a-z]?)", kernels)
+    if not found:
+        return True  # a name of another kind (ROCm's) says nothing here
+    built = (int(found[2]), int(found[3]))
+    if found[4] == "a":
+        return built == capability
+    return built <= capability and (found[1] == "compute" or built[0] == capability[0])
+
+
+def _dotted(capability: tuple[int, int]) -> str:
+    """Return a capability as it is written: 7.5."""
+    return "{}.{}".format(*capability)
 
 
 def expands_heads(processor: Processor) -> bool:
@@ -85,7 +123,7 @@ def _best(processor: Processor) -> tuple[Dtype, str]:
     """Return the fastest native format and the reason, as a phrase."""
     native = native_formats(processor)
     if processor.kind == "cuda":
-        shown = "compute capability {}.{}".format(*(processor.capability or (0, 0)))
+        shown = f"compute capability {_dotted(processor.capability or (0, 0))}"
         if "bfloat16" in native:
             return "bfloat16", f"bf16 is native ({shown})"
         if "float16" in native:

@@ -175,6 +175,7 @@ class Step(Event, tag="step", kw_only=True):
     digest: str
     parts: dict[str, float] = {}  # seconds: data, forward, backward, optimizer
     skipped: bool = False  # fp16: the scaler found an overflow and left the weights alone
+    loss_scale: float | None = None  # fp16: what the loss was multiplied with
 
 
 class Checkpoint(Event, tag="checkpoint", kw_only=True):

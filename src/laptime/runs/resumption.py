@@ -19,7 +19,7 @@ from laptime.runs.plan import read_plan, run_folder
 from laptime.runs.record import FILE_NAME, make_record, read_record_lines, tell_damage
 from laptime.runs.record_lines import Line, encode_line, is_sealed
 from laptime.spec import WITHOUT_EFFECT, RunSpec, flag, flatten_run
-from laptime.util.atomic import find_numbered, write_whole
+from laptime.util.atomic import as_read, find_numbered, write_whole
 from laptime.util.shell import shell_command
 
 
@@ -122,7 +122,7 @@ def show(value: Any) -> str:
 def refuse_changes(folder: Path, begun: RunSpec, given: RunSpec) -> None:
     """Raise UserError, naming the options, where `given` is not what the run in `folder` was begun with."""
     # Through JSON, which knows no tuples: a list that was read equals one that was given.
-    before, now = (msgspec.json.decode(msgspec.json.encode(flatten_run(spec))) for spec in (begun, given))
+    before, now = (as_read(flatten_run(spec)) for spec in (begun, given))
     changed = [
         f"{flag(name)} differs ({show(now.get(name))}, {folder} has {show(before.get(name))})"
         for name in sorted((before.keys() | now.keys()) - WITHOUT_EFFECT)

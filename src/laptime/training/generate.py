@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import GenerationConfig
 
 from laptime.data.encoding import Question
+from laptime.models.shape import FAMILIES
 from laptime.runs.events import Answer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+CACHE_BYTES = 1 << 29  # of keys and values of the questions that are asked at once
 
 
 @torch.no_grad()
@@ -24,23 +28,60 @@ def answer_questions(
     max_new_tokens: int,
     write: Callable[[Answer], None],
 ) -> None:
-    """Ask each question and hand its answer to `write` as soon as it is there."""
+    """Ask all questions, several at once where the model can, and hand the answers to `write` in order."""
     model.eval()
     forget_generation_settings(model)
-    for question in questions:
-        token_ids = generate(model, question.prompt_ids, stop_ids, max_new_tokens)
-        ended = bool(token_ids) and token_ids[-1] in stop_ids
-        text = tokenizer.decode(token_ids[:-1] if ended else token_ids, skip_special_tokens=False)
-        write(
-            Answer(
-                question=question.question,
-                text=text.strip(),
-                reference=question.reference,
-                source=question.source,
-                num_tokens=len(token_ids),
-                stopped="end_of_sequence" if ended else "length",
+    for together in group_questions(model, questions, max_new_tokens):
+        prompts = [question.prompt_ids for question in together]
+        answers = generate_or_divide(model, prompts, stop_ids, max_new_tokens)
+        for question, token_ids in zip(together, answers, strict=True):
+            ended = bool(token_ids) and token_ids[-1] in stop_ids
+            text = tokenizer.decode(token_ids[:-1] if ended else token_ids, skip_special_tokens=False)
+            write(
+                Answer(
+                    question=question.question,
+                    text=text.strip(),
+                    reference=question.reference,
+                    source=question.source,
+                    num_tokens=len(token_ids),
+                    stopped="end_of_sequence" if ended else "length",
+                )
             )
-        )
+
+
+def group_questions(
+    model: PreTrainedModel, questions: Sequence[Question], max_new_tokens: int
+) -> Iterator[list[Question]]:
+    """Yield the questions in order, those together that are asked at once.
+
+    Reading the weights takes most of the time of a token, so that ten answers cost hardly more than one.
+    Asked together are those whose answers end within the model's positions, as many as `CACHE_BYTES` hold the
+    keys and values of; and only models whose family is known to leave padding on the left alone.
+    """
+    most = CACHE_BYTES // cache_bytes_per_token(model.config) if knows_padding(model) else 0
+    limit = getattr(model.config, "max_position_embeddings", None) or math.inf
+    group: list[Question] = []
+    for question in questions:
+        longest = max([len(one.prompt_ids) for one in (*group, question)]) + max_new_tokens
+        if group and ((len(group) + 1) * longest > most or longest > limit):
+            yield group
+            group = []
+        group.append(question)
+    if group:
+        yield group
+
+
+def knows_padding(model: PreTrainedModel) -> bool:
+    """Tell whether what is padded on the left of a prompt changes nothing of the answer."""
+    bare: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return model.config.model_type in FAMILIES and type(bare).__module__.startswith("transformers.")
+
+
+def cache_bytes_per_token(config: Any) -> int:
+    """Return the bytes of the keys and values of a token in all layers, at four bytes a number."""
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * 4 * int(config.num_hidden_layers * heads * width)
 
 
 def forget_generation_settings(model: PreTrainedModel) -> None:
@@ -50,27 +91,44 @@ def forget_generation_settings(model: PreTrainedModel) -> None:
     model.generation_config = bare.generation_config
 
 
+def generate_or_divide(
+    model: PreTrainedModel, prompts: Sequence[Sequence[int]], stop_ids: Sequence[int], max_new_tokens: int
+) -> list[list[int]]:
+    """Return what `generate` does; prompts that a GPU has no room for together are asked one by one."""
+    try:
+        return generate(model, prompts, stop_ids, max_new_tokens)
+    except torch.OutOfMemoryError:
+        if len(prompts) == 1:
+            raise
+    torch.cuda.empty_cache()
+    return [generate(model, [prompt], stop_ids, max_new_tokens)[0] for prompt in prompts]
+
+
 def generate(
-    model: PreTrainedModel, prompt_ids: Sequence[int], stop_ids: Sequence[int], max_new_tokens: int
-) -> list[int]:
-    """Return the greedy continuation of `prompt_ids`, the stop token included.
+    model: PreTrainedModel, prompts: Sequence[Sequence[int]], stop_ids: Sequence[int], max_new_tokens: int
+) -> list[list[int]]:
+    """Return the greedy continuation of each of `prompts`, the stop token included.
 
     The model's own generation settings (sampling, penalties) are left out on purpose: every method is
-    asked in the same way. The prompt and the answer stay within the model's positions.
+    asked in the same way. One prompt and its answer stay within the model's positions; several must.
     """
-    limit = getattr(model.config, "max_position_embeddings", None)
-    room = max_new_tokens if limit is None else max(1, min(max_new_tokens, limit - len(prompt_ids)))
-    prompt_BT = torch.tensor([list(prompt_ids)], device=model.device)
+    limit, longest = getattr(model.config, "max_position_embeddings", None), max(map(len, prompts))
+    room = max_new_tokens if limit is None else max(1, min(max_new_tokens, limit - longest))
+    padding = stop_ids[0]
+    rows = [[padding] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
+    mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
     settings = GenerationConfig(
-        max_new_tokens=room,
-        do_sample=False,
-        num_beams=1,
-        eos_token_id=list(stop_ids),
-        pad_token_id=stop_ids[0],
+        max_new_tokens=room, do_sample=False, num_beams=1, eos_token_id=list(stop_ids), pad_token_id=padding
     )
     output_BT = model.generate(
-        input_ids=prompt_BT,
-        attention_mask=torch.ones_like(prompt_BT),
+        input_ids=torch.tensor(rows, device=model.device),
+        attention_mask=torch.tensor(mask, device=model.device),
         generation_config=settings,
     )
-    return output_BT[0, len(prompt_ids) :].tolist()
+    return [cut_at_stop(ids, stop_ids) for ids in output_BT[:, longest:].tolist()]
+
+
+def cut_at_stop(token_ids: list[int], stop_ids: Sequence[int]) -> list[int]:
+    """Return the tokens up to the first that ends an answer, that one included: padding stands behind it."""
+    ends = [place for place, token in enumerate(token_ids) if token in stop_ids]
+    return token_ids[: ends[0] + 1] if ends else token_ids

@@ -51,7 +51,7 @@ def train(
             norm, left_out = optimizer.step(rate, torch.stack(losses).sum())
             method.after_step(model, step.step)
             timer.mark("optimizer")
-            timer.end(step, rate, losses, norm, left_out)
+            timer.end(step, rate, losses, norm, left_out, optimizer.used_scale)
             if save_points is not None:
                 save_points.after_step(step.step)
     timer.write_arrived(wait=True)

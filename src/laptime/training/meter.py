@@ -178,11 +178,12 @@ class StepTimer:
         losses: list[torch.Tensor],
         norm: torch.Tensor,
         left_out: torch.Tensor,
+        scale: torch.Tensor,
     ) -> None:
         """Queue the numbers of a step, `losses` by micro-batch, and write those that have arrived."""
         import torch
 
-        numbers = torch.stack([norm, left_out, *(loss.float() for loss in losses)])
+        numbers = torch.stack([norm, left_out, scale, *(loss.float() for loss in losses)])
         arrived = None
         if self.on_cuda:
             numbers = torch.empty(len(numbers), pin_memory=True).copy_(numbers, non_blocking=True)
@@ -204,7 +205,7 @@ class StepTimer:
 
     def _write(self, pending: PendingStep) -> None:
         """Write one step; raises NotFiniteError for one whose update was left out."""
-        norm, left_out, *losses = pending.numbers.tolist()
+        norm, left_out, scale, *losses = pending.numbers.tolist()
         step, parts = pending.step, self._parts(pending.marks)
         self.record.write(
             Step(
@@ -220,6 +221,7 @@ class StepTimer:
                 digest=step.digest,
                 parts=parts,
                 skipped=bool(left_out),
+                loss_scale=scale if self.loss_scaling else None,
             )
         )
         self.num_skipped = self.num_skipped + 1 if left_out else 0

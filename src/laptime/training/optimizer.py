@@ -18,7 +18,7 @@ from msgspec import Struct
 from laptime.spec import TrainingSpec
 
 CHUNK_ELEMENTS = 1 << 26  # float32 gradients exist for one chunk of masters at a time: 256 MiB
-FIRST_LOSS_SCALE = 2.0**16
+FIRST_LOSS_SCALE = 2**16  # at the most
 STEPS_TO_GROW = 2000
 STATE_PARTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each master
 
@@ -46,10 +46,20 @@ class Optimizer:
         ]
         self.parameters = [p for chunk in self.chunks for p in chunk.parameters]
         device = self.parameters[0].device
-        self.loss_scale = torch.tensor(FIRST_LOSS_SCALE, device=device) if loss_scaling else None
+        self.loss_scale = torch.tensor(float(FIRST_LOSS_SCALE), device=device) if loss_scaling else None
         self._growth_tracker = torch.zeros((), dtype=torch.int32, device=device)
+        self.used_scale = torch.ones((), device=device)  # in the last step
         # Once set, no update is made any more: a GPU has queued the next steps before the host learns of it.
         self._stopped = torch.zeros((), device=device)
+
+    def has_finite_gradients(self) -> bool:
+        """Tell whether no gradient holds an infinity; waits for the device."""
+        return bool(torch.isfinite(self._gradient_norm([p for p in self.parameters if p.grad is not None])))
+
+    def forget_gradients(self) -> None:
+        """Let go of all gradients, as an update does."""
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def scale(self, loss: torch.Tensor) -> torch.Tensor:
         """Scale the loss so that fp16 gradients do not underflow."""
@@ -75,6 +85,7 @@ class Optimizer:
         for chunk in self.chunks:
             update_chunk(chunk, learning_rate, divisor, found_inf)
         if self.loss_scale is not None:
+            self.used_scale = self.loss_scale.clone()
             torch._amp_update_scale_(
                 self.loss_scale, self._growth_tracker, found_inf, 2.0, 0.5, STEPS_TO_GROW
             )

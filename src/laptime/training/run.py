@@ -41,6 +41,7 @@ from laptime.training.failure import (
 )
 from laptime.training.judging import ask_questions, measure_held_out
 from laptime.training.loop import train
+from laptime.training.loss_scale import calibrate_loss_scale
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.opening import Opened, open_run
 from laptime.training.optimizer import Optimizer
@@ -208,6 +209,8 @@ def train_timed(
     with meter.phase("train", checkpoints.seconds_before):
         steps = method.prepare(loaded.model, prepared.steps)
         checkpoints.restore_random()
+        if not checkpoints.found:
+            calibrate_loss_scale(forward, steps[0], optimizer)
         train(
             forward, method, steps, optimizer, prepared.learning_rate, opened.spec.training, timer,
             save_points, checkpoints.num_done,

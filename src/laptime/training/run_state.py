@@ -35,7 +35,7 @@ from laptime.training.checkpoint import (
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.random_state import capture_random, restore_random
-from laptime.util.atomic import remove_files, remove_leftovers, set_aside
+from laptime.util.atomic import as_read, remove_files, remove_leftovers, set_aside
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -240,7 +240,7 @@ def refuse_other_work(found: SavedState, job: RunJob, manifest: InputManifest, e
     """Raise UserError, naming what differs, where a checkpoint does not belong to what is to be done."""
     state = found.state
     before = {name: value for name, value in state.spec.items() if name != "answers"}
-    now = msgspec.json.decode(msgspec.json.encode(job.spec))  # as it stands in a file: no tuples
+    now = as_read(job.spec)
     now.pop("answers")
     if keys := sorted(differing_keys(before, now)):
         options = ", ".join(flag(key) for key in keys)

@@ -44,6 +44,11 @@ def write_json(path: Path, value: Any) -> Path:
     return write_whole(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
 
 
+def as_read(value: Any) -> Any:
+    """Return a value as it would be read from a JSON file: structs as tables, tuples as lists."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
 def find_unused(path: Path) -> Path:
     """Return the first of path, path-2, path-3, ... that does not exist, not even as a link to nothing."""
     number, unused = 1, path
