@@ -159,7 +159,7 @@ class Phase(Event, tag="phase", kw_only=True):
 class Step(Event, tag="step", kw_only=True):
     """One optimizer step; `loss` is the mean over its trained tokens, before the update.
 
-    `digest` proves the work: it covers token ids and trained positions of every record of the step.
+    `digest` proves the work: it covers token ids and trained positions of every example of the step.
     `tokens` counts without padding, `padded_tokens` with it.
     """
 
