@@ -75,7 +75,7 @@ def test_processes_end_with_the_one_that_forked_them(tmp_path: Path) -> None:
         "import os, time\n"
         "from laptime.data.processes import map_in_order\n"
         "def work(_):\n"
-        "    print(os.getpid(), flush=True); time.sleep(100)\n"
+        "    os.write(1, f'{os.getpid()}\\n'.encode()); time.sleep(100)\n"
         "list(map_in_order(work, range(9), 2))\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
