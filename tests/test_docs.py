@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import inspect
 import re
@@ -243,6 +244,18 @@ def test_both_readmes_have_the_same_structure_and_figures() -> None:
     assert figures(english) == figures(korean)
     assert blocks(english) == blocks(korean)
     assert links(english) == links(korean)
+
+
+def test_names_of_the_package_lead_somewhere() -> None:
+    """`laptime.runs.runner.Listener` in a page is a thing that can be imported."""
+    pages = [*REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("*.md")]
+    named = {
+        name for page in pages for name in re.findall(r"`(laptime(?:\.\w+){2,})`", page.read_text("utf-8"))
+    }
+    assert "laptime.runs.runner.Listener" in named
+    for name in named:
+        module, _, thing = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), thing), name
 
 
 def test_the_architecture_names_every_folder() -> None:
