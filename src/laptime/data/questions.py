@@ -27,11 +27,10 @@ class Questions:
         """Look at some of the `examples` of a set; None stands for plain text, which asks nothing."""
         first = self.first[source]
         if self.asked:
-            for place in piece.places:
-                self._look_up(examples[place], source)
+            for example in _read(examples, piece.places):
+                self._look_up(example, source)
             return
-        for place in piece.places[: max(0, self.spec.max_questions - len(first))]:
-            example = examples[place]
+        for example in _read(examples, piece.places[: max(0, self.spec.max_questions - len(first))]):
             first.append(None if example.text is not None else self._make_question(example, source))
 
     def make(self, encode: Callable[[str], list[int]]) -> list[Question]:
@@ -53,3 +52,12 @@ class Questions:
     def _make_question(self, example: Example, source: Literal["trained", "held_out"]) -> Question:
         """Ask what an example asks; a conversation's last question comes with its history."""
         return Question(example.question, self.encode_prompt(example), example.answer, source)
+
+
+def _read(examples: Sequence[Example], places: Sequence[int]) -> list[Example]:
+    """Return the examples at `places`, which rise and lie close together: spooled ones are read in one go."""
+    if not places:
+        return []
+    begin = places[0]
+    some = examples[begin : places[-1] + 1]
+    return [some[place - begin] for place in places]
