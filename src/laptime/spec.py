@@ -137,6 +137,13 @@ class TrainingSpec(Options, frozen=True):
         Meta(description="Precision of compute (auto: what this machine does natively)."),
     ] = "auto"
     device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="Where to train.")] = "auto"
+    devices: Annotated[
+        str,
+        Meta(
+            description="How many devices train one model together (2), which GPUs (0,1), or cpu; auto: as "
+            "few as the job fits."
+        ),
+    ] = "auto"
     threads: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         Meta(description="CPU threads (default: as many as cores are free at the start)."),
@@ -273,6 +280,9 @@ SECTIONS: dict[str, type[Options]] = {
 
 # Options that change neither what is trained nor how it is measured: they may differ from attempt to attempt.
 WITHOUT_EFFECT = frozenset({"save_every", "keep_checkpoints", "hang_minutes"})
+
+# Options under which a run may go on otherwise than it began: the same steps, by more or fewer processes.
+MAY_CHANGE = WITHOUT_EFFECT | {"devices"}
 
 # Options of the training that a contestant cannot have for itself: with another number of steps it would do
 # other work, and seed, device and the watch over the runs are what makes a comparison one.

@@ -21,6 +21,7 @@ from laptime.errors import UserError, without_remedy
 from laptime.hardware.processors import Threads
 from laptime.methods.method import find_method
 from laptime.runs.contestants import list_contestants
+from laptime.runs.devices import place_job, tell_devices
 from laptime.runs.disk import check_disk
 from laptime.runs.folder import INPUTS_FOLDER, REHEARSAL, claim, has_checkpoint, locked
 from laptime.runs.machine_lock import machine_lock
@@ -81,7 +82,8 @@ def compare(
         if not (folder / SPEC_FILE).exists():  # behind the plan: what lies here without one is a user's
             write_json(folder / SPEC_FILE, flatten(spec))
         listener.prepared(manifest)
-        for line in [*tell_threads(plan.threads, threads), *tell_absent_trainers(spec)]:
+        devices = tell_devices([one.run_spec for one in list_contestants(spec)], manifest)
+        for line in [*tell_threads(plan.threads, threads), *devices, *tell_absent_trainers(spec)]:
             listener.say(line)
         if plan.against:
             listener.say(f"set beside {tell(plan.against)}")
@@ -146,6 +148,7 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
     plan = read_plan(folder)
     job = make_job(run_spec(spec, planned), planned, home, folder / INPUTS_FOLDER, plan.threads)
     job.comparison = plan.id
+    place_job(job, read_manifest(folder / INPUTS_FOLDER))
     if damage := find_record_damage(home):
         begin_anew(home, damage, listener)
     job.resumes = has_checkpoint(home)

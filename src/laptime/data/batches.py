@@ -74,17 +74,33 @@ class Batch(Struct):
         )
 
 
+class Share(Struct, frozen=True):
+    """Which of the processes that train together this one is: it gets its part of the examples of a step."""
+
+    rank: int = 0
+    size: int = 1
+
+
 class TrainStep(Struct):
-    """One optimizer step with its batches and counts; `digest` proves which work it was."""
+    """One optimizer step with its batches and counts; `digest` proves which work it was.
+
+    `batches` are those of this process, all else is of the step as a whole. `loss_sources` name the examples
+    of each loss that is recorded: one a micro-batch, or one a process where several train together.
+    """
 
     step: int
     epoch: int
     batches: list[Batch]
-    sources: list[str]
+    loss_sources: list[list[str]]
     num_trained_tokens: int
     num_tokens: int
     num_padded_tokens: int
     digest: str
+
+    @property
+    def sources(self) -> list[str]:
+        """The names of all examples."""
+        return [source for sources in self.loss_sources for source in sources]
 
 
 @dataclass(frozen=True)
@@ -192,9 +208,17 @@ class TrainSteps(Sequence[TrainStep]):
     """The steps of a training as tensors, each made when it is asked for and kept by nobody here."""
 
     def __init__(
-        self, examples: Sequence[EncodedExample], plans: Sequence[StepPlan], pin: bool, packed: bool
+        self,
+        examples: Sequence[EncodedExample],
+        plans: Sequence[StepPlan],
+        pin: bool,
+        packed: bool,
+        share: Share,
+        batch_size: int,
     ) -> None:
         self.examples = examples
+        self.share = share
+        self.batch_size = batch_size
         self.plans = plans
         self.pin = pin
         self.packed = packed
@@ -211,24 +235,64 @@ class TrainSteps(Sequence[TrainStep]):
     def __getitem__(self, index: slice) -> TrainSteps: ...
     def __getitem__(self, index: int | slice) -> TrainStep | TrainSteps:
         if isinstance(index, slice):
-            return TrainSteps(self.examples, self.plans[index], self.pin, self.packed)
+            plans = self.plans[index]
+            return TrainSteps(self.examples, plans, self.pin, self.packed, self.share, self.batch_size)
         return self._make(self.plans[index])
 
     def _make(self, plan: StepPlan) -> TrainStep:
         """Turn the plan of a step into tensors."""
         chosen = [[self.examples[i] for i in micro] for micro in plan.micro_batches]
-        batches = [make_batch(micro, self.pin, self.packed) for micro in chosen]
         flat = [example for micro in chosen for example in micro]
+        shares = [chosen]
+        if self.share.size > 1:
+            shares = [cut(part, self.batch_size) for part in deal(flat, self.share.size)]
+        own = shares[self.share.rank]
+        losses = (
+            chosen if self.share.size == 1 else [[one for micro in part for one in micro] for part in shares]
+        )
         return TrainStep(
             step=plan.step,
             epoch=plan.epoch,
-            batches=batches,
-            sources=[example.source for example in flat],
-            num_trained_tokens=sum(len(batch.targets_N) for batch in batches),
+            batches=[make_batch(micro, self.pin, self.packed) for micro in own],
+            loss_sources=[[example.source for example in part] for part in losses],
+            num_trained_tokens=sum(count_trained(example) for example in flat),
             num_tokens=sum(len(example.words) for example in flat),
-            num_padded_tokens=sum(batch.token_ids_BT.numel() for batch in batches),
+            num_padded_tokens=sum(self._count_places(micro) for part in shares for micro in part),
             digest=digest_step(flat),
         )
+
+    def _count_places(self, micro: Sequence[EncodedExample]) -> int:
+        """Return the places of a micro-batch, padding included."""
+        lengths = [len(example.words) for example in micro]
+        return sum(lengths) if self.packed else max(lengths) * len(lengths)
+
+
+def cut(examples: list[EncodedExample], size: int) -> list[list[EncodedExample]]:
+    """Return the examples in micro-batches of `size`."""
+    return [examples[i : i + size] for i in range(0, len(examples), size)]
+
+
+def deal(examples: Sequence[EncodedExample], num_shares: int) -> list[list[EncodedExample]]:
+    """Return a share of the examples for each process: as many each, about, and about as many tokens.
+
+    The longest are dealt first, each to the share with the fewest tokens that has room; some may get none.
+    """
+    most = -(-len(examples) // num_shares)
+    places: list[list[int]] = [[] for _ in range(num_shares)]
+    tokens = [0] * num_shares
+    for place in sorted(range(len(examples)), key=lambda place: -len(examples[place].words)):
+        open_shares = [share for share in range(num_shares) if len(places[share]) < most]
+        chosen = min(open_shares, key=lambda share: tokens[share])
+        places[chosen].append(place)
+        tokens[chosen] += len(examples[place].words)
+    return [[examples[place] for place in sorted(share)] for share in places]
+
+
+def count_trained(example: EncodedExample) -> int:
+    """Return the tokens of an example that are trained: the first is predicted by nothing."""
+    import numpy
+
+    return int(numpy.count_nonzero(numpy.asarray(example.words)[1:] >= TRAINED))
 
 
 def make_steps(
@@ -237,6 +301,11 @@ def make_steps(
     seed: int,
     pin: bool = False,
     packed: bool = False,
+    share: Share | None = None,
 ) -> TrainSteps:
-    """Return the steps of a training: how many there are is known, what they hold is made as they come."""
-    return TrainSteps(examples, plan_steps(len(examples), training, seed), pin, packed)
+    """Return the steps of a training: how many there are is known, what they hold is made as they come.
+
+    With `share` their batches are those of one of several processes.
+    """
+    plans = plan_steps(len(examples), training, seed)
+    return TrainSteps(examples, plans, pin, packed, share or Share(), training.batch_size)

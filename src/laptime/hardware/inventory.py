@@ -44,6 +44,16 @@ def total_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+def list_gpus() -> dict[str, str]:
+    """Return the models of NVIDIA's GPUs by their UUIDs, in the order of the bus."""
+    found = {}
+    for file in sorted((PROC / "driver" / "nvidia" / "gpus").glob("*/information")):
+        facts = dict(line.split(":", 1) for line in read_lines(file) if ":" in line)
+        if uuid := facts.get("GPU UUID", "").strip():
+            found[uuid] = facts.get("Model", "").strip()
+    return found
+
+
 def gpu_names() -> set[str]:
     """Return the names of the NVIDIA GPUs that the driver shows; none where it is absent or shows none."""
     files = (PROC / "driver" / "nvidia" / "gpus").glob("*/information")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ TUNING_VARIABLES = (
 )  # fmt: skip
 
 
-def choose_device(wanted: str) -> torch.device:
-    """Return the device of --device; raises UserError for a GPU that is not there."""
+def choose_device(wanted: str, named: Sequence[str] = ()) -> torch.device:
+    """Return the device of --device, or the one that is `named`; raises UserError for a missing GPU."""
+    if named:
+        return torch.device(named[0])
     if wanted == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: torch sees no CUDA device here; use --device cpu")
     return torch.device("cuda", 0) if wanted != "cpu" and torch.cuda.is_available() else torch.device("cpu")

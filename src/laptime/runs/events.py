@@ -261,6 +261,20 @@ class Energy(Event, tag="energy", kw_only=True):
     source: str = "not measured"
 
 
+class RankUse(Event, tag="rank", kw_only=True):
+    """What one of several processes that trained together held and did; a line for each, after the training.
+
+    `exchange_seconds`, of the training, are those in which it gave its gradients to the others and waited for
+    them.
+    """
+
+    rank: int
+    device: str
+    train_seconds: float
+    exchange_seconds: float
+    peak_bytes: dict[str, int] = {}
+
+
 class Check(Event, tag="check", kw_only=True):
     """What a self-check of the trained result found; `passed` is None where it could not be made.
 
@@ -315,6 +329,7 @@ AnyEvent = (
     | Saved
     | Digests
     | Energy
+    | RankUse
     | Check
     | Finished
     | Failed

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from laptime.errors import UserError
-from laptime.hardware.system_memory import PROC, read_lines
+from laptime.hardware.inventory import list_gpus
 from laptime.runs.lock import LOOK_SECONDS, Owner, file_lock, is_free, read_owner
 
 MACHINE = "machine.lock"
@@ -85,16 +85,6 @@ def name_gpu(device: str) -> str:
     else:
         found = [uuid for uuid in uuids if first and uuid.startswith(first)]
     return re.sub(r"[^\w-]", "-", f"gpu-{found[0]}")[:100] if len(found) == 1 else ""
-
-
-def list_gpus() -> dict[str, str]:
-    """Return the models of NVIDIA's GPUs by their UUIDs, in the order of the bus."""
-    found = {}
-    for file in sorted((PROC / "driver" / "nvidia" / "gpus").glob("*/information")):
-        facts = dict(line.split(":", 1) for line in read_lines(file) if ":" in line)
-        if uuid := facts.get("GPU UUID", "").strip():
-            found[uuid] = facts.get("Model", "").strip()
-    return found
 
 
 def private_folder() -> Path:

@@ -105,7 +105,9 @@ class ProcessRunner:
         """Return the process that does the run: a fresh one, or that of the preparation."""
         file = Path(job.folder) / JOB_FILE
         process, self._spare = self._spare, None
-        if process is not None and (self.single or job.role == "base") and process.poll() is None:
+        together = len(job.devices) > 1
+        mine = process is not None and (self.single or job.role == "base") and not together
+        if process is not None and mine and process.poll() is None:
             assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError):  # it has died: its run's record will say so
                 process.stdin.write(f"{file}\n".encode())
@@ -114,8 +116,8 @@ class ProcessRunner:
         if process is not None:
             end(process)
         with open_log(file.parent / LOG_FILE, appends=job.resumes) as log:
-            module = "laptime.training." + ("run" if job.spec.trainer == OURS else "other_trainer")
-            return start(module, file, log, measured_environment(), subprocess.DEVNULL)
+            name = "other_trainer" if job.spec.trainer != OURS else "ranks" if together else "run"
+            return start(f"laptime.training.{name}", file, log, measured_environment(), subprocess.DEVNULL)
 
 
 def write_first_line(job: RunJob) -> None:

@@ -35,6 +35,7 @@ from laptime.runs.events import (
     Memory,
     Model,
     Phase,
+    RankUse,
     Resumed,
     Saved,
     SpeedupRun,
@@ -117,6 +118,7 @@ class RunRecord(Struct):
     evaluations: list[Evaluation] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
+    ranks: list[RankUse] = field(default_factory=list)  # of a run of several processes
     damaged: list[Damaged] = field(default_factory=list)  # lines that were left out
 
     @property
@@ -161,6 +163,7 @@ _LISTS = {
     Evaluation: "evaluations",
     Answer: "answers",
     Check: "checks",
+    RankUse: "ranks",
     Damaged: "damaged",
 }
 

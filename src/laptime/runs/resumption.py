@@ -18,7 +18,7 @@ from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.plan import read_plan, run_folder
 from laptime.runs.record import FILE_NAME, make_record, read_record_lines, tell_damage
 from laptime.runs.record_lines import Line, encode_line, is_sealed
-from laptime.spec import WITHOUT_EFFECT, RunSpec, flag, flatten_run
+from laptime.spec import MAY_CHANGE, RunSpec, flag, flatten_run
 from laptime.util.atomic import as_read, find_numbered, write_whole
 from laptime.util.shell import shell_command
 
@@ -125,7 +125,7 @@ def refuse_changes(folder: Path, begun: RunSpec, given: RunSpec) -> None:
     before, now = (as_read(flatten_run(spec)) for spec in (begun, given))
     changed = [
         f"{flag(name)} differs ({show(now.get(name))}, {folder} has {show(before.get(name))})"
-        for name in sorted((before.keys() | now.keys()) - WITHOUT_EFFECT)
+        for name in sorted((before.keys() | now.keys()) - MAY_CHANGE)
         if before.get(name) != now.get(name)
     ]
     if changed:

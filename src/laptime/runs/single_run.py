@@ -9,6 +9,7 @@ from pathlib import Path
 from laptime.data.input_manifest import InputManifest
 from laptime.errors import UserError
 from laptime.hardware.processors import Threads
+from laptime.runs.devices import place_job
 from laptime.runs.disk import check_disk
 from laptime.runs.events import AnyEvent, Phase
 from laptime.runs.folder import (
@@ -119,11 +120,12 @@ def run_alone(
     """
     planned = PlannedRun(run=f"{spec.method}-r{spec.round}", method=spec.method, round=spec.round)
     check_disk([spec], manifest, folder)
+    job = make_job(spec, planned, folder, folder / INPUTS_FOLDER, threads)
+    job.resumes = resumes
+    notes = [*notes, *place_job(job, manifest)]
     hearing = Hearing(listener, manifest, planned, notes)
     if not (resumes or spec.training.speedups):
         hearing.begin()
-    job = make_job(spec, planned, folder, folder / INPUTS_FOLDER, threads)
-    job.resumes = resumes
     with nothing_left_of_nothing(folder, resumes):
         runner.run(job, hearing.happened)
         if refusal := find_refusal(folder):

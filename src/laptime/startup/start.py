@@ -30,6 +30,8 @@ def main() -> None:
     end_with_parent(int(sys.argv.pop()))
     sys.excepthook = print_traceback
     module, job = sys.argv.pop(1), read_job(Path(sys.argv[1]))
+    if job["is_rank"] and module.endswith(".run"):
+        end_with_parent(os.getppid(), signal.SIGKILL)  # it may wait for others where it hears no signal
     if is_wanted("light_imports", job["training"]):
         defer_imports()
     if job["model_folder"] and is_wanted("read_ahead", job["training"]):
@@ -53,14 +55,14 @@ def read_job(file: Path) -> dict[str, Any]:
     folder = None
     if "inputs" in job and job["spec"].get("trainer", "laptime") == "laptime":
         folder = json.loads((Path(job["inputs"]) / "facts.json").read_bytes())["model_folder"]
-    return {"training": training, "model_folder": folder}
+    return {"training": training, "model_folder": folder, "is_rank": len(job.get("devices", [])) > 1}
 
 
-def end_with_parent(parent: int) -> None:
+def end_with_parent(parent: int, number: int = signal.SIGTERM) -> None:
     """Ask Linux to end this process when the one that started it dies; end at once where it has."""
     if sys.platform == "linux":
         set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(set_parent_death_signal, number)
     if os.getppid() != parent:
         os._exit(128 + signal.SIGTERM)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -34,13 +34,23 @@ class StoppedError(BaseException):
 class SavePoints:
     """Calls `save(step)` after the steps where it is due; `save` returns why it could not, or "".
 
+    Where several processes train together, all stop and save after the same step: `agree_on` returns the
+    largest of each number that they give.
+
     Signals are heard from entry to exit.
     """
 
-    def __init__(self, interval: Interval | None, num_steps: int, save: Callable[[int], str]) -> None:
+    def __init__(
+        self,
+        interval: Interval | None,
+        num_steps: int,
+        save: Callable[[int], str],
+        agree_on: Callable[[Sequence[int]], Sequence[int]] = list,
+    ) -> None:
         self.interval = interval
         self.num_steps = num_steps
         self.save = save
+        self.agree_on = agree_on
         self.stopped_by = 0  # the signal that asked for it
         self.writes_result = False
         self._handlers: dict[int, Any] = {}
@@ -77,13 +87,14 @@ class SavePoints:
 
     def after_step(self, step: int) -> None:
         """Save where it is due; raises StoppedError when a signal has come."""
-        if not (self.stopped_by or self._is_due(step)):
+        stopped_by, is_due = self.agree_on([self.stopped_by, self._is_due(step)])
+        if not (stopped_by or is_due):
             return
         lost = self.save(step)
         self._saved_at = time.monotonic()
-        if self.stopped_by:
+        if stopped_by:
             kept = f"no checkpoint was written: {lost}" if lost else "a checkpoint holds all that was done"
-            raise StoppedError(self.stopped_by, step, kept)
+            raise StoppedError(stopped_by, step, kept)
 
     def _is_due(self, step: int) -> bool:
         """Tell whether the interval ends here; after the last step the result itself is saved."""

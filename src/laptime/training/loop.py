@@ -15,6 +15,7 @@ from laptime.speedups.forward import Forward
 from laptime.training.checkpoint_schedule import SavePoints
 from laptime.training.meter import StepTimer
 from laptime.training.optimizer import Optimizer, scheduled_rate
+from laptime.training.team import Team
 
 
 def train(
@@ -27,13 +28,15 @@ def train(
     timer: StepTimer,
     save_points: SavePoints | None = None,
     num_done: int = 0,
+    team: Team | None = None,
 ) -> None:
     """Make every optimizer step after `num_done`; a step's loss is the mean over all its trained tokens.
 
+    With a `team` each process goes through its share of a step, and all make the same update.
     Raises NotFiniteError, before the update, when a loss or a gradient is not finite, and StoppedError
     after a step when a signal has come.
     """
-    model = forward.model.train()
+    model, team = forward.model.train(), team or Team()
     with closing(make_ahead(steps, num_done)) as coming:
         for step in coming:
             timer.begin()
@@ -48,6 +51,9 @@ def train(
                 losses.append(batch_loss.detach() / step.num_trained_tokens)
                 timer.mark("backward")
             rate = scheduled_rate(learning_rate, step.step, len(steps), training)
+            losses = team.sum_gradients(optimizer.parameters, losses)
+            if team.size > 1:
+                timer.mark("exchange")
             norm, left_out = optimizer.step(rate, torch.stack(losses).sum())
             method.after_step(model, step.step)
             timer.mark("optimizer")

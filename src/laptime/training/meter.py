@@ -180,7 +180,7 @@ class StepTimer:
         left_out: torch.Tensor,
         scale: torch.Tensor,
     ) -> None:
-        """Queue the numbers of a step, `losses` by micro-batch, and write those that have arrived."""
+        """Queue the numbers of a step, `losses` as the step names them, and write those that have arrived."""
         import torch
 
         numbers = torch.stack([norm, left_out, scale, *(loss.float() for loss in losses)])
@@ -252,13 +252,9 @@ class StepTimer:
 
 
 def not_finite_sources(step: TrainStep, losses: list[float]) -> list[str]:
-    """Name the examples of the micro-batches whose loss is not finite; of all where only the sum is not."""
-    culprits: list[str] = []
-    begin = 0
-    for batch, loss in zip(step.batches, losses, strict=True):
-        end = begin + len(batch.lengths)
-        culprits += [] if math.isfinite(loss) else step.sources[begin:end]
-        begin = end
+    """Name the examples whose loss, one of `losses`, is not finite; all where only the sum is not."""
+    named = zip(step.loss_sources, losses, strict=True)
+    culprits = [source for sources, loss in named if not math.isfinite(loss) for source in sources]
     return culprits or ([] if math.isfinite(sum(losses)) else step.sources)
 
 

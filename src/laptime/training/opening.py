@@ -23,9 +23,13 @@ from laptime.spec import RunSpec
 from laptime.training.meter import Meter
 from laptime.training.random_state import seed_random
 from laptime.training.run_state import Checkpoints
+from laptime.training.team import Team
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+APART = 7919  # between the seeds of processes that train together: dropout must not be the same in all
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Opened:
     encoded: EncodedData
     device: torch.device
     precision: Precision
+    team: Team
 
     @property
     def spec(self) -> RunSpec:
@@ -45,8 +50,8 @@ class Opened:
 
     @property
     def folder(self) -> Path:
-        """Where its record and its result go."""
-        return Path(self.job.folder)
+        """Where its record goes, and the result of the process that leads."""
+        return self.team.folder(Path(self.job.folder))
 
     @property
     def seed(self) -> int:
@@ -78,6 +83,11 @@ class Opened:
         seed_random(self.seed)
         return model.requires_grad_(False)
 
+    def part_ways(self) -> None:
+        """Let the processes of a team, all alike until now, go on with random numbers of their own."""
+        if self.team.rank:
+            seed_random(self.seed + APART * self.team.rank)
+
 
 def open_run(
     job: RunJob,
@@ -85,6 +95,7 @@ def open_run(
     meter: Meter,
     import_seconds: float,
     checkpoints: Checkpoints | None = None,
+    team: Team | None = None,
 ) -> Opened:
     """Read the inputs, find the checkpoint to go on from, if any, and choose threads, device and precision.
 
@@ -94,26 +105,31 @@ def open_run(
     refuse_other_base(manifest, Path(job.folder))
     if checkpoints:
         checkpoints.find(manifest, encoded)
+    team = team or Team()
     use_threads(job, checkpoints.threads if checkpoints else None)
-    device = choose_device(job.spec.training.device)
+    device = choose_device(job.spec.training.device, job.devices[team.rank :][:1])
     precision = choose_precision(describe_processor(device), job.spec.training.precision)
     meter.device = device
     if checkpoints:
         checkpoints.describe(precision.compute, device)
     meter.add_phase("import", import_seconds)
     record.write(Machine(facts=describe_machine(device) | free_cores(job)))
-    return Opened(job, manifest, encoded, device, precision)
+    return Opened(job, manifest, encoded, device, precision, team)
 
 
 def use_threads(job: RunJob, before: int | None) -> None:
-    """Let torch work with the threads asked for, those of an earlier attempt, or those chosen for all."""
-    if threads := choose_threads(job, before):
-        torch.set_num_threads(threads)
+    """Let torch work with the threads asked for, those of an earlier attempt, or those chosen for all.
+
+    Processes that train together share those of the run; an earlier attempt by as many had so many each.
+    """
+    number = max(1, len(job.devices))
+    if threads := before or choose_threads(job):
+        torch.set_num_threads(threads if before else max(1, threads // number))
 
 
-def choose_threads(job: RunJob, before: int | None = None) -> int | None:
-    """Return the threads of a run, None for torch's own number; `before` are those of an earlier attempt."""
-    return job.spec.training.threads or before or (job.threads.number if job.threads else None)
+def choose_threads(job: RunJob) -> int | None:
+    """Return the threads of a run, None for torch's own number."""
+    return job.spec.training.threads or (job.threads.number if job.threads else None)
 
 
 def free_cores(job: RunJob) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from laptime.trainers.trainer import Trainer, find_trainer
 from laptime.training.opening import Opened, choose_threads
 from laptime.training.optimizer import scheduled_rate
 from laptime.training.run import choose_rate
+from laptime.training.team import Team
 
 SCRATCH_FOLDER = "scratch"  # for what the trainer writes beside its result
 # Beside what keeps our own runs off the network.
@@ -82,7 +83,7 @@ def look_around(job: RunJob) -> Around:
         raise UnavailableError(f"{trainer.title} trains on CUDA GPUs alone, and there is none to use")
     precision = choose_precision(describe_processor(device), job.spec.training.precision)
     method = make_method(job.spec.method, job.spec.method_options)
-    return Around(job, manifest, encoded, device, precision, trainer, environment, method)
+    return Around(job, manifest, encoded, device, precision, Team(), trainer, environment, method)
 
 
 def make_peer_job(around: Around) -> PeerJob:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from laptime.training.team import Team
+
 NO_GAUSS = float("nan")  # python's generator keeps the second of two normal numbers, or None
 
 
@@ -51,6 +53,29 @@ def restore_random(tensors: Mapping[str, torch.Tensor], device: torch.device) ->
     np.random.set_state(("MT19937", keys, position, has_gauss, tensors["numpy_gauss"].item()))
     if device.type == "cuda" and name_state(device) in tensors:
         torch.cuda.set_rng_state(tensors[name_state(device)].clone(), device)
+
+
+def capture_all(device: torch.device, team: Team) -> dict[str, torch.Tensor]:
+    """Return the state of every process of a team; that of the first as if it were alone."""
+    own = capture_random(device)
+    gathered = {name: team.gather(tensor.cpu()) for name, tensor in sorted(own.items())}
+    of_others = {
+        f"rank{rank}.{name}": states[rank]
+        for name, states in gathered.items()
+        for rank in range(1, team.size)
+    }
+    return {name: states[0] for name, states in gathered.items()} | of_others
+
+
+def restore_rank(tensors: Mapping[str, torch.Tensor], device: torch.device, team: Team) -> None:
+    """Put back the state of this process of a team; one that was none of it then keeps what it has."""
+    prefix = f"rank{team.rank}." if team.rank else ""
+    if f"{prefix}torch" in tensors:
+        names = [name.removeprefix(prefix) for name in tensors if name.startswith(prefix)]
+        own = {name: tensors[prefix + name] for name in names if "." not in name}
+        if prefix:  # a GPU is called as the first process calls its own
+            own = {name_state(device) if name.startswith("cuda_") else name: own[name] for name in own}
+        restore_random(own, device)
 
 
 def name_state(device: torch.device) -> str:

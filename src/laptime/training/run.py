@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import torch
 from msgspec.structs import replace
 
 from laptime.credentials import print_traceback
-from laptime.data.batches import TrainStep, make_steps
+from laptime.data.batches import Share, TrainStep, make_steps
 from laptime.hardware.device_memory import available_bytes
 from laptime.hardware.energy import EnergyCounter
 from laptime.hardware.machine import read_load
 from laptime.methods.method import Method, make_method
 from laptime.models.loading import quiet_libraries
-from laptime.runs.events import Energy, Failed, Finished, Load, SpeedupRun
-from laptime.runs.job import SAVED_FOLDER, RunJob
+from laptime.runs.events import Energy, Failed, Finished, Load, RankUse, SpeedupRun
+from laptime.runs.heartbeats import State
+from laptime.runs.job import SAVED_FOLDER, RunJob, start_of
 from laptime.runs.record import RecordWriter
 from laptime.spec import learning_rate_of, read_interval
 from laptime.speedups.speedup import Setup, apply_all
@@ -49,6 +51,7 @@ from laptime.training.result import Result
 from laptime.training.run_state import Checkpoints
 from laptime.training.self_checks import Subject, check_result
 from laptime.training.setup import make_setup
+from laptime.training.team import LeftAloneError, Team
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -74,34 +77,39 @@ class Prepared(msgspec.Struct, frozen=True):
     learning_rate: float
 
 
-def run(job: RunJob, record: RecordWriter) -> None:
-    """Do all of one run; the record tells how far it came."""
+def run(job: RunJob, record: RecordWriter, team: Team | None = None) -> None:
+    """Do all of one run, or a process's part of it; the record tells how far it came."""
     meter = Meter(record, job.spawned)
     quiet_libraries()
     import_seconds = meter.wall_seconds()
     if job.role == "base":
         finish(record, meter, run_base(job, record, meter, import_seconds))
     else:
-        run_training(job, record, meter, import_seconds)
+        run_training(job, record, meter, import_seconds, team or Team())
 
 
-def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds: float) -> None:
-    """Load, prepare, train, save, evaluate, ask and check, as far as the job goes."""
-    checkpoints = Checkpoints(job, record, meter)
+def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds: float, team: Team) -> None:
+    """Load, prepare and train; save, evaluate, ask and check where it leads; as far as the job goes."""
+    checkpoints = Checkpoints(job, record, meter, team)
     with meter.phase("load"):
-        opened = open_run(job, record, meter, import_seconds, checkpoints)
+        opened = open_run(job, record, meter, import_seconds, checkpoints, team)
         loaded = load(opened, checkpoints, record)
     with meter.phase("prepare"):
         prepared, optimizer = prepare(opened, loaded, checkpoints, record)
+        team.begin_training()
     if job.until == "preparation":
         finish(record, meter, meter.peak_bytes())
         return
     interval = read_interval(job.spec.training.save_every)
-    with SavePoints(interval, len(prepared.steps), checkpoints.save) as save_points:
+    with SavePoints(interval, len(prepared.steps), checkpoints.save, team.agree_on) as save_points:
         train_timed(opened, loaded, prepared, optimizer, checkpoints, save_points, record, meter)
         # Read here whatever follows: some options save beside what comes next, others before it; and
         # evaluation and answers never count as training's memory.
-        peak_bytes = meter.peak_bytes()
+        peak_bytes = tell_ranks(opened, record, meter)
+        team.leave()
+        if not team.leads:
+            finish(record, meter, peak_bytes)
+            return
         result = Result(opened, loaded.method, loaded.model, record, meter)
         if job.until == "end":
             beside = prepared.setup.saves_in_background
@@ -130,6 +138,7 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     record.write(memory)
     refuse_what_cannot_fit(memory, opened.device)
     model = method.attach(opened.load_frozen())
+    opened.part_ways()
     checkpoints.restore_weights(model)
     if checkpoints.found:  # how much memory is free now does not count
         estimate = replace(estimate, recomputes=checkpoints.recomputes)
@@ -151,7 +160,10 @@ def prepare(
     )  # fmt: skip
     outcomes = apply_all(setup)
     pins, packed = opened.device.type == "cuda", setup.packs_examples
-    steps = make_steps(opened.encoded.examples, spec.training, opened.seed, pin=pins, packed=packed)
+    share = Share(opened.team.rank, opened.team.size)
+    steps = make_steps(
+        opened.encoded.examples, spec.training, opened.seed, pin=pins, packed=packed, share=share
+    )
     scales = opened.precision.loss_scaling
     optimizer = Optimizer(method.parameter_groups(model), spec.training, scales, setup.fuses_optimizer)
     checkpoints.restore_optimizer(model, optimizer)
@@ -210,10 +222,10 @@ def train_timed(
         steps = method.prepare(loaded.model, prepared.steps)
         checkpoints.restore_random()
         if not checkpoints.found:
-            calibrate_loss_scale(forward, steps[0], optimizer)
+            calibrate_loss_scale(forward, steps[0], optimizer, opened.team)
         train(
             forward, method, steps, optimizer, prepared.learning_rate, opened.spec.training, timer,
-            save_points, checkpoints.num_done,
+            save_points, checkpoints.num_done, opened.team,
         )  # fmt: skip
     if checkpoints.seconds:
         meter.add_phase("checkpoint", checkpoints.seconds)
@@ -223,6 +235,30 @@ def train_timed(
     else:
         record.write(Energy(**energy.finish(meter.seconds["train"])._asdict()))
     record.write(Load(when="after", **read_load()))
+
+
+def tell_ranks(opened: Opened, record: RecordWriter, meter: Meter) -> dict[str, int]:
+    """Record what each process of a team held and did; returns the highest peaks of memory."""
+    peaks, team = meter.peak_bytes(), opened.team
+    if team.size == 1:
+        return peaks
+    names = sorted(peaks)
+    own = [meter.seconds["train"], team.total_wait(), *(float(peaks[name]) for name in names)]
+    numbers = torch.tensor(own, dtype=torch.float64)
+    all_peaks = []
+    for rank, one in enumerate(team.gather(numbers)):
+        seconds, waited, *held = one.tolist()
+        all_peaks.append({name: int(value) for name, value in zip(names, held, strict=True)})
+        record.write(
+            RankUse(
+                rank=rank,
+                device=opened.job.devices[rank],
+                train_seconds=seconds,
+                exchange_seconds=waited,
+                peak_bytes=all_peaks[-1],
+            )
+        )
+    return {name: max(one[name] for one in all_peaks) for name in names}
 
 
 def measure(opened: Opened, prepared: Prepared, record: RecordWriter, meter: Meter) -> None:
@@ -269,18 +305,27 @@ def main(file: Path | None = None, spawned: float | None = None) -> None:
     """
     job = msgspec.json.decode((file or Path(sys.argv[1])).read_bytes(), type=RunJob)
     job.spawned = spawned or job.spawned
-    record = RecordWriter(Path(job.folder))
+    team = Team.begin(job)
+    record = RecordWriter(team.folder(Path(job.folder)))
+    if not team.leads:
+        record.write(start_of(job))
     try:
-        run(job, record)
+        team.join(job)
+        run(job, record, team)
+        team.tell(State.DONE)
+    except LeftAloneError:
+        sys.exit(1)  # who is gone, the starter of the processes says
     except StoppedError as stopped:
         number, step = stopped.number, stopped.step
         with suppress(OSError):  # a full disk: the exit code says it
             record.write(Failed(reason="interrupted", message=str(stopped), step=step, signal=number))
+        team.tell(State.DONE)
         sys.exit(128 + number)
     except Exception as error:
         with suppress(OSError):  # a full disk takes neither log nor record
             record.write(describe_failure(error, record))
             print_traceback(type(error), error, error.__traceback__)
+        team.tell(State.FAILED)
         sys.exit(1)
 
 

@@ -20,7 +20,7 @@ from laptime.runs.events import Checkpoint, Resumed
 from laptime.runs.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, PREFIX_FOLDER, SAVED_FOLDER, RunJob
 from laptime.runs.record import RecordWriter, read_record
 from laptime.runs.spec_changes import differing_keys
-from laptime.spec import flag
+from laptime.spec import MAY_CHANGE, flag
 from laptime.speedups.prefix_cache import CACHE_FILES
 from laptime.training.checkpoint import (
     SavedState,
@@ -34,7 +34,8 @@ from laptime.training.checkpoint import (
 )
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.optimizer import Optimizer
-from laptime.training.random_state import capture_random, restore_random
+from laptime.training.random_state import capture_all, restore_rank
+from laptime.training.team import Team
 from laptime.util.atomic import as_read, remove_files, remove_leftovers, set_aside
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ if TYPE_CHECKING:
 class Checkpoints:
     """The checkpoints of one run: the one that it goes on from, and those that it writes."""
 
-    def __init__(self, job: RunJob, record: RecordWriter, meter: Meter) -> None:
+    def __init__(self, job: RunJob, record: RecordWriter, meter: Meter, team: Team | None = None) -> None:
         self.job = job
+        self.team = team or Team()
         self.record = record
         self.meter = meter
         self.home = Path(job.folder) / CHECKPOINTS_FOLDER
@@ -58,8 +60,9 @@ class Checkpoints:
 
         Raises UserError when there is none, or it is of other work.
         """
-        remove_leftovers(self.home, CHECKPOINT_NAMES)
-        remove_leftovers(self.home.parent, SAVED_FOLDER)
+        if self.team.leads:
+            remove_leftovers(self.home, CHECKPOINT_NAMES)
+            remove_leftovers(self.home.parent, SAVED_FOLDER)
         if not self.job.resumes:
             return
         remove_files(self.home.parent / PREFIX_FOLDER, CACHE_FILES)  # nobody knows how whole they are
@@ -87,8 +90,9 @@ class Checkpoints:
 
     @property
     def threads(self) -> int | None:
-        """The threads that the bits of a resumed run depend on."""
-        return self.found.state.threads if self.found else None
+        """The threads that the bits of a run that is gone on with by as many processes depend on."""
+        same = self.found and self.found.state.world_size == self.team.size
+        return self.found.state.threads if self.found and same else None
 
     @property
     def recomputes(self) -> bool | None:
@@ -102,7 +106,7 @@ class Checkpoints:
 
     def describe(self, compute_dtype: str, device: torch.device) -> None:
         """Say what a resumed run goes on from; raises UserError where this machine computes otherwise."""
-        self.compute_dtype, self.environment = compute_dtype, name_environment(device)
+        self.compute_dtype, self.environment = compute_dtype, name_environment(device, self.team.size)
         if self.found is None:
             if self.job.resumes:
                 self.record.write(
@@ -154,7 +158,7 @@ class Checkpoints:
     def restore_random(self) -> None:
         """Put back the random numbers; to be done right before the next step."""
         if self.found is not None:
-            restore_random(self.found.tensors("random"), self.model.device)
+            restore_rank(self.found.tensors("random"), self.model.device, self.team)
 
     def begin(
         self,
@@ -173,6 +177,7 @@ class Checkpoints:
             "compute_dtype": self.compute_dtype,
             "environment": self.environment,
             "threads": torch.get_num_threads(),
+            "world_size": self.team.size,
             "recomputes": recomputes,
         }
 
@@ -182,9 +187,12 @@ class Checkpoints:
         train_seconds = self.meter.phase_seconds()
         event = Checkpoint(step=step, seconds=0.0)
         with self.meter.aside() as seconds:
+            random = capture_all(self.model.device, self.team)
             try:
+                if not self.team.leads:
+                    return ""  # the one that leads writes for all
                 self.record.sync()  # the steps that the checkpoint holds are on the disk before it is
-                folder = self._write(step, train_seconds)
+                folder = self._write(step, train_seconds, random)
                 event.path = f"{CHECKPOINTS_FOLDER}/{folder.name}"
                 event.num_bytes = count_bytes(folder)
             except OSError as error:
@@ -197,7 +205,7 @@ class Checkpoints:
         self.record.write(event)
         return event.error
 
-    def _write(self, step: int, train_seconds: float) -> Path:
+    def _write(self, step: int, train_seconds: float, random: dict[str, torch.Tensor]) -> Path:
         """Gather the state and write it."""
         names = trained_names(self.model)
         state = State(
@@ -206,7 +214,7 @@ class Checkpoints:
         tensors: dict[str, dict[str, torch.Tensor]] = {
             "weights": {name: parameter for parameter, name in names.items()},
             "optimizer": self.optimizer.capture(names),
-            "random": capture_random(self.model.device),
+            "random": random,
         }
         return write_checkpoint(self.home, state, tensors)
 
@@ -242,11 +250,9 @@ def refuse_other_work(found: SavedState, job: RunJob, manifest: InputManifest, e
     before = {name: value for name, value in state.spec.items() if name != "answers"}
     now = as_read(job.spec)
     now.pop("answers")
-    if keys := sorted(differing_keys(before, now)):
+    if keys := sorted(differing_keys(before, now) - MAY_CHANGE):
         options = ", ".join(flag(key) for key in keys)
         raise UserError(f"{found.folder}: written with other options ({options}); start a new --out")
-    if state.world_size != 1:
-        raise UserError(f"{found.folder}: written by {state.world_size} processes; this run is one")
     if state.data_digest != encoded.digest:
         raise UserError(f"{found.folder}: the examples have changed since; start a new --out")
     if state.model_digest != manifest.model_digest or not (manifest.base_files or is_same_base(manifest)):
@@ -264,8 +270,10 @@ def is_same_base(manifest: InputManifest) -> bool:
         return False
 
 
-def name_environment(device: torch.device) -> dict[str, str]:
-    """Return the processor and the versions that the bits of a training depend on."""
+def name_environment(device: torch.device, num_processes: int = 1) -> dict[str, str]:
+    """Return the processor, the versions, and of several the processes, that the bits depend on."""
     facts = describe_machine(device)
     names = {"python": facts["python"], "processor": str(facts.get("gpu") or facts["cpu"])}
+    if num_processes > 1:
+        names["processes"] = str(num_processes)
     return names | {name: str(version) for name, version in facts["versions"].items()}

@@ -1,0 +1,74 @@
+"""Signs of life of the processes that train one model together, in a file that all of them have mapped.
+
+A rank writes where it stands before each exchange with the others and behind it: memory alone, so that it
+costs no time in a step. Who looks can tell the one that all others wait for.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import time
+from enum import IntEnum
+from pathlib import Path
+
+from msgspec import Struct
+
+RANKS_FOLDER = "ranks"  # in the folder of a run: what its other processes leave
+FILE_NAME = "heartbeats"
+_FORMAT = struct.Struct("<qqqd")  # process, state, exchanges begun, time
+
+
+class State(IntEnum):
+    """What a rank does; the last three are ends, of which only the process itself knows the reason."""
+
+    STARTING = 0
+    WORKING = 1
+    WAITING = 2  # in an exchange, for the others
+    DONE = 3
+    FAILED = 4  # for a reason of its own, which its record tells
+    LEFT_ALONE = 5  # another one was gone
+
+
+class Beat(Struct, frozen=True):
+    """Where one rank stood last."""
+
+    rank: int
+    process: int  # 0 before it has begun
+    state: State
+    exchanges: int
+    time: float
+
+
+class Heartbeats:
+    """The places of all ranks in the file; each writes its own alone."""
+
+    def __init__(self, file: Path, num_ranks: int) -> None:
+        self.num_ranks = num_ranks
+        with file.open("r+b") as opened:
+            self._map = mmap.mmap(opened.fileno(), num_ranks * _FORMAT.size)
+
+    @classmethod
+    def begin(cls, folder: Path, num_ranks: int) -> Heartbeats:
+        """Begin anew for the ranks of the run in `folder`."""
+        home = folder / RANKS_FOLDER
+        home.mkdir(parents=True, exist_ok=True)
+        (home / FILE_NAME).write_bytes(bytes(num_ranks * _FORMAT.size))
+        return cls(home / FILE_NAME, num_ranks)
+
+    @classmethod
+    def open(cls, folder: Path, num_ranks: int) -> Heartbeats:
+        """Open those of the run in `folder`."""
+        return cls(folder / RANKS_FOLDER / FILE_NAME, num_ranks)
+
+    def write(self, rank: int, process: int, state: State, exchanges: int) -> None:
+        """Say where a rank stands."""
+        _FORMAT.pack_into(self._map, rank * _FORMAT.size, process, state, exchanges, time.time())
+
+    def read(self) -> list[Beat]:
+        """Return where each rank stands."""
+        places = (_FORMAT.unpack_from(self._map, rank * _FORMAT.size) for rank in range(self.num_ranks))
+        return [
+            Beat(rank, process, State(state), exchanges, at)
+            for rank, (process, state, exchanges, at) in enumerate(places)
+        ]

@@ -1,0 +1,176 @@
+"""The processes that train one model together: each with its share of every step, all with the same weights.
+
+Alone, nothing of this costs anything, and torch.distributed is not imported. Together they exchange twice a
+step: what the device holds (gradients and losses, in one buffer), and what the hosts must agree on.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from laptime.runs.heartbeats import RANKS_FOLDER, Heartbeats, State
+from laptime.runs.job import RunJob
+
+PATIENCE = timedelta(days=7)  # who hangs is found by the heartbeats, not by the backend
+
+
+class LeftAloneError(Exception):
+    """Another process is gone; whoever started them knows which."""
+
+
+class Team:
+    """All processes of a run as one of them, `rank`, sees them."""
+
+    def __init__(self, rank: int = 0, size: int = 1, beats: Heartbeats | None = None) -> None:
+        self.rank = rank
+        self.size = size
+        self.waited_seconds = 0.0  # in exchanges, for the slower ones and for the wire
+        self._beats = beats
+        self._exchanges = 0
+        self._cuda_waits: list[tuple[Any, Any]] = []
+
+    @classmethod
+    def begin(cls, job: RunJob) -> Team:
+        """Return the team of this process, numbered by its starter; it meets nobody yet."""
+        size = len(job.devices)
+        if size < 2:
+            return cls()
+        team = cls(int(os.environ["RANK"]), size, Heartbeats.open(Path(job.folder), size))
+        team.tell(State.STARTING)
+        return team
+
+    def join(self, job: RunJob) -> None:
+        """Meet the others of the run."""
+        if self.size == 1:
+            return
+        import torch.distributed as dist
+
+        on_cuda = job.devices[0].startswith("cuda")
+        if on_cuda:
+            torch.cuda.set_device(job.devices[self.rank])
+        with self._exchange():
+            dist.init_process_group("cpu:gloo,cuda:nccl" if on_cuda else "gloo", timeout=PATIENCE)
+
+    @property
+    def leads(self) -> bool:
+        """Tell whether this is the one that writes the record and saves."""
+        return self.rank == 0
+
+    def folder(self, home: Path) -> Path:
+        """Return where this one writes its record: the run's folder `home`, or one in it."""
+        return home if self.leads else home / RANKS_FOLDER / str(self.rank)
+
+    def tell(self, state: State) -> None:
+        """Say to whoever watches what this process does."""
+        if self._beats:
+            self._beats.write(self.rank, os.getpid(), state, self._exchanges)
+
+    def begin_training(self) -> None:
+        """Wait until all are ready: what one waits for another's loading is no part of its training."""
+        self.agree_on([0])
+        self.waited_seconds = 0.0
+
+    def agree_on(self, numbers: Sequence[int]) -> list[int]:
+        """Return the largest of each of the `numbers` that the processes give."""
+        if self.size == 1:
+            return list(numbers)
+        import torch.distributed as dist
+
+        together = torch.tensor(numbers, dtype=torch.int64)
+        with self._exchange():
+            dist.all_reduce(together, op=dist.ReduceOp.MAX)
+        agreed: list[int] = together.tolist()
+        return agreed
+
+    def gather(self, numbers: torch.Tensor) -> list[torch.Tensor]:
+        """Return the tensor of each rank; all are of one shape, on the CPU."""
+        if self.size == 1:
+            return [numbers]
+        import torch.distributed as dist
+
+        gathered = [torch.empty_like(numbers) for _ in range(self.size)]
+        with self._exchange():
+            dist.all_gather(gathered, numbers.contiguous())
+        return gathered
+
+    def sum_gradients(
+        self, parameters: Sequence[torch.nn.Parameter], losses: Sequence[torch.Tensor]
+    ) -> list[torch.Tensor]:
+        """Give all processes the sum of their gradients; returns the losses: alone as given, else by rank.
+
+        One buffer in float32 and one exchange, whatever the number of parameters. A parameter of which no
+        process has a gradient keeps none, as it would in one process.
+        """
+        if self.size == 1:
+            return list(losses)
+        import torch.distributed as dist
+
+        present = self._find_present(parameters)
+        device = parameters[0].device
+        by_rank = torch.zeros(self.size, device=device)
+        by_rank[self.rank] = torch.stack(list(losses)).sum() if losses else 0.0
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in present]
+        flat = torch.cat([*(grad.reshape(-1).float() for grad in grads), by_rank])
+        with self._exchange(device):
+            dist.all_reduce(flat)
+        summed = flat[: -self.size].split([grad.numel() for grad in grads])
+        for parameter, total in zip(present, summed, strict=True):
+            parameter.grad = total.view_as(parameter).to(parameter.dtype)
+        return list(flat[-self.size :].unbind())
+
+    def total_wait(self) -> float:
+        """Return the seconds in exchanges so far; waits for the device."""
+        for begin, end in self._cuda_waits:
+            end.synchronize()
+            self.waited_seconds += begin.elapsed_time(end) / 1000
+        self._cuda_waits = []
+        return self.waited_seconds
+
+    def leave(self) -> None:
+        """Let the others go their way."""
+        if self.size == 1:
+            return
+        import torch.distributed as dist
+
+        self.agree_on([0])
+        dist.destroy_process_group()
+        self.size = 1
+        self.tell(State.WORKING)
+
+    def _find_present(self, parameters: Sequence[torch.nn.Parameter]) -> list[torch.nn.Parameter]:
+        """Return the parameters of which some process has a gradient."""
+        lacks = any(p.grad is None for p in parameters)
+        if not self.agree_on([int(lacks)])[0]:
+            return list(parameters)
+        has = self.agree_on([int(p.grad is not None) for p in parameters])
+        return [p for p, one in zip(parameters, has, strict=True) if one]
+
+    @contextmanager
+    def _exchange(self, device: torch.device | None = None) -> Iterator[None]:
+        """Count an exchange and time it; raises LeftAloneError where another process is gone."""
+        self._exchanges += 1
+        self.tell(State.WAITING)
+        begun = time.perf_counter()
+        on_cuda = device is not None and device.type == "cuda"
+        events = [torch.cuda.Event(enable_timing=True) for _ in range(2)] if on_cuda else []
+        try:
+            if events:
+                events[0].record()
+            yield
+            if events:
+                events[1].record()
+                self._cuda_waits.append((events[0], events[1]))
+        except RuntimeError as error:  # torch has no class of its own for a connection that broke
+            self.tell(State.LEFT_ALONE)
+            raise LeftAloneError(f"lost the others: {error}") from error
+        if not events:
+            self.waited_seconds += time.perf_counter() - begun
+        self.tell(State.WORKING)
