@@ -75,10 +75,14 @@ class Batch(Struct):
 
 
 class Share(Struct, frozen=True):
-    """Which of the processes that train together this one is: it gets its part of the examples of a step."""
+    """Which of the processes that train together this one is: it gets its part of the examples of a step.
+
+    With `even` all get as many micro-batches: those that a process lacks are of an example without a loss.
+    """
 
     rank: int = 0
     size: int = 1
+    even: bool = False
 
 
 class TrainStep(Struct):
@@ -204,6 +208,12 @@ def make_batch(examples: Sequence[EncodedExample], pin: bool = False, packed: bo
     return batch.pin() if pin else batch
 
 
+def make_blank_batch(example: EncodedExample, pin: bool) -> Batch:
+    """Lay out an example of which nothing is trained: a pass over it makes every gradient, of zeros."""
+    batch = make_batch([example], pin)
+    return msgspec.structs.replace(batch, positions_N=batch.positions_N[:0], targets_N=batch.targets_N[:0])
+
+
 class TrainSteps(Sequence[TrainStep]):
     """The steps of a training as tensors, each made when it is asked for and kept by nobody here."""
 
@@ -247,13 +257,17 @@ class TrainSteps(Sequence[TrainStep]):
         if self.share.size > 1:
             shares = [cut(part, self.batch_size) for part in deal(flat, self.share.size)]
         own = shares[self.share.rank]
+        num_missing = max(map(len, shares)) - len(own) if self.share.even else 0
         losses = (
             chosen if self.share.size == 1 else [[one for micro in part for one in micro] for part in shares]
         )
         return TrainStep(
             step=plan.step,
             epoch=plan.epoch,
-            batches=[make_batch(micro, self.pin, self.packed) for micro in own],
+            batches=[
+                *(make_batch(micro, self.pin, self.packed) for micro in own),
+                *(make_blank_batch(flat[0], self.pin) for _ in range(num_missing)),
+            ],
             loss_sources=[[example.source for example in part] for part in losses],
             num_trained_tokens=sum(count_trained(example) for example in flat),
             num_tokens=sum(len(example.words) for example in flat),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -96,6 +97,23 @@ class Decoder:
         self.project: Project = call_modules
         self.dtype: torch.dtype = model.dtype  # of the activations
         self.recomputes = False
+        self.run_layer: Callable[..., torch.Tensor] = self._run_layer
+
+    def call_through_modules(self) -> None:
+        """Run each layer by calling its module, so that hooks around it are heard."""
+        for layer in self.layers:
+            layer.module.forward = partial(self._run_anew, layer)
+            layer.module.gradient_checkpointing = False  # what recomputes is here
+        self.run_layer = lambda layer, *args: layer.module(*args)
+
+    def _run_anew(self, layer: Layer, *args: Any) -> torch.Tensor:
+        """Run a layer whose parameters may be others than they were."""
+        for one in layer.linears:
+            module: Any = one.module
+            one.weight, one.weight_NK, one.bias_N = (
+                type(one.weight)(module.weight), module.weight, module.bias,
+            )  # fmt: skip
+        return self._run_layer(layer, *args)
 
     def num_frozen_layers(self) -> int:
         """Count the layers from below in which nothing trains; 0 when the embedding trains."""
@@ -124,10 +142,10 @@ class Decoder:
             wanted_N = rows_N if index == len(layers) - 1 else None
             if self.recomputes and torch.is_grad_enabled():
                 hidden_TD = checkpoint(
-                    self._run_layer, layer, hidden_TD, angles, lengths, wanted_N, use_reentrant=False
+                    self.run_layer, layer, hidden_TD, angles, lengths, wanted_N, use_reentrant=False
                 )
             else:
-                hidden_TD = self._run_layer(layer, hidden_TD, angles, lengths, wanted_N)
+                hidden_TD = self.run_layer(layer, hidden_TD, angles, lengths, wanted_N)
         return hidden_TD
 
     def finish(self, hidden_TD: torch.Tensor) -> torch.Tensor:

@@ -54,6 +54,8 @@ class Method(ABC):
     summary: ClassVar[str]  # one sentence for --help and the report
     saved_kind: ClassVar[Literal["adapter", "model"]]
     options_type: ClassVar[type[Options]] = NoOptions
+    # Several devices hold parts of what trains, instead of all of it: where that is most of the memory.
+    spreads_weights: ClassVar[bool] = False
     toy_factor: ClassVar[float] = (
         3.0  # the toy learns ten examples by heart in fifty steps (benchmarks/rates.py)
     )

@@ -6,29 +6,36 @@ from collections.abc import Sequence
 
 from laptime.data.input_manifest import InputManifest
 from laptime.hardware.devices import name_devices, read_devices
+from laptime.methods.method import find_method
 from laptime.runs.job import RunJob
 from laptime.spec import OURS, RunSpec
 
 
 def choose_devices(spec: RunSpec, num_examples: int) -> tuple[list[str], str]:
-    """Return the devices of a run, [] for a single one, and a sentence where they are fewer than asked for.
+    """Return the devices of a run, [] for a single one, and a sentence on what they do, "" for one.
 
     Adapters are trained by sharing out the examples of a step: there is nothing to do for more processes than
-    it has. Raises UserError for GPUs that are not there.
+    it has. A whole model is spread over them, however few examples there are. Raises UserError for GPUs that
+    are not there.
     """
     asked = read_devices(spec.training.devices, spec.training.device)
     names = name_devices(asked)
-    batch = min(spec.training.batch_size * spec.training.gradient_accumulation, num_examples)
-    used = names[: max(1, batch)]
-    said = ""
-    if len(used) < len(names):
-        s = "s"[: batch != 1]
-        said = (
-            f"{spec.method} trains on {len(used)} of {len(names)} devices: a step of {batch} example{s} "
-            f"can't be shared by more (--batch-size or --gradient-accumulation gives it more)"
-        )
-    chosen = bool(asked.indices) or len(used) > 1
-    return (used if chosen else []), said
+    if find_method(spec.method).spreads_weights:
+        used = names
+        said = f"{spec.method}: weights, gradients and moments are spread over {len(names)} devices"
+    else:
+        batch = min(spec.training.batch_size * spec.training.gradient_accumulation, num_examples)
+        used = names[: max(1, batch)]
+        said = f"{spec.method}: the examples of a step are shared by {len(used)} devices"
+        if len(used) < len(names):
+            examples = f"{batch} example{'s'[: batch != 1]}"
+            said = (
+                f"{spec.method} trains on {len(used)} of {len(names)} devices: a step of {examples} can't be "
+                f"shared by more (--batch-size or --gradient-accumulation gives it more)"
+            )
+    if len(used) > 1 or asked.indices:
+        return used, said if len(names) > 1 else ""
+    return [], said if len(names) > 1 else ""
 
 
 def place_job(job: RunJob, manifest: InputManifest) -> list[str]:

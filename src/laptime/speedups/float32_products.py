@@ -23,6 +23,7 @@ class Float32Products(Speedup):
     summary: ClassVar[str] = "multiplies half-precision weights in float32 where the CPU would emulate them"
     claims: ClassVar[Claim] = "rounding"
     needs: ClassVar[tuple[str, ...]] = ("fused_projections",)
+    keeps_weights: ClassVar[bool] = True
 
     def apply(self, setup: Setup) -> str:
         """Run the decoder on float32 activations; weights are widened block by block."""

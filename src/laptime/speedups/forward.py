@@ -28,6 +28,7 @@ class Forward:
         self.prefix: Prefix | None = None
         self.head_loss: HeadLoss | None = None
         self.answer_rows_only = False
+        self.root: Callable[..., torch.Tensor] | None = None  # around it all, where weights must be gathered
 
     def sum_loss(self, batch: Batch, factor: torch.Tensor | None = None) -> torch.Tensor:
         """Return the cross-entropy summed over the trained tokens of a batch, in float32.
@@ -35,6 +36,12 @@ class Forward:
         Only the logits that predict a trained token (N of them, V words each) become float32. `factor` is
         what the sum will be multiplied with before its backward pass: some make their gradient at once.
         """
+        if self.root is not None:
+            return self.root(batch, factor)
+        return self.sum_loss_here(batch, factor)
+
+    def sum_loss_here(self, batch: Batch, factor: torch.Tensor | None = None) -> torch.Tensor:
+        """Do what `sum_loss` says, where the weights are there."""
         if self.decoder is None and self.head_loss is None:
             logits_BTV = self.model(
                 input_ids=batch.token_ids_BT, attention_mask=batch.attention_mask_BT, use_cache=False

@@ -41,6 +41,7 @@ class PrefixCache(Speedup):
     summary: ClassVar[str] = "computes the frozen layers below the lowest trained one once for each example"
     claims: ClassVar[Claim] = "bitwise"
     needs: ClassVar[tuple[str, ...]] = ("fused_blocks",)
+    keeps_weights: ClassVar[bool] = True
 
     def apply(self, setup: Setup) -> str:
         """Give the prefix a store."""

@@ -26,6 +26,7 @@ class PrepackedWeights(Speedup):
     )
     claims: ClassVar[Claim] = "rounding"
     needs: ClassVar[tuple[str, ...]] = PACKING_NEEDS
+    keeps_weights: ClassVar[bool] = True
 
     def apply(self, setup: Setup) -> str:
         """Pack the largest weights first, as many as the share of memory allows."""

@@ -54,6 +54,7 @@ class Setup(Struct, kw_only=True):
     cache_folder: Path  # for what is kept for later
     evaluates: bool  # a held-out set is evaluated after training
     forward: Forward
+    is_spread: bool = False  # the weights lie in parts in several processes
     packs_examples: bool = False  # batches without padding
     fuses_optimizer: bool = False
     saves_in_background: bool = False
@@ -73,6 +74,7 @@ class Speedup(ABC):
     claims: ClassVar[Claim]  # against the same run without it
     needs: ClassVar[tuple[str, ...]] = ()  # speedups whose parts this one replaces
     part: ClassVar[Part] = "step"  # what of a run it makes shorter
+    keeps_weights: ClassVar[bool] = False  # copies of them, so that it needs them whole
     reused: int = 0  # examples whose work an earlier run had left
 
     @abstractmethod
@@ -139,6 +141,8 @@ def _apply(speedup: Speedup, setup: Setup, outcomes: dict[str, Outcome]) -> tupl
     for name in speedup.needs:
         if not outcomes[name].ran:
             return False, f"works inside {name}, which did not run"
+    if setup.is_spread and speedup.keeps_weights:
+        return False, "the weights are spread over several devices"
     try:
         return True, speedup.apply(setup)
     except NoEffect as reason:

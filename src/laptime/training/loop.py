@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -15,7 +15,8 @@ from laptime.speedups.forward import Forward
 from laptime.training.checkpoint_schedule import SavePoints
 from laptime.training.meter import StepTimer
 from laptime.training.optimizer import Optimizer, scheduled_rate
-from laptime.training.team import Team
+
+Collect = Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]
 
 
 def train(
@@ -28,15 +29,16 @@ def train(
     timer: StepTimer,
     save_points: SavePoints | None = None,
     num_done: int = 0,
-    team: Team | None = None,
+    collect: Collect | None = None,
 ) -> None:
     """Make every optimizer step after `num_done`; a step's loss is the mean over all its trained tokens.
 
-    With a `team` each process goes through its share of a step, and all make the same update.
+    Where several processes go through shares of a step, `collect` sums their gradients and returns the losses
+    of all: they make the same update.
     Raises NotFiniteError, before the update, when a loss or a gradient is not finite, and StoppedError
     after a step when a signal has come.
     """
-    model, team = forward.model.train(), team or Team()
+    model = forward.model.train()
     with closing(make_ahead(steps, num_done)) as coming:
         for step in coming:
             timer.begin()
@@ -51,8 +53,8 @@ def train(
                 losses.append(batch_loss.detach() / step.num_trained_tokens)
                 timer.mark("backward")
             rate = scheduled_rate(learning_rate, step.step, len(steps), training)
-            losses = team.sum_gradients(optimizer.parameters, losses)
-            if team.size > 1:
+            if collect is not None:
+                losses = collect(losses)
                 timer.mark("exchange")
             norm, left_out = optimizer.step(rate, torch.stack(losses).sum())
             method.after_step(model, step.step)

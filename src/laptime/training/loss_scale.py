@@ -12,25 +12,25 @@ import torch
 
 from laptime.data.batches import TrainStep
 from laptime.speedups.forward import Forward
+from laptime.training.loop import Collect
 from laptime.training.optimizer import FIRST_LOSS_SCALE, Optimizer
 from laptime.training.random_state import capture_random, restore_random
-from laptime.training.team import Team
 
 HEADROOM = 2  # powers of two between the scale and the largest one at which nothing overflows
 
 
 def calibrate_loss_scale(
-    forward: Forward, step: TrainStep, optimizer: Optimizer, team: Team | None = None
+    forward: Forward, step: TrainStep, optimizer: Optimizer, collect: Collect | None = None
 ) -> None:
     """Set the largest power of two, up to 2**16, that leaves headroom on the first batch of `step`.
 
-    With a `team` all find the same one.
+    Where several processes `collect` their gradients all find the same one.
     No update is made; gradients and random numbers are as they were. Where no scale keeps the gradients
     finite nothing is set: the training will say of which examples.
     """
     if optimizer.loss_scale is None:
         return
-    device, team = optimizer.loss_scale.device, team or Team()
+    device = optimizer.loss_scale.device
     batches = [batch.to(device) for batch in step.batches[:1]]  # a process may have no share of a small step
     before = capture_random(device)
     forward.model.train()
@@ -40,7 +40,8 @@ def calibrate_loss_scale(
         factor = torch.tensor(2.0**exponent / step.num_trained_tokens, device=device)
         for batch in batches:
             (forward.sum_loss(batch, factor) * factor).backward()
-        team.sum_gradients(optimizer.parameters, [])
+        if collect is not None:
+            collect([])
         finite = optimizer.has_finite_gradients()
         optimizer.forget_gradients()
         return finite

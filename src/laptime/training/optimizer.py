@@ -9,7 +9,7 @@ and moments alone, and the loop learns of it when the numbers of that step arriv
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -51,6 +51,8 @@ class Optimizer:
         self.used_scale = torch.ones((), device=device)  # in the last step
         # Once set, no update is made any more: a GPU has queued the next steps before the host learns of it.
         self._stopped = torch.zeros((), device=device)
+        # Over the processes that hold parts of the gradients; None where all are here.
+        self.sum_parts: Callable[[torch.Tensor], torch.Tensor] | None = None
 
     def has_finite_gradients(self) -> bool:
         """Tell whether no gradient holds an infinity; waits for the device."""
@@ -126,6 +128,8 @@ class Optimizer:
             [p.grad for p in parameters if p.grad is not None], 2, dtype=torch.float32
         )
         norm = torch.linalg.vector_norm(torch.stack(norms))
+        if self.sum_parts is not None:
+            norm = self.sum_parts(norm.square()).sqrt()
         return norm if self.loss_scale is None else norm / self.loss_scale
 
     def _gradient_divisor(self, norm: torch.Tensor) -> torch.Tensor:

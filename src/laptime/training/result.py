@@ -24,10 +24,17 @@ class Result:
     """Writes what the user keeps, once, and tells the record of it."""
 
     def __init__(
-        self, opened: Opened, method: Method, model: PreTrainedModel, record: RecordWriter, meter: Meter
+        self,
+        opened: Opened,
+        method: Method,
+        model: PreTrainedModel,
+        record: RecordWriter,
+        meter: Meter,
+        gather_seconds: float = 0.0,
     ) -> None:
         self.opened, self.method, self.model = opened, method, model
         self.record, self.meter = record, meter
+        self.gather_seconds = gather_seconds  # that the whole model took to come together
         self.folder = opened.folder / SAVED_FOLDER
         self.kept = ""  # the name of what somebody else had put in its place
         self.digests: Future[Digests] | None = None
@@ -61,7 +68,7 @@ class Result:
         if given:  # so that whoever asks the result stops where its answers end
             self.model.generation_config.eos_token_id = self.opened.encoded.stop_ids
         self.kept = keep_additions(self.folder, saved_before)
-        return write_result(self.method, self.model, tokenizer, self.folder)
+        return self.gather_seconds + write_result(self.method, self.model, tokenizer, self.folder)
 
     def _tell(self, seconds: float) -> None:
         """Record, once, what was written and how long it took."""

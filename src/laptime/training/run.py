@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,7 @@ from laptime.runs.heartbeats import State
 from laptime.runs.job import SAVED_FOLDER, RunJob, start_of
 from laptime.runs.record import RecordWriter
 from laptime.spec import learning_rate_of, read_interval
+from laptime.speedups.forward import Forward
 from laptime.speedups.speedup import Setup, apply_all
 from laptime.training.base_run import run_base
 from laptime.training.checkpoint_schedule import SavePoints, StoppedError
@@ -42,7 +45,7 @@ from laptime.training.failure import (
     refuse_what_cannot_fit,
 )
 from laptime.training.judging import ask_questions, measure_held_out
-from laptime.training.loop import train
+from laptime.training.loop import Collect, train
 from laptime.training.loss_scale import calibrate_loss_scale
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.opening import Opened, open_run
@@ -51,6 +54,7 @@ from laptime.training.result import Result
 from laptime.training.run_state import Checkpoints
 from laptime.training.self_checks import Subject, check_result
 from laptime.training.setup import make_setup
+from laptime.training.sharding import Sharding
 from laptime.training.team import LeftAloneError, Team
 
 if TYPE_CHECKING:
@@ -67,6 +71,7 @@ class Loaded(msgspec.Struct, frozen=True):
     model: PreTrainedModel
     recomputes: bool
     notes: list[str]
+    sharding: Sharding | None = None  # where the model is spread over several processes
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -106,11 +111,15 @@ def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds
         # Read here whatever follows: some options save beside what comes next, others before it; and
         # evaluation and answers never count as training's memory.
         peak_bytes = tell_ranks(opened, record, meter)
+        begun = time.perf_counter()
+        if loaded.sharding and job.until == "end":
+            loaded = gather(opened, loaded, prepared)
+        gather_seconds = time.perf_counter() - begun
         team.leave()
         if not team.leads:
             finish(record, meter, peak_bytes)
             return
-        result = Result(opened, loaded.method, loaded.model, record, meter)
+        result = Result(opened, loaded.method, loaded.model, record, meter, gather_seconds)
         if job.until == "end":
             beside = prepared.setup.saves_in_background
             with result.saving(checkpoints.saved_before, beside, save_points.begin_result):
@@ -139,6 +148,9 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     refuse_what_cannot_fit(memory, opened.device)
     model = method.attach(opened.load_frozen())
     opened.part_ways()
+    sharding = None
+    if opened.team.size > 1 and method.spreads_weights:
+        sharding = checkpoints.sharding = Sharding(model, opened.team, opened.dtype)
     checkpoints.restore_weights(model)
     if checkpoints.found:  # how much memory is free now does not count
         estimate = replace(estimate, recomputes=checkpoints.recomputes)
@@ -146,7 +158,7 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     if reason := estimate.tell_recomputing(or_any(available)):
         notes.append(f"activations are recomputed: {reason}")
         model.gradient_checkpointing_enable({"use_reentrant": False})
-    return Loaded(method, model, bool(reason), notes)
+    return Loaded(method, model, bool(reason), notes, sharding)
 
 
 def prepare(
@@ -157,15 +169,22 @@ def prepare(
     setup = make_setup(
         spec, model, method, opened.manifest, opened.encoded, opened.device,
         compute=opened.precision.compute, recomputes=loaded.recomputes, folder=opened.folder,
+        is_spread=loaded.sharding is not None,
     )  # fmt: skip
     outcomes = apply_all(setup)
+    if sharding := loaded.sharding:
+        sharding.use(setup.forward)
     pins, packed = opened.device.type == "cuda", setup.packs_examples
-    share = Share(opened.team.rank, opened.team.size)
+    share = Share(opened.team.rank, opened.team.size, even=sharding is not None)
     steps = make_steps(
         opened.encoded.examples, spec.training, opened.seed, pin=pins, packed=packed, share=share
     )
     scales = opened.precision.loss_scaling
-    optimizer = Optimizer(method.parameter_groups(model), spec.training, scales, setup.fuses_optimizer)
+    groups = method.parameter_groups(model)
+    groups = sharding.groups(groups) if sharding else groups
+    optimizer = Optimizer(groups, spec.training, scales, setup.fuses_optimizer)
+    if sharding:
+        optimizer.sum_parts = opened.team.sum_tensor
     checkpoints.restore_optimizer(model, optimizer)
     for outcome in outcomes:
         record.write(SpeedupRun(**msgspec.structs.asdict(outcome)))
@@ -218,14 +237,15 @@ def train_timed(
     checkpoints.begin(loaded.model, optimizer, timer, opened.manifest, loaded.recomputes)
     record.write(Load(when="before", **read_load()))
     energy = EnergyCounter(opened.device)
+    collect = find_collect(opened.team, loaded.sharding, optimizer)
     with meter.phase("train", checkpoints.seconds_before):
         steps = method.prepare(loaded.model, prepared.steps)
         checkpoints.restore_random()
         if not checkpoints.found:
-            calibrate_loss_scale(forward, steps[0], optimizer, opened.team)
+            calibrate_loss_scale(forward, steps[0], optimizer, collect)
         train(
             forward, method, steps, optimizer, prepared.learning_rate, opened.spec.training, timer,
-            save_points, checkpoints.num_done, opened.team,
+            save_points, checkpoints.num_done, collect,
         )  # fmt: skip
     if checkpoints.seconds:
         meter.add_phase("checkpoint", checkpoints.seconds)
@@ -259,6 +279,27 @@ def tell_ranks(opened: Opened, record: RecordWriter, meter: Meter) -> dict[str, 
             )
         )
     return {name: max(one[name] for one in all_peaks) for name in names}
+
+
+def gather(opened: Opened, loaded: Loaded, prepared: Prepared) -> Loaded:
+    """Return the whole model where the team is led, to be saved, evaluated and asked there as it is.
+
+    Elsewhere what was loaded is returned. All processes must call it.
+    """
+    assert loaded.sharding is not None
+    whole = loaded.sharding.gather(opened.load_base)
+    if whole is None:
+        return loaded
+    prepared.setup.forward = Forward(whole)
+    prepared.setup.packs_examples = False  # the model's own code pads
+    return replace(loaded, model=whole, sharding=None)
+
+
+def find_collect(team: Team, sharding: Sharding | None, optimizer: Optimizer) -> Collect | None:
+    """Return how the gradients of several processes are summed; None for one."""
+    if team.size == 1:
+        return None
+    return sharding.take_gradients if sharding else partial(team.sum_gradients, optimizer.parameters)
 
 
 def measure(opened: Opened, prepared: Prepared, record: RecordWriter, meter: Meter) -> None:

@@ -35,6 +35,7 @@ from laptime.training.checkpoint import (
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.random_state import capture_all, restore_rank
+from laptime.training.sharding import Sharding
 from laptime.training.team import Team
 from laptime.util.atomic import as_read, remove_files, remove_leftovers, set_aside
 
@@ -48,6 +49,7 @@ class Checkpoints:
     def __init__(self, job: RunJob, record: RecordWriter, meter: Meter, team: Team | None = None) -> None:
         self.job = job
         self.team = team or Team()
+        self.sharding: Sharding | None = None  # where the model is spread over the team
         self.record = record
         self.meter = meter
         self.home = Path(job.folder) / CHECKPOINTS_FOLDER
@@ -207,7 +209,7 @@ class Checkpoints:
 
     def _write(self, step: int, train_seconds: float, random: dict[str, torch.Tensor]) -> Path:
         """Gather the state and write it."""
-        names = trained_names(self.model)
+        names = self.names(self.model)
         state = State(
             step=step, train_seconds=train_seconds, skipped_steps=self.timer.num_skipped, **self.state
         )
@@ -217,6 +219,10 @@ class Checkpoints:
             "random": random,
         }
         return write_checkpoint(self.home, state, tensors)
+
+    def names(self, model: PreTrainedModel) -> dict[torch.nn.Parameter, str]:
+        """Return what trains here, with its names."""
+        return self.sharding.names() if self.sharding else trained_names(model)
 
     def end(self) -> None:
         """Let go of what was to be saved: the optimizer is most of a run's memory."""

@@ -33,6 +33,7 @@ def make_setup(
     compute: str,
     recomputes: bool,
     folder: Path,
+    is_spread: bool = False,
 ) -> Setup:
     """Gather it; `compute` is the format of the arithmetic, `folder` that of the run."""
     processor = describe_processor(device)
@@ -56,4 +57,5 @@ def make_setup(
         cache_folder=cache_folder,
         evaluates=bool(encoded.held_out),
         forward=Forward(model),
+        is_spread=is_spread,
     )

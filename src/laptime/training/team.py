@@ -111,20 +111,35 @@ class Team:
         """
         if self.size == 1:
             return list(losses)
-        import torch.distributed as dist
-
         present = self._find_present(parameters)
         device = parameters[0].device
-        by_rank = torch.zeros(self.size, device=device)
-        by_rank[self.rank] = torch.stack(list(losses)).sum() if losses else 0.0
+        by_rank = self._place_losses(losses, device)
         grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in present]
         flat = torch.cat([*(grad.reshape(-1).float() for grad in grads), by_rank])
-        with self._exchange(device):
-            dist.all_reduce(flat)
+        self.sum_tensor(flat)
         summed = flat[: -self.size].split([grad.numel() for grad in grads])
         for parameter, total in zip(present, summed, strict=True):
             parameter.grad = total.view_as(parameter).to(parameter.dtype)
         return list(flat[-self.size :].unbind())
+
+    def sum_losses(self, losses: Sequence[torch.Tensor], device: torch.device) -> list[torch.Tensor]:
+        """Return the losses of all processes, by rank."""
+        return list(self.sum_tensor(self._place_losses(losses, device)).unbind())
+
+    def sum_tensor(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Sum a tensor over all processes, in its place, and return it."""
+        import torch.distributed as dist
+
+        with self._exchange(numbers.device):
+            dist.all_reduce(numbers)
+        return numbers
+
+    def _place_losses(self, losses: Sequence[torch.Tensor], device: torch.device) -> torch.Tensor:
+        """Return a place for the loss of each rank, in which this one's stands."""
+        by_rank = torch.zeros(self.size, device=device)
+        if losses:
+            by_rank[self.rank] = torch.stack(list(losses)).sum()
+        return by_rank
 
     def total_wait(self) -> float:
         """Return the seconds in exchanges so far; waits for the device."""
