@@ -7,14 +7,20 @@
       state.json              where the run stands, and what it is a run of
       manifest.json           written last: size and digest of each file, and its own
 
+Where a model is spread over several processes, each writes its parts of weights and optimizer: those of rank
+1 are in weights-1.safetensors and optimizer-1.safetensors, and where a part begins stands in the file's
+metadata, under the name and in the form of torch.distributed.checkpoint.
+
 A folder appears under its name only when all of it is on the disk, and older ones go only then: a kill at
-any moment leaves the newest whole one. A folder stands for one rank; `world_size` says of how many.
+any moment leaves the newest whole one. `world_size` says how many processes trained together.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +35,21 @@ from laptime.util.atomic import discard_folder, set_aside, sync_way_to, whole_fo
 from laptime.util.untrusted import read_whole, tell_special
 
 VERSION = 1
+SPREAD_VERSION = 2  # with parts of several ranks; older readers must not take one for the whole
+OFFSETS = "DCP_SHARDING_INFO"
 PREFIX = "step-"
 PARTS = ("weights", "optimizer", "random")
 STATE_FILE = "state.json"
 MANIFEST_FILE = "manifest.json"
+SPREAD_PARTS = ("weights", "optimizer")
 FILES = {STATE_FILE, *(f"{part}.safetensors" for part in PARTS)}
 
 
-class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where a run stands after `step`; `recomputes` and `threads` are decisions that the bits depend on.
 
-    `spec` is the resolved RunSpec; `environment` names the versions and the processor.
+    `spec` is the resolved RunSpec; `environment` names the versions and the processor. `is_spread`: each of
+    the `world_size` processes has written its part.
     """
 
     rank: int = 0
@@ -54,6 +64,7 @@ class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     threads: int
     skipped_steps: int = 0  # fp16: updates left out in a row, up to here
     environment: dict[str, str] = {}
+    is_spread: bool = False
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,30 +81,97 @@ class SavedState(Struct, frozen=True, kw_only=True):
     folder: Path
     state: State
 
-    def tensors(self, part: str) -> TensorFile:
-        """Return the tensors of one of PARTS."""
-        return TensorFile(self.folder / f"{part}.safetensors")
+    def tensors(self, part: str) -> Mapping[str, torch.Tensor]:
+        """Return the whole tensors of one of PARTS."""
+        if not self.state.is_spread or part not in SPREAD_PARTS:
+            return TensorFile(self.folder / f"{part}.safetensors")
+        ranks = range(self.state.world_size)
+        return JoinedTensors([TensorFile(self.folder / name_file(part, rank)) for rank in ranks])
+
+
+class JoinedTensors(Mapping[str, torch.Tensor]):
+    """The tensors of which each of several files holds some rows, each joined when it is asked for."""
+
+    def __init__(self, files: Sequence[TensorFile]) -> None:
+        self.files = files
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        parts = [file[name] for file in self.files]
+        return torch.cat(parts) if parts[0].dim() else parts[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.files[0])
+
+    def __len__(self) -> int:
+        return len(self.files[0])
 
 
 class DamagedError(Exception):
     """A checkpoint is not what was written; the message names the file."""
 
 
-def write_checkpoint(home: Path, state: State, tensors: Mapping[str, Mapping[str, torch.Tensor]]) -> Path:
+Tensors = Mapping[str, Mapping[str, torch.Tensor]]  # by part and name
+
+
+def write_checkpoint(home: Path, state: State, tensors: Tensors) -> Path:
     """Write a checkpoint below `home` and return its folder. Raises OSError, leaving no trace."""
-    if not home.exists():
-        home.mkdir()
-        sync_way_to(home)
-    folder = home / f"{PREFIX}{state.step:08d}"
-    if folder.is_symlink():
-        set_aside(folder)
+    folder = make_place(home, state.step)
     with whole_folder(folder) as aside:
         files = {f"{part}.safetensors": aside / f"{part}.safetensors" for part in PARTS}
         facts = {name: write_tensors(file, tensors[file.stem]) for name, file in files.items()}
-        facts[STATE_FILE] = write_file(aside / STATE_FILE, [encode(state)])
-        manifest = Manifest(version=VERSION, files=facts, digest=digest_manifest(VERSION, facts))
-        write_file(aside / MANIFEST_FILE, [encode(manifest)])
+        finish_checkpoint(aside, state, facts)
     return folder
+
+
+def make_place(home: Path, step: int) -> Path:
+    """Return the folder that the checkpoint of a step is to have, its parent made. Raises OSError."""
+    if not home.exists():
+        home.mkdir()
+        sync_way_to(home)
+    folder = home / f"{PREFIX}{step:08d}"
+    if folder.is_symlink():
+        set_aside(folder)
+    return folder
+
+
+def finish_checkpoint(aside: Path, state: State, facts: dict[str, FileFacts]) -> None:
+    """Write what is read first: state and manifest. Raises OSError."""
+    version = SPREAD_VERSION if state.is_spread else VERSION
+    facts[STATE_FILE] = write_file(aside / STATE_FILE, [encode(state)])
+    manifest = Manifest(version=version, files=facts, digest=digest_manifest(version, facts))
+    write_file(aside / MANIFEST_FILE, [encode(manifest)])
+
+
+def write_parts(
+    aside: Path, tensors: Tensors, offsets: Mapping[str, Sequence[int]], rank: int
+) -> dict[str, FileFacts]:
+    """Write what `rank` holds of a model that is spread; the first one the random numbers of all too.
+
+    `offsets` say at which row and column the part of a weight begins. Raises OSError.
+    """
+    facts = {}
+    for part in PARTS if rank == 0 else SPREAD_PARTS:
+        name = name_file(part, rank)
+        metadata = None
+        if part in SPREAD_PARTS:
+            places = {
+                one: {"saved_offsets": list(offsets[one.split(".", 1)[1] if part == "optimizer" else one])}
+                for one, tensor in tensors[part].items()
+                if tensor.dim()
+            }
+            metadata = {OFFSETS: json.dumps(places)}
+        facts[name] = write_tensors(aside / name, tensors[part], metadata)
+    return facts
+
+
+def name_file(part: str, rank: int) -> str:
+    """Return the name of a rank's file of one of PARTS."""
+    return f"{part}-{rank}.safetensors" if rank else f"{part}.safetensors"
+
+
+def list_files(num_ranks: int) -> set[str]:
+    """Return the names of the files of a checkpoint that so many ranks have written."""
+    return FILES | {name_file(part, rank) for part in SPREAD_PARTS for rank in range(1, num_ranks)}
 
 
 def encode(value: Any) -> bytes:
@@ -113,7 +191,10 @@ def list_checkpoints(home: Path) -> list[Path]:
 
 def discard_checkpoint(folder: Path) -> None:
     """Remove a checkpoint; one that somebody has put something to, or a link, is kept under another name."""
-    if folder.is_symlink() or any(path.name not in {*FILES, MANIFEST_FILE} for path in folder.iterdir()):
+    ours = re.compile(r"(weights|optimizer)-[1-9]\d{0,4}\.safetensors")
+    names = [] if folder.is_symlink() else [path.name for path in folder.iterdir()]
+    others = [name for name in names if name not in {*FILES, MANIFEST_FILE} and not ours.fullmatch(name)]
+    if folder.is_symlink() or others:
         set_aside(folder)
     else:
         discard_folder(folder)
@@ -149,6 +230,8 @@ def open_checkpoint(folder: Path) -> SavedState:
         if found.sha256 != facts.sha256:
             raise DamagedError(f"{name} does not match its digest")
     state = msgspec.json.decode((folder / STATE_FILE).read_bytes(), type=State)
+    if set(manifest.files) != list_files(state.world_size if state.is_spread else 1):
+        raise DamagedError(f"{MANIFEST_FILE} names other files")
     if folder.name != f"{PREFIX}{state.step:08d}":
         raise DamagedError(f"{STATE_FILE} is of step {state.step}")
     return SavedState(folder=folder, state=state)
@@ -179,12 +262,12 @@ def read_manifest(folder: Path) -> Manifest:
         raise DamagedError(f"{MANIFEST_FILE} is not whole") from None
     if manifest.digest != digest_manifest(manifest.version, manifest.files) or encode(manifest) != content:
         raise DamagedError(f"{MANIFEST_FILE} does not match its digest")
-    if manifest.version != VERSION:
+    if manifest.version not in (VERSION, SPREAD_VERSION):
         raise UserError(
-            f"{folder}: checkpoint of version {manifest.version}; this laptime reads {VERSION}: "
-            f"resume with the laptime that wrote it"
+            f"{folder}: checkpoint of version {manifest.version}; this laptime reads {VERSION} and "
+            f"{SPREAD_VERSION}: resume with the laptime that wrote it"
         )
-    if set(manifest.files) != FILES:
+    if not manifest.files.keys() >= FILES:
         raise DamagedError(f"{MANIFEST_FILE} names other files")
     return manifest
 

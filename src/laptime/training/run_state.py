@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from laptime.training.checkpoint import (
     prune,
     write_checkpoint,
 )
+from laptime.training.joint_checkpoint import OwnRows, WithMasters, find_offsets, write_together
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.optimizer import Optimizer
 from laptime.training.random_state import capture_all, restore_rank
@@ -142,20 +144,34 @@ class Checkpoints:
         """Put back what trains, before anything makes a copy of it; raises UserError where it is other."""
         if self.found is None:
             return
-        saved = self.found.tensors("weights")
-        trained = {name: parameter for parameter, name in trained_names(model).items()}
+        saved = self.saved_weights()
+        trained = {name: parameter for parameter, name in self.names(model).items()}
         if saved.keys() != trained.keys():
             raise UserError(f"{self.found.folder}: holds other parameters than this run trains")
         for name, parameter in trained.items():
             weight = saved[name]
-            if (weight.shape, weight.dtype) != (parameter.shape, parameter.dtype):
+            same = weight.dtype == parameter.dtype or self.found.state.is_spread or self.sharding
+            if weight.shape != parameter.shape or not same:
                 raise UserError(f"{self.found.folder}: {name} has another shape or precision than here")
             parameter.copy_(weight)
 
     def restore_optimizer(self, model: PreTrainedModel, optimizer: Optimizer) -> None:
         """Put back masters, moments and loss scale."""
-        if self.found is not None:
-            optimizer.restore(self.found.tensors("optimizer"), trained_names(model))
+        if self.found is None:
+            return
+        state: Mapping[str, torch.Tensor] = self.found.tensors("optimizer")
+        if self.sharding:
+            state = OwnRows(state, self.team.rank, self.team.size)
+        optimizer.restore(WithMasters(state, self.saved_weights()), self.names(model))
+
+    def saved_weights(self) -> Mapping[str, torch.Tensor]:
+        """Return the weights of the checkpoint that this process trains, in float32 where they are spread."""
+        assert self.found is not None
+        saved, masters = self.found.tensors("weights"), self.found.tensors("optimizer")
+        if not self.sharding:
+            return saved
+        kept = {name.removeprefix("master."): masters[name] for name in masters if name.startswith("master.")}
+        return OwnRows({**saved, **kept}, self.team.rank, self.team.size)
 
     def restore_random(self) -> None:
         """Put back the random numbers; to be done right before the next step."""
@@ -180,6 +196,7 @@ class Checkpoints:
             "environment": self.environment,
             "threads": torch.get_num_threads(),
             "world_size": self.team.size,
+            "is_spread": self.sharding is not None,
             "recomputes": recomputes,
         }
 
@@ -191,7 +208,7 @@ class Checkpoints:
         with self.meter.aside() as seconds:
             random = capture_all(self.model.device, self.team)
             try:
-                if not self.team.leads:
+                if not (self.team.leads or self.sharding):
                     return ""  # the one that leads writes for all
                 self.record.sync()  # the steps that the checkpoint holds are on the disk before it is
                 folder = self._write(step, train_seconds, random)
@@ -200,8 +217,9 @@ class Checkpoints:
             except OSError as error:
                 event.error = error.strerror or str(error)
             else:
-                with suppress(OSError):  # one too many is no harm; a disk that is full will say so
-                    prune(self.home, step, self.job.spec.training.keep_checkpoints)
+                if self.team.leads:
+                    with suppress(OSError):  # one too many is no harm; a disk that is full will say so
+                        prune(self.home, step, self.job.spec.training.keep_checkpoints)
             event.seconds = seconds()
         self.seconds += event.seconds
         self.record.write(event)
@@ -218,7 +236,10 @@ class Checkpoints:
             "optimizer": self.optimizer.capture(names),
             "random": random,
         }
-        return write_checkpoint(self.home, state, tensors)
+        if not self.sharding:
+            return write_checkpoint(self.home, state, tensors)
+        offsets = find_offsets(self.sharding.shapes(), self.team.rank, self.team.size)
+        return write_together(self.home, state, tensors, offsets, self.team)
 
     def names(self, model: PreTrainedModel) -> dict[torch.nn.Parameter, str]:
         """Return what trains here, with its names."""

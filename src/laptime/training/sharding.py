@@ -1,11 +1,12 @@
 """One model spread over several processes: each holds a part of every weight, its gradient and its moments.
 
 PyTorch's FSDP2 gathers the weights of a layer where the layer is called and lets go of them behind it; it
-hears of that by hooks around modules' calls. So a step goes through one root module, and a layer through its own,
-whatever code runs in them. The parts and the summed gradients are float32; layers compute in the run's format.
+hears of that by hooks around modules' calls. So a step goes through one root module, and a layer through its
+own, whatever code runs in them. The parts and the summed gradients are float32; layers compute in the run's
+format.
 
-What the optimizer gets is this process's part of each parameter, as an ordinary tensor over the same memory: it
-knows of no other, but that the norm of all gradients is a sum over the processes.
+What the optimizer gets is this process's part of each parameter, as an ordinary tensor over the same memory:
+it knows of no other, but that the norm of all gradients is a sum over the processes.
 """
 
 from __future__ import annotations
@@ -69,6 +70,10 @@ class Sharding:
         names = {parameter: name for name, parameter in self.model.named_parameters()}
         return {part: names[parameter] for parameter, part in self.parts.items()}
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every whole parameter that trains, by name."""
+        return {name: tuple(p.shape) for name, p in self.model.named_parameters() if p in self.parts}
+
     def take_gradients(self, losses: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Give the parts their gradients, which are summed already; returns the losses by rank."""
         for parameter, part in self.parts.items():
@@ -111,6 +116,18 @@ def spread(modules: Sequence[nn.Module], compute: torch.dtype, device_type: str,
         # (pytorch issue 162338).
         module.set_force_sum_reduction_for_comms(True)
         module.set_gradient_divide_factor(1.0)
+
+
+def take_rows(whole: torch.Tensor, rank: int, num_ranks: int) -> torch.Tensor:
+    """Return the rows of a whole tensor that a rank holds: as many as the others, the last ones fewer."""
+    rows = whole.tensor_split(boundaries(len(whole), num_ranks)) if whole.dim() else (whole,) * num_ranks
+    return rows[rank]
+
+
+def boundaries(num_rows: int, num_ranks: int) -> list[int]:
+    """Return the rows at which the parts of the second and later ranks begin, as FSDP2 cuts (torch.chunk)."""
+    size = -(-num_rows // num_ranks)
+    return [min(rank * size, num_rows) for rank in range(1, num_ranks)]
 
 
 def find_layers(model: Any) -> list[nn.Module]:

@@ -19,6 +19,7 @@ from msgspec import Struct
 from laptime.models.weight_files import map_tensor
 
 CHUNK_BYTES = 1 << 24
+METADATA = "__metadata__"
 FORMATS = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
     torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8",
@@ -70,15 +71,20 @@ def read_file_facts(path: Path) -> FileFacts:
         return FileFacts(num_bytes=file.tell(), sha256=digest.hexdigest())
 
 
-def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> FileFacts:
+def write_tensors(
+    path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None
+) -> FileFacts:
     """Write tensors from any device to a new safetensors file. Raises OSError."""
-    return write_file(path, _lay_out(tensors))
+    return write_file(path, _lay_out(tensors, metadata))
 
 
-def _lay_out(tensors: Mapping[str, torch.Tensor]) -> Iterator[bytes | memoryview]:
+def _lay_out(
+    tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None
+) -> Iterator[bytes | memoryview]:
     """Give the bytes of the file, piece by piece; wide numbers first, so that each stands at its multiple."""
     ordered = dict(sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])))
-    header, end = {}, 0
+    header: dict[str, Any] = {METADATA: dict(metadata)} if metadata else {}
+    end = 0
     for name, tensor in ordered.items():
         begin, end = end, end + tensor.nbytes
         places = {"shape": list(tensor.shape), "data_offsets": [begin, end]}
@@ -99,6 +105,7 @@ class TensorFile(Mapping[str, torch.Tensor]):
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             self._header: dict[str, Any] = json.loads(file.read(length))
+        self._header.pop(METADATA, None)
         self._first = 8 + length
 
     def __getitem__(self, name: str) -> torch.Tensor:
