@@ -179,7 +179,7 @@ def resume_training(folder: Path) -> tuple[str, Pictures]:
     """Follow `laptime train --resume FOLDER`."""
     spec = resumed_spec(folder, {})
     runner, (watcher, said) = LookingRunner(), quiet_watcher()
-    go_on_training(spec, folder, runner, watcher, check_inputs(spec))
+    go_on_training(spec, folder, runner, watcher, check_inputs(spec, [("", spec)]))
     return said.getvalue(), runner.pictures
 
 

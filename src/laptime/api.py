@@ -30,6 +30,7 @@ from laptime.report.language import choose_language
 from laptime.report.progress import watch
 from laptime.report.screen import console
 from laptime.runs.checks import check_inputs, check_rates, check_run
+from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.plan import Before
 from laptime.runs.runner import Listener
 from laptime.runs.spec_changes import name_changes
@@ -108,8 +109,9 @@ def open_comparison(values: Mapping[str, Any]) -> Session:
     look = Look()
     spec, against = race_job(values)
     check_trackers(tracker_names(values))
-    digest = check_spec(spec)
-    return _open("compare", spec, digest, values, look, against)
+    folder = choose_place(values.get("out"), "compare")
+    digest = check_spec(spec, begins=not (folder / PLAN_FILE).exists())
+    return _open("compare", spec, digest, values, folder, look, against)
 
 
 def open_training(values: Mapping[str, Any]) -> Session:
@@ -121,9 +123,9 @@ def open_training(values: Mapping[str, Any]) -> Session:
     check_trackers(tracker_names(values))
     check_rates(spec.training, [spec.method])
     check_run(spec)
-    digest = check_inputs(spec)
-    place = {"out": resumed} if resumed else {}
-    return _open("resumed" if resumed else "train", spec, digest, values | place, look)
+    digest = check_inputs(spec, [("", spec)])
+    kind: Kind = "resumed" if resumed else "train"
+    return _open(kind, spec, digest, values, choose_place(resumed or values.get("out"), kind), look)
 
 
 def _open(
@@ -131,6 +133,7 @@ def _open(
     spec: CompareSpec | RunSpec,
     digest: str,
     values: Mapping[str, Any],
+    folder: Path,
     look: Look,
     against: Before | None = None,
 ) -> Session:
@@ -138,7 +141,7 @@ def _open(
     return Session(
         kind=kind,
         spec=spec,
-        folder=choose_place(values.get("out"), kind),
+        folder=folder,
         examples_digest=digest,
         look=look,
         waits=values.get("wait", False),

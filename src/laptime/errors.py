@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from laptime.credentials import holds_login
 
@@ -15,6 +16,15 @@ LONGEST_SHOWN = 80  # letters of a path in a message
 
 class UserError(Exception):
     """A mistake in what the user gave: one line that names the place and says what to do (exit code 2)."""
+
+
+@contextmanager
+def told_of(place: str) -> Iterator[None]:
+    """Let a UserError raised in the block begin with `place`: whose options it is about."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{place}{error}") from None
 
 
 def without_remedy(message: str) -> str:

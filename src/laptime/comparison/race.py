@@ -23,6 +23,7 @@ from laptime.methods.method import find_method
 from laptime.runs.contestants import list_contestants
 from laptime.runs.disk import check_disk
 from laptime.runs.folder import INPUTS_FOLDER, REHEARSAL, claim, has_checkpoint, locked
+from laptime.runs.foresight import refuse_sizes
 from laptime.runs.machine_lock import machine_lock
 from laptime.runs.plan import INTERRUPTED, Before, Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.runs.preparation import make_input_job, prepare_inputs
@@ -74,6 +75,8 @@ def compare(
         refuse_other_inputs(plan, manifest, spec)
         read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
         measured = list_measured(spec, find_waiting(plan, folder))
+        if old_plan is None:
+            refuse_sizes([(one.place, one.run_spec) for one in list_contestants(spec)], manifest.shape)
         check_disk(measured, manifest, folder, ["fewer --rounds"] if spec.rounds != 1 else [])
         if old_plan is None:
             rehearse(spec, inputs, runner, threads)

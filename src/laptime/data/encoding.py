@@ -27,7 +27,7 @@ from laptime.data.flat_examples import FlatExamples
 from laptime.data.notes import Tally, make_notes
 from laptime.data.questions import Questions
 from laptime.data.templates import Template, choose_template
-from laptime.errors import UserError
+from laptime.models.config_shape import DEFAULT_MAX_LENGTH, choose_max_length
 from laptime.spec import AnswerSpec, DataSpec
 
 __all__ = [
@@ -40,8 +40,6 @@ __all__ = [
     "read_encoded",
     "write_encoded",
 ]
-
-DEFAULT_MAX_LENGTH = 2048
 
 
 def encode(
@@ -132,12 +130,3 @@ def has_chat_template(tokenizer: Any) -> bool:
     """Tell whether the tokenizer brings a chat template (of several, one for chatting)."""
     template = getattr(tokenizer, "chat_template", None)
     return "default" in template if isinstance(template, dict) else bool(template)
-
-
-def choose_max_length(asked: int | None, model_max_length: int | None) -> int:
-    """Return how many tokens an example may have; raises UserError for more than the model holds."""
-    if asked is None:
-        return min(model_max_length or DEFAULT_MAX_LENGTH, DEFAULT_MAX_LENGTH)
-    if model_max_length and asked > model_max_length:
-        raise UserError(f"--max-length {asked}: the model holds at most {model_max_length} tokens")
-    return asked

@@ -25,7 +25,16 @@ from laptime.errors import UserError, name_sources
 from laptime.spec import DataSpec
 from laptime.util.packed_files import SUFFIX as GZIP
 
-__all__ = ["Example", "ExampleSet", "Message", "check_examples", "digest_of", "list_files", "read_examples"]
+__all__ = [
+    "Example",
+    "ExampleSet",
+    "Message",
+    "check_examples",
+    "digest_of",
+    "has_held_out",
+    "list_files",
+    "read_examples",
+]
 
 LARGE_BYTES = 64 << 20
 CHECKED_ROWS = 10_000  # of each large file, before anything heavy is imported
@@ -65,6 +74,11 @@ def list_files(spec: DataSpec) -> list[Path]:
     if spec.held_out and _as_fraction(spec.held_out) is None:
         found += locate(spec.held_out, "test", "--held-out")
     return found
+
+
+def has_held_out(spec: DataSpec) -> bool:
+    """Tell whether anything will be held out of the data; raises UserError where there are none."""
+    return bool(spec.held_out) or any(part.held_out for part in _locate_all(spec))
 
 
 def _locate_all(spec: DataSpec) -> list[DataFiles]:

@@ -12,7 +12,8 @@ import torch
 
 from laptime.errors import UserError
 from laptime.hardware import nvml
-from laptime.hardware.inventory import count_cores, cpu_flags, cpu_name, describe_hardware, read_cpuinfo
+from laptime.hardware.devices import NO_CUDA, describe_cpu
+from laptime.hardware.inventory import count_cores, describe_hardware, read_cpuinfo
 from laptime.hardware.precision import Processor
 
 PACKAGES = ["laptime", "torch", "transformers", "peft", "tokenizers", "safetensors", "numpy"]
@@ -29,7 +30,7 @@ TUNING_VARIABLES = (
 def choose_device(wanted: str) -> torch.device:
     """Return the device of --device; raises UserError for a GPU that is not there."""
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch sees no CUDA device here; use --device cpu")
+        raise UserError(NO_CUDA)
     return torch.device("cuda", 0) if wanted != "cpu" and torch.cuda.is_available() else torch.device("cpu")
 
 
@@ -42,7 +43,7 @@ def describe_processor(device: torch.device) -> Processor:
             capability=torch.cuda.get_device_capability(device),
             kernels=tuple(torch.cuda.get_arch_list()),
         )
-    return Processor(kind="cpu", name=cpu_name(), cpu_flags=cpu_flags())
+    return describe_cpu()
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:

@@ -21,15 +21,15 @@ from laptime.data.encoding import EncodedData, encode, write_encoded
 from laptime.data.formats import ExampleSet, list_files, read_examples
 from laptime.data.input_manifest import ENCODED_FILE, VERSION, InputJob, InputManifest, write_manifest
 from laptime.data.token_cache import find_entry, give_entry, keep_entry, name_entry
-from laptime.errors import UserError, name_sources
+from laptime.errors import UserError, name_sources, told_of
 from laptime.hardware.machine import choose_device, describe_processor
 from laptime.hardware.precision import choose_precision
 from laptime.hardware.processors import count_usable_cores
+from laptime.models.config_shape import model_max_length
 from laptime.models.digest import begin_digest, digest_model
 from laptime.models.loading import (
     build_empty_model,
     load_tokenizer,
-    model_max_length,
     quiet_libraries,
 )
 from laptime.models.module_shape import measure_shape
@@ -131,10 +131,8 @@ def check_precisions(job: InputJob) -> None:
     """Raise UserError where this machine has not the precision that one of the runs is to compute in."""
     processor = describe_processor(choose_device(job.training.device))
     for place, wanted in (job.precisions or {"": job.training.precision}).items():
-        try:
+        with told_of(place):
             choose_precision(processor, wanted)
-        except UserError as error:
-            raise UserError(f"{place}{error}") from None
 
 
 def tell_ignored(columns: list[str]) -> list[str]:
