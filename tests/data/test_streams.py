@@ -323,7 +323,9 @@ def test_examples_without_room_are_refused_unread(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("laptime.data.formats.IN_MEMORY", 1000)
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1700))
     with pytest.raises(
-        UserError, match=r"0\.0 GB free, and the examples of .*a\.jsonl need about 0\.0 GB there"
+        UserError,
+        match=r"too little room: the examples of .*a\.jsonl need about 1\.8 kB there while they are "
+        r"prepared; 1\.7 kB are free; make room, or set TMPDIR to another folder$",
     ):
         check_examples(DataSpec(data=str(file)))
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1800))

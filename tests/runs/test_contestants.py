@@ -305,16 +305,12 @@ def test_a_cache_is_checked_for_each() -> None:
 
 
 def test_the_disk_is_asked_for_what_each_leaves() -> None:
-    facts = InputManifest(
-        model_name="tiny", model_folder="tiny", model_digest="m", toy=False, random_weights=False,
-        weight_bytes=4, shape=SHAPE, data={},
-    )  # fmt: skip
     narrow, wide = (
         ContestantSpec(name=f"rank{rank}", method="lora", method_options={"lora_rank": rank})
         for rank in (8, 64)
     )
     saved = [
-        count_results(list_measured(spec, plan_runs(spec)), facts)[0]
+        count_results(list_measured(spec, plan_runs(spec)), SHAPE)[0]
         for spec in (make_spec(narrow, methods=()), make_spec(wide, methods=()))
     ]
     assert saved[1] == 8 * saved[0] > 0

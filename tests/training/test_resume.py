@@ -483,14 +483,14 @@ def test_the_disk_must_hold_checkpoints_and_results_before_anything_runs(
     free = 2 * 4 * parameters + 3 * 14 * parameters + 200_000_000
     runs = [RunSpec(method="full", round=n, training=TrainingSpec(save_every="5")) for n in (1, 2)]
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
-    check_disk(runs, facts, tmp_path)
+    check_disk(runs, facts.shape, tmp_path)
     free -= 1
     with pytest.raises(
         UserError,
         match=r"and 1\.9 MB of checkpoints.* use a lower --keep-checkpoints, fewer --rounds or another disk$",
     ):
-        check_disk(runs, facts, tmp_path, ["fewer --rounds"])
-    check_disk([RunSpec(method="full")], facts, tmp_path)
+        check_disk(runs, facts.shape, tmp_path, ["fewer --rounds"])
+    check_disk([RunSpec(method="full")], facts.shape, tmp_path)
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -69,15 +70,20 @@ def compare(
         listener.preparing()
         precisions = {one.place: one.run_spec.training.precision for one in list_contestants(spec)}
         job = make_input_job(spec, folder, precisions)
-        manifest = prepare_inputs(job, runner, listener, examples_digest, fresh=old_plan is None)
+        fewer = ["fewer --rounds"] if spec.rounds != 1 else []
+        runs = old_plan.runs if old_plan else plan_runs(spec)
+        manifest = prepare_inputs(
+            job, runner, listener, examples_digest, fresh=old_plan is None,
+            waiting=list_measured(spec, find_waiting(runs, folder)), remedies=fewer,
+        )  # fmt: skip
         refuse_unlike_inputs(against, manifest, spec)
         plan = old_plan or make_plan(spec, folder, manifest, threads, against)
         refuse_other_inputs(plan, manifest, spec)
         read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
-        measured = list_measured(spec, find_waiting(plan, folder))
+        measured = list_measured(spec, find_waiting(plan.runs, folder))
         if old_plan is None:
             refuse_sizes([(one.place, one.run_spec) for one in list_contestants(spec)], manifest.shape)
-        check_disk(measured, manifest, folder, ["fewer --rounds"] if spec.rounds != 1 else [])
+        check_disk(measured, manifest.shape, folder, fewer)
         if old_plan is None:
             rehearse(spec, inputs, runner, threads)
             write_plan(folder, plan)
@@ -94,9 +100,9 @@ def compare(
     return result
 
 
-def find_waiting(plan: Plan, folder: Path) -> list[PlannedRun]:
+def find_waiting(runs: Iterable[PlannedRun], folder: Path) -> list[PlannedRun]:
     """Return the planned runs that have not ended yet."""
-    return [planned for planned in plan.runs if not is_over(run_folder(folder, planned.run))]
+    return [planned for planned in runs if not is_over(run_folder(folder, planned.run))]
 
 
 def run_waiting(
@@ -105,7 +111,7 @@ def run_waiting(
     """Run what has not run yet, and what the plan grows by when that is over; each run once at the most."""
     tried: set[str] = set()
     while True:
-        waiting = [planned for planned in find_waiting(plan, folder) if planned.run not in tried]
+        waiting = [planned for planned in find_waiting(plan.runs, folder) if planned.run not in tried]
         listener.planned(plan.runs, len(plan.runs) - len(waiting), foresee(plan, folder))
         for planned in waiting:
             if plan.awaits_ablation and planned.round > 1:

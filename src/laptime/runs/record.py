@@ -7,7 +7,6 @@ last line is ignored by the reader. Every line carries a checksum: one that was 
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from pathlib import Path
@@ -42,10 +41,10 @@ from laptime.runs.events import (
     Step,
 )
 from laptime.runs.record_lines import Line, encode_line, read_lines
+from laptime.util.disk import is_full
 from laptime.util.untrusted import check_inside, check_name, read_whole
 
 FILE_NAME = "record.jsonl"
-FULL = (errno.ENOSPC, errno.EDQUOT)
 MOST_ROUNDS = 1000  # of a comparison
 
 
@@ -72,7 +71,7 @@ class RecordWriter:
         try:
             self._write_waiting()
         except OSError as error:
-            if error.errno not in FULL:
+            if not is_full(error):
                 raise
 
     def _write_waiting(self) -> None:

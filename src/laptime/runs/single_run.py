@@ -50,7 +50,7 @@ def train_once(
         refuse_occupied(folder)
         listener.preparing()
         job = make_input_job(spec, folder, {"": spec.training.precision})
-        manifest = prepare_inputs(job, runner, listener, "", fresh=True)
+        manifest = prepare_inputs(job, runner, listener, "", fresh=True, waiting=[spec])
         notes += tell_threads(threads, threads)
         run_alone(spec, manifest, folder, runner, listener, threads, notes)
 
@@ -90,7 +90,7 @@ def go_on_training(
         mend_record(folder)
         listener.preparing()
         job = make_input_job(spec, folder, {"": spec.training.precision})
-        manifest = prepare_inputs(job, runner, listener, examples_digest, fresh=False)
+        manifest = prepare_inputs(job, runner, listener, examples_digest, fresh=False, waiting=[spec])
         used = threads_before(folder) or threads
         notes += tell_threads(used, threads)
         run_alone(spec, manifest, folder, runner, listener, used, notes, resumes=True)
@@ -118,7 +118,7 @@ def run_alone(
     `notes` are said when it begins.
     """
     planned = PlannedRun(run=f"{spec.method}-r{spec.round}", method=spec.method, round=spec.round)
-    check_disk([spec], manifest, folder)
+    check_disk([spec], manifest.shape, folder)
     hearing = Hearing(listener, manifest, planned, notes)
     if not (resumes or spec.training.speedups):
         hearing.begin()
