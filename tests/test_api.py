@@ -90,6 +90,7 @@ def test_a_training_prints_when_asked_to_and_goes_on(work: Path, capfd: pytest.C
         ({"epoch": 1}, "laptime.compare: unknown option 'epoch'; did you mean 'epochs'?"),
         ({"lr": 1}, "laptime.compare: options of another tool: lr -> learning-rate"),
         ({"out": ""}, "laptime.compare: --out: empty; give a value or leave the option out"),
+        ({"out": 3}, "laptime.compare: --out: expected text (got 3)"),
         ({"lang": "de"}, "laptime.compare: --lang: one of en, ko (got 'de')"),
         ({"data": Path("gone.jsonl")}, "--data gone.jsonl: no such file or folder"),
         ({"methods": "full,lura"}, "no method 'lura'"),
@@ -109,6 +110,10 @@ def test_mistakes_are_told_as_the_command_tells_them(
 def test_what_is_no_folder_of_ours_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="neither a comparison nor a run of laptime"):
         laptime.read(tmp_path)
+
+
+def test_the_package_lists_its_api_and_nothing_else() -> None:
+    assert dir(laptime) == sorted([*laptime.__all__, "__version__"])
 
 
 def test_nothing_is_imported_before_it_is_used() -> None:

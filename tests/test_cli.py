@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from laptime.cli import main as cli
+from laptime.options.commands import by_name, compare_options, train_options
 from laptime.options.flags import convert, method_options, options_of
 from laptime.report.plain_text import width
 from laptime.spec import SECTIONS, CompareSpec, build, flag
@@ -81,6 +82,11 @@ def test_every_field_of_every_spec_is_a_documented_option() -> None:
     assert {"--lora-rank", "--lora-alpha", "--lora-dropout", "--lora-targets"} <= {
         option.opts[0] for option in method_options()
     }
+
+
+def test_the_help_of_one_training_offers_one_rate() -> None:
+    rates = [by_name(options)["learning_rate"].help for options in (train_options(), compare_options())]
+    assert ["full=" in (said or "") for said in rates] == [False, True]
 
 
 def test_rounds_are_a_number_or_a_word() -> None:

@@ -246,6 +246,12 @@ def test_both_readmes_have_the_same_structure_and_figures() -> None:
     assert links(english) == links(korean)
 
 
+def test_every_reason_of_a_failure_is_documented() -> None:
+    (row,) = [line for line in RECORD.splitlines() if line.startswith("| `failed`")]
+    reasons = typing.get_args(events.FailureReason)
+    assert reasons and [reason for reason in reasons if f"`{reason}`" not in row] == []
+
+
 def test_names_of_the_package_lead_somewhere() -> None:
     """`laptime.runs.runner.Listener` in a page is a thing that can be imported."""
     pages = [*REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("*.md")]

@@ -294,7 +294,13 @@ def test_an_interruption_tells_what_it_left(tmp_path: Path) -> None:
     (folder / "saved").mkdir()
     assert tell_interruption("train", folder).endswith(f"its result is in {folder}/saved")
     (folder / "checkpoints" / "step-00000002").mkdir(parents=True)
-    assert tell_interruption("train", folder).endswith(f"laptime train --resume {folder}")
+    told = tell_interruption("train", folder)
+    assert told.startswith(f"interrupted after the training; its result is in {folder}/saved\n")
+    assert told.endswith(f"by:\n  laptime train --resume {folder}")
+    (folder / "saved").rmdir()
+    assert tell_interruption("train", folder) == (
+        f"interrupted; go on from the newest checkpoint with:\n  laptime train --resume {folder}"
+    )
     write_scripted_run(folder, "lora")
     assert tell_interruption("train", folder).endswith(f"laptime show {folder}")
 

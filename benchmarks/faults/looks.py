@@ -33,7 +33,7 @@ from laptime.models.source import ModelSource
 from laptime.options.flags import flags as options
 from laptime.report.progress import Watcher
 from laptime.report.screen import Screen
-from laptime.runs.checks import check_inputs
+from laptime.runs.checks import check_training
 from laptime.runs.events import AnyEvent, Failed
 from laptime.runs.job import RunJob
 from laptime.runs.process import write_first_line
@@ -179,7 +179,7 @@ def resume_training(folder: Path) -> tuple[str, Pictures]:
     """Follow `laptime train --resume FOLDER`."""
     spec = resumed_spec(folder, {})
     runner, (watcher, said) = LookingRunner(), quiet_watcher()
-    go_on_training(spec, folder, runner, watcher, check_inputs(spec, [("", spec)]))
+    go_on_training(spec, folder, runner, watcher, check_training(spec))
     return said.getvalue(), runner.pictures
 
 

@@ -24,5 +24,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return the names of the API with the others."""
-    return sorted({*globals(), *__all__})
+    """Return the names of the API."""
+    return sorted([*__all__, "__version__"])

@@ -29,7 +29,7 @@ from laptime.report.headline import write_headline
 from laptime.report.language import choose_language
 from laptime.report.progress import watch
 from laptime.report.screen import console
-from laptime.runs.checks import check_inputs, check_rates, check_run
+from laptime.runs.checks import check_training
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.plan import Before
 from laptime.runs.runner import Listener
@@ -121,9 +121,7 @@ def open_training(values: Mapping[str, Any]) -> Session:
     values = {name: value for name, value in values.items() if name != "resume"}
     spec = resumed_spec(Path(resumed), values) if resumed else single_spec(values)
     check_trackers(tracker_names(values))
-    check_rates(spec.training, [spec.method])
-    check_run(spec)
-    digest = check_inputs(spec, [("", spec)])
+    digest = check_training(spec)
     kind: Kind = "resumed" if resumed else "train"
     return _open(kind, spec, digest, values, choose_place(resumed or values.get("out"), kind), look)
 

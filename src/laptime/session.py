@@ -13,6 +13,7 @@ from laptime.comparison.race import SPEC_FILE, compare
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.errors import UserError
 from laptime.hardware.processors import Look, Threads
+from laptime.report.quantities import Lang
 from laptime.runs.folder import choose_folder, has_checkpoint
 from laptime.runs.job import SAVED_FOLDER
 from laptime.runs.lock import MARKER_FILE, is_held, is_marker
@@ -28,7 +29,6 @@ from laptime.util.temporary import tell_passed_over
 from laptime.util.untrusted import refuse_specials
 
 Kind = Literal["compare", "train", "resumed"]
-Lang = Literal["en", "ko"]
 
 
 class Session(Struct, frozen=True, kw_only=True):

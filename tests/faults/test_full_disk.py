@@ -161,7 +161,7 @@ def test_the_preparation_writes_only_what_there_is_room_for(
     )  # fmt: skip
     leave(monkeypatch, 100)
     with pytest.raises(
-        UserError, match=rf"^--out {tmp_path}/out: too little room: the encoded examples need"
+        UserError, match=rf"^--out {tmp_path}/out: too little room: the encoded examples need about"
     ):
         prepare(job)
     leave(monkeypatch, 1 << 40)

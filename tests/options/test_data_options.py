@@ -58,7 +58,7 @@ def test_what_was_left_out_and_which_template_was_given_is_said_everywhere(race:
     folder, printed = race
     why = "'messages' has no assistant turn: nothing to train on: 2 examples (a.jsonl:2, b.jsonl.gz:1)"
     report = (folder / "race" / "report.md").read_text().replace("\\", "")
-    assert "3 examples to train on, 3 bad ones left out" in printed
+    assert "3 examples to train on, 3 bad left out" in printed
     assert "the chat template given with --chat-template own.jinja" in printed
     record = read_record(folder / "race" / "runs" / "lora-r1")
     assert record.data is not None

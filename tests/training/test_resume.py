@@ -585,8 +585,14 @@ def test_there_must_be_something_to_go_on_with(tmp_path: Path) -> None:
     RecordWriter(tmp_path).write(Started(laptime="0", run="r", method="lora", round=1, spec={}))
     with pytest.raises(UserError, match="begun by laptime 0, whose options differ; resume with that version"):
         read_begun(tmp_path)
-    with pytest.raises(UserError, match=r"nowhere: no record\.jsonl here; give the folder of a run"):
+    with pytest.raises(UserError, match=r"nowhere: no such folder$"):
         read_begun(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"empty: no record\.jsonl here; give the folder of a run"):
+        read_begun(tmp_path / "empty")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"file: a file; give the folder that it lies in"):
+        read_begun(tmp_path / "file")
     (tmp_path / "saved").mkdir()
     with pytest.raises(UserError, match=r"its result is in .*/saved; there is no checkpoint to go on from$"):
         read_begun(tmp_path)

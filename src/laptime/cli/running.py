@@ -53,12 +53,14 @@ def tell_interruption(kind: Kind, folder: Path) -> str:
         return "interrupted before the first step; the same command begins anew"
     if is_finished(folder):
         return f"interrupted when the run was over:\n  {shell_command('laptime', 'show', as_word(folder))}"
-    if has_checkpoint(folder):
-        again = shell_command("laptime", "train", "--resume", folder)
-        return f"interrupted; go on from the newest checkpoint with:\n  {again}"
-    if (folder / SAVED_FOLDER).exists():
-        return f"interrupted after the training; its result is in {folder / SAVED_FOLDER}"
     again = shell_command("laptime", "train", "--resume", folder)
+    if (folder / SAVED_FOLDER).exists():
+        trained = f"interrupted after the training; its result is in {folder / SAVED_FOLDER}"
+        if not has_checkpoint(folder):
+            return trained
+        return f"{trained}\nwhat was to follow is done, after the steps since the checkpoint, by:\n  {again}"
+    if has_checkpoint(folder):
+        return f"interrupted; go on from the newest checkpoint with:\n  {again}"
     return f"interrupted before a checkpoint was written; begin anew with:\n  {again}"
 
 

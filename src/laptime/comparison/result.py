@@ -13,6 +13,7 @@ from laptime.runs.events import CheckName
 from laptime.runs.plan import RoundsEnd
 from laptime.spec import OURS
 from laptime.util.sealed_file import DamagedFileError, read_sealed, write_sealed
+from laptime.util.untrusted import tell_absent
 
 T = TypeVar("T")
 UNREADABLE = "unreadable"  # the reason of a failure: the record is damaged, and the run is done anew
@@ -350,5 +351,5 @@ def _read(folder: Path, kind: type[T]) -> T:
         return read_sealed(
             path, kind, "a comparison", "move it away: laptime report makes it anew from the records"
         )
-    except FileNotFoundError:
-        raise UserError(f"{folder}: no {FILE_NAME} here; give the folder of a comparison") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(tell_absent(folder, FILE_NAME, "a comparison")) from None

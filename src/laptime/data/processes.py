@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
+
+from laptime.startup.start import end_with_parent
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -63,15 +63,11 @@ def _work(pool: ProcessPoolExecutor, items: Sequence[Item], most: int) -> Iterat
 
 
 def _begin(function: Callable[[Any], Any], parent: int) -> None:
-    """Take over what a process is to do; on Linux it ends with the one that forked it."""
+    """Take over what a process is to do; it ends with the one that forked it."""
     global _function
     _function = function
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # that of the parent only notes that it was asked to end
+    end_with_parent(parent)
 
 
 def _call(item: Any) -> Any:

@@ -33,7 +33,9 @@ def against_option() -> SectionedOption:
 
 def train_options() -> list[SectionedOption]:
     """Return the options of `laptime train`."""
-    return [method_option(), *options_of(_SHARED), *method_options(), *output_options("run")]
+    shared = options_of(_SHARED)
+    by_name(shared)["learning_rate"].help = "The rate (default: by method, width, batch)."  # of one method
+    return [method_option(), *shared, *method_options(), *output_options("run")]
 
 
 def output_options(command: str) -> list[SectionedOption]:

@@ -263,7 +263,7 @@ def read_config_value(option: SectionedOption, value: Any, source: str = "") -> 
     if option.owner is None and isinstance(value, list) and all(isinstance(part, str) for part in value):
         return ",".join(value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return str(value) if is_number and option.kind is str else value
+    return str(value) if is_number and option.kind is str and option.owner else value
 
 
 def is_list(option: SectionedOption) -> bool:

@@ -110,7 +110,7 @@ class Watcher:
         data = manifest.data
         held_out = f", {data['num_held_out']} more held out" if data.get("num_held_out") else ""
         num_skipped = data.get("num_skipped", 0) + data.get("num_held_out_skipped", 0)
-        held_out += f", {num_skipped} bad ones left out" if num_skipped else ""
+        held_out += f", {num_skipped} bad left out" if num_skipped else ""
         self.say(
             f"{data['num_records']} example{'s'[: data['num_records'] != 1]} to train on{held_out}; "
             f"{data['num_trained_tokens']:,} of {data['num_tokens']:,} tokens trained; "

@@ -16,6 +16,16 @@ from laptime.spec import OURS, CompareSpec, RunSpec, TrainingSpec, read_interval
 from laptime.speedups.speedup import check_names
 
 
+def check_training(spec: RunSpec) -> str:
+    """Refuse what can be seen to be wrong with one training, as `check_spec` does with a comparison.
+
+    Returns the digest of the examples, "" for large data that their preparation checks. Raises UserError.
+    """
+    check_rates(spec.training, [spec.method])
+    check_run(spec)
+    return check_inputs(spec, [("", spec)])
+
+
 def check_run(spec: RunSpec) -> None:
     """Raise UserError for options that no run could have together."""
     training = spec.training

@@ -17,7 +17,7 @@ from laptime.runs.contestants import name_contestants
 from laptime.runs.events import Role
 from laptime.runs.record import MOST_ROUNDS
 from laptime.util.sealed_file import read_sealed, write_sealed
-from laptime.util.untrusted import check_name
+from laptime.util.untrusted import check_name, tell_absent
 
 VERSION = 5  # with other trainers
 FILE_NAME = "plan.json"
@@ -146,7 +146,7 @@ def read_plan(folder: Path) -> Plan:
     try:
         plan = read_sealed(path, Plan, "a plan", "put back a whole copy, or begin anew with another --out")
     except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{folder}: no {FILE_NAME} here; give the folder of a comparison") from None
+        raise UserError(tell_absent(folder, FILE_NAME, "a comparison")) from None
     if not 1 <= plan.version <= VERSION:
         raise UserError(f"{path}: plan version {plan.version}; this laptime reads 1 to {VERSION}")
     for planned in plan.runs:

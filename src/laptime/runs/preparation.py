@@ -26,17 +26,19 @@ from laptime.runs.runner import Listener, Runner
 from laptime.spec import BUILTIN, CompareSpec, DataSpec, ModelSpec, RunSpec
 
 
-def make_input_job(spec: RunSpec | CompareSpec, folder: Path, precisions: Mapping[str, str]) -> InputJob:
+def make_input_job(
+    spec: RunSpec | CompareSpec, folder: Path, precisions: Mapping[str, str] | None = None
+) -> InputJob:
     """Return what the preparation of the runs in `folder` is told.
 
-    `precisions` holds --precision by what a message about that run begins with.
+    `precisions` holds --precision by what a message about that run begins with, where several race.
     """
     return InputJob(
         model=spec.model,
         data=spec.data,
         answers=spec.answers,
         training=spec.training,
-        precisions=dict(precisions),
+        precisions=dict(precisions or {}),
         folder=str(folder / INPUTS_FOLDER),
     )
 

@@ -42,7 +42,7 @@ from laptime.runs.events import (
 )
 from laptime.runs.record_lines import Line, encode_line, read_lines
 from laptime.util.disk import is_full
-from laptime.util.untrusted import check_inside, check_name, read_whole
+from laptime.util.untrusted import check_inside, check_name, read_whole, tell_absent
 
 FILE_NAME = "record.jsonl"
 MOST_ROUNDS = 1000  # of a comparison
@@ -180,8 +180,8 @@ def read_record_lines(folder: Path) -> list[Line]:
     path = folder / FILE_NAME
     try:
         return list(read_lines(read_whole(path)))
-    except FileNotFoundError:
-        raise UserError(f"{folder}: no {FILE_NAME} here; give the folder of a run") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(tell_absent(folder, FILE_NAME, "a run")) from None
 
 
 def has_first_line(path: Path) -> bool:

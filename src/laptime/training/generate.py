@@ -59,13 +59,15 @@ def group_questions(
     keys and values of; and only models whose family is known to leave padding on the left alone.
     """
     most = CACHE_BYTES // cache_bytes_per_token(model.config) if knows_padding(model) else 0
-    limit = getattr(model.config, "max_position_embeddings", None) or math.inf
+    limit = count_positions(model)
     group: list[Question] = []
+    longest = 0
     for question in questions:
-        longest = max([len(one.prompt_ids) for one in (*group, question)]) + max_new_tokens
-        if group and ((len(group) + 1) * longest > most or longest > limit):
+        longest = max(longest, len(question.prompt_ids))
+        tokens = longest + max_new_tokens
+        if group and ((len(group) + 1) * tokens > most or tokens > limit):
             yield group
-            group = []
+            group, longest = [], len(question.prompt_ids)
         group.append(question)
     if group:
         yield group
@@ -73,8 +75,19 @@ def group_questions(
 
 def knows_padding(model: PreTrainedModel) -> bool:
     """Tell whether what is padded on the left of a prompt changes nothing of the answer."""
-    bare: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return model.config.model_type in FAMILIES and type(bare).__module__.startswith("transformers.")
+    return model.config.model_type in FAMILIES and type(find_base(model)).__module__.startswith(
+        "transformers."
+    )
+
+
+def find_base(model: PreTrainedModel) -> Any:
+    """Return the model of transformers within what PEFT made of it."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def count_positions(model: PreTrainedModel) -> float:
+    """Return the tokens that a prompt and its answer may have together; infinite where nothing says."""
+    return getattr(model.config, "max_position_embeddings", None) or math.inf
 
 
 def cache_bytes_per_token(config: Any) -> int:
@@ -86,9 +99,7 @@ def cache_bytes_per_token(config: Any) -> int:
 
 def forget_generation_settings(model: PreTrainedModel) -> None:
     """Drop the model's own generation settings: transformers would fill in what ours leave open."""
-    bare = model.get_base_model() if hasattr(model, "get_base_model") else model
-    bare.generation_config = GenerationConfig()
-    model.generation_config = bare.generation_config
+    model.generation_config = find_base(model).generation_config = GenerationConfig()
 
 
 def generate_or_divide(
@@ -112,8 +123,8 @@ def generate(
     The model's own generation settings (sampling, penalties) are left out on purpose: every method is
     asked in the same way. One prompt and its answer stay within the model's positions; several must.
     """
-    limit, longest = getattr(model.config, "max_position_embeddings", None), max(map(len, prompts))
-    room = max_new_tokens if limit is None else max(1, min(max_new_tokens, limit - longest))
+    longest = max(map(len, prompts))
+    room = int(max(1, min(max_new_tokens, count_positions(model) - longest)))
     padding = stop_ids[0]
     rows = [[padding] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
     mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]

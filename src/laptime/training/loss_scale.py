@@ -26,7 +26,8 @@ def calibrate_loss_scale(forward: Forward, step: TrainStep, optimizer: Optimizer
     """
     if optimizer.loss_scale is None:
         return
-    batch, device = step.batches[0].to(optimizer.loss_scale.device), optimizer.loss_scale.device
+    device = optimizer.loss_scale.device
+    batch = step.batches[0].to(device)
     before = capture_random(device)
     forward.model.train()
 

@@ -35,6 +35,14 @@ def read_whole(path: Path) -> bytes:
         return file.read(found.st_size)  # no further: some files of the system have no end
 
 
+def tell_absent(folder: Path, name: str, what: str) -> str:
+    """Say why there is no file `name` in `folder`, which should be the folder of `what`."""
+    if folder.is_dir():
+        return f"{folder}: no {name} here; give the folder of {what}"
+    is_file = folder.is_file()
+    return f"{folder}: {'a file; give the folder that it lies in' if is_file else 'no such folder'}"
+
+
 def tell_special(path: Path) -> str:
     """Return what a path is ("a pipe") where it is no file of a disk, else ""; raises OSError."""
     mode = path.stat().st_mode
