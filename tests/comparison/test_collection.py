@@ -41,6 +41,7 @@ from tests.records import edit_record
 PERFECT = Score(chrf=100.0, exact_match=100.0, num_questions=1)
 UNKNOWN = "모릅니다."
 LOSSES: list[float | None] = [4.0, 3.0, 2.0, 1.0]
+LORA_OPTIONS = {"lora_rank": 16, "lora_alpha": None, "lora_dropout": 0.0, "lora_targets": ["all-linear"]}
 
 
 def expected_row(name: str, summary: str, seconds: float, **figures: Any) -> MethodResult:
@@ -72,7 +73,7 @@ def expected_row(name: str, summary: str, seconds: float, **figures: Any) -> Met
         "compute_dtype": "float32",
         "trained_dtype": "float32",
         "precision_reason": "this CPU has no native bf16",
-        "method_options": {},
+        "method_options": LORA_OPTIONS if name == "lora" else {},
         "train_losses": LOSSES,
         "step_seconds": [2 * step, step, step, step],
         "train_losses_by_round": {1: LOSSES, 2: LOSSES},
@@ -351,10 +352,10 @@ def test_gpu_memory_is_what_torch_allocated(tmp_path: Path) -> None:
 
 def test_single_run(tmp_path: Path) -> None:
     """The folder of `laptime train` is a comparison of one."""
-    write_scripted_run(tmp_path, "lora", train_seconds=10, method_options={"rank": 4})
+    write_scripted_run(tmp_path, "lora", train_seconds=10, method_options={"lora_rank": 4})
     (row,) = collect_single(tmp_path).methods
     assert (row.name, row.train_seconds, row.saved_paths) == ("lora", 10, ["adapter"])
-    assert row.method_options == {"rank": 4}
+    assert row.method_options == LORA_OPTIONS | {"lora_rank": 4}
     result = collect_single(tmp_path)
     assert (result.methods, result.pairs, result.base, result.complete) == ([row], [], None, True)
     assert result.spec["methods"] == ["lora"]

@@ -12,7 +12,7 @@ from laptime.errors import UserError
 from laptime.runs.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, JOB_FILE, LOG_FILE, SAVED_FOLDER
 from laptime.runs.lock import MARKER_FILE, file_lock, is_marker
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
-from laptime.runs.plan import Plan, read_plan
+from laptime.runs.plan import Plan, read_plan, read_spec
 from laptime.runs.record import FILE_NAME as RECORD_FILE
 from laptime.runs.record import has_first_line, read_record
 from laptime.runs.spec_changes import name_changes
@@ -40,6 +40,10 @@ def claim(folder: Path, spec: dict[str, Any]) -> Plan | None:
             raise UserError(f"--out {folder}: holds something else ({name}); give a new or empty folder")
         return None
     plan = read_plan(folder)
+    try:
+        read_spec(plan)
+    except UserError as error:
+        raise UserError(f"--out {folder}: {error}; go on with that version, or give a new folder") from None
     if changed := name_changes(plan.spec, spec):
         raise UserError(
             f"--out {folder}: begun with other options ({', '.join(changed)}); "
