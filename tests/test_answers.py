@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from laptime.api import compare
+from laptime.cli.ask import ask as ask_command
 from laptime.comparison.result import QuestionAnswers
 from laptime.data.input_manifest import (
     MANIFEST_FILE,
@@ -24,6 +26,7 @@ from laptime.models.source import builtin_folder, locate_model
 from laptime.runs.folder import INPUTS_FOLDER
 from laptime.session import gather_result
 from laptime.spec import ModelSpec
+from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 from tests.speedups.runs import make_base, train
 
 
@@ -55,7 +58,8 @@ def test_the_built_in_base_is_our_own_wherever_it_was(tmp_path: Path, names_file
     files = describe_base(theirs, False)
     facts = read_manifest(make_base(tmp_path / "begun") / INPUTS_FOLDER)
     facts = msgspec.structs.replace(
-        facts, model_name="builtin", model_folder=str(theirs), model_digest=digest_model(source, files), random_weights=False,
+        facts, model_name="builtin", model_folder=str(theirs),
+        model_digest=digest_model(source, files), random_weights=False,
         base_files=files if names_files else {},
     )  # fmt: skip
     inputs.mkdir()
@@ -124,3 +128,40 @@ def test_examples_of_other_facts_are_not_asked(trained: Path) -> None:
     write_manifest(trained / "inputs", msgspec.structs.replace(facts, data=facts.data | {"digest": "other"}))
     with pytest.raises(UserError, match=r"inputs/encoded\.\w+: not the examples that facts\.json tells of"):
         ask(trained)
+
+
+def test_a_run_within_a_comparison_is_asked_by_itself(trained: Path, tmp_path: Path) -> None:
+    wanted = ask(trained)
+    comparison, run = tmp_path / "c", tmp_path / "c" / "runs" / "lora-r1"
+    shutil.move(trained, run)
+    shutil.move(run / "inputs", comparison / "inputs")
+    with pytest.raises(
+        UserError, match=r"no inputs/facts\.json here: .*do the same again with another --out"
+    ):
+        ask(run)
+    (comparison / "plan.json").touch()
+    assert ask(run) == wanted
+
+
+def test_a_base_within_a_comparison_names_what_can_be_asked(tmp_path: Path) -> None:
+    base = tmp_path / "c" / "runs" / "base"
+    write_scripted_run(base, "base")
+    (tmp_path / "c" / "plan.json").touch()
+    with pytest.raises(UserError) as error:
+        ask_command(base, ("why",), None)
+    assert str(error.value) == (
+        f"{base}: the base, which saves nothing; "
+        f"ask all of its comparison: laptime ask {tmp_path / 'c'} QUESTION"
+    )
+
+
+def test_records_alone_are_not_gone_on_with(tmp_path: Path) -> None:
+    """As in a published folder, whose data lie elsewhere: told before they are looked for."""
+    write_scripted_comparison(tmp_path / "c", {"full": [20.0], "lora": [10.0]})
+    with pytest.raises(UserError, match=r"^--out .*/c: the records of a comparison alone, .*give a new"):
+        compare(out=tmp_path / "c", data=str(tmp_path / "gone.jsonl"))
+
+
+def test_a_run_of_a_contestant_is_shown_by_its_name(tmp_path: Path) -> None:
+    write_scripted_run(tmp_path, "lora", contestant="wide")
+    assert [row.name for row in gather_result(tmp_path).methods] == ["wide"]

@@ -25,7 +25,7 @@ from laptime.methods.method import make_method
 from laptime.models.folder import check_saved
 from laptime.models.loading import load_model, load_tokenizer, quiet_libraries
 from laptime.runs.events import Answer
-from laptime.runs.folder import INPUTS_FOLDER
+from laptime.runs.folder import find_inputs
 from laptime.spec import AnswerSpec, ModelSpec
 from laptime.training.generate import answer_questions
 
@@ -52,8 +52,9 @@ class Interviewer:
         self.model_spec = msgspec.structs.replace(spec, trust_remote_code=trusts_code)
         answers = msgspec.convert(result.spec["answers"], AnswerSpec)
         self.max_new_tokens = max_new_tokens or answers.max_new_tokens
-        self.source = find_base(read_manifest(folder / INPUTS_FOLDER), self.model_spec, folder)
-        _, self.encoded = read_inputs(folder / INPUTS_FOLDER)
+        inputs = find_inputs(folder)
+        self.source = find_base(read_manifest(inputs), self.model_spec, inputs.parent)
+        _, self.encoded = read_inputs(inputs)
         tokenizer = load_tokenizer(self.model_spec, self.source)
         self.tokenizer = put_template(tokenizer, self.encoded.chat_template)
         self.device = choose_device(result.training.get("device", "auto"))
