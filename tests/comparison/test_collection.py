@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from laptime.cli.report import render_again
 from laptime.comparison.collection import collect, collect_single
+from laptime.comparison.race import find_rate
 from laptime.comparison.result import (
     ComparisonResult,
     Finding,
@@ -380,3 +383,18 @@ def test_a_result_of_an_earlier_version_is_refused_and_made_anew(tmp_path: Path)
         read_result(tmp_path)
     render_again(tmp_path, "en")
     assert read_result(tmp_path).pairs[0].verdict == "not_settled"
+
+
+def test_a_run_to_come_has_the_learning_rate_of_those_that_ran(tmp_path: Path) -> None:
+    """The version that began may have had another rate of its own for the method."""
+    write_scripted_comparison(tmp_path, {"full": [20.0, 21.0], "lora": [10.0, 10.1]})
+    plan = read_plan(tmp_path)
+    runs = {planned.run: planned for planned in plan.runs}
+    edit_record(
+        run_folder(tmp_path, "lora-r1"),
+        lambda text: re.sub(rb'"learning_rate":[^,]+', b'"learning_rate":0.125', text),
+    )
+    shutil.rmtree(run_folder(tmp_path, "lora-r2"))
+    assert find_rate(tmp_path, plan, runs["lora-r2"]) == 0.125
+    shutil.rmtree(run_folder(tmp_path, "lora-r1"))
+    assert find_rate(tmp_path, plan, runs["lora-r2"]) is None
