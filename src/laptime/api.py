@@ -30,6 +30,7 @@ from laptime.report.language import choose_language
 from laptime.report.progress import watch
 from laptime.report.screen import console
 from laptime.runs.checks import check_training
+from laptime.runs.folder import refuse_records_alone
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.plan import Before
 from laptime.runs.runner import Listener
@@ -107,6 +108,8 @@ def read(folder: str | PathLike[str]) -> Results:
 def open_comparison(values: Mapping[str, Any]) -> Session:
     """Return the session of a comparison from the values of its options, all of them checked."""
     look = Look()
+    if values.get("out"):  # before its options, whose paths lead nowhere from here
+        refuse_records_alone(Path(values["out"]))
     spec, against = race_job(values)
     check_trackers(tracker_names(values))
     folder = choose_place(values.get("out"), "compare")

@@ -147,7 +147,7 @@ def test_what_was_begun_on_large_data_is_held_to_all_of_it(
     job = preparation.make_input_job(spec, tmp_path / "out", {})
     facts: Any = SimpleNamespace(data={"records_digest": check_examples(spec.data)})
     monkeypatch.setattr(preparation, "read_whole_inputs", lambda *_: facts)
-    monkeypatch.setattr(preparation, "refuse_other_base", lambda *_: None)
+    monkeypatch.setattr(preparation, "follow_base", lambda manifest, *_: manifest)
 
     def go_on() -> object:
         return preparation.prepare_inputs(job, None, None, "", fresh=False)  # type: ignore[arg-type]

@@ -143,7 +143,7 @@ def test_no_method_is_faster_than_itself(verdict: Any, expected: str) -> None:
         ({"train_interval": (0.999, 1.3)}, "between equally fast and 1.30x faster than"),
         ({"train_interval": (0.0001, 5e6)}, "between >999x slower and >999x faster than"),
         ({"more_rounds": 1}, "about 1 more would tell"),
-        ({"more_rounds": 999}, "more than 100 more would be needed"),
+        ({"more_rounds": 999}, "at least 100 more would be needed"),
         ({"train_confidence": 1 - 0.01 / 6}, "(99.8 % interval"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from laptime.runs.folder import claim
 from laptime.runs.job import RunJob
 from laptime.runs.plan import FILE_NAME, Plan, read_plan, write_plan
 from laptime.runs.spec_changes import name_changes
-from laptime.spec import CompareSpec, ContestantSpec, ModelSpec, RunSpec, TrainingSpec
+from laptime.spec import WITHOUT_EFFECT, CompareSpec, ContestantSpec, ModelSpec, RunSpec, TrainingSpec
+from laptime.util.atomic import as_read
 from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 from tests.comparison.test_ablation import FACTORS, AblatedRunner
 from tests.comparison.test_fairness import record
@@ -376,6 +378,11 @@ def as_version_3(folder: Path) -> Plan:
     plan = read_plan(folder)
     plan.version = 3
     plan.spec.pop("contestants", None)
+    plan.spec["data"].pop("skip_bad", None)  # and later options
+    plan.spec["training"].pop("hang_minutes", None)
+    plan.spec["answers"].pop("skip_self_checks", None)
+    for options in plan.spec["method_options"].values():
+        options.pop("lora_dropout", None)
     (folder / FILE_NAME).unlink()
     write_plan(folder, plan)
     return plan
@@ -392,11 +399,43 @@ def test_a_plan_from_before_contestants_is_read_and_gone_on_with(tmp_path: Path)
     assert name_changes({}, {"contestants": []}) == []
 
 
+SPEC = as_read(CompareSpec(methods=("lora",), contestants=(WIDE,), method_options=OPTIONS))
+SECTIONS = [name for name, part in SPEC.items() if isinstance(part, dict) and name != "method_options"]
+
+
+@pytest.mark.parametrize(
+    ("section", "option"),
+    [(section, option) for section in SECTIONS for option in SPEC[section] if option != "plain"]
+    + [("lora", option) for option in OPTIONS["lora"]]
+    + [
+        ("contestants", option)
+        for option in as_read(WIDE)
+        if option not in {"name", "method", "method_options"}
+    ]
+    + [("", option) for option in SPEC if option not in {*SECTIONS, "methods", "contestants"}],
+)
+def test_an_option_that_a_plan_has_not_is_at_its_default(section: str, option: str) -> None:
+    """Whatever is added to a spec, a plan of before it can be gone on with."""
+    old = copy.deepcopy(SPEC)
+    places = {"": old, "lora": old["method_options"]["lora"], "contestants": old["contestants"][0]}
+    place = places[section] if section in places else old[section]
+    place.pop(option)
+    assert name_changes(old, SPEC) == []
+    place[option] = "another"
+    if option not in {*WITHOUT_EFFECT, "method_options"}:
+        assert name_changes(old, SPEC)
+
+
+def test_before_there_were_speedups_none_ran() -> None:
+    old = copy.deepcopy(SPEC)
+    old["training"].pop("plain")
+    assert name_changes(old, SPEC) == ["--plain"]
+
+
 def test_a_scripted_comparison_of_version_3_gives_the_same_result(tmp_path: Path) -> None:
     write_scripted_comparison(tmp_path, {"full": [20.0, 21.0], "lora": [10.0, 10.1], "lora-2": [10.0, 10.2]})
     before = collect(tmp_path)
     as_version_3(tmp_path)
     after = collect(tmp_path)
-    before.spec.pop("contestants")
     assert after == before
     assert [row.name for row in after.methods] == ["full", "lora", "lora-2"]

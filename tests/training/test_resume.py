@@ -582,7 +582,9 @@ def test_a_comparison_goes_on_within_the_run_that_was_killed(base: Path, tmp_pat
 
 
 def test_there_must_be_something_to_go_on_with(tmp_path: Path) -> None:
-    RecordWriter(tmp_path).write(Started(laptime="0", run="r", method="lora", round=1, spec={}))
+    RecordWriter(tmp_path).write(
+        Started(laptime="0", run="r", method="lora", round=1, spec={"data": {"gone": 1}})
+    )
     with pytest.raises(UserError, match="begun by laptime 0, whose options differ; resume with that version"):
         read_begun(tmp_path)
     with pytest.raises(UserError, match=r"nowhere: no such folder$"):

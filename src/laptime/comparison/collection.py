@@ -97,11 +97,18 @@ def plan_of_one(record: RunRecord) -> Plan:
     spec = dict(started.spec)
     spec["methods"], spec["rounds"] = [spec.pop("method", started.method)], 1
     spec["method_options"] = {started.method: spec.get("method_options", {})}
+    planned = PlannedRun(
+        run=started.run,
+        method=started.method,
+        round=started.round,
+        role=started.role,
+        contestant=started.contestant,
+    )
     return Plan(
         laptime=started.laptime,
         created=started.time,
         spec=spec,
-        runs=[PlannedRun(run=started.run, method=started.method, round=started.round, role=started.role)],
+        runs=[planned],
         repeat_command=" ".join(started.command),
     )
 

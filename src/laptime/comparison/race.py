@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from laptime.comparison.collection import collect, read_runs
 from laptime.comparison.growth import foresee, grow
@@ -21,14 +22,14 @@ from laptime.data.input_manifest import (
 from laptime.errors import UserError, without_remedy
 from laptime.hardware.processors import Threads
 from laptime.methods.method import find_method
-from laptime.runs.contestants import list_contestants
+from laptime.runs.contestants import list_contestants, run_options
 from laptime.runs.disk import check_disk
 from laptime.runs.folder import INPUTS_FOLDER, REHEARSAL, claim, has_checkpoint, locked
 from laptime.runs.foresight import refuse_sizes
 from laptime.runs.machine_lock import machine_lock
 from laptime.runs.plan import INTERRUPTED, Before, Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.runs.preparation import make_input_job, prepare_inputs
-from laptime.runs.record import read_record
+from laptime.runs.record import read_rate, read_record
 from laptime.runs.resumption import find_record_damage
 from laptime.runs.runner import Listener, Runner, find_refusal, make_job, tell_threads
 from laptime.spec import AUTO, OURS, CompareSpec, flatten
@@ -154,7 +155,7 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
     home = run_folder(folder, planned.run)
     plan = read_plan(folder)
     job = make_job(run_spec(spec, planned), planned, home, folder / INPUTS_FOLDER, plan.threads)
-    job.comparison = plan.id
+    job.comparison, job.rate = plan.id, find_rate(folder, plan, planned)
     if damage := find_record_damage(home):
         begin_anew(home, damage, listener)
     job.resumes = has_checkpoint(home)
@@ -169,6 +170,21 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
         job.resumes = False
         runner.run(job, listener.happened)
     listener.ended(planned)
+
+
+def find_rate(folder: Path, plan: Plan, planned: PlannedRun) -> float | None:
+    """Return the learning rate of earlier runs of the same work; None where there are none."""
+    alike = (
+        one for one in plan.runs if one.role != "base" and name_work(plan, one) == name_work(plan, planned)
+    )
+    return next((rate for one in alike if (rate := read_rate(run_folder(folder, one.run)))), None)
+
+
+def name_work(plan: Plan, planned: PlannedRun) -> tuple[Any, ...]:
+    """Return what the learning rate of a run follows from, within a comparison."""
+    options = run_options(plan.spec, planned.name, planned.method)
+    own_rates = options.get("trainer", OURS) if options.get("as_it_comes") else ""
+    return planned.method, options["training"], options["method_options"], own_rates
 
 
 def has_not_begun(home: Path) -> bool:

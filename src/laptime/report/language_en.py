@@ -32,7 +32,7 @@ STRINGS: dict[str, str] = {
     "span.equal": "equally fast",
     "span.faster": "{ratio} faster",
     "more.rounds": "about {number} more would tell",
-    "more.many": "more than {number} more would be needed",
+    "more.many": "at least {number} more would be needed",
     "headline.unequal_work": "The runs did not do the same work: no ratio",
     "headline.not_measured": "{finished} finished, {failed} did not: no ratio",
     "headline.no_pair": "{method} trained in {seconds}; there is nothing to compare it with",

@@ -36,7 +36,7 @@ STRINGS: dict[str, str] = {
     "span.equal": "같은 속도",
     "span.faster": "{ratio} 빠른 쪽",
     "more.rounds": "판단하려면 약 {number}라운드 더 필요",
-    "more.many": "판단하려면 {number}라운드보다 많이 더 필요",
+    "more.many": "판단하려면 적어도 {number}라운드 더 필요",
     "headline.unequal_work": "실행들이 같은 작업을 하지 않았으므로 배율을 제시하지 않습니다",
     "headline.not_measured": "{finished:은/는} 완료되었고 {failed:은/는} 완료되지 않아 배율을 낼 수 없습니다",
     "headline.no_pair": "{method:이/가} {seconds} 만에 학습을 마쳤습니다. 비교할 다른 방법이 없습니다",

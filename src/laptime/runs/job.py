@@ -36,6 +36,7 @@ class RunJob(Struct, kw_only=True):
     # How far to go: a rehearsal ends before it trains, an ablation before it saves anything.
     until: Literal["preparation", "training", "end"] = "end"
     threads: Threads | None = None  # chosen once for all runs; None: torch's own number
+    rate: float | None = None  # the learning rate of earlier runs of this work, where none was asked for
     resumes: bool = False  # go on from the newest whole checkpoint in the folder
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it
 

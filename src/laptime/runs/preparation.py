@@ -13,8 +13,8 @@ from laptime.data.input_manifest import (
     MANIFEST_FILE,
     InputJob,
     InputManifest,
+    follow_base,
     read_manifest,
-    refuse_other_base,
 )
 from laptime.errors import UserError, without_remedy
 from laptime.models.config_shape import foresee_shape
@@ -67,8 +67,7 @@ def prepare_inputs(
         if given := job.data.chat_template:
             name += f" or --chat-template {given}"
         raise UserError(f"{name}: changed since {inputs.parent} was begun; give a new --out")
-    refuse_other_base(manifest, inputs.parent)
-    return manifest
+    return follow_base(manifest, job.model, inputs)
 
 
 def find_shape(model: ModelSpec) -> Shape | None:

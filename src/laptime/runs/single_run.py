@@ -24,7 +24,7 @@ from laptime.runs.machine_lock import make_room
 from laptime.runs.plan import PlannedRun
 from laptime.runs.preparation import make_input_job, prepare_inputs
 from laptime.runs.record import FILE_NAME as RECORD_FILE
-from laptime.runs.record import read_record
+from laptime.runs.record import read_rate, read_record
 from laptime.runs.resumption import mend_record, read_begun
 from laptime.runs.runner import Listener, Prospect, Runner, find_refusal, make_job, tell_threads
 from laptime.spec import RunSpec
@@ -124,6 +124,7 @@ def run_alone(
         hearing.begin()
     job = make_job(spec, planned, folder, folder / INPUTS_FOLDER, threads)
     job.resumes = resumes
+    job.rate = read_rate(folder) if resumes else None
     with nothing_left_of_nothing(folder, resumes):
         runner.run(job, hearing.happened)
         if refusal := find_refusal(folder):
