@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -42,6 +43,7 @@ TITLES = {
 }
 SPEEDUPS = "Speedups"  # a section of their own for these options of the training
 SPEEDUP_OPTIONS = ("plain", "without", "speedups")
+FROM_FILE = "laptime.options.from_file"  # what the context of a command knows: the file, its options' flags
 NESTED = {*SECTIONS, "method_options", "contestants"}  # fields of CompareSpec that hold other specs
 
 
@@ -186,6 +188,17 @@ class SectionedCommand(OnceCommand):
                     names = ", ".join(speedup_names())
                     formatter.write_text(f"NAMES are of {names}; all run where they can.")
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error of an option that only the config file gave begins with the file."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            config, names = ctx.meta.get(FROM_FILE, ("", ()))
+            found = re.match(r"--[a-z0-9-]+", str(error))
+            if found and found[0] in names:
+                error.args = (f"{config}: {error}", *error.args[1:])
+            raise
+
 
 def gather(ctx: click.Context) -> dict[str, Any]:
     """Return what the user gave: the config file's values, overridden by the command line's.
@@ -206,7 +219,11 @@ def gather(ctx: click.Context) -> dict[str, Any]:
         for path in as_list(value) if name in PATHS else ():
             check_path(path, flag(name))
     config = given.pop("config", None)
-    return (read_config_options(config, of_others | options) if config else {}) | given
+    if not config:
+        return given
+    values = read_config_options(config, of_others | options)
+    ctx.meta[FROM_FILE] = (config, {flag(name) for name in values.keys() - given.keys()})
+    return values | given
 
 
 def read_config_options(config: str, options: Mapping[str, SectionedOption]) -> dict[str, Any]:
