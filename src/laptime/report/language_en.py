@@ -419,7 +419,8 @@ STRINGS: dict[str, str] = {
     "do not compute the same. There is no ratio between them.",
     "finding.trainers": "Each trainer stands on versions of its own: {values}.",
     "finding.different_steps": "The number of steps differs ({values}). There is no ratio between them.",
-    "finding.other_batches": "{methods} train other examples in a step ({values}): no ratio between them.",
+    "finding.other_batches": "{methods} train other examples in a step ({values}): no ratio between such as "
+    "differ.",
     "finding.different_training_option": "The runs trained with different values of {option}: {values}.",
     "finding.own_options": "{method} has options of its own: {options}.",
     "finding.learning_rate": "The learning rates differ ({values}): a comparison of time, not of quality at "

@@ -423,8 +423,8 @@ STRINGS: dict[str, str] = {
     "않으므로 배율을 제시하지 않습니다.",
     "finding.trainers": "트레이너마다 사용하는 패키지 버전이 다릅니다: {values}.",
     "finding.different_steps": "스텝 수가 서로 다르므로({values}) 배율을 제시하지 않습니다.",
-    "finding.other_batches": "{methods}의 스텝에 들어가는 레코드가 서로 다르므로({values}) 배율을 제시하지 "
-    "않습니다.",
+    "finding.other_batches": "{methods}의 스텝에 들어가는 레코드가 서로 다르므로({values}), 서로 다른 것 "
+    "사이의 배율은 제시하지 않습니다.",
     "finding.different_training_option": "{option} 값이 실행마다 다릅니다: {values}.",
     "finding.own_options": "{method}에만 지정한 옵션: {options}.",
     "finding.learning_rate": "학습률이 다릅니다({values}). 같은 학습률에서의 품질이 아니라 "
