@@ -295,7 +295,8 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
         (
             "job.toml",
             "learning-rate = {full=1e-4, lroa=1e-4}",
-            "job.toml: --learning-rate: no method 'lroa'; did you mean 'lora'? there are full, lora, lora_top",
+            "job.toml: --learning-rate: no method 'lroa'; did you mean 'lora'? there are full, lora, "
+            "lora_top",
         ),
         ("job.yaml", "held-out: 1.0", "job.yaml: --held-out 1.0: a fraction lies between 0 and 1 (0.1)"),
         (
@@ -308,6 +309,32 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
             "without: fused_blocks\nspeedups: fused_blocks",
             "job.yaml: --without fused_blocks: --speedups asks for it; leave one of the two out",
         ),
+        ("job.yaml", "lang: no", "job.yaml: --lang: expected text (got false); put it in quotes"),
+        ("job.yaml", "model: no", "job.yaml: --model: expected text (got false); put it in quotes"),
+        (
+            "job.yaml",
+            "methods: [lora, no]",
+            "job.yaml: --methods: expected text (got ['lora', false]); put it in quotes",
+        ),
+        ("job.yaml", "out: 2026-01-02", "job.yaml: --out: expected text (got 2026-01-02); put it in quotes"),
+        ("job.yaml", "methods: null", "job.yaml: --methods: expected a list (got null)"),
+        (
+            "job.yaml",
+            "contestants:\n- {name: no, method: lora}",
+            "job.yaml: contestants 1: name: expected text (got false); put it in quotes",
+        ),
+        ("job.yaml", "lora-rnak: 3", "job.yaml: unknown option 'lora-rnak'; did you mean 'lora-rank'?"),
+        (
+            "job.yaml",
+            "contestants:\n- {name: a, method: lora, lora-rnak: 3}",
+            "job.yaml: contestants 1 (a): no option lora-rnak; did you mean 'lora-rank'?",
+        ),
+        (
+            "job.yaml",
+            "epochs: 1\n---\nepochs: 2",
+            "job.yaml:2: a second document begins here; options are one, without --- between",
+        ),
+        (".", "", ".: a folder; save the options in a file"),
         ("job.yaml", "ablate: 3", "job.yaml: --ablate: expected true or false (got 3)"),
         ("job.yaml", "wait: soon", "job.yaml: --wait: expected true or false (got 'soon')"),
         ("job.yaml", "rounds: soon", "job.yaml: --rounds: expected a whole number or auto (got 'soon')"),
@@ -329,7 +356,8 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
 def test_config_errors_name_the_file_and_the_option(
     tmp_path: Path, name: str, content: str, message: str
 ) -> None:
-    (tmp_path / name).write_text(content)
+    if content or name != ".":
+        (tmp_path / name).write_text(content)
     assert refusal("compare", "--config", name, cwd=tmp_path) == message
 
 

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from laptime.data.cells import RowError
 from laptime.data.columns import Layout, UnknownShapeError, read_example, recognise, with_context
-from laptime.data.files import TEXT, suffix_of
 from laptime.data.examples import Example, ExampleNote, ExamplesDigest
+from laptime.data.files import TEXT, suffix_of
 from laptime.data.rows import Row
 from laptime.data.side_columns import tell_beside
 from laptime.data.skipped import Reason, Skipped, as_example_notes

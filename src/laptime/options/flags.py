@@ -13,9 +13,9 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from laptime.errors import UserError, check_path, readable, suggest
+from laptime.errors import UserError, ask_for_quotes, check_path, readable, show_value, suggest
 from laptime.methods.method import find_methods
-from laptime.options.config_file import read_config
+from laptime.options.config_file import NamedOptions, read_config, spell_like
 from laptime.options.foreign_names import tell_foreign
 from laptime.spec import (
     PATHS,
@@ -249,7 +249,9 @@ def check_options(
             continue
         if not isinstance(values[name], bool if option.is_flag else str):
             kind = "true or false" if option.is_flag else "text"
-            raise UserError(f"{source}{flag(name)}: expected {kind} (got {readable(repr(value))})")
+            quotes = "" if option.is_flag else ask_for_quotes(value)
+            got = readable(show_value(value))
+            raise UserError(f"{source}{flag(name)}: expected {kind} (got {got}){quotes}")
         if name in PATHS:
             check_path(values[name], f"{source}{flag(name)}")
         if isinstance(option.type, click.Choice) and values[name] not in option.type.choices:
@@ -261,10 +263,12 @@ def check_options(
 def refuse_unknown(source: str, content: Collection[str], known: Collection[str]) -> None:
     """Raise UserError for names that are no options; those of other tools are told all at once."""
     unknown = [name for name in content if name not in known]
+    written = content.written if isinstance(content, NamedOptions) else {}
     if told := tell_foreign(unknown, known):
         raise UserError(f"{source}options of another tool: {told}")
     for name in unknown:
-        raise UserError(f"{source}unknown option '{name}'{suggest(name, known)}")
+        said = written.get(name, name)
+        raise UserError(f"{source}unknown option '{said}'{suggest(said, spell_like(said, known))}")
 
 
 def read_config_value(option: SectionedOption, value: Any, source: str = "") -> Any:
