@@ -146,8 +146,10 @@ def encoded(path: Path) -> EncodedData:
 def test_a_column_without_a_name_is_called_so(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("prompt,,completion\na,b,c\n")
     data = encoded(tmp_path / "a.csv")
-    assert "ignored   columns (without a name)\n" in printed(data)
-    assert tell_ignored(data.ignored_columns) == ["left out of the training: column (without a name)"]
+    assert "ignored   a column without a name\n" in printed(data)
+    assert tell_ignored(data.ignored_columns) == ["left out of the training: a column without a name"]
+    told = "left out of the training: columns id, rank and a column without a name"
+    assert tell_ignored(["id", "", "rank"]) == [told]
 
 
 def test_plain_text_has_no_answers(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from laptime.data.encoded import EncodedData, EncodedExample
 from laptime.data.examples import ExampleNote
-from laptime.data.tables import name_column
+from laptime.data.tables import tell_columns
 from laptime.data.templates import NAMES
 
 OPEN, CLOSE = "⟦", "⟧"  # around what is trained, where there are no colours
@@ -129,7 +129,7 @@ def _summary(data: EncodedData) -> Iterator[tuple[str, str]]:
     if skipped := _tell_skipped(counts.num_skipped, counts.num_held_out_skipped):
         yield "left out", skipped
     if data.ignored_columns:
-        yield "ignored", visible("columns " + ", ".join(map(name_column, data.ignored_columns)))
+        yield "ignored", visible(tell_columns(data.ignored_columns, len(data.ignored_columns)))
     if counts.num_held_out:
         named = f" from {data.held_out_name}" if data.held_out_name else ""
         yield "held out", visible(f"{_plural(counts.num_held_out, 'example')}{named}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from laptime.data.rows import Row
-from laptime.errors import UserError, readable
+from laptime.errors import UserError, name_sources, readable
 from laptime.util.text_files import MOST_LINE_BYTES, PIECE_BYTES, TextFile
 
 if TYPE_CHECKING:
@@ -122,9 +122,11 @@ def _checked_header(source: str, cells: list[str]) -> list[str]:
     return names
 
 
-def name_column(name: str) -> str:
-    """Return what a message calls a column, one whose name is blank too."""
-    return name if name.strip() else "(without a name)"
+def tell_columns(columns: Sequence[str], shown: int) -> str:
+    """Return what a message calls some columns, the first `shown` by name: one may have none."""
+    named = [name for name in columns if name.strip()]
+    parts = [f"column{'s'[: len(named) > 1]} {name_sources(named, shown)}"] if named else []
+    return " and ".join([*parts, *["a column without a name"][: len(named) < len(columns)]])
 
 
 def _make_csv_row(source: str, header: list[str], cells: list[str]) -> Row:
