@@ -11,7 +11,7 @@ import pytest
 
 from laptime.comparison.checks import check_spec
 from laptime.comparison.collection import collect
-from laptime.comparison.fairness import find_stated_differences, find_unequal_work
+from laptime.comparison.fairness import find_stated_differences, find_unequal_work, list_unequal
 from laptime.comparison.noise import find_in_runs
 from laptime.comparison.pairs import choose_anchor
 from laptime.comparison.race import compare
@@ -168,8 +168,22 @@ def test_batches_of_its_own_give_no_ratio_where_other_examples_stand_in_a_step(t
     (finding,) = find_unequal_work(finished, {"lora": own})["full", "lora"]
     assert (finding.level, finding.code) == ("unequal", "other_batches")
     assert finding.text == (
-        "full, lora train other examples in a step (full --batch-size 1, lora --batch-size 2), "
-        "so there is no ratio between them."
+        "full, lora train other examples in a step (full: --batch-size 1; lora: --batch-size 2), "
+        "so there is no ratio between such as differ."
+    )
+
+
+def test_batches_of_its_own_are_told_once_however_many_stand_beside_them(tmp_path: Path) -> None:
+    own = {"batch_size": 2}
+    half = record(tmp_path, "half", training=own, losses=(4.0, 2.0), other_work_at=1)
+    others = {name: [record(tmp_path, name)] for name in ("full", "lora", "lora_top")}
+    finished = {**others, "half": [half]}
+    unequal = find_unequal_work(finished, {"half": own})
+    assert len(unequal) == 3, "each pair knows why it has no ratio"
+    (finding,) = list_unequal(unequal, finished)
+    assert finding.text == (
+        "full, half, lora, lora_top train other examples in a step (full, lora, lora_top: --batch-size 1; "
+        "half: --batch-size 2), so there is no ratio between such as differ."
     )
 
 

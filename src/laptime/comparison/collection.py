@@ -14,7 +14,7 @@ from laptime.comparison.ablation import summarise_ablation
 from laptime.comparison.against import set_beside
 from laptime.comparison.answers import BASE, gather_questions
 from laptime.comparison.belonging import refuse_other_run
-from laptime.comparison.fairness import BATCHING, find_stated_differences, find_unequal_work
+from laptime.comparison.fairness import BATCHING, find_stated_differences, find_unequal_work, list_unequal
 from laptime.comparison.noise import (
     find_in_ablation,
     find_in_progress,
@@ -205,7 +205,7 @@ def _find(
     plan = collected.plan
     return [
         *find_wrong(finished),
-        *(finding for findings in unequal.values() for finding in findings),
+        *list_unequal(unequal, finished),
         *find_stated_differences(known, _own(rows)),
         *find_in_rounds(rows),
         *find_in_runs(finished),

@@ -22,8 +22,9 @@ from laptime.data.encoding import EncodedData, encode, write_encoded
 from laptime.data.formats import ExampleSet, list_files, read_examples
 from laptime.data.input_manifest import ENCODED_FILE, VERSION, InputJob, InputManifest, write_manifest
 from laptime.data.room import room_for, tell_full
+from laptime.data.tables import tell_columns
 from laptime.data.token_cache import find_entry, give_entry, keep_entry, name_entry
-from laptime.errors import UserError, name_sources, told_of
+from laptime.errors import UserError, told_of
 from laptime.hardware.machine import choose_device, describe_processor
 from laptime.hardware.precision import choose_precision
 from laptime.hardware.processors import count_usable_cores
@@ -142,8 +143,7 @@ def check_precisions(job: InputJob) -> None:
 
 def tell_ignored(columns: list[str]) -> list[str]:
     """Return the sentence on columns that nothing is trained on, where there are any."""
-    plural = "s"[: len(columns) > 1]
-    return [f"left out of the training: column{plural} {name_sources(columns, 12)}"] if columns else []
+    return [f"left out of the training: {tell_columns(columns, 12)}"] if columns else []
 
 
 def encode_examples(
