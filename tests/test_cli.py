@@ -284,13 +284,57 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
         (
             "job.yaml",
             "ablate: true\nplain: true",
-            "--ablate: --plain leaves nothing to switch off; leave one of the two out",
+            "job.yaml: --ablate: --plain leaves nothing to switch off; leave one of the two out",
         ),
         (
             "job.yaml",
             "without: answer_hed",
-            "--without: no speedup 'answer_hed'; did you mean 'answer_head'?",
+            "job.yaml: --without: no speedup 'answer_hed'; did you mean 'answer_head'?",
         ),
+        ("job.toml", "learning-rate = -1", "job.toml: --learning-rate: must be above 0 (got -1.0)"),
+        (
+            "job.toml",
+            "learning-rate = {full=1e-4, lroa=1e-4}",
+            "job.toml: --learning-rate: no method 'lroa'; did you mean 'lora'? there are full, lora, "
+            "lora_top",
+        ),
+        ("job.yaml", "held-out: 1.0", "job.yaml: --held-out 1.0: a fraction lies between 0 and 1 (0.1)"),
+        (
+            "job.yaml",
+            "held-out: 10%",
+            "job.yaml: --held-out 10%: give a fraction between 0 and 1 (0.1), or a file",
+        ),
+        (
+            "job.yaml",
+            "without: fused_blocks\nspeedups: fused_blocks",
+            "job.yaml: --without fused_blocks: --speedups asks for it; leave one of the two out",
+        ),
+        ("job.yaml", "lang: no", "job.yaml: --lang: expected text (got false); put it in quotes"),
+        ("job.yaml", "model: no", "job.yaml: --model: expected text (got false); put it in quotes"),
+        (
+            "job.yaml",
+            "methods: [lora, no]",
+            "job.yaml: --methods: expected text (got ['lora', false]); put it in quotes",
+        ),
+        ("job.yaml", "out: 2026-01-02", "job.yaml: --out: expected text (got 2026-01-02); put it in quotes"),
+        ("job.yaml", "methods: null", "job.yaml: --methods: expected a list (got null)"),
+        (
+            "job.yaml",
+            "contestants:\n- {name: no, method: lora}",
+            "job.yaml: contestants 1: name: expected text (got false); put it in quotes",
+        ),
+        ("job.yaml", "lora-rnak: 3", "job.yaml: unknown option 'lora-rnak'; did you mean 'lora-rank'?"),
+        (
+            "job.yaml",
+            "contestants:\n- {name: a, method: lora, lora-rnak: 3}",
+            "job.yaml: contestants 1 (a): no option lora-rnak; did you mean 'lora-rank'?",
+        ),
+        (
+            "job.yaml",
+            "epochs: 1\n---\nepochs: 2",
+            "job.yaml:2: a second document begins here; options are one, without --- between",
+        ),
+        (".", "", ".: a folder; save the options in a file"),
         ("job.yaml", "ablate: 3", "job.yaml: --ablate: expected true or false (got 3)"),
         ("job.yaml", "wait: soon", "job.yaml: --wait: expected true or false (got 'soon')"),
         ("job.yaml", "rounds: soon", "job.yaml: --rounds: expected a whole number or auto (got 'soon')"),
@@ -309,10 +353,11 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
         ("job.ini", "", "job.ini: a config file ends in .toml, .yaml, .yml or .json"),
     ],
 )
-def test_config_errors_name_the_file_or_the_option(
+def test_config_errors_name_the_file_and_the_option(
     tmp_path: Path, name: str, content: str, message: str
 ) -> None:
-    (tmp_path / name).write_text(content)
+    if content or name != ".":
+        (tmp_path / name).write_text(content)
     assert refusal("compare", "--config", name, cwd=tmp_path) == message
 
 
@@ -320,7 +365,9 @@ def test_a_config_file_takes_every_option_and_the_command_line_wins(tmp_path: Pa
     (tmp_path / "job.yaml").write_text(
         "methods: lora\nepochs: 3\nwait: true\nlearning_rate: 1e-4\nlora-rank: 4\ndata: nowhere.jsonl\n"
     )
-    assert refusal("compare", "--config", "job.yaml", cwd=tmp_path).startswith("--data nowhere.jsonl")
+    assert refusal("compare", "--config", "job.yaml", cwd=tmp_path).startswith(
+        "job.yaml: --data nowhere.jsonl"
+    )
     assert refusal("compare", "--config", "job.yaml", "--data", "other.jsonl", cwd=tmp_path).startswith(
         "--data other"
     )
@@ -329,10 +376,12 @@ def test_a_config_file_takes_every_option_and_the_command_line_wins(tmp_path: Pa
 def test_a_config_file_of_rates_by_method_is_read_as_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "job.toml").write_text('learning-rate = "full=2e-5, lora=2e-4"\nmethods = ["full"]')
     said = refusal("compare", "--config", "job.toml", cwd=tmp_path)
-    assert said == "--learning-rate lora: not among the methods full; leave lora= out"
+    assert said == "job.toml: --learning-rate lora: not among the methods full; leave lora= out"
     (tmp_path / "job.toml").write_text('data = "lang=ko/a.jsonl"')
     said = refusal("compare", "--config", "job.toml", cwd=tmp_path)
-    assert said.startswith("--data lang=ko/a.jsonl: no such file"), "other texts may hold such a sign"
+    assert said.startswith("job.toml: --data lang=ko/a.jsonl: no such file"), (
+        "other texts may hold such a sign"
+    )
 
 
 @pytest.mark.parametrize("others", ["methods: [full, lora]\nrounds: 2\nlang: ko", "method: full\nepochs: 3"])

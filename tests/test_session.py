@@ -317,6 +317,7 @@ def test_a_result_whose_record_is_damaged_is_left_out_of_the_answers_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("laptime.interview.ask_results", lambda *_: iter(()))
+    monkeypatch.setattr("laptime.runs.folder.find_inputs", lambda folder: folder)
     write_scripted_comparison(tmp_path, {"full": [2.0], "lora": [1.0]})
     ask(tmp_path, ("why",), None)
     assert capsys.readouterr().out == ""

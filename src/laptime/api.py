@@ -30,6 +30,8 @@ from laptime.report.language import choose_language
 from laptime.report.progress import watch
 from laptime.report.screen import console
 from laptime.runs.checks import check_training
+from laptime.runs.folder import refuse_records_alone
+from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.plan import Before
 from laptime.runs.runner import Listener
 from laptime.runs.spec_changes import name_changes
@@ -106,10 +108,13 @@ def read(folder: str | PathLike[str]) -> Results:
 def open_comparison(values: Mapping[str, Any]) -> Session:
     """Return the session of a comparison from the values of its options, all of them checked."""
     look = Look()
+    if values.get("out"):  # before its options, whose paths lead nowhere from here
+        refuse_records_alone(Path(values["out"]))
     spec, against = race_job(values)
     check_trackers(tracker_names(values))
-    digest = check_spec(spec)
-    return _open("compare", spec, digest, values, look, against)
+    folder = choose_place(values.get("out"), "compare")
+    digest = check_spec(spec, begins=not (folder / PLAN_FILE).exists())
+    return _open("compare", spec, digest, values, folder, look, against)
 
 
 def open_training(values: Mapping[str, Any]) -> Session:
@@ -120,8 +125,8 @@ def open_training(values: Mapping[str, Any]) -> Session:
     spec = resumed_spec(Path(resumed), values) if resumed else single_spec(values)
     check_trackers(tracker_names(values))
     digest = check_training(spec)
-    place = {"out": resumed} if resumed else {}
-    return _open("resumed" if resumed else "train", spec, digest, values | place, look)
+    kind: Kind = "resumed" if resumed else "train"
+    return _open(kind, spec, digest, values, choose_place(resumed or values.get("out"), kind), look)
 
 
 def _open(
@@ -129,6 +134,7 @@ def _open(
     spec: CompareSpec | RunSpec,
     digest: str,
     values: Mapping[str, Any],
+    folder: Path,
     look: Look,
     against: Before | None = None,
 ) -> Session:
@@ -136,7 +142,7 @@ def _open(
     return Session(
         kind=kind,
         spec=spec,
-        folder=choose_place(values.get("out"), kind),
+        folder=folder,
         examples_digest=digest,
         look=look,
         waits=values.get("wait", False),

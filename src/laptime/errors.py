@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date, time
 
 from laptime.credentials import holds_login
 
@@ -15,6 +17,15 @@ LONGEST_SHOWN = 80  # letters of a path in a message
 
 class UserError(Exception):
     """A mistake in what the user gave: one line that names the place and says what to do (exit code 2)."""
+
+
+@contextmanager
+def told_of(place: str) -> Iterator[None]:
+    """Let a UserError raised in the block begin with `place`: whose options it is about."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{place}{error}") from None
 
 
 def without_remedy(message: str) -> str:
@@ -50,6 +61,22 @@ def name_sources(sources: list[str], shown: int = SHOWN_SOURCES, count: int | No
     """Return the first places and how many more there are; `count` where not all of them are given."""
     more = (len(sources) if count is None else count) - shown
     return ", ".join(sources[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def show_value(value: object) -> str:
+    """Return a value as a file of options writes it: false, null, 2024-01-01, 'text', ['a', true]."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(show_value, value))}]"
+    return str(value) if isinstance(value, (date, time)) else repr(value)
+
+
+def ask_for_quotes(value: object) -> str:
+    """Return what to do where a file gave a number, a truth or a date for text: YAML's `no` is false."""
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    is_other = any(isinstance(part, (bool, int, float, date, time)) for part in parts)
+    return "; put it in quotes" if is_other else ""
 
 
 def readable(name: object, length: int = 40) -> str:

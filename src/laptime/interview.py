@@ -17,16 +17,15 @@ from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAn
 from laptime.data.chat_templates import put_template
 from laptime.data.encoded import read_inputs
 from laptime.data.encoding import Question, encode_question, has_chat_template
-from laptime.data.input_manifest import read_manifest, refuse_other_base
+from laptime.data.input_manifest import find_base, read_manifest
 from laptime.data.known_questions import find_question
 from laptime.data.templates import Template, make_template
 from laptime.hardware.machine import choose_device
 from laptime.methods.method import make_method
-from laptime.models.folder import check_folder, check_saved
+from laptime.models.folder import check_saved
 from laptime.models.loading import load_model, load_tokenizer, quiet_libraries
-from laptime.models.source import ModelSource, locate_model
 from laptime.runs.events import Answer
-from laptime.runs.folder import INPUTS_FOLDER
+from laptime.runs.folder import find_inputs
 from laptime.spec import AnswerSpec, ModelSpec
 from laptime.training.generate import answer_questions
 
@@ -53,8 +52,9 @@ class Interviewer:
         self.model_spec = msgspec.structs.replace(spec, trust_remote_code=trusts_code)
         answers = msgspec.convert(result.spec["answers"], AnswerSpec)
         self.max_new_tokens = max_new_tokens or answers.max_new_tokens
-        self.source = find_base(folder, self.model_spec)
-        _, self.encoded = read_inputs(folder / INPUTS_FOLDER)
+        inputs = find_inputs(folder)
+        self.source = find_base(read_manifest(inputs), self.model_spec, inputs.parent)
+        _, self.encoded = read_inputs(inputs)
         tokenizer = load_tokenizer(self.model_spec, self.source)
         self.tokenizer = put_template(tokenizer, self.encoded.chat_template)
         self.device = choose_device(result.training.get("device", "auto"))
@@ -104,21 +104,6 @@ class Interviewer:
         del model
         gc.collect()
         return answers
-
-
-def find_base(folder: Path, spec: ModelSpec) -> ModelSource:
-    """Return the base where the comparison found it, else where its name leads from here.
-
-    Raises UserError where it is another by now.
-    """
-    manifest = read_manifest(folder / INPUTS_FOLDER)
-    if Path(manifest.model_folder).is_dir():
-        check_folder(Path(manifest.model_folder), f"--model {spec.model}", spec.trust_remote_code)
-        source = ModelSource(name=spec.model, folder=manifest.model_folder, config={}, toy=manifest.toy)
-    else:
-        source = locate_model(spec)
-    refuse_other_base(manifest, folder, Path(source.folder))
-    return source
 
 
 def ask_results(

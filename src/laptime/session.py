@@ -25,6 +25,7 @@ from laptime.runs.runner import Listener, Runner
 from laptime.runs.single_run import go_on_training, train_once
 from laptime.spec import CompareSpec, RunSpec
 from laptime.util.shell import shell_command
+from laptime.util.temporary import tell_passed_over
 from laptime.util.untrusted import refuse_specials
 
 Kind = Literal["compare", "train", "resumed"]
@@ -73,6 +74,8 @@ def run(session: Session, listener: Listener) -> ComparisonResult:
 
     Raises UserError before anything runs; leaves by SystemExit where a signal stopped a training.
     """
+    for note in tell_passed_over():
+        listener.say(note)
     runner = ProcessRunner(single=session.kind == "train")
     threads = session.look.choose(session.spec.training.threads)
     try:

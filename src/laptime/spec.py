@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct, field
 
-from laptime.errors import UserError, check_path, suggest
+from laptime.errors import UserError, ask_for_quotes, check_path, show_value, suggest
 
 AUTO: Literal["auto"] = "auto"  # of --rounds: as many as it takes
 BUILTIN = "builtin"  # the name of the toy model and of the ten examples that ship with the package
@@ -341,7 +341,9 @@ def build(kind: type[Options], values: Mapping[str, Any], source: str = "") -> A
         return msgspec.convert(dict(values), kind)
     except msgspec.ValidationError as error:
         option, expected = tell_invalid(kind, values, error)
-        raise UserError(f"{source}{flag(option)}: {expected}") from None
+        wants_text = source and expected.startswith("expected text")
+        quotes = ask_for_quotes(values.get(option)) if wants_text else ""
+        raise UserError(f"{source}{flag(option)}: {expected}{quotes}") from None
 
 
 def holds_blank(value: Any) -> bool:
@@ -385,7 +387,7 @@ def _holds_half_letters(value: Any) -> bool:
 
 def _short(value: Any) -> str:
     """Return a value as a message can show it."""
-    text = repr(value)
+    text = show_value(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

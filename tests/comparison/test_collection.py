@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from laptime.cli.report import render_again
 from laptime.comparison.collection import collect, collect_single
+from laptime.comparison.race import find_rate
 from laptime.comparison.result import (
     ComparisonResult,
     Finding,
@@ -41,6 +44,7 @@ from tests.records import edit_record
 PERFECT = Score(chrf=100.0, exact_match=100.0, num_questions=1)
 UNKNOWN = "모릅니다."
 LOSSES: list[float | None] = [4.0, 3.0, 2.0, 1.0]
+LORA_OPTIONS = {"lora_rank": 16, "lora_alpha": None, "lora_dropout": 0.0, "lora_targets": ["all-linear"]}
 
 
 def expected_row(name: str, summary: str, seconds: float, **figures: Any) -> MethodResult:
@@ -72,7 +76,7 @@ def expected_row(name: str, summary: str, seconds: float, **figures: Any) -> Met
         "compute_dtype": "float32",
         "trained_dtype": "float32",
         "precision_reason": "this CPU has no native bf16",
-        "method_options": {},
+        "method_options": LORA_OPTIONS if name == "lora" else {},
         "train_losses": LOSSES,
         "step_seconds": [2 * step, step, step, step],
         "train_losses_by_round": {1: LOSSES, 2: LOSSES},
@@ -351,10 +355,10 @@ def test_gpu_memory_is_what_torch_allocated(tmp_path: Path) -> None:
 
 def test_single_run(tmp_path: Path) -> None:
     """The folder of `laptime train` is a comparison of one."""
-    write_scripted_run(tmp_path, "lora", train_seconds=10, method_options={"rank": 4})
+    write_scripted_run(tmp_path, "lora", train_seconds=10, method_options={"lora_rank": 4})
     (row,) = collect_single(tmp_path).methods
     assert (row.name, row.train_seconds, row.saved_paths) == ("lora", 10, ["adapter"])
-    assert row.method_options == {"rank": 4}
+    assert row.method_options == LORA_OPTIONS | {"lora_rank": 4}
     result = collect_single(tmp_path)
     assert (result.methods, result.pairs, result.base, result.complete) == ([row], [], None, True)
     assert result.spec["methods"] == ["lora"]
@@ -379,3 +383,18 @@ def test_a_result_of_an_earlier_version_is_refused_and_made_anew(tmp_path: Path)
         read_result(tmp_path)
     render_again(tmp_path, "en")
     assert read_result(tmp_path).pairs[0].verdict == "not_settled"
+
+
+def test_a_run_to_come_has_the_learning_rate_of_those_that_ran(tmp_path: Path) -> None:
+    """The version that began may have had another rate of its own for the method."""
+    write_scripted_comparison(tmp_path, {"full": [20.0, 21.0], "lora": [10.0, 10.1]})
+    plan = read_plan(tmp_path)
+    runs = {planned.run: planned for planned in plan.runs}
+    edit_record(
+        run_folder(tmp_path, "lora-r1"),
+        lambda text: re.sub(rb'"learning_rate":[^,]+', b'"learning_rate":0.125', text),
+    )
+    shutil.rmtree(run_folder(tmp_path, "lora-r2"))
+    assert find_rate(tmp_path, plan, runs["lora-r2"]) == 0.125
+    shutil.rmtree(run_folder(tmp_path, "lora-r1"))
+    assert find_rate(tmp_path, plan, runs["lora-r2"]) is None

@@ -22,6 +22,7 @@ from laptime.errors import UserError
 from laptime.models.digest import describe_base
 from laptime.models.shape import Shape
 from laptime.options.config_file import read_config
+from laptime.runs import preparation
 from laptime.runs.events import AnyEvent, Failed
 from laptime.runs.job import RunJob
 from laptime.runs.plan import PlannedRun, read_plan
@@ -322,10 +323,14 @@ def test_too_little_disk_is_seen_before_the_first_run(
     with pytest.raises(UserError) as error:
         race(tmp_path / "out", runner)
     assert str(error.value).endswith(
-        "of results, with 200.0 MB to spare for records and the report; 1.0 MB are free; "
+        "the runs leave their results, with 200.0 MB to spare for records and the report; 1.0 MB are free; "
         "use fewer --rounds or another disk"
     )
-    assert runner.ran == []
+    assert runner.ran == [] and runner.prepared == 0
+    monkeypatch.setattr(preparation, "check_disk", lambda *_: None)
+    with pytest.raises(UserError, match=r"kB of results, with 200\.0 MB to spare .* use fewer --rounds or"):
+        race(tmp_path / "out", runner)
+    assert runner.ran == [] and runner.prepared == 1
 
 
 def test_the_spec_file_repeats_the_comparison(tmp_path: Path) -> None:

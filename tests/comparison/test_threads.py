@@ -117,5 +117,6 @@ def test_who_asks_has_threads_by_the_same_rule(
     monkeypatch.setattr(interview, "use_threads", used.append)
     monkeypatch.setattr(interview, "ask_results", lambda *words: iter(()))
     write_scripted_run(tmp_path, "lora", 1)
+    monkeypatch.setattr("laptime.runs.folder.find_inputs", lambda folder: folder)
     ask(tmp_path, ("why?",), None, threads=given)
     assert used == [expected]

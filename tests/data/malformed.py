@@ -718,7 +718,7 @@ CONFIGS = [
     Case("a time of day", "a.yaml", b"seed: 1:30",
          "a.yaml: --seed: expected a whole number (got '1:30')"),
     Case("a truth as a number", "a.yaml", b"epochs: true",
-         "a.yaml: --epochs: expected a whole number (got True)"),
+         "a.yaml: --epochs: expected a whole number (got true)"),
     Case("an infinite number", "a.yaml", b"weight_decay: .inf",
          "a.yaml: --weight-decay: expected a finite number (got inf)"),
     Case("a value out of bounds", "a.json", b'{"epochs": 0}',
@@ -747,10 +747,10 @@ CONFIGS = [
          "a.yaml: UTF-16 text; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)"),
     Case("invalid UTF-8", "a.toml", b"# \xc7\xd1\n",
          "a.toml:1: invalid UTF-8 at byte 3 of the line (0xc7); it reads as CP949: iconv -f CP949 -t UTF-8"),
-    Case("a pipe", "a.yaml", os.mkfifo, "a.yaml: a pipe; save the data in a file"),
+    Case("a pipe", "a.yaml", os.mkfifo, "a.yaml: a pipe; save the options in a file"),
     *(
         Case(f"a link to {target}", "a.toml", lambda path, target=target: path.symlink_to(target),
-             f"a.toml: a {what}; save the data in a file")
+             f"a.toml: a {what}; save the options in a file")
         for target, what in (("/dev/zero", "device"), ("/proc/kmsg", "file of the system"))
         if Path(target).exists()
     ),

@@ -140,6 +140,8 @@ def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "IN_MEMORY", 10)
     monkeypatch.setattr(spool.tempfile, "TemporaryFile", full)
     with pytest.raises(
-        UserError, match=r"cannot keep the examples there \(No space left on device\); make room"
+        UserError,
+        match=r"the disk is full \(No space left on device\): the examples need more than the 0\.0 MB "
+        r"that they have there; .* are free; make room, or set TMPDIR to another folder$",
     ):
         encoded(40)

@@ -622,3 +622,29 @@ def test_one_side_of_preferences_can_be_chosen(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", line(prompt="a", chosen="b", rejected="c"))
     found = read(path, completion_column="chosen")
     assert found.examples[0].completion == "b" and found.ignored_columns == ["rejected"]
+
+
+@pytest.mark.parametrize("first", ["sep=;\n", '"sep=;"\r\n', "\ufeffSEP=;;;\n"])
+def test_the_separator_that_excel_writes_above_a_table_is_read(tmp_path: Path, first: str) -> None:
+    found = read(write(tmp_path, "a.csv", f"{first}prompt;completion\na,b;c\nd;e\n"))
+    assert [(one.source, one.prompt, one.completion) for one in found.examples] == [
+        ("a.csv:3", "a,b", "c"),
+        ("a.csv:4", "d", "e"),
+    ]
+    with pytest.raises(UserError, match=r"^a\.csv:3: 1 cell"):
+        read(write(tmp_path, "a.csv", f"{first}prompt;completion\na\n"))
+
+
+def test_answers_that_are_the_word_for_a_missing_value_are_counted(tmp_path: Path) -> None:
+    found = read(write(tmp_path, "a.csv", "prompt,completion\na,NaN\nb,NaN\nc,null\nd,Nan bread\n"))
+    assert [one.completion for one in found.examples] == ["NaN", "NaN", "null", "Nan bread"]
+    word = "the answer is the word {}; where it stands for a missing value, take the example out"
+    assert found.notes[:2] == [
+        f"{word.format('NaN')}: 2 examples (a.csv:2, a.csv:3)",
+        f"{word.format('null')}: 1 example (a.csv:4)",
+    ]
+
+
+def test_a_file_of_text_has_no_columns(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "a.txt", "one\ntwo\n")).shape == "plain text"
+    assert read(write(tmp_path, "a.jsonl", line(text="one"))).shape == "plain text (column text)"

@@ -14,6 +14,7 @@ from laptime.data.examples import Example, ExampleNote, ExampleSet
 from laptime.data.formats import read_examples
 from laptime.data.preview import make_pieces, print_example_notes, print_preview, visible
 from laptime.spec import AnswerSpec, DataSpec
+from laptime.training.preprocess import tell_ignored
 from tests.data.tokenizers_made import make_tokenizer
 
 TOKENIZER = make_tokenizer()
@@ -135,3 +136,25 @@ def test_refused_examples_are_listed() -> None:
     console = Console(file=io.StringIO(), width=80)
     print_example_notes([ExampleNote("a.jsonl:2", "'answer' is \x1bblank")], "refused", console, False)
     assert console.file.getvalue() == "refused   1 example:\na.jsonl:2: 'answer' is \\u001bblank\n"  # type: ignore[attr-defined]
+
+
+def encoded(path: Path) -> EncodedData:
+    examples = read_examples(DataSpec(data=str(path)))
+    return encode(examples, TOKENIZER, DataSpec(), AnswerSpec(), None)
+
+
+def test_a_column_without_a_name_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("prompt,,completion\na,b,c\n")
+    data = encoded(tmp_path / "a.csv")
+    assert "ignored   a column without a name\n" in printed(data)
+    assert tell_ignored(data.ignored_columns) == ["left out of the training: a column without a name"]
+    told = "left out of the training: columns id, rank and a column without a name"
+    assert tell_ignored(["id", "", "rank"]) == [told]
+
+
+def test_plain_text_has_no_answers(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\ntwo\n")
+    shown = printed(encoded(tmp_path / "a.txt"))
+    assert "2 examples, plain text\n" in shown
+    assert "%): the text with its end\n" in shown
+    assert "answers" not in shown

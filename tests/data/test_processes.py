@@ -53,6 +53,16 @@ def test_what_a_process_raises_is_raised_here() -> None:
         next(made)
 
 
+def test_where_no_processes_can_be_begun_one_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full /dev/shm, where they wait for one another, is no reason to stop."""
+
+    def refuse(*_: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", refuse)
+    assert set(map_in_order(lambda _: os.getpid(), range(5), 2)) == {os.getpid()}
+
+
 def test_variables_are_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")
     monkeypatch.delenv("RAYON_NUM_THREADS", raising=False)

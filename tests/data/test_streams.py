@@ -147,7 +147,7 @@ def test_what_was_begun_on_large_data_is_held_to_all_of_it(
     job = preparation.make_input_job(spec, tmp_path / "out", {})
     facts: Any = SimpleNamespace(data={"records_digest": check_examples(spec.data)})
     monkeypatch.setattr(preparation, "read_whole_inputs", lambda *_: facts)
-    monkeypatch.setattr(preparation, "refuse_other_base", lambda *_: None)
+    monkeypatch.setattr(preparation, "follow_base", lambda manifest, *_: manifest)
 
     def go_on() -> object:
         return preparation.prepare_inputs(job, None, None, "", fresh=False)  # type: ignore[arg-type]
@@ -323,7 +323,9 @@ def test_examples_without_room_are_refused_unread(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("laptime.data.formats.IN_MEMORY", 1000)
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1700))
     with pytest.raises(
-        UserError, match=r"0\.0 GB free, and the examples of .*a\.jsonl need about 0\.0 GB there"
+        UserError,
+        match=r"too little room: the examples of .*a\.jsonl need about 1\.8 kB there while they are "
+        r"prepared; 1\.7 kB are free; make room, or set TMPDIR to another folder$",
     ):
         check_examples(DataSpec(data=str(file)))
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1800))

@@ -7,17 +7,25 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from laptime import session
+from laptime.api import open_training
+from laptime.data.formats import check_examples
 from laptime.errors import UserError
 from laptime.runs import lock
 from laptime.runs.folder import locked
 from laptime.runs.job import RunJob
 from laptime.runs.lock import MARKER_FILE, read_owner
 from laptime.runs.machine_lock import machine_lock
+from laptime.spec import DataSpec
+from laptime.util.temporary import tell_passed_over
+from tests.commands import laptime
 from tests.comparison.test_race import ScriptedRunner, race
 
 HOLD = """
@@ -102,9 +110,50 @@ def test_no_place_for_temporary_files_is_one_line(tmp_path: Path, monkeypatch: p
     with pytest.raises(UserError) as error, machine_lock("auto"):
         pass
     assert "; set TMPDIR to a folder" in str(error.value)
+    monkeypatch.setenv("TMPDIR", "/gone")
+    for ask in (tell_passed_over, lambda: check_examples(DataSpec())):
+        with pytest.raises(UserError, match=r"^TMPDIR /gone: no temporary file can be written \(No usable"):
+            ask()
     monkeypatch.setattr("tempfile.gettempdir", lambda: "/proc")  # nobody can write there, not even root
     with pytest.raises(UserError, match="set TMPDIR to a folder"), machine_lock("auto"):
         pass
+
+
+@pytest.mark.parametrize("kind", ["absent", "a file", "full"])
+def test_a_tmpdir_that_is_passed_over_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    given, used = tmp_path / "given", tempfile.gettempdir()
+    assert tell_passed_over() == []
+    monkeypatch.setenv("TMPDIR", str(given))
+    why = "No such file or directory"
+    if kind == "a file":
+        given.write_text("mine")
+        why = "Not a directory"
+    elif kind == "full":
+        given.mkdir()
+        monkeypatch.setattr("tempfile.TemporaryFile", fail_for_want_of_room)
+        why = "No space left on device"
+    note = f"note: TMPDIR {given}: nothing can be written there ({why}); temporary files go to {used}"
+    assert tell_passed_over() == [note]
+    printed = laptime(tmp_path, "data", TMPDIR=str(given), COLUMNS="500")
+    assert (f"note: TMPDIR {given}: nothing can be written there" in printed) is (kind != "full")
+
+
+def fail_for_want_of_room(**_: Any) -> Any:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_training_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(session, "train", lambda *_: None)
+    monkeypatch.setattr(session, "collect_single", lambda _: None)
+    monkeypatch.setattr(session, "write_result", lambda *_: None)
+    monkeypatch.setattr(session, "tell_passed_over", lambda: ["note: TMPDIR"])
+    listener: Any = SimpleNamespace(say=said.append)
+    opened = open_training({"out": str(tmp_path / "out")})
+    session.run(opened, listener)
+    assert said == ["note: TMPDIR"]
 
 
 def test_a_disk_without_locks_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,8 +59,11 @@ def test_bf16_on_a_cpu_without_it_is_taken_when_asked_for() -> None:
 
 @pytest.mark.parametrize("processor", [cpu(), cpu("avx512_bf16")])
 def test_fp16_on_a_cpu_is_refused(processor: Processor) -> None:
-    with pytest.raises(UserError, match="no native fp16"):
+    with pytest.raises(UserError) as error:
         choose_precision(processor, "fp16")
+    assert str(error.value) == (
+        "--precision fp16: GPUs alone train in fp16, and this run is on a CPU; use auto"
+    )
 
 
 @pytest.mark.parametrize(

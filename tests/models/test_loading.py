@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from laptime.models.loading import model_max_length
+from laptime.models.config_shape import model_max_length
 
 
 @pytest.mark.parametrize(

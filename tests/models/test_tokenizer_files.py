@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from laptime.data.encoding import encode
+from laptime.data.encoding import encode, has_chat_template
 from laptime.data.formats import read_examples
 from laptime.errors import UserError
 from laptime.models.loading import build_empty_model, load_tokenizer
 from laptime.models.source import locate_model
+from laptime.models.tokenizer_files import lacks_chat_template
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from tests.tiny import make_tiny_model
 
@@ -149,3 +150,30 @@ def test_a_broken_template_is_its_own_fault(
 def test_an_example_that_a_template_refuses_is_the_examples_fault(model: Path, conversation: Path) -> None:
     (model / "chat_template.jinja").write_text("{{ raise_exception('no jokes') }}")
     assert refusal(model, conversation) == "d.jsonl:1: the chat template refuses this conversation (no jokes)"
+
+
+@pytest.mark.parametrize("place", ["settings", "chat_template.jinja", "additional_chat_templates", "nowhere"])
+def test_a_chat_template_is_missed_where_the_tokenizer_has_none(model: Path, place: str) -> None:
+    template = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    if place == "settings":
+        change(model / "tokenizer_config.json", chat_template=template)
+    elif place == "additional_chat_templates":
+        (model / place).mkdir()
+        (model / place / "default.jinja").write_text(template)
+    elif place != "nowhere":
+        (model / place).write_text(template)
+    spec = ModelSpec(model=str(model))
+    has_one = has_chat_template(load_tokenizer(spec, locate_model(spec)))
+    assert lacks_chat_template(model) is not has_one
+    assert has_one is (place != "nowhere")
+
+
+@pytest.mark.parametrize("change_of_it", ["no settings", "own code", "of mistral-common"])
+def test_nothing_is_said_of_one_that_may_make_it_itself(model: Path, change_of_it: str) -> None:
+    if change_of_it == "no settings":
+        (model / "tokenizer_config.json").unlink()
+    elif change_of_it == "own code":
+        change(model / "tokenizer_config.json", auto_map={"AutoTokenizer": ["own.Tokenizer", None]})
+    else:
+        (model / "tekken.json").write_text("{}")
+    assert not lacks_chat_template(model)

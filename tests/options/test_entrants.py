@@ -194,7 +194,7 @@ def test_every_other_option_of_the_training_and_of_the_method_may_differ() -> No
         ('{"contestants": [{"name": "a", "method": "lora"}, {"method": "lora"}]}',
          "contestants 2: no name; every contestant has one of its own"),
         ('{"contestants": [{"name": "a"}]}', "contestants 1 (a): no method; expected"),
-        ('{"contestants": [{"name": 7, "method": "lora"}]}', "contestants 1 (7): name: expected text (got 7"),
+        ('{"contestants": [{"name": 7, "method": "lora"}]}', "contestants 1: name: expected text (got 7"),
         ('{"contestants": [{"name": "a", "method": "lora", "lora_rnak": 8}]}',
          "contestants 1 (a): no option lora_rnak; did you mean 'lora_rank'?"),
         ('{"contestants": [{"name": "a", "method": "lora", "epochs": 8}]}',

@@ -30,12 +30,13 @@ def test_normal_comparison_word_for_word() -> None:
         (
             "time",
             "LoRA trained in 9.3 s, full fine-tuning in 21.5 s (medians of 3 rounds). The difference is "
-            "shown: 2.31x, and the 95 % interval from 2.20 to 2.43 leaves out 1.",
+            "shown: 2.31x, and the 95 % interval of full fine-tuning over LoRA from 2.20 to 2.43 "
+            "leaves out 1.",
         ),
         (
             "total",
             "From import to the saved result LoRA took 14.5 s and full fine-tuning 27.9 s: 1.92x, with an "
-            "interval from 1.85 to 1.99.",
+            "interval of full fine-tuning over LoRA from 1.85 to 1.99.",
         ),
         (
             "source",

@@ -146,9 +146,9 @@ def test_adapters_of_other_sizes_have_no_one_factor_to_the_model() -> None:
             "other_batches",
             {"methods": "lora, wide", "values": "lora --batch-size 1, wide --batch-size 2"},
             "LoRA and wide train other examples in a step (lora --batch-size 1, wide --batch-size 2): "
-            "no ratio between them.",
-            "LoRA, wide의 스텝에 들어가는 레코드가 서로 다르므로(lora --batch-size 1, wide --batch-size 2) "
-            "배율을 제시하지 않습니다.",
+            "no ratio between such as differ.",
+            "LoRA, wide의 스텝에 들어가는 레코드가 서로 다르므로(lora --batch-size 1, wide --batch-size 2), "
+            "서로 다른 것 사이의 배율은 제시하지 않습니다.",
         ),
         (
             "switched_off_for",

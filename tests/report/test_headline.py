@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from laptime.comparison.result import ComparisonResult
+from laptime.report import quantities
+from laptime.report.conclusion import write_conclusion
 from laptime.report.headline import read_ratio, write_headline
 from laptime.report.language import Language
+from laptime.report.rounds_sentences import write_rounds
+from laptime.report.table import make_pairs
 from tests.report import invented
 
 CASES = {
@@ -25,7 +29,7 @@ CASES = {
     "not_settled": (
         "Not settled: LoRA trained between 1.10x slower and 1.19x faster than full fine-tuning "
         "(95 % interval, 3 rounds; about 7 more would tell)",
-        "Whole process: not settled, full fine-tuning between 1.05x slower and 1.11x faster",
+        "Whole process: not settled, LoRA between 1.11x slower and 1.05x faster",
         "아직 판단할 수 없습니다: LoRA의 학습 속도는 전체 파인튜닝보다 1.10배 느린 쪽에서 1.19배 빠른 쪽 "
         "사이입니다 (95% 신뢰 구간, 3라운드, 판단하려면 약 7라운드 더 필요)",
     ),
@@ -73,6 +77,9 @@ CASES = {
 }
 
 
+WORDS = ("method", "size", "confidence", "low", "high", "rounds")
+
+
 @pytest.mark.parametrize("situation", CASES)
 def test_headline(situation: str) -> None:
     english, total, korean = CASES[situation]
@@ -107,6 +114,16 @@ def test_total_may_go_the_other_way() -> None:
             "not_settled", 1.02, 1.09,
             "This machine shows no difference where there is none, between equal runs of LoRA, but would "
             "hardly see one below 9 % (95 % interval 0.94 to 1.11, 3 rounds)",
+        ),
+        (
+            "not_settled", 1.02, 3e4,
+            "3 rounds tell nothing yet of what this machine shows between equal runs of LoRA "
+            "(95 % interval <0.001 to >999; about 7 more would tell)",
+        ),
+        (
+            "not_settled", 1.2, 2.7,
+            "3 rounds tell nothing yet of what this machine shows between equal runs of LoRA "
+            "(95 % interval 0.44 to 3.24; about 7 more would tell)",
         ),
         ("one_round", 1.04, 1.0, "One round of equal runs of LoRA: they differ by 4 %, no interval"),
     ],
@@ -143,7 +160,7 @@ def test_no_method_is_faster_than_itself(verdict: Any, expected: str) -> None:
         ({"train_interval": (0.999, 1.3)}, "between equally fast and 1.30x faster than"),
         ({"train_interval": (0.0001, 5e6)}, "between >999x slower and >999x faster than"),
         ({"more_rounds": 1}, "about 1 more would tell"),
-        ({"more_rounds": 999}, "more than 100 more would be needed"),
+        ({"more_rounds": 999}, "at least 100 more would be needed"),
         ({"train_confidence": 1 - 0.01 / 6}, "(99.8 % interval"),
     ],
 )
@@ -158,3 +175,50 @@ def test_tone_is_a_warning_where_there_is_no_ratio() -> None:
     assert tones["one_round"] == tones["not_settled"] == "open"
     assert tones["about_the_same"] == "shown"
     assert tones["unequal"] == tones["one_failed"] == tones["all_failed"] == "warning"
+
+
+@pytest.mark.parametrize("code", ["en", "ko"])
+def test_few_rounds_of_equal_runs_assure_nobody(code: Any) -> None:
+    result = invented.make_equal_runs("not_settled", 1.02, 3e4)
+    pair = result.pairs[0]
+    pair.total_ratio, pair.total_interval, pair.total_verdict = 1.2, (0.45, 3.27), "not_settled"
+    language = Language(code)
+    headline = write_headline(result, language)
+    assured = language.say("equal.not_settled", **dict.fromkeys(WORDS, "X")).split("X")[0]
+    assert not headline.text.startswith(assured)
+    assert headline.total == language.say("total.equal.too_wide", rounds=3, low="0.45", high="3.27")
+    said = [sentence.text for sentence in write_conclusion(result, language)]
+    missed = language.say("rounds.resolution", size="X").partition("X")
+    assert not [text for text in said if text.startswith(missed[0]) and text.endswith(missed[2])]
+
+
+def test_wide_intervals_promise_no_size_that_would_be_seen() -> None:
+    pair = invented.make_pair(train_ratio=2.0, train_interval=(0.001, 4000.0), verdict="not_settled")
+    (rounds,) = write_rounds(invented.make_result(pairs=[pair]), pair, Language("en"))
+    assert "999" not in rounds.text
+    assert "3 rounds show large differences alone; more rounds show smaller ones." in rounds.text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "interval"), [("not_settled", (0.13, 7.06)), ("about_the_same", (0.97, 1.01))]
+)
+def test_an_interval_says_which_over_which_and_is_that_of_the_table(verdict: Any, interval: Any) -> None:
+    pair = invented.make_pair(total_ratio=0.98, total_interval=interval, total_verdict=verdict)
+    result = invented.make_result(pairs=[pair])
+    low, high = map(quantities.bound, interval)
+    (table,) = make_pairs(result, Language("en"))
+    assert f"{low} to {high}" in table.total
+    said = {one.topic: one.text for one in write_conclusion(result, Language("en"))}
+    assert f"interval of full fine-tuning over LoRA from {low} to {high}" in said["total"]
+    assert "interval of full fine-tuning over LoRA from 2.20 to 2.43" in said["time"]
+    korean = {one.topic: one.text for one in write_conclusion(result, Language("ko"))}
+    assert f"전체 파인튜닝/LoRA의 신뢰 구간 {low}~{high}" in korean["total"]
+    assert "전체 파인튜닝/LoRA의 95% 신뢰 구간 2.20~2.43" in korean["time"]
+
+
+def test_what_is_shown_the_other_way_names_its_own_direction() -> None:
+    pair = invented.make_pair(total_ratio=0.8, total_interval=(0.75, 0.85), total_verdict="slower")
+    said = {
+        one.topic: one.text for one in write_conclusion(invented.make_result(pairs=[pair]), Language("en"))
+    }
+    assert "1.25x, with an interval of LoRA over full fine-tuning from 1.18 to 1.33" in said["total"]

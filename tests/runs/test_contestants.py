@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from laptime.comparison.checks import check_spec
 from laptime.comparison.collection import collect
-from laptime.comparison.fairness import find_stated_differences, find_unequal_work
+from laptime.comparison.fairness import find_stated_differences, find_unequal_work, list_unequal
 from laptime.comparison.noise import find_in_runs
 from laptime.comparison.pairs import choose_anchor
 from laptime.comparison.race import compare
@@ -24,7 +25,8 @@ from laptime.runs.folder import claim
 from laptime.runs.job import RunJob
 from laptime.runs.plan import FILE_NAME, Plan, read_plan, write_plan
 from laptime.runs.spec_changes import name_changes
-from laptime.spec import CompareSpec, ContestantSpec, ModelSpec, RunSpec, TrainingSpec
+from laptime.spec import WITHOUT_EFFECT, CompareSpec, ContestantSpec, ModelSpec, RunSpec, TrainingSpec
+from laptime.util.atomic import as_read
 from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 from tests.comparison.test_ablation import FACTORS, AblatedRunner
 from tests.comparison.test_fairness import record
@@ -166,8 +168,22 @@ def test_batches_of_its_own_give_no_ratio_where_other_examples_stand_in_a_step(t
     (finding,) = find_unequal_work(finished, {"lora": own})["full", "lora"]
     assert (finding.level, finding.code) == ("unequal", "other_batches")
     assert finding.text == (
-        "full, lora train other examples in a step (full --batch-size 1, lora --batch-size 2), "
-        "so there is no ratio between them."
+        "full, lora train other examples in a step (full: --batch-size 1; lora: --batch-size 2), "
+        "so there is no ratio between such as differ."
+    )
+
+
+def test_batches_of_its_own_are_told_once_however_many_stand_beside_them(tmp_path: Path) -> None:
+    own = {"batch_size": 2}
+    half = record(tmp_path, "half", training=own, losses=(4.0, 2.0), other_work_at=1)
+    others = {name: [record(tmp_path, name)] for name in ("full", "lora", "lora_top")}
+    finished = {**others, "half": [half]}
+    unequal = find_unequal_work(finished, {"half": own})
+    assert len(unequal) == 3, "each pair knows why it has no ratio"
+    (finding,) = list_unequal(unequal, finished)
+    assert finding.text == (
+        "full, half, lora, lora_top train other examples in a step (full, lora, lora_top: --batch-size 1; "
+        "half: --batch-size 2), so there is no ratio between such as differ."
     )
 
 
@@ -305,16 +321,12 @@ def test_a_cache_is_checked_for_each() -> None:
 
 
 def test_the_disk_is_asked_for_what_each_leaves() -> None:
-    facts = InputManifest(
-        model_name="tiny", model_folder="tiny", model_digest="m", toy=False, random_weights=False,
-        weight_bytes=4, shape=SHAPE, data={},
-    )  # fmt: skip
     narrow, wide = (
         ContestantSpec(name=f"rank{rank}", method="lora", method_options={"lora_rank": rank})
         for rank in (8, 64)
     )
     saved = [
-        count_results(list_measured(spec, plan_runs(spec)), facts)[0]
+        count_results(list_measured(spec, plan_runs(spec)), SHAPE)[0]
         for spec in (make_spec(narrow, methods=()), make_spec(wide, methods=()))
     ]
     assert saved[1] == 8 * saved[0] > 0
@@ -380,6 +392,11 @@ def as_version_3(folder: Path) -> Plan:
     plan = read_plan(folder)
     plan.version = 3
     plan.spec.pop("contestants", None)
+    plan.spec["data"].pop("skip_bad", None)  # and later options
+    plan.spec["training"].pop("hang_minutes", None)
+    plan.spec["answers"].pop("skip_self_checks", None)
+    for options in plan.spec["method_options"].values():
+        options.pop("lora_dropout", None)
     (folder / FILE_NAME).unlink()
     write_plan(folder, plan)
     return plan
@@ -396,11 +413,43 @@ def test_a_plan_from_before_contestants_is_read_and_gone_on_with(tmp_path: Path)
     assert name_changes({}, {"contestants": []}) == []
 
 
+SPEC = as_read(CompareSpec(methods=("lora",), contestants=(WIDE,), method_options=OPTIONS))
+SECTIONS = [name for name, part in SPEC.items() if isinstance(part, dict) and name != "method_options"]
+
+
+@pytest.mark.parametrize(
+    ("section", "option"),
+    [(section, option) for section in SECTIONS for option in SPEC[section] if option != "plain"]
+    + [("lora", option) for option in OPTIONS["lora"]]
+    + [
+        ("contestants", option)
+        for option in as_read(WIDE)
+        if option not in {"name", "method", "method_options"}
+    ]
+    + [("", option) for option in SPEC if option not in {*SECTIONS, "methods", "contestants"}],
+)
+def test_an_option_that_a_plan_has_not_is_at_its_default(section: str, option: str) -> None:
+    """Whatever is added to a spec, a plan of before it can be gone on with."""
+    old = copy.deepcopy(SPEC)
+    places = {"": old, "lora": old["method_options"]["lora"], "contestants": old["contestants"][0]}
+    place = places[section] if section in places else old[section]
+    place.pop(option)
+    assert name_changes(old, SPEC) == []
+    place[option] = "another"
+    if option not in {*WITHOUT_EFFECT, "method_options"}:
+        assert name_changes(old, SPEC)
+
+
+def test_before_there_were_speedups_none_ran() -> None:
+    old = copy.deepcopy(SPEC)
+    old["training"].pop("plain")
+    assert name_changes(old, SPEC) == ["--plain"]
+
+
 def test_a_scripted_comparison_of_version_3_gives_the_same_result(tmp_path: Path) -> None:
     write_scripted_comparison(tmp_path, {"full": [20.0, 21.0], "lora": [10.0, 10.1], "lora-2": [10.0, 10.2]})
     before = collect(tmp_path)
     as_version_3(tmp_path)
     after = collect(tmp_path)
-    before.spec.pop("contestants")
     assert after == before
     assert [row.name for row in after.methods] == ["full", "lora", "lora-2"]

@@ -21,7 +21,6 @@ from laptime.cli.report import render_again
 from laptime.cli.show import show
 from laptime.errors import UserError
 from laptime.report.terminal import print_table
-from laptime.runs import machine_lock as machine_lock_file
 from laptime.runs.events import Saved, Started
 from laptime.runs.machine_lock import machine_lock
 from laptime.runs.plan import Plan, PlannedRun, read_plan, write_plan
@@ -175,7 +174,7 @@ def test_planted_links_are_not_followed(tmp_path: Path) -> None:
 def test_the_lock_of_the_machine_lies_in_a_folder_of_ones_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine_lock_file.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     with machine_lock("cpu"):
         own = tmp_path / f"laptime-{os.getuid()}"
         assert own.stat().st_mode & 0o777 == 0o700

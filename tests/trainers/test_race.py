@@ -156,6 +156,8 @@ def test_a_trainer_that_is_not_installed_runs_when_it_is(
     assert "TRL is not installed; laptime trainers add trl: its rows will have no figures" in before
     printed = after
     assert "trl-r1: not available here. TRL is not installed; laptime trainers add trl" in printed
+    assert "add:    laptime trainers add trl" in printed and "again:" in printed
+    assert "tries once more" not in printed, "nothing was ended"
     assert row(read_result(tmp_path / "race"), "laptime").rounds == [1]
     laptime(tmp_path, *words)
     result = read_result(tmp_path / "race")
@@ -178,6 +180,7 @@ def test_what_another_trainer_failed_at_is_tried_again_by_the_same_command(
     whole.write_bytes(python.read_bytes())
     printed = laptime(tmp_path, *words, code=1)
     assert "trl-r1: an error. trl: ended with code 1: boom" in printed and "again:" in printed
+    assert "tries once more what was ended" in printed and "add:" not in printed
     whole.write_text("#!/nope\n")
     laptime(tmp_path, *words, code=1)
     failed = record(tmp_path / "race", "trl").failed

@@ -482,14 +482,14 @@ def test_the_disk_must_hold_checkpoints_and_results_before_anything_runs(
     free = 2 * 4 * parameters + 3 * 14 * parameters + 200_000_000
     runs = [RunSpec(method="full", round=n, training=TrainingSpec(save_every="5")) for n in (1, 2)]
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
-    check_disk(runs, facts, tmp_path)
+    check_disk(runs, facts.shape, tmp_path)
     free -= 1
     with pytest.raises(
         UserError,
         match=r"and 1\.9 MB of checkpoints.* use a lower --keep-checkpoints, fewer --rounds or another disk$",
     ):
-        check_disk(runs, facts, tmp_path, ["fewer --rounds"])
-    check_disk([RunSpec(method="full")], facts, tmp_path)
+        check_disk(runs, facts.shape, tmp_path, ["fewer --rounds"])
+    check_disk([RunSpec(method="full")], facts.shape, tmp_path)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -581,7 +581,9 @@ def test_a_comparison_goes_on_within_the_run_that_was_killed(base: Path, tmp_pat
 
 
 def test_there_must_be_something_to_go_on_with(tmp_path: Path) -> None:
-    RecordWriter(tmp_path).write(Started(laptime="0", run="r", method="lora", round=1, spec={}))
+    RecordWriter(tmp_path).write(
+        Started(laptime="0", run="r", method="lora", round=1, spec={"data": {"gone": 1}})
+    )
     with pytest.raises(UserError, match="begun by laptime 0, whose options differ; resume with that version"):
         read_begun(tmp_path)
     with pytest.raises(UserError, match=r"nowhere: no such folder$"):

@@ -39,29 +39,29 @@ def find_reasons(kind: type[Speedup]) -> Iterator[str]:
     """Yield the phrases with which a speedup says that it changes nothing."""
     scope = vars(sys.modules[kind.__module__])
     tree = parse(kind)
-    made = {
-        node.target.id: node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.NamedExpr) and isinstance(node.value, ast.Call)
-    }
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Raise) or not isinstance(node.exc, ast.Call):
-            continue
-        said = node.exc.args[0]
-        if isinstance(said, ast.Name):  # NoEffect(reason), where a function gives the reason
-            function = scope[made[said.id].func.id]  # type: ignore[attr-defined]
-            yield from find_returned(function)
-        else:
-            yield show(said, scope)
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            yield from find_said(node.exc.args[0], tree, scope)
 
 
 def find_returned(function: Any) -> Iterator[str]:
     """Yield the texts that a function returns."""
-    for node in ast.walk(parse(function)):
-        if isinstance(node, ast.Return) and isinstance(node.value, (ast.JoinedStr, ast.Constant)):
-            if isinstance(node.value, ast.Constant) and node.value.value is None:
+    tree = parse(function)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Return) and isinstance(node.value, (ast.JoinedStr, ast.Constant, ast.Name)):
+            if isinstance(node.value, ast.Constant) and not node.value.value:
                 continue
-            yield show(node.value, function.__globals__)
+            yield from find_said(node.value, tree, function.__globals__)
+
+
+def find_said(said: ast.expr, tree: ast.AST, scope: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the text of an expression, or those of the function that gave the name in it its value."""
+    if not isinstance(said, ast.Name):
+        yield show(said, scope)
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.NamedExpr) and node.target.id == said.id and isinstance(node.value, ast.Call):
+            yield from find_returned(scope[node.value.func.id])  # type: ignore[attr-defined]
 
 
 def parse(thing: Any) -> ast.AST:

@@ -9,6 +9,7 @@ import click
 from laptime.cli.group import FolderPath
 from laptime.errors import UserError
 from laptime.options.flags import OnceCommand
+from laptime.util.shell import shell_command
 
 
 @click.command("ask", cls=OnceCommand)
@@ -46,6 +47,7 @@ def ask(
     from laptime.data.invisible import is_blank
     from laptime.hardware.processors import Look, check_threads
     from laptime.report.screen import console
+    from laptime.runs.folder import find_inputs
     from laptime.runs.resumption import find_damaged_records
     from laptime.session import gather_result
     from laptime.util.untrusted import told_in_one_line
@@ -57,7 +59,8 @@ def ask(
     with told_in_one_line(folder):
         result = gather_result(folder)
     if not any(method.saved_paths for method in result.methods):
-        raise UserError(f"{folder}: no run has saved a result yet")
+        raise UserError(f"{folder}: {tell_nothing_saved(folder)}")
+    find_inputs(folder)
     from laptime.startup.imports import defer_imports
 
     defer_imports()
@@ -70,6 +73,18 @@ def ask(
         screen.say(f"not asked: {damage}")
     for answers in ask_results(folder, result, questions, max_new_tokens, trusts_code):
         print_answers(answers, screen)
+
+
+def tell_nothing_saved(folder: Path) -> str:
+    """Say why there is nothing to ask in a folder, and what can be asked instead."""
+    from laptime.runs.folder import find_comparison
+    from laptime.runs.record import read_record
+
+    comparison = find_comparison(folder)
+    if comparison is None:
+        return "no run has saved a result yet"
+    what = "the base, which saves nothing" if read_record(folder).started.role == "base" else "nothing saved"
+    return f"{what}; ask all of its comparison: {shell_command('laptime', 'ask', comparison)} QUESTION"
 
 
 def command() -> click.Command:

@@ -45,12 +45,19 @@ def finish(folder: Path, result: ComparisonResult, screen: Screen) -> None:
     """Say what can be done with what lies in `folder` now."""
     from laptime.cli.follow_ups import as_word, compare_again
     from laptime.comparison.race import ENDED_FROM_OUTSIDE
+    from laptime.trainers.environments import find_environment
 
     if any(method.saved_paths for method in result.methods):
         screen.say(f'ask:    {shell_command("laptime", "ask", as_word(folder))} "..."')
-    failed = [(m, failure) for m in result.methods for failure in m.failures]
-    if any(failure.reason in ENDED_FROM_OUTSIDE or m.trainer != OURS for m, failure in failed):
-        screen.say(f"again:  {compare_again(folder)}  (tries once more what was ended)")
+    failed = [(m, failure.reason) for m in result.methods for failure in m.failures]
+    absent = dict.fromkeys(m.trainer for m, reason in failed if reason == "unavailable")
+    missing = [name for name in absent if name != OURS and find_environment(name) is None]
+    for name in missing:
+        screen.say(f"add:    laptime trainers add {name}  (then the next line runs it)")
+    if any(reason in ENDED_FROM_OUTSIDE or m.trainer != OURS for m, reason in failed):
+        is_ended = any(reason != "unavailable" or m.trainer not in missing for m, reason in failed)
+        why = "tries once more what was ended" if is_ended else "runs what was missing"
+        screen.say(f"again:  {compare_again(folder)}  ({why})")
 
 
 def command() -> click.Command:

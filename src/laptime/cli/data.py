@@ -46,8 +46,11 @@ def show_data(specs: dict[str, Any], num_examples: int, tokens: bool, all_notes:
     """Print what will be trained, or which examples are refused and why."""
     from laptime.data.examples import ExamplesError
     from laptime.data.formats import read_examples
-    from laptime.report.screen import console
+    from laptime.report.screen import Screen, console
+    from laptime.util.temporary import tell_passed_over
 
+    for note in tell_passed_over():
+        Screen(stderr=True).say(note)
     try:
         examples = read_examples(specs["data"], seed=specs["training"].seed)
         show_encoded(examples, specs, num_examples, tokens, all_notes)

@@ -18,6 +18,7 @@ from laptime.runs.job import SAVED_FOLDER
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.record import read_record
 from laptime.session import Kind, Session, run
+from laptime.util.disk import is_full, tell_free
 from laptime.util.shell import shell_command
 
 
@@ -37,6 +38,8 @@ def run_session(session: Session) -> ComparisonResult:
     except OSError as error:  # most often a full disk
         listener.interrupted()
         why = f"{error.filename or folder}: {error.strerror or error}"
+        if is_full(error):
+            why = f"--out {folder}: the disk is full ({why}; {tell_free(folder)})"
         raise UserError(f"{why}; {tell_interruption(kind, folder)}") from None
 
 

@@ -9,7 +9,7 @@ from laptime.runs.events import Started
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.plan import Plan, PlannedRun
 from laptime.runs.record import FILE_NAME, RunRecord
-from laptime.runs.spec_changes import differing_keys
+from laptime.runs.spec_changes import complete_run, differing_keys
 from laptime.spec import flag
 from laptime.util.atomic import as_read
 
@@ -53,10 +53,13 @@ def refuse_other_result(record: RunRecord) -> None:
 
 def differing_options(plan: Plan, planned: PlannedRun, started: Started) -> set[str]:
     """Return the options in which a run is not what the plan fixes."""
-    expected = run_options(plan.spec, planned.name, planned.method)
-    found = {name: started.spec.get(name) for name in expected}
-    expected = as_read(expected)
-    return differing_keys(expected, found) - (SWITCHES if planned.role == "ablation" else set())
+    asked = as_read(run_options(plan.spec, planned.name, planned.method))
+    expected = complete_run(asked, planned.method)
+    return (
+        differing_keys(expected, started.spec)
+        - {"round"}
+        - (SWITCHES if planned.role == "ablation" else set())
+    )
 
 
 def describe(run: str, method: str, round_: int, role: str) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from laptime.errors import UserError
+from laptime.errors import UserError, told_of
 from laptime.methods.method import find_method
 from laptime.runs.checks import check_inputs, check_rates, check_run
 from laptime.runs.contestants import Contestant, list_contestants
 from laptime.spec import AUTO, CompareSpec
 
 
-def check_spec(spec: CompareSpec) -> str:
+def check_spec(spec: CompareSpec, begins: bool = True) -> str:
     """Refuse what can be seen to be wrong before anything heavy is imported.
 
+    Whether its runs can be done is asked of a comparison that `begins`: of another they may all be over.
     Returns the digest of the records, "" for large data that their preparation checks. Raises UserError.
     """
     contestants = check_contestants(spec)
@@ -19,7 +20,7 @@ def check_spec(spec: CompareSpec) -> str:
         raise UserError(f"--minutes: --rounds {spec.rounds} is a number already; leave one of the two out")
     if spec.ablate and all(one.run_spec.training.plain for one in contestants):
         raise UserError("--ablate: --plain leaves nothing to switch off; leave one of the two out")
-    return check_inputs(spec)
+    return check_inputs(spec, [(one.place, one.run_spec) for one in contestants] if begins else [])
 
 
 def check_contestants(spec: CompareSpec) -> list[Contestant]:
@@ -29,8 +30,6 @@ def check_contestants(spec: CompareSpec) -> list[Contestant]:
     check_rates(spec.training, [*spec.methods, *(one.method for one in spec.contestants)])
     contestants = list_contestants(spec)
     for one in contestants:
-        try:
+        with told_of(one.place):
             check_run(one.run_spec)
-        except UserError as error:
-            raise UserError(f"{one.place}{error}") from None
     return contestants

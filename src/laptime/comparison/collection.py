@@ -14,7 +14,7 @@ from laptime.comparison.ablation import summarise_ablation
 from laptime.comparison.against import set_beside
 from laptime.comparison.answers import BASE, gather_questions
 from laptime.comparison.belonging import refuse_other_run
-from laptime.comparison.fairness import BATCHING, find_stated_differences, find_unequal_work
+from laptime.comparison.fairness import BATCHING, find_stated_differences, find_unequal_work, list_unequal
 from laptime.comparison.noise import (
     find_in_ablation,
     find_in_progress,
@@ -97,11 +97,18 @@ def plan_of_one(record: RunRecord) -> Plan:
     spec = dict(started.spec)
     spec["methods"], spec["rounds"] = [spec.pop("method", started.method)], 1
     spec["method_options"] = {started.method: spec.get("method_options", {})}
+    planned = PlannedRun(
+        run=started.run,
+        method=started.method,
+        round=started.round,
+        role=started.role,
+        contestant=started.contestant,
+    )
     return Plan(
         laptime=started.laptime,
         created=started.time,
         spec=spec,
-        runs=[PlannedRun(run=started.run, method=started.method, round=started.round, role=started.role)],
+        runs=[planned],
         repeat_command=" ".join(started.command),
     )
 
@@ -198,7 +205,7 @@ def _find(
     plan = collected.plan
     return [
         *find_wrong(finished),
-        *(finding for findings in unequal.values() for finding in findings),
+        *list_unequal(unequal, finished),
         *find_stated_differences(known, _own(rows)),
         *find_in_rounds(rows),
         *find_in_runs(finished),

@@ -22,6 +22,7 @@ from laptime.spec import WITHOUT_EFFECT
 FREE_OPTIONS = {"learning_rate", *WITHOUT_EFFECT}  # each method has its own best rate
 COUNTS_OF_MACHINE = {"cores", "threads", "gpu_count"}
 # A contestant's own may differ where every step trains the same tokens all the same.
+OTHER_BATCHES = "other_batches"
 BATCHING = ("batch_size", "gradient_accumulation")
 FOLLOWS = {"precision": {"compute_dtype", "attention"}, "threads": {"machine threads"}}  # from a free option
 OF_TRAINER = ("machine versions", "machine python", "machine environment")
@@ -60,13 +61,43 @@ def find_unequal_work(
     return unequal
 
 
+def list_unequal(
+    unequal: Mapping[MethodPair, Sequence[Finding]], finished: Mapping[str, Sequence[RunRecord]]
+) -> list[Finding]:
+    """Return the findings on all pairs; that contestants put other examples into a step is said once."""
+    pairs = [pair for pair, findings in unequal.items() if any(one.code == OTHER_BATCHES for one in findings)]
+    others = [one for findings in unequal.values() for one in findings if one.code != OTHER_BATCHES]
+    options: dict[str, dict[str, Any]] = {}
+    for pair in pairs:
+        differing = differing_options(*(finished[name][0] for name in pair))
+        for place, name in enumerate(pair):
+            own = {option: differing[option][place] for option in BATCHING if option in differing}
+            options.setdefault(name, {}).update(own)
+    return [_tell_batches(options), *others] if options else others
+
+
+def _tell_batches(options: Mapping[str, Mapping[str, Any]]) -> Finding:
+    """Return the finding that batches of their own put other examples into a step of some contestants."""
+    alike: dict[str, list[str]] = {}
+    for name, own in options.items():
+        alike.setdefault(tell_options(dict(own)), []).append(name)
+    shown = "; ".join(f"{', '.join(names)}: {told}" for told, names in alike.items())
+    methods = ", ".join(options)
+    text = f"{methods} train other examples in a step ({shown}), so there is no ratio between such as differ."
+    return Finding(
+        level="unequal", code=OTHER_BATCHES, values={"methods": methods, "values": shown}, text=text
+    )
+
+
 def compare_records(
     first: RunRecord, second: RunRecord, free: Collection[str] = frozenset()
 ) -> Iterator[Finding]:
     """Yield every difference in the work of two runs of the same round, but for options that are `free`."""
     of_steps, options = list(_compare_steps(first, second)), differing_options(first, second)
     if of_steps and (batching := [name for name in BATCHING if name in free and name in options]):
-        of_steps = [_other_batches(first, second, {name: options[name] for name in batching})]
+        names = (first.started.name, second.started.name)
+        both = ({option: options[option][place] for option in batching} for place in (0, 1))
+        of_steps = [_tell_batches(dict(zip(names, both, strict=True)))]
     yield from of_steps
     yield from _compare_sources(first, second)
     yield from _compare_trained(first, second, free)
@@ -82,20 +113,6 @@ def compare_records(
         else:
             text = f"{_methods(first, second)} were trained with a different {option}: {shown}."
             yield Finding(level="unequal", code="different_training_option", values=where, text=text)
-
-
-def _other_batches(first: RunRecord, second: RunRecord, options: Mapping[str, tuple[Any, Any]]) -> Finding:
-    """Return the finding that a contestant's own batches put other examples into a step."""
-    both = (first.started.name, second.started.name)
-    shown = ", ".join(
-        f"{name} {tell_options({option: values[place] for option, values in options.items()})}"
-        for place, name in enumerate(both)
-    )
-    methods = _methods(first, second)
-    text = f"{methods} train other examples in a step ({shown}), so there is no ratio between them."
-    return Finding(
-        level="unequal", code="other_batches", values={"methods": methods, "values": shown}, text=text
-    )
 
 
 def _compare_steps(first: RunRecord, second: RunRecord) -> Iterator[Finding]:

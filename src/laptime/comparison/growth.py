@@ -91,7 +91,7 @@ def _find_end(
         return "minutes"
     # The time limit goes first: it ends the same comparison in the same way on every disk.
     room = count_free(collected.folder) - SPARE_DISK_BYTES
-    return "disk" if sum(count_results(list_measured(spec, added), manifest)) > room else ""
+    return "disk" if sum(count_results(list_measured(spec, added), manifest.shape)) > room else ""
 
 
 def _seconds_of_a_round(collected: Collected) -> float:

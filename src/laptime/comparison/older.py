@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -19,7 +18,7 @@ from laptime.errors import UserError, readable, without_remedy
 from laptime.hardware.inventory import describe_hardware, gpu_names
 from laptime.hardware.processors import Threads
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
-from laptime.runs.plan import Before, Plan, Racer, read_plan
+from laptime.runs.plan import Before, Plan, Racer, read_plan, read_spec
 from laptime.runs.record import FILE_NAME as RECORD_FILE
 from laptime.spec import CompareSpec
 from laptime.util.untrusted import refuse_specials, told_in_one_line
@@ -108,14 +107,9 @@ def _refuse_impossible(folder: Path, racers: Sequence[Racer]) -> None:
 def _read_spec(folder: Path, plan: Plan) -> CompareSpec:
     """Return the job of a plan; raises UserError where this version cannot do it."""
     try:
-        asked = {name: value for name, value in plan.spec.items() if name != "methods" or value}
-        spec = msgspec.convert(asked, CompareSpec)
-        return spec if "methods" in asked else replace(spec, methods=())  # contestants alone raced
-    except msgspec.ValidationError as error:
-        raise UserError(
-            f"--against {folder}: done by laptime {readable(plan.laptime)} with options that this one does "
-            f"not have ({readable(error, 80)}); compare anew, {LEAVE_OUT}"
-        ) from None
+        return read_spec(plan)
+    except UserError as error:
+        raise UserError(f"--against {folder}: {error}; compare anew, {LEAVE_OUT}") from None
 
 
 def refuse_other_machine(before: Before) -> None:

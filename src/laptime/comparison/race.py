@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from laptime.comparison.collection import collect, read_runs
 from laptime.comparison.growth import foresee, grow
@@ -20,14 +22,15 @@ from laptime.data.input_manifest import (
 from laptime.errors import UserError, without_remedy
 from laptime.hardware.processors import Threads
 from laptime.methods.method import find_method
-from laptime.runs.contestants import list_contestants
+from laptime.runs.contestants import list_contestants, run_options
 from laptime.runs.devices import place_job, tell_devices
 from laptime.runs.disk import check_disk
 from laptime.runs.folder import INPUTS_FOLDER, REHEARSAL, claim, has_checkpoint, locked
+from laptime.runs.foresight import refuse_sizes
 from laptime.runs.machine_lock import machine_lock
 from laptime.runs.plan import INTERRUPTED, Before, Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.runs.preparation import make_input_job, prepare_inputs
-from laptime.runs.record import read_record
+from laptime.runs.record import read_rate, read_record
 from laptime.runs.resumption import find_record_damage
 from laptime.runs.runner import Listener, Runner, find_refusal, make_job, tell_threads
 from laptime.spec import AUTO, OURS, CompareSpec, flatten
@@ -69,13 +72,20 @@ def compare(
         listener.preparing()
         precisions = {one.place: one.run_spec.training.precision for one in list_contestants(spec)}
         job = make_input_job(spec, folder, precisions)
-        manifest = prepare_inputs(job, runner, listener, examples_digest, fresh=old_plan is None)
+        fewer = ["fewer --rounds"] if spec.rounds != 1 else []
+        runs = old_plan.runs if old_plan else plan_runs(spec)
+        manifest = prepare_inputs(
+            job, runner, listener, examples_digest, fresh=old_plan is None,
+            waiting=list_measured(spec, find_waiting(runs, folder)), remedies=fewer,
+        )  # fmt: skip
         refuse_unlike_inputs(against, manifest, spec)
         plan = old_plan or make_plan(spec, folder, manifest, threads, against)
         refuse_other_inputs(plan, manifest, spec)
         read_runs(folder, plan)  # what is not of this comparison is refused before anything runs
-        measured = list_measured(spec, find_waiting(plan, folder))
-        check_disk(measured, manifest, folder, ["fewer --rounds"] if spec.rounds != 1 else [])
+        measured = list_measured(spec, find_waiting(plan.runs, folder))
+        if old_plan is None:
+            refuse_sizes([(one.place, one.run_spec) for one in list_contestants(spec)], manifest.shape)
+        check_disk(measured, manifest.shape, folder, fewer)
         if old_plan is None:
             rehearse(spec, inputs, runner, threads)
             write_plan(folder, plan)
@@ -93,9 +103,9 @@ def compare(
     return result
 
 
-def find_waiting(plan: Plan, folder: Path) -> list[PlannedRun]:
+def find_waiting(runs: Iterable[PlannedRun], folder: Path) -> list[PlannedRun]:
     """Return the planned runs that have not ended yet."""
-    return [planned for planned in plan.runs if not is_over(run_folder(folder, planned.run))]
+    return [planned for planned in runs if not is_over(run_folder(folder, planned.run))]
 
 
 def run_waiting(
@@ -104,7 +114,7 @@ def run_waiting(
     """Run what has not run yet, and what the plan grows by when that is over; each run once at the most."""
     tried: set[str] = set()
     while True:
-        waiting = [planned for planned in find_waiting(plan, folder) if planned.run not in tried]
+        waiting = [planned for planned in find_waiting(plan.runs, folder) if planned.run not in tried]
         listener.planned(plan.runs, len(plan.runs) - len(waiting), foresee(plan, folder))
         for planned in waiting:
             if plan.awaits_ablation and planned.round > 1:
@@ -147,7 +157,7 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
     home = run_folder(folder, planned.run)
     plan = read_plan(folder)
     job = make_job(run_spec(spec, planned), planned, home, folder / INPUTS_FOLDER, plan.threads)
-    job.comparison = plan.id
+    job.comparison, job.rate = plan.id, find_rate(folder, plan, planned)
     place_job(job, read_manifest(folder / INPUTS_FOLDER))
     if damage := find_record_damage(home):
         begin_anew(home, damage, listener)
@@ -163,6 +173,21 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
         job.resumes = False
         runner.run(job, listener.happened)
     listener.ended(planned)
+
+
+def find_rate(folder: Path, plan: Plan, planned: PlannedRun) -> float | None:
+    """Return the learning rate of earlier runs of the same work; None where there are none."""
+    alike = (
+        one for one in plan.runs if one.role != "base" and name_work(plan, one) == name_work(plan, planned)
+    )
+    return next((rate for one in alike if (rate := read_rate(run_folder(folder, one.run)))), None)
+
+
+def name_work(plan: Plan, planned: PlannedRun) -> tuple[Any, ...]:
+    """Return what the learning rate of a run follows from, within a comparison."""
+    options = run_options(plan.spec, planned.name, planned.method)
+    own_rates = options.get("trainer", OURS) if options.get("as_it_comes") else ""
+    return planned.method, options["training"], options["method_options"], own_rates
 
 
 def has_not_begun(home: Path) -> bool:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from laptime.data.cells import RowError
 from laptime.data.columns import Layout, UnknownShapeError, read_example, recognise, with_context
 from laptime.data.examples import Example, ExampleNote, ExamplesDigest
+from laptime.data.files import TEXT, suffix_of
 from laptime.data.rows import Row
 from laptime.data.side_columns import tell_beside
 from laptime.data.skipped import Reason, Skipped, as_example_notes
@@ -171,7 +172,9 @@ class CollectedRows:
     def _lay_out(self, columns: tuple[str, ...], values: dict[str, Any], file: str) -> Layout:
         """Say how rows with these columns are read; the first row's shape holds for all."""
         if self.layout is None:
-            self.layout = replace(recognise(values, self.spec, file), unread=self.unread)
+            has_columns = suffix_of(file) != TEXT
+            layout = recognise(values, self.spec, file)
+            self.layout = replace(layout, unread=self.unread, has_columns=has_columns)
         layout = self.layouts[columns] = with_context(self.layout, values)
         self.layout = layout
         self.used |= layout.used

@@ -39,6 +39,7 @@ FIRST_ANSWER = "the first of several answers is trained, the others are left out
 ONLY_ANSWER = "a list of one answer is trained as that answer"
 AFTER_ANSWER = "what stands behind the last answer is left out"
 AFTER_TRAINED = "what stands behind the last trained answer is left out"
+MISSING = {"nan", "null", "none", "n/a", "<na>", "#n/a"}  # what tables write for a value that is not there
 FLAGS = ("prompt_column", "completion_column", "context_column", "messages_column", "text_column")
 
 
@@ -50,7 +51,7 @@ class Layout(Struct, frozen=True, kw_only=True):
     """The columns that are read; either `messages`, or `text`, or `prompt` and `completion`.
 
     `chosen`: flags name all of them. `refused`: columns that may hold what would be lost; `noted`: columns
-    that are left out, and would change what is learnt.
+    that are left out, and would change what is learnt. A file of text has no columns.
     """
 
     prompt: str | None = None
@@ -64,6 +65,7 @@ class Layout(Struct, frozen=True, kw_only=True):
     refused: tuple[str, ...] = ()
     noted: tuple[str, ...] = ()
     chosen: bool = False
+    has_columns: bool = True
     unread: dict[str, None] = {}  # what turns hold that nothing is made of, as it is found
 
     @property
@@ -88,7 +90,7 @@ class Layout(Struct, frozen=True, kw_only=True):
     def sentence(self) -> str:
         """Say how the columns are understood."""
         if self.text:
-            return f"plain text (column {self.text})"
+            return f"plain text (column {self.text})" if self.has_columns else "plain text"
         system = f", system text from {' and '.join(self.systems)}" if self.systems else ""
         tools = f", tools from {self.tools}" if self.tools else ""
         if self.messages:
@@ -248,7 +250,7 @@ def _read_answer(values: dict[str, Any], column: str) -> tuple[str, str]:
     if isinstance(answer, str) and column.strip().lower() == ANSWERS:  # CSV has no lists, only their JSON
         answer = _parse_answers(answer)
     if isinstance(answer, str):
-        return _filled(values, column), ""
+        return _filled(values, column), _tell_missing(answer)
     note = ONLY_ANSWER if isinstance(answer, list) else ""
     if isinstance(answer, dict) and "text" in answer:
         answer = answer["text"]
@@ -257,6 +259,14 @@ def _read_answer(values: dict[str, Any], column: str) -> tuple[str, str]:
     if not answer:
         raise RowError(f"'{column}' holds no answer")
     return _filled({column: answer[0]}, column), FIRST_ANSWER if len(answer) > 1 else note
+
+
+def _tell_missing(answer: str) -> str:
+    """Return the note on an answer that is no more than what a table writes for a missing value."""
+    word = answer.strip()
+    if word.lower() not in MISSING:
+        return ""
+    return f"the answer is the word {word}; where it stands for a missing value, take the example out"
 
 
 def _parse_answers(text: str) -> Any:

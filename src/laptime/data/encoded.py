@@ -243,12 +243,13 @@ class EncodedData(EncodedFacts, kw_only=True):
 
 def write_encoded(path: Path, data: EncodedData) -> None:
     """Write `data` in one move, so that a reader never sees half of it."""
-    facts = {name: getattr(data, name) for name in EncodedFacts.__struct_fields__}
-    last = msgspec.msgpack.encode(facts)
-    buffers, num_examples, num_held_out = data.examples.buffers, len(data.examples), len(data.held_out)
-    head = HEAD.pack(MAGIC, num_examples, num_held_out, len(buffers.words), buffers.sources.nbytes, len(last))
-    sections = [memoryview(head), *_in_file_order(buffers), memoryview(last)]
+    sections = _sections(data)
     write_pieces(path, _with_digest(piece for section in sections for piece in _pieces(section)))
+
+
+def count_encoded_bytes(data: EncodedData) -> int:
+    """Return how many bytes `write_encoded` will write."""
+    return sum(section.nbytes for section in _sections(data)) + DIGEST_BYTES
 
 
 def copy_encoded(path: Path, place: Path) -> None:
@@ -332,6 +333,15 @@ def _look_at(view: memoryview) -> str:
     if digest.digest() != view[-DIGEST_BYTES:]:
         return "damaged: its content is not what was written (the digest differs)"
     return ""
+
+
+def _sections(data: EncodedData) -> list[memoryview]:
+    """Return all that stands in the file but the digest at its end."""
+    facts = {name: getattr(data, name) for name in EncodedFacts.__struct_fields__}
+    last = msgspec.msgpack.encode(facts)
+    buffers, num_examples, num_held_out = data.examples.buffers, len(data.examples), len(data.held_out)
+    head = HEAD.pack(MAGIC, num_examples, num_held_out, len(buffers.words), buffers.sources.nbytes, len(last))
+    return [memoryview(head), *_in_file_order(buffers), memoryview(last)]
 
 
 def _in_file_order(buffers: Buffers) -> list[memoryview]:

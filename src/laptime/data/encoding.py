@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any
 
 from laptime.data.bulk_tokens import DisagreementError
@@ -26,8 +27,9 @@ from laptime.data.examples import ExampleSet
 from laptime.data.flat_examples import FlatExamples
 from laptime.data.notes import Tally, make_notes
 from laptime.data.questions import Questions
+from laptime.data.room import Room
 from laptime.data.templates import Template, choose_template
-from laptime.errors import UserError
+from laptime.models.config_shape import DEFAULT_MAX_LENGTH, choose_max_length
 from laptime.spec import AnswerSpec, DataSpec
 
 __all__ = [
@@ -41,8 +43,6 @@ __all__ = [
     "write_encoded",
 ]
 
-DEFAULT_MAX_LENGTH = 2048
-
 
 def encode(
     examples: ExampleSet,
@@ -52,12 +52,14 @@ def encode(
     model_max_length: int | None,
     lists_bad: bool = False,
     num_processes: int = 1,
+    inputs: Path | None = None,
 ) -> EncodedData:
     """Encode the training set, the held-out set and the questions with a transformers tokenizer.
 
     Many examples are encoded by `num_processes` at once. With `lists_bad` a refusal lists up to 1,000
-    examples, else it comes as soon as it is sure. Raises UserError for a template that does not fit, a
-    tokenizer without end of sequence, and an example whose prompt leaves no room for an answer.
+    examples, else it comes as soon as it is sure. `inputs` is the folder that is to keep them. Raises
+    UserError for a template that does not fit, a tokenizer without end of sequence, an example whose prompt
+    leaves no room for an answer, and a disk that will surely be full.
     """
     given = give_template(tokenizer, spec.chat_template)
     template = choose_template(spec.template, examples, has_chat_template(tokenizer), given.name)
@@ -67,7 +69,7 @@ def encode(
         encoder = Encoder(tokenizer, template, spec.train_on, limit, in_bulk)
         encoder.num_processes = num_processes
         encoder.skips_bad, encoder.lists_bad = spec.skip_bad, lists_bad
-        data = _encode(examples, encoder, answers)
+        data = _encode(examples, encoder, answers, inputs)
         data.chat_template, data.chat_template_name = given.text, given.name
         data.turn_end = encoder.find_turn_end() if given.text else ""
         data.notes[:0] = given.notes
@@ -83,16 +85,19 @@ def encode(
         return data
 
 
-def _encode(examples: ExampleSet, encoder: Encoder, answers: AnswerSpec) -> EncodedData:
+def _encode(examples: ExampleSet, encoder: Encoder, answers: AnswerSpec, inputs: Path | None) -> EncodedData:
     """Encode all examples and questions; raises DisagreementError where that has to be done otherwise."""
     began = time.perf_counter()
     template = encoder.template
     flat, questions = FlatExamples(), Questions(answers, encoder.encode_prompt)
     tally = Tally(template, encoder.tokens.unknown_id, examples.example_notes)
+    room = Room(examples.examples, inputs)
     for chosen, is_held_out in ((examples.examples, False), (examples.held_out, True)):
         flat.begin_set()
         for piece in encoder.encode_examples(chosen):
             flat.add(piece.words, piece.begins, piece.cuts, piece.sources)
+            if not is_held_out:
+                room.look(flat.num_bytes, piece.places[-1] + 1)
             tally.add(piece, is_held_out)
             questions.add(piece, chosen, "held_out" if is_held_out else "trained")
         tally.add_skipped(encoder.end_set(chosen), examples, is_held_out)
@@ -132,12 +137,3 @@ def has_chat_template(tokenizer: Any) -> bool:
     """Tell whether the tokenizer brings a chat template (of several, one for chatting)."""
     template = getattr(tokenizer, "chat_template", None)
     return "default" in template if isinstance(template, dict) else bool(template)
-
-
-def choose_max_length(asked: int | None, model_max_length: int | None) -> int:
-    """Return how many tokens an example may have; raises UserError for more than the model holds."""
-    if asked is None:
-        return min(model_max_length or DEFAULT_MAX_LENGTH, DEFAULT_MAX_LENGTH)
-    if model_max_length and asked > model_max_length:
-        raise UserError(f"--max-length {asked}: the model holds at most {model_max_length} tokens")
-    return asked

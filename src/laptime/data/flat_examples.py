@@ -29,6 +29,12 @@ class FlatExamples:
         """The SHA-256 over token ids and trained positions of the sets, in order."""
         return self._digest.hexdigest()
 
+    @property
+    def num_bytes(self) -> int:
+        """How much the examples take so far."""
+        numbers = len(self._cuts) * (2 * self._begins.itemsize + self._cuts.itemsize)
+        return self._words.num_bytes + self._sources.num_bytes + numbers
+
     def begin_set(self) -> None:
         """Say that the examples to come are a set of their own."""
         self._sets.append(len(self._cuts))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -23,9 +22,20 @@ from laptime.data.spool import IN_MEMORY, Chosen, Spool, join_spools
 from laptime.data.templates import check_template
 from laptime.errors import UserError, name_sources
 from laptime.spec import DataSpec
+from laptime.util.disk import no_room, show_size
 from laptime.util.packed_files import SUFFIX as GZIP
+from laptime.util.temporary import temporary_folder
 
-__all__ = ["Example", "ExampleSet", "Message", "check_examples", "digest_of", "list_files", "read_examples"]
+__all__ = [
+    "Example",
+    "ExampleSet",
+    "Message",
+    "check_examples",
+    "digest_of",
+    "has_held_out",
+    "list_files",
+    "read_examples",
+]
 
 LARGE_BYTES = 64 << 20
 CHECKED_ROWS = 10_000  # of each large file, before anything heavy is imported
@@ -65,6 +75,16 @@ def list_files(spec: DataSpec) -> list[Path]:
     if spec.held_out and _as_fraction(spec.held_out) is None:
         found += locate(spec.held_out, "test", "--held-out")
     return found
+
+
+def count_bytes(spec: DataSpec) -> int:
+    """Return about how many bytes of text all files hold; raises UserError where there are none."""
+    return sum(_size_unpacked(file) for file in list_files(spec) if file.is_file())
+
+
+def has_held_out(spec: DataSpec) -> bool:
+    """Tell whether anything will be held out of the data; raises UserError where there are none."""
+    return bool(spec.held_out) or any(part.held_out for part in _locate_all(spec))
 
 
 def _locate_all(spec: DataSpec) -> list[DataFiles]:
@@ -125,12 +145,10 @@ def _read_files(
 def _check_room(files: list[Path], name: str) -> None:
     """Raise UserError where the examples would not fit among the temporary files, before they are read."""
     needed = sum(_size_unpacked(file) for file in files if file.is_file())
-    free = shutil.disk_usage(tempfile.gettempdir()).free
-    if needed > max(IN_MEMORY, free):
-        raise UserError(
-            f"{tempfile.gettempdir()}: {free / 1e9:.1f} GB free, and the examples of {name} need about "
-            f"{needed / 1e9:.1f} GB there while they are prepared; set TMPDIR to another folder"
-        )
+    folder = temporary_folder()
+    if needed > max(IN_MEMORY, shutil.disk_usage(folder).free):
+        needs = f"the examples of {name} need about {show_size(needed)} there while they are prepared"
+        raise no_room(str(folder), folder, needs, "make room, or set TMPDIR to another folder")
 
 
 def _size_unpacked(file: Path) -> int:

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from laptime.errors import UserError
-from laptime.models.digest import BaseFile, find_change
+from laptime.models.digest import BaseFile, describe_base, digest_model, find_change
+from laptime.models.folder import check_folder
 from laptime.models.shape import Shape
-from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
+from laptime.models.source import ModelSource, locate_model
+from laptime.spec import BUILTIN, AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.util.sealed_file import read_sealed, write_sealed
 
 ENCODED_FILE = "encoded.bin"
@@ -59,6 +62,44 @@ def read_manifest(inputs: Path) -> InputManifest:
 def write_manifest(inputs: Path, manifest: InputManifest) -> None:
     """Write what the preparation found."""
     write_sealed(inputs / MANIFEST_FILE, manifest)
+
+
+def find_base(manifest: InputManifest, spec: ModelSpec, begun: Path) -> ModelSource:
+    """Return the base where `begun` found it, else where its name leads from here.
+
+    The built-in one is always our own: another installation had it elsewhere. Raises UserError where it is
+    another by now.
+    """
+    if spec.model != BUILTIN and Path(manifest.model_folder).is_dir():
+        config = check_folder(Path(manifest.model_folder), f"--model {spec.model}", spec.trust_remote_code)
+        source = ModelSource(name=spec.model, folder=manifest.model_folder, config=config, toy=manifest.toy)
+    else:
+        source = locate_model(spec)
+    refuse_other_base(manifest, begun, Path(source.folder))
+    return source
+
+
+def follow_base(manifest: InputManifest, spec: ModelSpec, inputs: Path) -> InputManifest:
+    """Return the facts with the place where the base lies now, which are written anew where that is another.
+
+    Raises UserError where it is another base by now.
+    """
+    if spec.model != BUILTIN and (Path(manifest.model_folder).is_dir() or not manifest.base_files):
+        refuse_other_base(manifest, inputs.parent)
+        return manifest
+    source = find_base(manifest, spec, inputs.parent)
+    folder = Path(source.folder).resolve()
+    if folder == Path(manifest.model_folder):
+        return manifest
+    files = describe_base(folder, manifest.random_weights)
+    if digest_model(source, files) != manifest.model_digest:  # all that facts without files have of it
+        raise UserError(
+            f"--model {spec.model}: {folder}: another model than {inputs.parent} was begun with; "
+            f"put that one back, or begin anew with another --out"
+        )
+    moved = replace(manifest, model_folder=str(folder), base_files=files, version=VERSION)
+    write_manifest(inputs, moved)
+    return moved
 
 
 def refuse_other_base(manifest: InputManifest, begun: Path, base: Path | None = None) -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from laptime.data.encoded import EncodedData, EncodedExample
 from laptime.data.examples import ExampleNote
+from laptime.data.tables import tell_columns
 from laptime.data.templates import NAMES
 
 OPEN, CLOSE = "⟦", "⟧"  # around what is trained, where there are no colours
@@ -128,7 +129,7 @@ def _summary(data: EncodedData) -> Iterator[tuple[str, str]]:
     if skipped := _tell_skipped(counts.num_skipped, counts.num_held_out_skipped):
         yield "left out", skipped
     if data.ignored_columns:
-        yield "ignored", visible("columns " + ", ".join(data.ignored_columns))
+        yield "ignored", visible(tell_columns(data.ignored_columns, len(data.ignored_columns)))
     if counts.num_held_out:
         named = f" from {data.held_out_name}" if data.held_out_name else ""
         yield "held out", visible(f"{_plural(counts.num_held_out, 'example')}{named}")
@@ -137,7 +138,8 @@ def _summary(data: EncodedData) -> Iterator[tuple[str, str]]:
     name = data.template if data.template in NAMES else repr(data.template)
     yield "template", f"{visible(name)} ({data.template_reason})"
     share = counts.num_trained_tokens / max(1, counts.num_tokens)
-    what = "answers with their end" if data.train_on == "answers" else "everything (--train-on all)"
+    answers = "the text with its end" if data.shape.startswith("plain text") else "answers with their end"
+    what = answers if data.train_on == "answers" else "everything (--train-on all)"
     yield "trained", f"{counts.num_trained_tokens:,} of {counts.num_tokens:,} tokens ({share:.0%}): {what}"
     yield "lengths", _tell_lengths(data)
     yield "questions", _tell_questions(data)

@@ -30,9 +30,13 @@ def map_in_order(
     if num_processes < 2 or len(items) < 2:
         yield from map(function, items)
         return
+    try:
+        pool = _begin_pool(function, num_processes)
+    except OSError:  # no room in /dev/shm, say, for what processes wait for one another with
+        yield from map(function, items)
+        return
     before = {name: os.environ.get(name) for name in QUIET}
-    os.environ.update(QUIET)  # before the fork: tokenizers asks then
-    pool = _begin_pool(function, num_processes)
+    os.environ.update(QUIET)  # before the fork, with the first item: tokenizers asks then
     try:
         yield from _work(pool, items, AHEAD * num_processes)
     finally:

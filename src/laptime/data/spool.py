@@ -8,11 +8,14 @@ import tempfile
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import IO, Any, Generic, TypeVar, overload
 
 import msgspec
 
 from laptime.errors import UserError
+from laptime.util.disk import is_full, no_room, show_size
+from laptime.util.temporary import temporary_folder
 
 IN_MEMORY = 32 << 20  # bytes; what goes beyond them is kept in a file
 AT_ONCE = 1 << 20  # bytes that are written or read at once
@@ -59,11 +62,21 @@ class Heap:
             self._file.write(self._tail)
             self._file.flush()
         except OSError as error:
-            raise UserError(
-                f"{tempfile.gettempdir()}: cannot keep the examples there ({error.strerror}); make room, or "
-                f"set TMPDIR to another folder"
-            ) from None
+            self._let_go()
+            folder, remedy = temporary_folder(), "make room, or set TMPDIR to another folder"
+            if is_full(error):
+                kept = self.num_bytes - len(self._tail)
+                needs = f"the examples need more than the {show_size(kept)} that they have there"
+                raise no_room(str(folder), folder, needs, remedy, error.strerror or "") from None
+            raise UserError(f"{folder}: cannot keep the examples there ({error}); {remedy}") from None
         self._tail.clear()
+
+    def _let_go(self) -> None:
+        """Give back the room on the disk: where it is full, the line that says so needs some."""
+        if self._file is not None:
+            with suppress(OSError):
+                os.ftruncate(self._file.fileno(), 0)
+                self._file.close()
 
 
 class Spool(Sequence[T], Generic[T]):
@@ -79,6 +92,10 @@ class Spool(Sequence[T], Generic[T]):
         """Put `item` behind the others; raises UserError where the disk has no room."""
         self._heap.append(self._encoder.encode(item))
         self._begins.append(self._heap.num_bytes)
+
+    def share_before(self, index: int) -> float:
+        """Return which share of all bytes the first `index` items take."""
+        return self._begins[index] / max(1, self._begins[-1])
 
     def __len__(self) -> int:
         return len(self._begins) - 1
@@ -128,6 +145,10 @@ class Chosen(Sequence[T], Generic[T]):
     def __init__(self, whole: Spool[T], indices: Sequence[int]) -> None:
         self._whole = whole
         self._indices = array("Q", indices)
+
+    def share_before(self, index: int) -> float:
+        """Return about which share of all bytes the first `index` items take: that of the whole spool."""
+        return self._whole.share_before(self._indices[index - 1] + 1) if index else 0.0
 
     def __len__(self) -> int:
         return len(self._indices)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from laptime.data.rows import Row
-from laptime.errors import UserError, readable
+from laptime.errors import UserError, name_sources, readable
 from laptime.util.text_files import MOST_LINE_BYTES, PIECE_BYTES, TextFile
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pyarrow import parquet
     from pyarrow._parquet import RowGroupMetaData
 
+_SEPARATOR_LINE = re.compile(r'"?sep=(?P<mark>[,;\t|])"?[,;\t|]*\n', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 MOST_CELL_LETTERS = 16_000_000
 MOST_ROW_BYTES = 64_000_000  # of a Parquet file's row, unpacked
@@ -30,16 +32,19 @@ def read_csv(file: TextFile, delimiter: str | None) -> Iterator[Row]:
     """Yield the rows of a CSV file, each with the line where it starts; the first line names the columns."""
     name = file.name
     csv.field_size_limit(MOST_CELL_LETTERS)
-    reader = csv.reader(_read_lines(file), delimiter=delimiter or _guess_delimiter(file), strict=True)
+    told = _SEPARATOR_LINE.match(_head_text(file))  # Excel's first line is none of the table
+    delimiter = told["mark"] if told else delimiter or _guess_delimiter(file)
+    above = 1 if told else 0
+    reader = csv.reader(islice(_read_lines(file), above, None), delimiter=delimiter, strict=True)
     header: list[str] = []
-    line = 1
+    line = above + 1
     try:
         for cells in reader:
             if cells and not header:
                 header = _checked_header(f"{name}:{line}", cells)
             elif cells:
                 yield _make_csv_row(f"{name}:{line}", header, cells)
-            line = reader.line_num + 1
+            line = above + reader.line_num + 1
     except csv.Error as error:
         raise UserError(f"{name}:{line}: malformed CSV: {_tell_csv(error)}") from None
 
@@ -98,9 +103,13 @@ def _tell_csv(error: csv.Error) -> str:
 
 def _guess_delimiter(file: TextFile) -> str:
     """Return the separator of the header line: a comma unless only semicolons or tabs stand in it."""
-    text = file.head.decode(errors="ignore").replace("\r\n", "\n")
-    header = _QUOTED.sub("", text.lstrip().partition("\n")[0])
+    header = _QUOTED.sub("", _head_text(file).lstrip().partition("\n")[0])
     return next((mark for mark in ",;\t" if mark in header), ",")
+
+
+def _head_text(file: TextFile) -> str:
+    """Return the first letters of a file."""
+    return file.head.decode(errors="ignore").replace("\r\n", "\n")
 
 
 def _checked_header(source: str, cells: list[str]) -> list[str]:
@@ -111,6 +120,13 @@ def _checked_header(source: str, cells: list[str]) -> list[str]:
         what = f"duplicate column '{readable(twice)}'" if twice else "two columns without a name"
         raise UserError(f"{source}: {what} in the header")
     return names
+
+
+def tell_columns(columns: Sequence[str], shown: int) -> str:
+    """Return what a message calls some columns, the first `shown` by name: one may have none."""
+    named = [name for name in columns if name.strip()]
+    parts = [f"column{'s'[: len(named) > 1]} {name_sources(named, shown)}"] if named else []
+    return " and ".join([*parts, *["a column without a name"][: len(named) < len(columns)]])
 
 
 def _make_csv_row(source: str, header: list[str], cells: list[str]) -> Row:

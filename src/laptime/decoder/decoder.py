@@ -28,7 +28,7 @@ from laptime.decoder.plain_parts import (
     plain_rotate,
     sdpa_attend,
 )
-from laptime.models.shape import FAMILIES
+from laptime.models.config_shape import find_unknown_part
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -203,12 +203,9 @@ class Decoder:
 def reason_against(model: PreTrainedModel, longest: int) -> str | None:
     """Say why the layers of `model` cannot be run by `Decoder` on examples of up to `longest` tokens."""
     config = model.config
-    if config.model_type not in FAMILIES:
-        return f"written for {', '.join(sorted(FAMILIES))}, not for {config.model_type}"
-    if config.hidden_act != "silu":
-        return f"its gate is {config.hidden_act}, not silu"
-    if getattr(config, "attention_dropout", 0.0):
-        return "the model drops attention weights"
+    dropout = getattr(config, "attention_dropout", 0.0)
+    if unknown := find_unknown_part(config.model_type, getattr(config, "hidden_act", ""), dropout):
+        return unknown
     window = getattr(config, "sliding_window", None)
     if window is not None and window < longest and getattr(config, "use_sliding_window", True):
         return f"examples are longer than the attention window of {window} tokens"

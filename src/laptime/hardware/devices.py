@@ -1,80 +1,83 @@
-"""What --devices asks for: how many devices train together, or which of the GPUs.
-
-Imports no torch: a command that starts the processes of a run must know their number.
-"""
+"""What of --device and --precision can be told before torch is imported, which takes seconds."""
 
 from __future__ import annotations
 
+import ast
+import ctypes
 import os
-import re
-from typing import Literal
-
-from msgspec import Struct
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
 
 from laptime.errors import UserError
-from laptime.hardware.inventory import gpu_names, list_gpus
+from laptime.hardware.inventory import cpu_flags, cpu_name
+from laptime.hardware.precision import Processor, choose_precision
 
-MOST = 1024
-EXPECTED = "expected auto, cpu, how many (2) or which GPUs (0,1)"
-
-
-class Devices(Struct, frozen=True, kw_only=True):
-    """What was asked for; `number` is None for as few as the job fits, `indices` are those of GPUs."""
-
-    kind: Literal["auto", "cpu", "cuda"] = "auto"
-    number: int | None = None
-    indices: tuple[int, ...] = ()
+NO_CUDA = "--device cuda: torch sees no CUDA device here; use --device cpu"
+DRIVER = "libcuda.so.1"
+# Through which a GPU of NVIDIA is reached: a card, one of Windows below Linux, one on a Jetson.
+DEVICE_FILES = ("nvidia*", "dxg", "nvhost*", "nvmap", "nvgpu*")
+DEVICES = Path("/dev")
 
 
-def read_devices(text: str, device: str = "auto") -> Devices:
-    """Read --devices, beside the value of --device; raises UserError."""
-    words = text.strip()
-    if words == "auto":
-        return Devices(kind=_kind(device))
-    if words == "cpu":
-        if device == "cuda":
-            raise UserError("--devices cpu: --device cuda says otherwise; leave one of the two out")
-        return Devices(kind="cpu", number=1)
-    if re.fullmatch(r"\d{1,9}", words):
-        if not 1 <= int(words) <= MOST:
-            more = "; GPU 0 alone is 0," if int(words) == 0 else ""
-            raise UserError(f"--devices {words}: from 1 to {MOST} devices{more}")
-        return Devices(kind=_kind(device), number=int(words))
-    if not re.fullmatch(r"\d{1,9}( *, *\d{1,9})* *,?", words):
-        raise UserError(f"--devices: {EXPECTED} (got '{text}')")
-    if device == "cpu":
-        raise UserError(f"--devices {text}: names GPUs, and --device cpu has none; give a number")
-    indices = tuple(int(word) for word in words.rstrip(", ").split(","))
-    if len(set(indices)) < len(indices):
-        raise UserError(f"--devices {text}: names a GPU twice")
-    return Devices(kind="cuda", number=len(indices), indices=indices)
+def describe_cpu() -> Processor:
+    """Return the CPU as far as precision depends on it."""
+    return Processor(kind="cpu", name=cpu_name(), cpu_flags=cpu_flags())
 
 
-def _kind(device: str) -> Literal["auto", "cpu", "cuda"]:
-    """Return the value of --device as the type has it."""
-    return "cpu" if device == "cpu" else "cuda" if device == "cuda" else "auto"
+def foresee_processor(wanted: str) -> Literal["cpu", "cuda"] | None:
+    """Return what --device will mean where that is certain; raises UserError for a GPU that is not there."""
+    if wanted == "cpu":
+        return "cpu"
+    if lacks_cuda():
+        if wanted == "cuda":
+            raise UserError(NO_CUDA)
+        return "cpu"
+    return "cuda" if wanted == "cuda" else None
 
 
-def name_devices(asked: Devices) -> list[str]:
-    """Return the devices as torch names them, a single one where as few as possible were asked for.
-
-    Raises UserError where this machine has not so many GPUs.
-    """
-    number = asked.number or 1
-    num_gpus = count_gpus()
-    if asked.kind == "cpu" or (asked.kind == "auto" and not num_gpus):
-        return ["cpu"] * number
-    indices = asked.indices or tuple(range(number))
-    if max(indices) >= num_gpus:
-        named = ",".join(map(str, asked.indices)) or str(number)
-        has = f"{num_gpus} GPU{'s'[: num_gpus != 1]}" if num_gpus else "no GPU"
-        raise UserError(f"--devices {named}: {has} here; name those that are there")
-    return [f"cuda:{index}" for index in indices]
+def foresee_format(wanted: str, precision: str) -> str | None:
+    """Return the format of a run's arithmetic where it is certain: on a CPU; raises UserError for none."""
+    if foresee_processor(wanted) != "cpu":
+        return None
+    return choose_precision(describe_cpu(), precision).compute
 
 
-def count_gpus() -> int:
-    """Count the NVIDIA GPUs that the driver shows and CUDA_VISIBLE_DEVICES leaves to this process."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None or not gpu_names():
-        return len(list_gpus())
-    return len([one for one in visible.split(",") if one.strip() and one.strip() != "-1"])
+def lacks_cuda() -> bool:
+    """Tell whether torch will surely see no CUDA device; False wherever it may see one."""
+    build = read_build()
+    if "cuda" not in build or build.get("hip") is not None:
+        return False  # nothing is known of it, or it is built for other cards under the same name
+    if build["cuda"] is None or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return True
+    return sys.platform == "linux" and not has_driver()
+
+
+def has_driver() -> bool:
+    """Tell whether anything of NVIDIA's driver is on this machine."""
+    if any(True for pattern in DEVICE_FILES for _ in DEVICES.glob(pattern)):
+        return True
+    try:
+        ctypes.CDLL(DRIVER)
+    except OSError:
+        return False
+    return True
+
+
+def read_build() -> dict[str, Any]:
+    """Return what torch's own version.py says that it was built for, {} where that cannot be read."""
+    try:
+        found = find_spec("torch")
+        text = Path(str(found and found.origin)).with_name("version.py").read_text()
+        statements = ast.parse(text).body
+    except (ImportError, OSError, ValueError, SyntaxError):
+        return {}
+    told: dict[str, Any] = {}
+    for one in statements:
+        targets = one.targets if isinstance(one, ast.Assign) else [getattr(one, "target", None)]
+        value = getattr(one, "value", None)
+        for target in targets:
+            if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
+                told[target.id] = value.value
+    return told

@@ -13,7 +13,8 @@ import torch
 
 from laptime.errors import UserError
 from laptime.hardware import nvml
-from laptime.hardware.inventory import count_cores, cpu_flags, cpu_name, describe_hardware, read_cpuinfo
+from laptime.hardware.devices import NO_CUDA, describe_cpu
+from laptime.hardware.inventory import count_cores, describe_hardware, read_cpuinfo
 from laptime.hardware.precision import Processor
 
 PACKAGES = ["laptime", "torch", "transformers", "peft", "tokenizers", "safetensors", "numpy"]
@@ -32,7 +33,7 @@ def choose_device(wanted: str, named: Sequence[str] = ()) -> torch.device:
     if named:
         return torch.device(named[0])
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch sees no CUDA device here; use --device cpu")
+        raise UserError(NO_CUDA)
     return torch.device("cuda", 0) if wanted != "cpu" and torch.cuda.is_available() else torch.device("cpu")
 
 
@@ -45,7 +46,7 @@ def describe_processor(device: torch.device) -> Processor:
             capability=torch.cuda.get_device_capability(device),
             kernels=tuple(torch.cuda.get_arch_list()),
         )
-    return Processor(kind="cpu", name=cpu_name(), cpu_flags=cpu_flags())
+    return describe_cpu()
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:

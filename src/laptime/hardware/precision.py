@@ -55,6 +55,8 @@ def choose_precision(processor: Processor, wanted: str) -> Precision:
     dtype = names[wanted]
     if dtype == "bfloat16" and processor.kind == "cpu" and dtype not in native_formats(processor):
         return _precision(dtype, f"asked for with --precision; {why}")
+    if dtype == "float16" and processor.kind == "cpu":
+        raise UserError("--precision fp16: GPUs alone train in fp16, and this run is on a CPU; use auto")
     if dtype not in native_formats(processor):
         raise UserError(f"--precision {wanted}: {processor.name} has no native {wanted} ({why}); use auto")
     return _precision(dtype, "asked for with --precision")

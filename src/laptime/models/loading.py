@@ -22,7 +22,6 @@ from laptime.models.weight_files import WeightFile
 from laptime.spec import ModelSpec
 
 RANDOM_WEIGHTS_SEED = 0  # the same base in every run
-LONGEST = ("max_position_embeddings", "n_positions", "max_seq_len")  # in configurations
 OUT_OF_FILES = "too many open files to read it; raise the limit: ulimit -n 1024"
 DRAWING = ("normal_", "uniform_", "kaiming_uniform_", "trunc_normal_")  # of torch.nn.init
 
@@ -148,14 +147,6 @@ def build_empty_model(spec: ModelSpec, folder: Path) -> PreTrainedModel:
         raise UserError(
             f"{folder / 'config.json'}: no causal language model can be built from it ({one_line(error)})"
         ) from None
-
-
-def model_max_length(config: dict[str, Any]) -> int | None:
-    """Return the longest sequence that the model's configuration allows, in tokens."""
-    text = config.get("text_config")
-    places = [config, text] if isinstance(text, dict) else [config]
-    found = (place.get(key) for place in places for key in LONGEST)
-    return next((length for length in found if isinstance(length, int)), None)
 
 
 def one_line(error: BaseException) -> str:

@@ -19,6 +19,8 @@ TOKENIZER_FILE, SETTINGS_FILE, TEMPLATE_FILE = (
 )
 # What a tokenizer can be made of, in older models too.
 VOCABULARIES = (TOKENIZER_FILE, "*.model", "vocab.*", "merges.txt", "*.tiktoken", "tekken.json")
+# Where a chat template may stand beside the settings; mistral-common makes one of its own vocabulary.
+TEMPLATES = ("*chat_template*", "tekken.json")
 PUT_BACK = "put back the file that came with the model"
 
 Token = str | dict[str, Any] | None
@@ -55,6 +57,17 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     except msgspec.ValidationError as error:
         key, expected = tell_invalid(TokenizerSettings, settings, error)
         raise UserError(f"{path}: {key}: {expected}; {PUT_BACK}") from None
+
+
+def lacks_chat_template(folder: Path) -> bool:
+    """Tell whether the tokenizer in a whole, checked folder surely brings no chat template."""
+    if any(file for pattern in TEMPLATES for file in folder.glob(pattern)):
+        return False
+    try:
+        settings = msgspec.json.decode((folder / SETTINGS_FILE).read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError):
+        return False
+    return not settings.get("chat_template") and "auto_map" not in settings
 
 
 def tell_unloadable(folder: Path, model: str, why: str) -> str:

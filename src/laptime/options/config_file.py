@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,19 @@ LONGEST_NAME = 100  # no option comes near it
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
-def read_config(path: str | Path) -> dict[str, Any]:
+def read_config(path: str | Path) -> NamedOptions:
     """Read a TOML, YAML or JSON file of options into one flat mapping with underscores in its keys.
 
     Raises UserError, naming the file, when it is absent, malformed or no mapping.
     """
     path = Path(path)
+    if path.exists():
+        check_regular(path, str(path), "options")
     parse = PARSERS.get(path.suffix.lower())
     if parse is None:
         raise UserError(f"{path}: a config file ends in .toml, .yaml, .yml or .json")
     if not path.exists():
         raise UserError(f"{path}: no such config file")
-    check_regular(path, path.name)
     text = read_text(path, path.name)
     try:
         content = parse(text)
@@ -46,9 +47,22 @@ def read_config(path: str | Path) -> dict[str, Any]:
     return name_options(str(path), content)
 
 
-def name_options(place: str, content: Mapping[Any, Any]) -> dict[str, Any]:
+class NamedOptions(dict[str, Any]):
+    """Options by name; `written` holds the names as the file spells them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: dict[str, str] = {}
+
+
+def spell_like(written: str, names: Iterable[str]) -> list[str]:
+    """Return `names` with hyphens where a file writes its own with hyphens."""
+    return [name.replace("_", "-") if "-" in written else name for name in names]
+
+
+def name_options(place: str, content: Mapping[Any, Any]) -> NamedOptions:
     """Return the options by name; `batch-size` and `batch_size` are one, and sections there are none."""
-    options: dict[str, Any] = {}
+    options = NamedOptions()
     for key, value in content.items():
         name = str(key).replace("-", "_")
         if not name.isidentifier() or len(name) > LONGEST_NAME:
@@ -57,7 +71,7 @@ def name_options(place: str, content: Mapping[Any, Any]) -> dict[str, Any]:
             raise UserError(f"{place}: option '{name}' is given twice")
         if name in SECTIONS and isinstance(value, Mapping):
             raise UserError(f"{place}: '{name}' holds options; write them at the top level, without sections")
-        options[name] = value
+        options[name], options.written[name] = value, str(key)
     return options
 
 
@@ -131,6 +145,8 @@ def _tell_yaml(error: yaml.YAMLError) -> str:
     if found := re.search(r"constructor for the tag '(.*)'", problem):
         tag = found[1].replace("tag:yaml.org,2002:", "!!")
         return f"{place}the tag {tag} is not allowed; options are plain values"
+    if "another document" in problem:
+        return f"{place}a second document begins here; options are one, without --- between"
     return place + problem
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from laptime.errors import UserError, readable, suggest
+from laptime.errors import UserError, ask_for_quotes, readable, show_value, suggest
 from laptime.methods.method import find_methods, tell_no_method
-from laptime.options.config_file import name_options
+from laptime.options.config_file import name_options, spell_like
 from laptime.options.flags import (
     SPEEDUP_OPTIONS,
     OnceCommand,
@@ -120,18 +120,20 @@ def _read_tables(given: Any, source: str) -> list[tuple[str, dict[str, Any]]]:
     """Return what messages call each table, and its options with name and method."""
     if not isinstance(given, list) or not given or not all(isinstance(one, Mapping) for one in given):
         raise UserError(f"{source}contestants: expected a list of tables, each with name, method and options")
-    options, tables = _own_options(), []
+    options = _own_options()
+    tables: list[tuple[str, dict[str, Any]]] = []
     for number, table in enumerate(given, 1):
-        named = f" ({readable(table['name'])})" if "name" in table else ""
+        named = f" ({readable(table['name'])})" if isinstance(table.get("name"), str) else ""
         place = f"{source}contestants {number}{named}"
         values = name_options(place, table)
         for name in values.keys() - {"name", "method"}:
             if name not in options:
-                raise UserError(f"{place}: {_tell_no_option(name, options)}")
+                raise UserError(f"{place}: {_tell_no_option(values.written[name], options)}")
             values[name] = read_config_value(options[name], values[name], f"{place}: ")
         for name in ("name", "method"):
             if not isinstance(values.setdefault(name, ""), str):
-                raise UserError(f"{place}: {name}: expected text (got {readable(repr(values[name]))})")
+                got, quotes = readable(show_value(values[name])), ask_for_quotes(values[name])
+                raise UserError(f"{place}: {name}: expected text (got {got}){quotes}")
         tables.append((place, values))
     return tables
 
@@ -173,8 +175,8 @@ def _tell_no_option(written: str, options: Mapping[str, SectionedOption]) -> str
         return f"no option {written}; here it is {flag(ours)}"
     if reason := find_reason(name):
         return f"no option {written}; leave it out: {reason}"
-    is_flag = written.startswith("-")
-    return f"no option {written}{suggest(written, map(flag, options) if is_flag else options)}"
+    known = map(flag, options) if written.startswith("-") else spell_like(written, options)
+    return f"no option {written}{suggest(written, known)}"
 
 
 def _make_contestant(place: str, values: Mapping[str, Any]) -> ContestantSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,9 +13,9 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from laptime.errors import UserError, check_path, readable, suggest
+from laptime.errors import UserError, ask_for_quotes, check_path, readable, show_value, suggest
 from laptime.methods.method import find_methods
-from laptime.options.config_file import read_config
+from laptime.options.config_file import NamedOptions, read_config, spell_like
 from laptime.options.foreign_names import tell_foreign
 from laptime.spec import (
     PATHS,
@@ -42,6 +43,7 @@ TITLES = {
 }
 SPEEDUPS = "Speedups"  # a section of their own for these options of the training
 SPEEDUP_OPTIONS = ("plain", "without", "speedups")
+FROM_FILE = "laptime.options.from_file"  # what the context of a command knows: the file, its options' flags
 NESTED = {*SECTIONS, "method_options", "contestants"}  # fields of CompareSpec that hold other specs
 
 
@@ -186,6 +188,17 @@ class SectionedCommand(OnceCommand):
                     names = ", ".join(speedup_names())
                     formatter.write_text(f"NAMES are of {names}; all run where they can.")
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error of an option that only the config file gave begins with the file."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            config, names = ctx.meta.get(FROM_FILE, ("", ()))
+            found = re.match(r"--[a-z0-9-]+", str(error))
+            if found and found[0] in names:
+                error.args = (f"{config}: {error}", *error.args[1:])
+            raise
+
 
 def gather(ctx: click.Context) -> dict[str, Any]:
     """Return what the user gave: the config file's values, overridden by the command line's.
@@ -206,7 +219,11 @@ def gather(ctx: click.Context) -> dict[str, Any]:
         for path in as_list(value) if name in PATHS else ():
             check_path(path, flag(name))
     config = given.pop("config", None)
-    return (read_config_options(config, of_others | options) if config else {}) | given
+    if not config:
+        return given
+    values = read_config_options(config, of_others | options)
+    ctx.meta[FROM_FILE] = (config, {flag(name) for name in values.keys() - given.keys()})
+    return values | given
 
 
 def read_config_options(config: str, options: Mapping[str, SectionedOption]) -> dict[str, Any]:
@@ -232,7 +249,9 @@ def check_options(
             continue
         if not isinstance(values[name], bool if option.is_flag else str):
             kind = "true or false" if option.is_flag else "text"
-            raise UserError(f"{source}{flag(name)}: expected {kind} (got {readable(repr(value))})")
+            quotes = "" if option.is_flag else ask_for_quotes(value)
+            got = readable(show_value(value))
+            raise UserError(f"{source}{flag(name)}: expected {kind} (got {got}){quotes}")
         if name in PATHS:
             check_path(values[name], f"{source}{flag(name)}")
         if isinstance(option.type, click.Choice) and values[name] not in option.type.choices:
@@ -244,10 +263,12 @@ def check_options(
 def refuse_unknown(source: str, content: Collection[str], known: Collection[str]) -> None:
     """Raise UserError for names that are no options; those of other tools are told all at once."""
     unknown = [name for name in content if name not in known]
+    written = content.written if isinstance(content, NamedOptions) else {}
     if told := tell_foreign(unknown, known):
         raise UserError(f"{source}options of another tool: {told}")
     for name in unknown:
-        raise UserError(f"{source}unknown option '{name}'{suggest(name, known)}")
+        said = written.get(name, name)
+        raise UserError(f"{source}unknown option '{said}'{suggest(said, spell_like(said, known))}")
 
 
 def read_config_value(option: SectionedOption, value: Any, source: str = "") -> Any:

@@ -14,6 +14,7 @@ from laptime.report.language import Language
 from laptime.runs.contestants import split_name
 
 Tone = Literal["shown", "open", "warning"]
+TELLING = 1.5  # rounds whose interval reaches further than this from its middle tell nothing of a machine
 _TONES: dict[Verdict, Tone] = {
     "faster": "shown",
     "slower": "shown",
@@ -36,7 +37,10 @@ class Headline:
 
 @dataclass(frozen=True)
 class Reading:
-    """A ratio turned so that it is at least 1: `slower` took `ratio` times as long as `faster`."""
+    """A ratio of seconds, and its interval: those of `slower` over those of `faster`.
+
+    Where the verdict says who is faster, or one round does, it is turned so that it is at least 1.
+    """
 
     faster: str
     slower: str
@@ -55,7 +59,7 @@ def read_ratio(pair: Pair, which: Literal["train", "total"]) -> Reading | None:
     if not quantities.known(ratio) or ratio <= 0 or verdict in ("unequal_work", "not_measured"):
         return None
     verdict = "faster" if verdict == "slower" else verdict
-    if ratio >= 1:
+    if ratio >= 1 or verdict in ("about_the_same", "not_settled"):  # who claims nothing turns nothing
         return Reading(pair.faster, pair.slower, ratio, interval, verdict, confidence)
     turned = (1 / interval[1], 1 / interval[0]) if interval and min(interval) > 0 else None
     return Reading(pair.slower, pair.faster, 1 / ratio, turned, verdict, confidence)
@@ -72,8 +76,8 @@ def write_headline(result: ComparisonResult, language: Language) -> Headline:
     reading = read_ratio(pair, "train") if pair else None
     if pair is None or reading is None:
         return _without_ratio(result, pair, language)
-    key = "equal" if pair.equal_runs else "headline"
-    text = language.say(f"{key}.{reading.verdict}", **ratio_words(reading, pair, language))
+    key = f"equal.{judge_equal(reading)}" if pair.equal_runs else f"headline.{reading.verdict}"
+    text = language.say(key, **ratio_words(reading, pair, language))
     return Headline(language.sentence(text), _total(pair, language), _TONES[reading.verdict])
 
 
@@ -82,10 +86,18 @@ def _total(pair: Pair, language: Language) -> str:
     reading = read_ratio(pair, "total")
     if reading is None:
         return ""
-    key = f"total.equal.{reading.verdict}"
+    key = f"total.equal.{judge_equal(reading)}"
     if not pair.equal_runs or not language.knows(key):  # no method is faster than itself
         key = f"total.{reading.verdict}"
     return language.say(key, **ratio_words(reading, pair, language))
+
+
+def judge_equal(reading: Reading) -> str:
+    """Return what a ratio of equal runs shows: its verdict, or that so few rounds tell nothing."""
+    size = half_width(reading.interval)
+    if reading.verdict == "not_settled" and (size is None or size > TELLING):
+        return "too_wide"
+    return reading.verdict
 
 
 def ratio_words(reading: Reading, pair: Pair, language: Language) -> dict[str, str | int]:
@@ -94,6 +106,9 @@ def ratio_words(reading: Reading, pair: Pair, language: Language) -> dict[str, s
     return {
         "faster": language.method(reading.faster),
         "slower": language.method(reading.slower),
+        "over": language.say(
+            "interval.over", slower=language.method(reading.slower), faster=language.method(reading.faster)
+        ),
         "method": _name_equal(reading, language),
         "ratio": language.ratio(reading.ratio),
         "percent": language.difference(reading.ratio),

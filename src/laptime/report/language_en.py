@@ -27,12 +27,14 @@ STRINGS: dict[str, str] = {
     "equal.not_settled": "This machine shows no difference where there is none, between equal runs of "
     "{method}, but would hardly see one below {size} ({confidence} interval {low} to {high}, {rounds} "
     "rounds)",
+    "equal.too_wide": "{rounds} rounds tell nothing yet of what this machine shows between equal runs of "
+    "{method} ({confidence} interval {low} to {high}; {more})",
     "equal.one_round": "One round of equal runs of {method}: they differ by {percent}, no interval",
     "span.slower": "{ratio} slower",
     "span.equal": "equally fast",
     "span.faster": "{ratio} faster",
     "more.rounds": "about {number} more would tell",
-    "more.many": "more than {number} more would be needed",
+    "more.many": "at least {number} more would be needed",
     "headline.unequal_work": "The runs did not do the same work: no ratio",
     "headline.not_measured": "{finished} finished, {failed} did not: no ratio",
     "headline.no_pair": "{method} trained in {seconds}; there is nothing to compare it with",
@@ -44,6 +46,7 @@ STRINGS: dict[str, str] = {
     "total.one_round": "Whole process: {faster} {ratio} faster, no interval",
     "total.equal.faster": "Whole process: the equal runs differ by {percent} (interval {low} to {high})",
     "total.equal.not_settled": "Whole process: no difference is shown (interval {low} to {high})",
+    "total.equal.too_wide": "Whole process: {rounds} rounds tell nothing yet (interval {low} to {high})",
     "total.equal.one_round": "Whole process: they differ by {percent}, no interval",
     "subline.model": "built-in toy model",
     "subline.data": "built-in examples",
@@ -89,14 +92,14 @@ STRINGS: dict[str, str] = {
     "contestants.item": "{name}: {method} with {options}",
     "contestants.same": "{name}: {method}",
     "time.faster": "{faster} trained in {fast_seconds}, {slower} in {slow_seconds} (medians of {rounds} "
-    "rounds). The difference is shown: {ratio}, and the {confidence} interval from {low} to {high} leaves "
-    "out 1.",
+    "rounds). The difference is shown: {ratio}, and the {confidence} interval of {over} from {low} to {high} "
+    "leaves out 1.",
     "time.about_the_same": "{faster} trained in {fast_seconds}, {slower} in {slow_seconds} (medians of "
-    "{rounds} rounds). The {confidence} interval from {low} to {high} contains 1 and lies within {same}: "
-    "they are about the same.",
+    "{rounds} rounds). The {confidence} interval of {over} from {low} to {high} contains 1 and lies within "
+    "{same}: they are about the same.",
     "time.not_settled": "{faster} trained in {fast_seconds}, {slower} in {slow_seconds} (medians of {rounds} "
-    "rounds). The {confidence} interval from {low} to {high} contains 1 and reaches beyond {same}: neither a "
-    "difference is shown nor that there is none.",
+    "rounds). The {confidence} interval of {over} from {low} to {high} contains 1 and reaches beyond {same}: "
+    "neither a difference is shown nor that there is none.",
     "time.one_round": "{faster} trained in {fast_seconds}, {slower} in {slow_seconds}: {ratio} in one "
     "round. One round has no interval; whether it would come out again is not shown.",
     "time.unequal_work": "{faster} and {slower} did not do the same work (see Fairness), so their times "
@@ -106,13 +109,15 @@ STRINGS: dict[str, str] = {
     "time.order.open": "No order is shown between {list}.",
     "time.order.apart": "{list} did other work than the rest (see Fairness), so no ratio is given.",
     "time.order.pair": "{first} and {second}",
+    "interval.over": "{slower} over {faster}",
     "time.single": "{method} trained in {seconds}.",
     "total.sentence.faster": "From import to the saved result {faster} took {fast_seconds} and {slower} "
-    "{slow_seconds}: {ratio}, with an interval from {low} to {high}.",
+    "{slow_seconds}: {ratio}, with an interval of {over} from {low} to {high}.",
     "total.sentence.about_the_same": "From import to the saved result {faster} took {fast_seconds} and "
-    "{slower} {slow_seconds}; the interval from {low} to {high} lies within {same}: about the same.",
+    "{slower} {slow_seconds}; the interval of {over} from {low} to {high} lies within {same}: about the "
+    "same.",
     "total.sentence.not_settled": "From import to the saved result {faster} took {fast_seconds} and {slower} "
-    "{slow_seconds}; the interval from {low} to {high} contains 1: not settled.",
+    "{slow_seconds}; the interval of {over} from {low} to {high} contains 1: not settled.",
     "total.sentence.one_round": "From import to the saved result {faster} took {fast_seconds} and "
     "{slower} {slow_seconds}: {ratio} in one round.",
     # Beside an older comparison
@@ -174,6 +179,8 @@ STRINGS: dict[str, str] = {
     "rounds.family": "{number} ratios are judged together by Holm's method, which widens their intervals: "
     "the chance that any difference is shown where there is none stays below 5 %.",
     "rounds.resolution": "A difference in training time below {size} could well be missed.",
+    "rounds.resolution.wide": "For how far they lie apart, {rounds} rounds show large differences alone; "
+    "more rounds show smaller ones.",
     "rounds.compared": "All times are of rounds {list}.",
     "rounds.compared.one": "All times are of round {list}.",
     "memory.list": "At its peak {list}.",
@@ -412,7 +419,8 @@ STRINGS: dict[str, str] = {
     "do not compute the same. There is no ratio between them.",
     "finding.trainers": "Each trainer stands on versions of its own: {values}.",
     "finding.different_steps": "The number of steps differs ({values}). There is no ratio between them.",
-    "finding.other_batches": "{methods} train other examples in a step ({values}): no ratio between them.",
+    "finding.other_batches": "{methods} train other examples in a step ({values}): no ratio between such as "
+    "differ.",
     "finding.different_training_option": "The runs trained with different values of {option}: {values}.",
     "finding.own_options": "{method} has options of its own: {options}.",
     "finding.learning_rate": "The learning rates differ ({values}): a comparison of time, not of quality at "

@@ -30,13 +30,15 @@ STRINGS: dict[str, str] = {
     "학습 시간이 같습니다 ({ratio}, {confidence} 신뢰 구간 {low}~{high}, {rounds}라운드)",
     "equal.not_settled": "이 컴퓨터는 똑같은 {method} 실행 사이에서 없는 차이를 보이지 않지만, {size} 미만의 "
     "차이는 알아보기 어렵습니다 ({confidence} 신뢰 구간 {low}~{high}, {rounds}라운드)",
+    "equal.too_wide": "{rounds}라운드만으로는 이 컴퓨터가 똑같은 {method} 실행 사이에서 어떤 차이를 "
+    "보이는지 아직 알 수 없습니다 ({confidence} 신뢰 구간 {low}~{high}, {more})",
     "equal.one_round": "똑같은 {method} 실행을 1라운드 측정했습니다. 두 실행의 차이는 {percent}입니다 "
     "(신뢰 구간 없음)",
     "span.slower": "{ratio} 느린 쪽",
     "span.equal": "같은 속도",
     "span.faster": "{ratio} 빠른 쪽",
     "more.rounds": "판단하려면 약 {number}라운드 더 필요",
-    "more.many": "판단하려면 {number}라운드보다 많이 더 필요",
+    "more.many": "판단하려면 적어도 {number}라운드 더 필요",
     "headline.unequal_work": "실행들이 같은 작업을 하지 않았으므로 배율을 제시하지 않습니다",
     "headline.not_measured": "{finished:은/는} 완료되었고 {failed:은/는} 완료되지 않아 배율을 낼 수 없습니다",
     "headline.no_pair": "{method:이/가} {seconds} 만에 학습을 마쳤습니다. 비교할 다른 방법이 없습니다",
@@ -48,6 +50,7 @@ STRINGS: dict[str, str] = {
     "total.one_round": "전체 과정: {faster:이/가} {ratio} 빠름 (신뢰 구간 없음)",
     "total.equal.faster": "전체 과정: 똑같은 실행 사이의 차이 {percent} (신뢰 구간 {low}~{high})",
     "total.equal.not_settled": "전체 과정: 확인된 차이 없음 (신뢰 구간 {low}~{high})",
+    "total.equal.too_wide": "전체 과정: {rounds}라운드만으로는 아직 알 수 없음 (신뢰 구간 {low}~{high})",
     "total.equal.one_round": "전체 과정: 두 실행의 차이 {percent} (신뢰 구간 없음)",
     "subline.model": "내장 체험용 모델",
     "subline.data": "내장 레코드",
@@ -93,14 +96,14 @@ STRINGS: dict[str, str] = {
     "contestants.item": "{name}: {method}, {options}",
     "contestants.same": "{name}: {method}",
     "time.faster": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다 "
-    "({rounds}라운드의 중앙값). 배율은 {ratio}이고 {confidence} 신뢰 구간 {low}~{high}에 1이 들어 있지 "
-    "않으므로 차이가 확인되었습니다.",
+    "({rounds}라운드의 중앙값). 배율은 {ratio}이고 {over}의 {confidence} 신뢰 구간 {low}~{high}에 1이 "
+    "들어 있지 않으므로 차이가 확인되었습니다.",
     "time.about_the_same": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다 "
-    "({rounds}라운드의 중앙값). {confidence} 신뢰 구간 {low}~{high}에 1이 들어 있고 {same} 이내이므로 거의 "
-    "같습니다.",
+    "({rounds}라운드의 중앙값). {over}의 {confidence} 신뢰 구간 {low}~{high}에 1이 들어 "
+    "있고 {same} 이내이므로 거의 같습니다.",
     "time.not_settled": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다 "
-    "({rounds}라운드의 중앙값). {confidence} 신뢰 구간 {low}~{high}에 1이 들어 있고 {same}를 벗어나므로, "
-    "차이가 있는지도 없는지도 확인되지 않았습니다.",
+    "({rounds}라운드의 중앙값). {over}의 {confidence} 신뢰 구간 {low}~{high}에 1이 들어 "
+    "있고 {same}를 벗어나므로, 차이가 있는지도 없는지도 확인되지 않았습니다.",
     "time.one_round": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다. "
     "1라운드 기준 배율은 {ratio}입니다. 1라운드만으로는 신뢰 구간을 낼 수 없으며, 다시 측정해도 같은 "
     "결과가 나오는지는 확인되지 않았습니다.",
@@ -112,13 +115,14 @@ STRINGS: dict[str, str] = {
     "time.order.apart": "{list:은/는} 나머지와 같은 작업을 하지 않았으므로(공정성 항목 참고) 배율을 "
     "제시하지 않습니다.",
     "time.order.pair": "{first}·{second}",
+    "interval.over": "{slower}/{faster}",
     "time.single": "{method:은/는} {seconds} 만에 학습했습니다.",
     "total.sentence.faster": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "
-    "{slow_seconds} 걸렸습니다. 배율은 {ratio}, 신뢰 구간은 {low}~{high}입니다.",
+    "{slow_seconds} 걸렸습니다. 배율은 {ratio}, {over}의 신뢰 구간은 {low}~{high}입니다.",
     "total.sentence.about_the_same": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "
-    "{slow_seconds} 걸렸습니다. 신뢰 구간 {low}~{high:이/가} {same} 이내이므로 거의 같습니다.",
+    "{slow_seconds} 걸렸습니다. {over}의 신뢰 구간 {low}~{high:이/가} {same} 이내이므로 거의 같습니다.",
     "total.sentence.not_settled": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "
-    "{slow_seconds} 걸렸습니다. 신뢰 구간 {low}~{high}에 1이 들어 있어 아직 판단할 수 없습니다.",
+    "{slow_seconds} 걸렸습니다. {over}의 신뢰 구간 {low}~{high}에 1이 들어 있어 아직 판단할 수 없습니다.",
     "total.sentence.one_round": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "
     "{slow_seconds} 걸렸습니다. 1라운드 기준 배율은 {ratio}입니다.",
     # Beside an older comparison
@@ -184,6 +188,8 @@ STRINGS: dict[str, str] = {
     "rounds.family": "배율 {number}개를 Holm 방법으로 함께 판정하여 신뢰 구간을 넓혔습니다. 없는 차이를 "
     "하나라도 있다고 할 확률은 5% 미만입니다.",
     "rounds.resolution": "학습 시간의 차이가 {size} 미만이면 알아보지 못할 수 있습니다.",
+    "rounds.resolution.wide": "라운드끼리 차이가 커서 {rounds}라운드로는 큰 차이만 확인할 수 있습니다. "
+    "라운드를 늘리면 더 작은 차이도 확인할 수 있습니다.",
     "rounds.compared": "시간은 모두 {list}라운드의 값입니다.",
     "rounds.compared.one": "시간은 모두 {list}라운드의 값입니다.",
     "memory.list": "최대 메모리 사용량: {list}.",
@@ -417,8 +423,8 @@ STRINGS: dict[str, str] = {
     "않으므로 배율을 제시하지 않습니다.",
     "finding.trainers": "트레이너마다 사용하는 패키지 버전이 다릅니다: {values}.",
     "finding.different_steps": "스텝 수가 서로 다르므로({values}) 배율을 제시하지 않습니다.",
-    "finding.other_batches": "{methods}의 스텝에 들어가는 레코드가 서로 다르므로({values}) 배율을 제시하지 "
-    "않습니다.",
+    "finding.other_batches": "{methods}의 스텝에 들어가는 레코드가 서로 다르므로({values}), 서로 다른 것 "
+    "사이의 배율은 제시하지 않습니다.",
     "finding.different_training_option": "{option} 값이 실행마다 다릅니다: {values}.",
     "finding.own_options": "{method}에만 지정한 옵션: {options}.",
     "finding.learning_rate": "학습률이 다릅니다({values}). 같은 학습률에서의 품질이 아니라 "

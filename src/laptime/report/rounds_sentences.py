@@ -5,7 +5,7 @@ from __future__ import annotations
 from laptime.comparison.result import ComparisonResult, Pair
 from laptime.comparison.statistics import LOOKING, MOST_ROUNDS_TOLD
 from laptime.comparison.stopping import limit_seconds
-from laptime.report.headline import half_width, ratio_words, read_ratio
+from laptime.report.headline import TELLING, half_width, judge_equal, ratio_words, read_ratio
 from laptime.report.language import Language
 from laptime.report.sentence import Sentence
 
@@ -64,14 +64,22 @@ def _write_family(result: ComparisonResult, language: Language) -> list[str]:
 def _write_resolution(pair: Pair | None, language: Language) -> list[str]:
     """Return the size below which a difference would not be seen."""
     size = half_width(pair.train_interval) if pair else None
-    return [] if size is None else [language.say("rounds.resolution", size=language.difference(size))]
+    if pair is None or size is None:
+        return []
+    if size <= TELLING:
+        return [language.say("rounds.resolution", size=language.difference(size))]
+    if pair.equal_runs:  # the headline says so
+        return []
+    return [language.say("rounds.resolution.wide", rounds=pair.num_rounds)]
 
 
 def _write_equal_runs(result: ComparisonResult, headline: Pair | None, language: Language) -> list[str]:
     """Return what a method that races against itself beside others shows of the machine."""
     equal = [pair for pair in result.pairs if pair.equal_runs and pair is not headline]
     return [
-        language.sentence(language.say(f"equal.{reading.verdict}", **ratio_words(reading, pair, language)))
+        language.sentence(
+            language.say(f"equal.{judge_equal(reading)}", **ratio_words(reading, pair, language))
+        )
         + "."
         for pair in equal
         if (reading := read_ratio(pair, "train"))

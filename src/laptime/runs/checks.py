@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from laptime.data.formats import check_examples
 from laptime.data.invisible import is_blank
 from laptime.errors import UserError
-from laptime.hardware.devices import name_devices, read_devices
+from laptime.hardware.device_choice import name_devices, read_devices
 from laptime.hardware.processors import check_threads
 from laptime.methods.method import find_methods, make_method, tell_no_method
 from laptime.models.source import locate_model
 from laptime.runs.disk import check_cache
+from laptime.runs.foresight import refuse_foreseen
 from laptime.spec import OURS, CompareSpec, RunSpec, TrainingSpec, read_interval
 from laptime.speedups.speedup import check_names
 
@@ -23,7 +24,7 @@ def check_training(spec: RunSpec) -> str:
     """
     check_rates(spec.training, [spec.method])
     check_run(spec)
-    return check_inputs(spec)
+    return check_inputs(spec, [("", spec)])
 
 
 def check_run(spec: RunSpec) -> None:
@@ -62,14 +63,16 @@ def check_rates(training: TrainingSpec, methods: Sequence[str]) -> None:
             raise UserError(f"--learning-rate: must be above 0 (got {rate})")
 
 
-def check_inputs(spec: RunSpec | CompareSpec) -> str:
-    """Check what runs share: when they save, what they are asked, their examples and their model.
+def check_inputs(spec: RunSpec | CompareSpec, runs: Sequence[tuple[str, RunSpec]]) -> str:
+    """Check what runs share: when they save, what they are asked, their model and their examples.
 
-    Returns the digest of the examples, "" for large data that their preparation checks. Raises UserError.
+    `runs` are those that are to be done, each behind what a message about it begins with. Returns the digest
+    of the examples, "" for large data that their preparation checks. Raises UserError.
     """
     read_interval(spec.training.save_every)
     if any(map(is_blank, spec.answers.ask)):
         raise UserError("--ask: a question in which nothing can be seen; leave it out")
-    digest = check_examples(spec.data, seed=spec.training.seed, everything=False)
-    locate_model(spec.model, download=False)
-    return digest
+    source = locate_model(spec.model, download=False)
+    if runs:
+        refuse_foreseen(spec, runs, source)
+    return check_examples(spec.data, seed=spec.training.seed, everything=False)

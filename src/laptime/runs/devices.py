@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from laptime.data.input_manifest import InputManifest
-from laptime.hardware.devices import name_devices, read_devices
+from laptime.hardware.device_choice import name_devices, read_devices
 from laptime.methods.method import find_method
 from laptime.runs.job import RunJob
 from laptime.spec import OURS, RunSpec

@@ -9,43 +9,56 @@ from pathlib import Path
 
 import msgspec
 
-from laptime.data.input_manifest import InputManifest
 from laptime.errors import UserError
 from laptime.methods.method import make_method
+from laptime.models.shape import Shape
 from laptime.runs.job import CHECKPOINTS_FOLDER
 from laptime.runs.plan import RUNS_FOLDER
 from laptime.spec import RunSpec
 from laptime.startup.speedup_switches import is_wanted
+from laptime.util.disk import show_size
 from laptime.util.user_cache import shared_prefixes
 
 SPARE_DISK_BYTES = 200_000_000  # records, logs, the report
+LITTLE_BYTES = 1_000_000  # not worth a word
+# Of the bytes of the data, what their tokens are sure to take: columns are left out, long texts are cut.
+SURE_SHARE = 0.1
 CHECKPOINT_BYTES = 14  # for each trained number at the most: half a weight, its master, two moments
 
 
 def check_disk(
-    waiting: Sequence[RunSpec], manifest: InputManifest, folder: Path, remedies: Sequence[str] = ()
+    waiting: Sequence[RunSpec],
+    shape: Shape | None,
+    folder: Path,
+    remedies: Sequence[str] = (),
+    inputs_bytes: int = 0,
 ) -> None:
     """Refuse to start the runs of `waiting` where the disk cannot hold what they leave and keep.
 
-    A method's options are checked against the model too. `remedies` are options of the command that would
-    leave less. Raises UserError.
+    A method's options are checked against the model too; `shape` is None where it is not known yet.
+    `remedies` are options of the command that would leave less. Before the data are encoded, `inputs_bytes`
+    is about what they will take. Raises UserError.
     """
-    saved, kept = count_results(waiting, manifest)
+    saved, kept = count_results(waiting, shape) if shape else (0, 0)
     needed, free = (saved + kept + SPARE_DISK_BYTES if waiting else 0), count_free(folder)
-    if needed > free:
-        of_it = f" and {show_size(kept)} of checkpoints" if kept else ""
+    if needed + SURE_SHARE * inputs_bytes > free:
+        left = [f"{show_size(saved)} of results" if shape else "their results"]
+        left += [f"{show_size(kept)} of checkpoints"] if kept else []
+        left += (
+            [f"about {show_size(inputs_bytes)} of encoded examples"] if inputs_bytes > LITTLE_BYTES else []
+        )
         advice = ["a lower --keep-checkpoints"] if kept > saved else []
         advice += remedies
         raise UserError(
-            f"--out {folder}: the runs leave {show_size(saved)} of results{of_it}, with "
+            f"--out {folder}: the runs leave {' and '.join(left)}, with "
             f"{show_size(SPARE_DISK_BYTES)} to spare for records and the report; {show_size(free)} are free; "
             f"use {', '.join(advice)}{' or ' if advice else ''}another disk"
         )
 
 
-def count_results(runs: Sequence[RunSpec], manifest: InputManifest) -> tuple[int, int]:
+def count_results(runs: Sequence[RunSpec], shape: Shape) -> tuple[int, int]:
     """Return the bytes that runs leave, and those that they need for checkpoints on the way."""
-    costs = [make_method(spec.method, spec.method_options).cost(manifest.shape, 4) for spec in runs]
+    costs = [make_method(spec.method, spec.method_options).cost(shape, 4) for spec in runs]
     saved = sum(cost.saved_bytes for cost in costs)  # float32 at the most
     # A run's checkpoints go when its result is there; a new one is written before the oldest goes.
     kept = [
@@ -59,11 +72,6 @@ def count_results(runs: Sequence[RunSpec], manifest: InputManifest) -> tuple[int
 def count_free(folder: Path) -> int:
     """Return the bytes free for a comparison in `folder`, with those that its checkpoints will give back."""
     return shutil.disk_usage(folder).free + sum(bytes_below(place) for place in checkpoint_folders(folder))
-
-
-def show_size(num_bytes: float) -> str:
-    """Return a size with the digits that matter: 4.2 MB, 12.3 GB."""
-    return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"
 
 
 def check_cache(spec: RunSpec) -> None:

@@ -13,6 +13,7 @@ from laptime.runs.job import LOG_FILE
 from laptime.runs.record import FILE_NAME, RecordWriter, RunRecord, read_record
 from laptime.runs.record_lines import decode_events
 
+SILENCE = "no output"  # of a process whose log is empty
 LITTLE_BYTES = 1_000_000  # a disk with less room takes neither log nor record
 # What allocators say, in lower case: torch, libc, C++, the kernel, cuBLAS, oneDNN.
 SHORTAGE = (
@@ -121,6 +122,6 @@ def last_line(log: Path) -> str:
     try:
         text = hide(log.read_text(errors="replace"))
     except OSError:
-        return "no output"
+        return SILENCE
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:500] if lines else "no output"
+    return lines[-1][:500] if lines else SILENCE

@@ -12,7 +12,7 @@ from laptime.errors import UserError
 from laptime.runs.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, JOB_FILE, LOG_FILE, SAVED_FOLDER
 from laptime.runs.lock import MARKER_FILE, file_lock, is_marker
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
-from laptime.runs.plan import Plan, read_plan
+from laptime.runs.plan import RUNS_FOLDER, Plan, read_plan, read_spec
 from laptime.runs.record import FILE_NAME as RECORD_FILE
 from laptime.runs.record import has_first_line, read_record
 from laptime.runs.spec_changes import name_changes
@@ -40,12 +40,47 @@ def claim(folder: Path, spec: dict[str, Any]) -> Plan | None:
             raise UserError(f"--out {folder}: holds something else ({name}); give a new or empty folder")
         return None
     plan = read_plan(folder)
+    try:
+        read_spec(plan)
+    except UserError as error:
+        raise UserError(f"--out {folder}: {error}; go on with that version, or give a new folder") from None
     if changed := name_changes(plan.spec, spec):
         raise UserError(
             f"--out {folder}: begun with other options ({', '.join(changed)}); "
             f"give another folder, or the options it was begun with"
         )
     return plan
+
+
+def find_comparison(folder: Path) -> Path | None:
+    """Return the folder of the comparison that `folder` is a run of, None where it is of none."""
+    near = folder if len(folder.parts) > 2 else folder.resolve()
+    home = near.parent.parent
+    return home if near.parent.name == RUNS_FOLDER and (home / PLAN_FILE).is_file() else None
+
+
+def find_inputs(folder: Path) -> Path:
+    """Return the inputs of a comparison, of a run in one, or of a training; raises UserError for none."""
+    home = find_comparison(folder) or folder
+    if (home / INPUTS_FOLDER / MANIFEST_FILE).is_file():
+        return home / INPUTS_FOLDER
+    raise UserError(
+        f"{folder}: no {INPUTS_FOLDER}/{MANIFEST_FILE} here: records alone, as they are published, can't "
+        f"be asked; ask where they were made, or do the same again with another --out and ask that"
+    )
+
+
+def refuse_records_alone(folder: Path) -> None:
+    """Raise UserError for a published comparison, which has nothing that another run would need."""
+    if (
+        (folder / PLAN_FILE).exists()
+        and not (folder / INPUTS_FOLDER).exists()
+        and not (folder / MARKER_FILE).exists()
+    ):
+        raise UserError(
+            f"--out {folder}: the records of a comparison alone, as they are published: nothing goes on "
+            f"there; give a new or empty folder"
+        )
 
 
 def foreign_names(folder: Path) -> list[str]:

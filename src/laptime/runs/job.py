@@ -37,6 +37,7 @@ class RunJob(Struct, kw_only=True):
     until: Literal["preparation", "training", "end"] = "end"
     threads: Threads | None = None  # chosen once for all runs; None: torch's own number
     devices: list[str] = []  # a process for each, as torch names them; []: one process, which chooses
+    rate: float | None = None  # the learning rate of earlier runs of this work, where none was asked for
     resumes: bool = False  # go on from the newest whole checkpoint in the folder
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it
 

@@ -9,7 +9,6 @@ import contextlib
 import os
 import re
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 from laptime.errors import UserError
 from laptime.hardware.inventory import list_gpus
 from laptime.runs.lock import LOOK_SECONDS, Owner, file_lock, is_free, read_owner
+from laptime.util.temporary import temporary_folder
 
 MACHINE = "machine.lock"
 GPU_LOCKS = "*gpu-*.lock"
@@ -90,15 +90,13 @@ def name_gpu(device: str) -> str:
 def private_folder() -> Path:
     """Return this user's own folder among the temporary files: nobody else can plant a link in it."""
     user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = temporary_folder() / f"laptime-{user}"
     try:
-        folder = Path(tempfile.gettempdir()) / f"laptime-{user}"
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
         found = folder.lstat()
     except OSError as error:
-        raise UserError(
-            f"no temporary file can be written ({error.strerror}); set TMPDIR to a folder"
-        ) from None
+        raise UserError(f"{folder}: cannot be made ({error.strerror}); set TMPDIR to a folder") from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != user or found.st_mode & 0o022:
         raise UserError(f"{folder}: not a folder of yours alone; remove it, or set TMPDIR to another place")
     return folder

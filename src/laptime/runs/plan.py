@@ -9,15 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from laptime.errors import UserError
+from laptime.errors import UserError, readable
 from laptime.hardware.processors import Threads
 from laptime.runs.contestants import name_contestants
 from laptime.runs.events import Role
 from laptime.runs.record import MOST_ROUNDS
+from laptime.runs.spec_changes import complete_comparison
+from laptime.spec import CompareSpec
 from laptime.util.sealed_file import read_sealed, write_sealed
-from laptime.util.untrusted import check_name, tell_absent
+from laptime.util.untrusted import check_name, tell_absent, told_in_one_line
 
 VERSION = 5  # with other trainers
 FILE_NAME = "plan.json"
@@ -140,6 +144,19 @@ def write_plan(folder: Path, plan: Plan) -> Path:
     return write_sealed(folder / FILE_NAME, plan)
 
 
+def read_spec(plan: Plan) -> CompareSpec:
+    """Return the job of a plan; raises UserError where an earlier version had options that are no more."""
+    try:
+        asked = {name: value for name, value in plan.spec.items() if name != "methods" or value}
+        spec = msgspec.convert(asked, CompareSpec)
+    except msgspec.ValidationError as error:
+        raise UserError(
+            f"done by laptime {readable(plan.laptime)} with options that this one does not have "
+            f"({readable(error, 80)})"
+        ) from None
+    return spec if "methods" in asked else replace(spec, methods=())  # contestants alone raced
+
+
 def read_plan(folder: Path) -> Plan:
     """Read `plan.json` from `folder`; raises UserError when it is absent, damaged or of another version."""
     path = folder / FILE_NAME
@@ -149,6 +166,8 @@ def read_plan(folder: Path) -> Plan:
         raise UserError(tell_absent(folder, FILE_NAME, "a comparison")) from None
     if not 1 <= plan.version <= VERSION:
         raise UserError(f"{path}: plan version {plan.version}; this laptime reads 1 to {VERSION}")
+    with told_in_one_line(path):
+        plan.spec = complete_comparison(plan.spec)
     for planned in plan.runs:
         check_name(planned.run, path)
         if not 0 <= planned.round <= MOST_ROUNDS:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from laptime.data.encoded import find_damage
-from laptime.data.formats import check_examples
+from laptime.data.formats import check_examples, count_bytes
 from laptime.data.input_manifest import (
     ENCODED_FILE,
     MANIFEST_FILE,
     InputJob,
     InputManifest,
+    follow_base,
     read_manifest,
-    refuse_other_base,
 )
 from laptime.errors import UserError, without_remedy
+from laptime.models.config_shape import foresee_shape
+from laptime.models.shape import Shape
+from laptime.models.source import locate_model
+from laptime.runs.disk import check_disk
 from laptime.runs.folder import INPUTS_FOLDER
 from laptime.runs.runner import Listener, Runner
-from laptime.spec import CompareSpec, RunSpec
+from laptime.spec import BUILTIN, CompareSpec, DataSpec, ModelSpec, RunSpec
 
 
 def make_input_job(
@@ -39,12 +44,22 @@ def make_input_job(
 
 
 def prepare_inputs(
-    job: InputJob, runner: Runner, listener: Listener, examples_digest: str, fresh: bool
+    job: InputJob,
+    runner: Runner,
+    listener: Listener,
+    examples_digest: str,
+    fresh: bool,
+    waiting: Sequence[RunSpec] = (),
+    remedies: Sequence[str] = (),
 ) -> InputManifest:
-    """Encode the inputs, or take those of an earlier start: whole, and of the same data."""
+    """Encode the inputs, or take those of an earlier start: whole, and of the same data.
+
+    `waiting` are the runs that are still to be done, `remedies` as for `check_disk`. Raises UserError.
+    """
     inputs = Path(job.folder)
     manifest = None if fresh else read_whole_inputs(inputs, listener)
     if manifest is None:
+        check_disk(waiting, find_shape(job.model), inputs.parent, remedies, estimate_bytes(job.data))
         return runner.prepare(job)
     examples_digest = examples_digest or check_examples(job.data, seed=job.training.seed)
     if manifest.data.get("records_digest") != examples_digest:
@@ -52,8 +67,23 @@ def prepare_inputs(
         if given := job.data.chat_template:
             name += f" or --chat-template {given}"
         raise UserError(f"{name}: changed since {inputs.parent} was begun; give a new --out")
-    refuse_other_base(manifest, inputs.parent)
-    return manifest
+    return follow_base(manifest, job.model, inputs)
+
+
+def find_shape(model: ModelSpec) -> Shape | None:
+    """Return the shape of a model where a config.json that is here tells it; what is wrong others say."""
+    if model.model != BUILTIN and not Path(model.model).is_dir():
+        return None  # no second look over the network
+    with suppress(UserError):
+        return foresee_shape(locate_model(model, download=False).config)
+    return None
+
+
+def estimate_bytes(data: DataSpec) -> int:
+    """Return about how much the encoded examples will take, 0 where that is not known."""
+    with suppress(UserError):
+        return count_bytes(data)
+    return 0
 
 
 def read_whole_inputs(inputs: Path, listener: Listener) -> InputManifest | None:

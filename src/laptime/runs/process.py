@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,13 +22,14 @@ from laptime.data.input_manifest import MANIFEST_FILE, InputJob, InputManifest, 
 from laptime.errors import UserError
 from laptime.hardware.system_memory import count_oom_kills
 from laptime.runs.events import Failed
-from laptime.runs.exit_reason import append, find_silent_death, last_line, signal_name
+from laptime.runs.exit_reason import LITTLE_BYTES, SILENCE, append, find_silent_death, last_line, signal_name
 from laptime.runs.job import JOB_FILE, LOG_FILE, RunJob, start_of
 from laptime.runs.lock import descriptors_to_hand_on
 from laptime.runs.record import FILE_NAME, RecordWriter, count_whole_bytes
 from laptime.runs.watchdog import End, HungError, Life, OnEvent, follow
 from laptime.spec import OURS
 from laptime.util.atomic import open_log, write_json
+from laptime.util.disk import no_room
 from laptime.util.sealed_file import write_sealed
 
 LOOK_SECONDS = 0.05  # how often to look whether the inputs are prepared
@@ -166,6 +168,9 @@ def await_manifest(process: subprocess.Popen[bytes], file: Path, hang_minutes: f
 def tell_preparation(folder: Path, code: int) -> str:
     """Return the line for a preparation that ended with `code`: the user's mistake, or what happened."""
     said = last_line(folder / LOG_FILE)
+    if said == SILENCE and code >= 0 and shutil.disk_usage(folder).free < LITTLE_BYTES:
+        needs = "not even the reason can be written why the inputs could not be prepared"
+        return str(no_room(f"--out {folder.parent}", folder, needs, "make room, or use another disk"))
     if code == 2:
         return said
     how = f"ended by {signal_name(-code)}" if code < 0 else said

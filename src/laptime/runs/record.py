@@ -7,13 +7,14 @@ last line is ignored by the reader. Every line carries a checksum: one that was 
 
 from __future__ import annotations
 
-import errno
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from laptime.errors import UserError
 from laptime.runs.events import (
@@ -43,10 +44,11 @@ from laptime.runs.events import (
     Step,
 )
 from laptime.runs.record_lines import Line, encode_line, read_lines
+from laptime.runs.spec_changes import complete_run
+from laptime.util.disk import is_full
 from laptime.util.untrusted import check_inside, check_name, read_whole, tell_absent
 
 FILE_NAME = "record.jsonl"
-FULL = (errno.ENOSPC, errno.EDQUOT)
 MOST_ROUNDS = 1000  # of a comparison
 
 
@@ -73,7 +75,7 @@ class RecordWriter:
         try:
             self._write_waiting()
         except OSError as error:
-            if error.errno not in FULL:
+            if not is_full(error):
                 raise
 
     def _write_waiting(self) -> None:
@@ -179,6 +181,14 @@ def read_record(folder: Path) -> RunRecord:
     return make_record(folder, [line.event for line in lines if line.event])
 
 
+def read_rate(folder: Path) -> float | None:
+    """Return the learning rate of the run in `folder`, None where nothing whole tells it."""
+    with suppress(UserError):
+        model = read_record(folder).model
+        return model.learning_rate if model else None
+    return None
+
+
 def read_record_lines(folder: Path) -> list[Line]:
     """Return the lines of the record in `folder`; raises UserError where there is none."""
     path = folder / FILE_NAME
@@ -219,6 +229,8 @@ def make_record(folder: Path, events: list[AnyEvent]) -> RunRecord:
             for name in (event.path, *event.sha256):
                 check_inside(name, path)
         _file_event(record, event)
+    started = record.started
+    record.started = replace(started, spec=complete_run(started.spec, started.method))
     return record
 
 

@@ -25,7 +25,7 @@ from laptime.runs.machine_lock import make_room
 from laptime.runs.plan import PlannedRun
 from laptime.runs.preparation import make_input_job, prepare_inputs
 from laptime.runs.record import FILE_NAME as RECORD_FILE
-from laptime.runs.record import read_record
+from laptime.runs.record import read_rate, read_record
 from laptime.runs.resumption import mend_record, read_begun
 from laptime.runs.runner import Listener, Prospect, Runner, find_refusal, make_job, tell_threads
 from laptime.spec import RunSpec
@@ -51,7 +51,7 @@ def train_once(
         refuse_occupied(folder)
         listener.preparing()
         job = make_input_job(spec, folder)
-        manifest = prepare_inputs(job, runner, listener, "", fresh=True)
+        manifest = prepare_inputs(job, runner, listener, "", fresh=True, waiting=[spec])
         notes += tell_threads(threads, threads)
         run_alone(spec, manifest, folder, runner, listener, threads, notes)
 
@@ -91,7 +91,7 @@ def go_on_training(
         mend_record(folder)
         listener.preparing()
         job = make_input_job(spec, folder)
-        manifest = prepare_inputs(job, runner, listener, examples_digest, fresh=False)
+        manifest = prepare_inputs(job, runner, listener, examples_digest, fresh=False, waiting=[spec])
         used = threads_before(folder) or threads
         notes += tell_threads(used, threads)
         run_alone(spec, manifest, folder, runner, listener, used, notes, resumes=True)
@@ -119,9 +119,10 @@ def run_alone(
     `notes` are said when it begins.
     """
     planned = PlannedRun(run=f"{spec.method}-r{spec.round}", method=spec.method, round=spec.round)
-    check_disk([spec], manifest, folder)
+    check_disk([spec], manifest.shape, folder)
     job = make_job(spec, planned, folder, folder / INPUTS_FOLDER, threads)
     job.resumes = resumes
+    job.rate = read_rate(folder) if resumes else None
     notes = [*notes, *place_job(job, manifest)]
     hearing = Hearing(listener, manifest, planned, notes)
     if not (resumes or spec.training.speedups):

@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 
 from laptime.decoder.linear_layers import Linear, Weight
-from laptime.memory_estimate import PACKING, PACKING_NEEDS, choose_largest, find_room
+from laptime.memory_estimate import PACKING, choose_largest, find_room
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 
@@ -25,7 +25,7 @@ class PrepackedWeights(Speedup):
         "keeps frozen weights packed for the CPU's kernels, in the memory that full logits would take"
     )
     claims: ClassVar[Claim] = "rounding"
-    needs: ClassVar[tuple[str, ...]] = PACKING_NEEDS
+    needs: ClassVar[tuple[str, ...]] = ("answer_head", "fused_projections")
     keeps_weights: ClassVar[bool] = True
 
     def apply(self, setup: Setup) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from laptime.spec import TrainingSpec
     from laptime.speedups.forward import Forward
 
-SEAM = {"speedup", "forward"}  # the files here that are no speedups
+SEAM = {"speedup", "forward", "foresight"}  # the files here that are no speedups
 Claim = Literal["bitwise", "rounding", "different"]
 Part = Literal["step", "load", "save"]
 
@@ -119,6 +119,16 @@ def check_names(option: str, names: Iterable[str]) -> None:
             raise UserError(f"{option}: no speedup '{name}'{suggest(name, known)}")
 
 
+def cannot_apply(name: str, why: str) -> UserError:
+    """Return the refusal of a speedup that was asked for by name and has no effect."""
+    return UserError(f"--speedups {name}: cannot apply here: {why}")
+
+
+def works_inside(other: str) -> str:
+    """Say why a speedup has no effect where another did not run."""
+    return f"works inside {other}, which did not run"
+
+
 def apply_all(setup: Setup) -> list[Outcome]:
     """Apply every speedup that is wanted and has an effect.
 
@@ -129,7 +139,7 @@ def apply_all(setup: Setup) -> list[Outcome]:
         speedup = kind()
         ran, note = _apply(speedup, setup, outcomes)
         if not ran and setup.method and kind.name in setup.training.speedups:
-            raise UserError(f"--speedups {kind.name}: cannot apply here: {note}")
+            raise cannot_apply(kind.name, note)
         outcomes[kind.name] = Outcome(kind.name, kind.claims, ran, note, kind.part, speedup.reused)
     return list(outcomes.values())
 
@@ -140,7 +150,7 @@ def _apply(speedup: Speedup, setup: Setup, outcomes: dict[str, Outcome]) -> tupl
         return False, "switched off"
     for name in speedup.needs:
         if not outcomes[name].ran:
-            return False, f"works inside {name}, which did not run"
+            return False, works_inside(name)
     if setup.is_spread and speedup.keeps_weights:
         return False, "the weights are spread over several devices"
     try:

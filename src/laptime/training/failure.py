@@ -22,10 +22,11 @@ from laptime.methods.method import Method
 from laptime.runs.contestants import split_name
 from laptime.runs.events import Failed, FailureReason, Memory
 from laptime.runs.exit_reason import gigabytes, means_shortage, tell_remedies, tell_shortage
-from laptime.runs.record import FULL, RecordWriter, RunRecord, read_record
+from laptime.runs.record import RecordWriter, RunRecord, read_record
 from laptime.spec import RunSpec
 from laptime.training.meter import Meter, NotFiniteError
 from laptime.training.saving import UnsavedError
+from laptime.util.disk import is_full
 
 UNKNOWN_BYTES = 1 << 62
 
@@ -156,7 +157,7 @@ def advise_on_divergence(step: int, record: RunRecord) -> str:
 def means_full_disk(error: BaseException) -> bool:
     """Tell whether an error means that a disk is full; safetensors tells it in words alone."""
     if isinstance(error, OSError) and error.errno:
-        return error.errno in FULL
+        return is_full(error)
     return isinstance(error, (OSError, SafetensorError)) and "No space left on device" in str(error)
 
 

@@ -12,24 +12,27 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
 from laptime.credentials import forget_secrets, hide, print_traceback
+from laptime.data.encoded import count_encoded_bytes
 from laptime.data.encoding import EncodedData, encode, write_encoded
 from laptime.data.formats import ExampleSet, list_files, read_examples
 from laptime.data.input_manifest import ENCODED_FILE, VERSION, InputJob, InputManifest, write_manifest
+from laptime.data.room import room_for, tell_full
+from laptime.data.tables import tell_columns
 from laptime.data.token_cache import find_entry, give_entry, keep_entry, name_entry
-from laptime.errors import UserError, name_sources
+from laptime.errors import UserError, told_of
 from laptime.hardware.machine import choose_device, describe_processor
 from laptime.hardware.precision import choose_precision
 from laptime.hardware.processors import count_usable_cores
+from laptime.models.config_shape import model_max_length
 from laptime.models.digest import begin_digest, digest_model
 from laptime.models.loading import (
     build_empty_model,
     load_tokenizer,
-    model_max_length,
     quiet_libraries,
 )
 from laptime.models.module_shape import measure_shape
@@ -40,6 +43,7 @@ from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.startup.page_cache import begin_reading
 from laptime.startup.speedup_switches import is_wanted
 from laptime.util.atomic import open_log
+from laptime.util.disk import is_full
 
 
 def prepare(job: InputJob) -> InputManifest:
@@ -117,11 +121,13 @@ def encode_once(
         with suppress(OSError):  # a file that is gone is told of by whoever needs it
             name = name_entry(examples, list_files(data), base, data, answers, limit)
     if kept := find_entry(name):
-        give_entry(name, place)
+        with room_for(place, count_encoded_bytes(kept)):
+            give_entry(name, place)
         return kept, True
-    encoded, _ = encode_examples(examples, source, model, data, answers)
+    encoded, _ = encode_examples(examples, source, model, data, answers, inputs=place.parent)
     encoded.cache_name = name
-    write_encoded(place, encoded)
+    with room_for(place, count_encoded_bytes(encoded)):
+        write_encoded(place, encoded)
     if name:
         keep_entry(name, place)
     return encoded, False
@@ -131,16 +137,13 @@ def check_precisions(job: InputJob) -> None:
     """Raise UserError where this machine has not the precision that one of the runs is to compute in."""
     processor = describe_processor(choose_device(job.training.device))
     for place, wanted in (job.precisions or {"": job.training.precision}).items():
-        try:
+        with told_of(place):
             choose_precision(processor, wanted)
-        except UserError as error:
-            raise UserError(f"{place}{error}") from None
 
 
 def tell_ignored(columns: list[str]) -> list[str]:
     """Return the sentence on columns that nothing is trained on, where there are any."""
-    plural = "s"[: len(columns) > 1]
-    return [f"left out of the training: column{plural} {name_sources(columns, 12)}"] if columns else []
+    return [f"left out of the training: {tell_columns(columns, 12)}"] if columns else []
 
 
 def encode_examples(
@@ -150,12 +153,13 @@ def encode_examples(
     data: DataSpec,
     answers: AnswerSpec,
     lists_bad: bool = False,
+    inputs: Path | None = None,
 ) -> tuple[EncodedData, Any]:
-    """Encode examples with the model's tokenizer, which comes second; `lists_bad` as for `encode`."""
+    """Encode examples with the model's tokenizer, which comes second; the last two as for `encode`."""
     tokenizer = load_tokenizer(model, source)
     limit = model_max_length(source.config)
     processes = count_usable_cores() if sys.platform == "linux" else 1
-    return encode(examples, tokenizer, data, answers, limit, lists_bad, processes), tokenizer
+    return encode(examples, tokenizer, data, answers, limit, lists_bad, processes, inputs), tokenizer
 
 
 def main() -> None:
@@ -168,12 +172,27 @@ def main() -> None:
     except UserError as error:
         print(hide(str(error)), file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        refuse_full(error, Path(job.folder))
+        end_on_error(error)
     except BaseException as error:  # also what a native library ends with, which is no Exception
-        print_traceback(type(error), error, error.__traceback__)
-        sys.stderr.flush()
-        os._exit(1)  # no thread of a library that has failed is waited for
+        end_on_error(error)
     if run_file := sys.stdin.readline().strip():
         go_on_as_run(Path(run_file), import_seconds)
+
+
+def refuse_full(error: OSError, inputs: Path) -> None:
+    """End with the line for a full disk, where that is what an error is about."""
+    if is_full(error):
+        print(hide(tell_full(error, inputs)), file=sys.stderr)
+        sys.exit(2)
+
+
+def end_on_error(error: BaseException) -> NoReturn:
+    """End with the traceback of an error."""
+    print_traceback(type(error), error, error.__traceback__)
+    sys.stderr.flush()
+    os._exit(1)  # no thread of a library that has failed is waited for
 
 
 def go_on_as_run(file: Path, import_seconds: float) -> None:

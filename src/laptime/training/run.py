@@ -194,10 +194,14 @@ def prepare(
 
 
 def choose_rate(opened: Opened, method: Method) -> float:
-    """Return the learning rate that was asked for, or the method's own for this model and batch."""
+    """Return the learning rate that was asked for, or the method's own for this model and batch.
+
+    What was begun by an earlier version, whose methods had other rates of their own, keeps to them.
+    """
     spec = opened.spec
-    if (wanted := learning_rate_of(spec.training, spec.method)) is not None:
-        return wanted
+    for known in (learning_rate_of(spec.training, spec.method), opened.job.rate):
+        if known is not None:
+            return known
     batch = spec.training.batch_size * spec.training.gradient_accumulation
     return method.default_rate(
         opened.manifest.shape, min(batch, len(opened.encoded.examples)), opened.manifest.toy

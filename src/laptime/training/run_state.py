@@ -20,7 +20,7 @@ from laptime.models.source import ModelSource
 from laptime.runs.events import Checkpoint, Resumed
 from laptime.runs.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, PREFIX_FOLDER, SAVED_FOLDER, RunJob
 from laptime.runs.record import RecordWriter, read_record
-from laptime.runs.spec_changes import differing_keys
+from laptime.runs.spec_changes import complete_run, differing_keys
 from laptime.spec import MAY_CHANGE, flag
 from laptime.speedups.prefix_cache import CACHE_FILES
 from laptime.training.checkpoint import (
@@ -274,9 +274,8 @@ def trained_names(model: PreTrainedModel) -> dict[torch.nn.Parameter, str]:
 def refuse_other_work(found: SavedState, job: RunJob, manifest: InputManifest, encoded: EncodedData) -> None:
     """Raise UserError, naming what differs, where a checkpoint does not belong to what is to be done."""
     state = found.state
-    before = {name: value for name, value in state.spec.items() if name != "answers"}
-    now = as_read(job.spec)
-    now.pop("answers")
+    before, now = (complete_run(spec, job.spec.method) for spec in (state.spec, as_read(job.spec)))
+    before["answers"] = now["answers"]  # nothing is asked before the end
     if keys := sorted(differing_keys(before, now) - MAY_CHANGE):
         options = ", ".join(flag(key) for key in keys)
         raise UserError(f"{found.folder}: written with other options ({options}); start a new --out")

@@ -24,7 +24,10 @@ def write_whole(path: Path, content: bytes) -> Path:
 
 
 def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> Path:
-    """Write `pieces` one behind another as `write_whole` does, which need not all be in memory."""
+    """Write `pieces` one behind another as `write_whole` does, which need not all be in memory.
+
+    Where they cannot be written, nothing is left of them. Raises OSError.
+    """
     aside = find_unused(path.with_name(path.name + UNFINISHED))
     try:
         with aside.open("xb") as file:  # a planted link is not followed
@@ -33,8 +36,11 @@ def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> Path:
         sync(aside)
         aside.replace(path)
         sync(path.parent)
-    except OSError as error:
-        error.filename = str(path)  # the name that a user knows
+    except BaseException as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # the name that a user knows
         raise
     return path
 

@@ -30,14 +30,14 @@ PIECE_BYTES = 1 << 20
 MOST_LINE_BYTES = 64_000_000  # no row is longer; a file without line ends is not read into memory
 
 
-def check_regular(path: Path, name: str) -> None:
+def check_regular(path: Path, name: str, what: str = "data") -> None:
     """Refuse what is no regular file (reading a pipe could wait for ever); raises UserError."""
     try:
         special = tell_special(path)
     except OSError as error:
         raise UserError(f"{name}: cannot be read ({error.strerror})") from None
     if special:
-        raise UserError(f"{name}: {special}; save the data in a file")
+        raise UserError(f"{name}: {special}; save the {what} in a file")
 
 
 def read_text(path: Path, name: str) -> str:
