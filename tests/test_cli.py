@@ -389,7 +389,7 @@ def test_data_takes_the_file_of_a_training_or_a_comparison(tmp_path: Path, other
     """What says nothing on the data is passed over, if it is right; a seed says what is held out."""
     (tmp_path / "job.yaml").write_text(f"data: nowhere.jsonl\n{others}\nseed: 3")
     said = refusal("data", "--config", "job.yaml", cwd=tmp_path)
-    assert said == "--data nowhere.jsonl: no such file or folder"
+    assert said == "job.yaml: --data nowhere.jsonl: no such file or folder"
     (tmp_path / "job.yaml").write_text(f"{others}\nbatch_size: none")
     said = refusal("data", "--config", "job.yaml", cwd=tmp_path)
     assert said == "job.yaml: --batch-size: expected a whole number (got 'none')"

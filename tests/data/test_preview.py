@@ -152,9 +152,9 @@ def test_a_column_without_a_name_is_called_so(tmp_path: Path) -> None:
     assert tell_ignored(["id", "", "rank"]) == [told]
 
 
-def test_plain_text_has_no_answers(tmp_path: Path) -> None:
+def test_plain_text_is_described_in_its_own_words(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\ntwo\n")
-    shown = printed(encoded(tmp_path / "a.txt"))
-    assert "2 examples, plain text\n" in shown
-    assert "%): the text with its end\n" in shown
+    shown = " ".join(printed(encoded(tmp_path / "a.txt")).split())  # lines break where the path ends
+    assert "2 examples, plain text held out" in shown
+    assert "%): the text with its end lengths" in shown
     assert "answers" not in shown

@@ -111,6 +111,7 @@ def test_a_comparison_that_was_begun_is_not_asked(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no CUDA device"):
         open_comparison({"device": "cuda", "out": str(out)})
     (out / "plan.json").write_text("{}")
+    (out / "inputs").mkdir()
     open_comparison({"device": "cuda", "out": str(out)})
 
 
