@@ -1,0 +1,175 @@
+"""Several processes that train one model do the work of one: the same losses, the same files."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from laptime.data.batches import deal
+from laptime.errors import UserError
+from laptime.hardware.device_choice import Devices, name_devices, read_devices
+from laptime.runs.heartbeats import Heartbeats, State
+from laptime.runs.record import RunRecord, read_record
+from laptime.training.ranks import Watch, explain
+from laptime.training.sharding import boundaries, take_rows
+from tests.commands import Command, run_command
+
+JOB = ["train", "--max-questions", "0", "--skip-self-checks", "--device", "cpu", "--precision", "fp32"]
+WORK = ["--batch-size", "3", "--learning-rate", "1e-3", "--threads", "1"]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return dict(os.environ) | {"LAPTIME_CACHE": str(folder / "cache")}
+
+
+def train(folder: Path, out: str, *words: str) -> RunRecord:
+    done = run_command([*JOB, *WORK, *words, "--out", out], folder, environment(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return read_record(folder / out)
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_two_processes_do_the_work_of_one(tmp_path: Path, method: str) -> None:
+    """The last step of an epoch has one example: the second process has none there."""
+    one, two = (
+        train(tmp_path, str(number), "--method", method, "--epochs", "2", "--devices", str(number))
+        for number in (1, 2)
+    )
+    assert [step.digest for step in one.steps] == [step.digest for step in two.steps]
+    for before, now in zip(one.steps, two.steps, strict=True):
+        assert now.loss == pytest.approx(before.loss, abs=1e-5)
+        assert now.trained_tokens == before.trained_tokens
+    assert ([rank.rank for rank in two.ranks], one.ranks) == ([0, 1], [])
+    assert not (tmp_path / "2" / "ranks").exists()
+    name = "model.safetensors" if method == "full" else "adapter_model.safetensors"
+    before, now = (load_file(tmp_path / number / "saved" / name) for number in ("1", "2"))
+    assert before.keys() == now.keys()
+    for key, tensor in before.items():
+        # Adam's first updates have the size of the rate whatever the gradient is: its rounding shows there.
+        assert torch.allclose(tensor, now[key], atol=2e-3)
+
+
+def test_a_stopped_training_goes_on_by_any_number_of_processes(tmp_path: Path) -> None:
+    words = ["--method", "full", "--epochs", "10", "--save-every", "5"]
+    whole = train(tmp_path, "whole", *words)
+    process = Command(
+        [*JOB, *WORK, *words, "--devices", "2", "--out", "run"], tmp_path, environment(tmp_path)
+    )
+    deadline = time.monotonic() + 120
+    while b'"step":6,' not in (read_bytes(tmp_path / "run" / "record.jsonl")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    (newest, *_) = sorted((tmp_path / "run" / "checkpoints").iterdir(), reverse=True)
+    assert {"weights-1.safetensors", "optimizer-1.safetensors"} < {file.name for file in newest.iterdir()}
+    done = run_command(["train", "--resume", "run", "--devices", "3"], tmp_path, environment(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "bits may differ from an uninterrupted run: processes 2 -> 3" in done.stdout
+    steps = read_record(tmp_path / "run").steps
+    assert [step.loss for step in steps] == pytest.approx([step.loss for step in whole.steps], abs=1e-4)
+
+
+def test_a_killed_process_is_named(tmp_path: Path) -> None:
+    words = [*JOB, *WORK, "--epochs", "5000", "--devices", "2", "--out", "run"]
+    process = Command(words, tmp_path, environment(tmp_path))
+    deadline = time.monotonic() + 120
+    while b'"step":6,' not in read_bytes(tmp_path / "run" / "record.jsonl"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(Heartbeats.open(tmp_path / "run", 2).read()[1].process, signal.SIGKILL)
+    process.communicate(timeout=60)
+    failed = read_record(tmp_path / "run").failed
+    assert process.returncode == 1 and failed is not None
+    assert (failed.reason, failed.message.startswith("rank 1: ended by SIGKILL")) == ("killed", True)
+
+
+def read_bytes(file: Path) -> bytes:
+    return file.read_bytes() if file.exists() else b""
+
+
+@pytest.mark.parametrize(
+    ("text", "device", "expected"),
+    [
+        ("auto", "auto", Devices()),
+        ("cpu", "auto", Devices(kind="cpu", number=1)),
+        ("2", "cpu", Devices(kind="cpu", number=2)),
+        ("0,1", "auto", Devices(kind="cuda", number=2, indices=(0, 1))),
+        ("1,", "auto", Devices(kind="cuda", number=1, indices=(1,))),
+    ],
+)
+def test_devices_are_read(text: str, device: str, expected: Devices) -> None:
+    assert read_devices(text, device) == expected
+
+
+@pytest.mark.parametrize("text", ["0", "two", "0,0", "-1", "1.5", "9999", ""])
+def test_no_devices_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"^--devices"):
+        read_devices(text)
+
+
+def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("laptime.hardware.device_choice.count_gpus", lambda: 2)
+    assert name_devices(read_devices("2")) == ["cuda:0", "cuda:1"]
+    assert name_devices(read_devices("2", "cpu")) == ["cpu", "cpu"]
+    with pytest.raises(UserError, match="--devices 0,2: 2 GPUs here"):
+        name_devices(read_devices("0,2"))
+
+
+def test_examples_are_dealt_by_number_and_by_tokens() -> None:
+    class Example:
+        def __init__(self, length: int) -> None:
+            self.words = [0] * length
+
+    examples: Any = [Example(length) for length in (9, 1, 8, 2, 3)]
+    shares = deal(examples, 2)
+    assert sorted(len(share) for share in shares) == [2, 3]
+    assert sorted(sum(len(one.words) for one in share) for share in shares) == [11, 12]
+    assert deal(examples[:1], 3)[1:] == [[], []]
+
+
+@pytest.mark.parametrize(("rows", "ranks"), [(7, 3), (2, 3), (4, 4), (1, 2)])
+def test_rows_are_cut_as_torch_chunks_them(rows: int, ranks: int) -> None:
+    whole = torch.arange(rows)
+    parts = [take_rows(whole, rank, ranks) for rank in range(ranks)]
+    chunks = list(whole.chunk(ranks))
+    assert [part.tolist() for part in parts if len(part)] == [chunk.tolist() for chunk in chunks]
+    assert len(boundaries(rows, ranks)) == ranks - 1 and torch.cat(parts).tolist() == whole.tolist()
+
+
+def test_who_left_silently_is_to_blame_and_not_who_noticed(tmp_path: Path) -> None:
+    beats = Heartbeats.begin(tmp_path, 2)
+    beats.write(0, 1, State.LEFT_ALONE, 5)
+    beats.write(1, 2, State.WORKING, 5)
+    assert "rank 1: left with code 0" in explain(tmp_path, beats.read(), {0: 1}).message
+    killed = explain(tmp_path, beats.read(), {0: 1, 1: -9})
+    assert (killed.reason, killed.message[:25]) == ("killed", "rank 1: ended by SIGKILL;")
+
+
+def test_a_process_that_does_nothing_while_others_wait_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "60")
+    beats = Heartbeats.begin(tmp_path, 2)
+    beats.write(0, os.getpid(), State.WAITING, 6)
+    beats.write(1, process, State.WORKING, 5)
+    monkeypatch.setattr("laptime.training.ranks.STILL_SECONDS", 0.0)
+    watch = Watch(beats)
+    for _ in range(200):
+        watch.look()
+        if watch.guilty:
+            break
+        time.sleep(0.02)
+    else:
+        os.kill(process, signal.SIGKILL)
+    assert os.waitpid(process, 0)[1] == signal.SIGKILL
+    assert watch.guilty is not None and watch.guilty.reason == "hung"
+    assert watch.guilty.message.startswith("rank 1 did nothing for")
