@@ -55,11 +55,8 @@ def differing_options(plan: Plan, planned: PlannedRun, started: Started) -> set[
     """Return the options in which a run is not what the plan fixes."""
     asked = as_read(run_options(plan.spec, planned.name, planned.method))
     expected = complete_run(asked, planned.method)
-    return (
-        differing_keys(expected, started.spec)
-        - {"round"}
-        - (SWITCHES if planned.role == "ablation" else set())
-    )
+    free = {"round"} | (SWITCHES if planned.role == "ablation" else set())
+    return differing_keys(expected, started.spec) - free
 
 
 def describe(run: str, method: str, round_: int, role: str) -> str:

@@ -22,9 +22,9 @@ from laptime.data.spool import IN_MEMORY, Chosen, Spool, join_spools
 from laptime.data.templates import check_template
 from laptime.errors import UserError, name_sources
 from laptime.spec import DataSpec
-from laptime.util.disk import no_room, show_size
+from laptime.util.disk import show_size
 from laptime.util.packed_files import SUFFIX as GZIP
-from laptime.util.temporary import temporary_folder
+from laptime.util.temporary import no_temporary_room, temporary_folder
 
 __all__ = [
     "Example",
@@ -79,7 +79,7 @@ def list_files(spec: DataSpec) -> list[Path]:
 
 def count_bytes(spec: DataSpec) -> int:
     """Return about how many bytes of text all files hold; raises UserError where there are none."""
-    return sum(_size_unpacked(file) for file in list_files(spec) if file.is_file())
+    return _count_unpacked(list_files(spec))
 
 
 def has_held_out(spec: DataSpec) -> bool:
@@ -144,11 +144,15 @@ def _read_files(
 
 def _check_room(files: list[Path], name: str) -> None:
     """Raise UserError where the examples would not fit among the temporary files, before they are read."""
-    needed = sum(_size_unpacked(file) for file in files if file.is_file())
-    folder = temporary_folder()
-    if needed > max(IN_MEMORY, shutil.disk_usage(folder).free):
+    needed = _count_unpacked(files)
+    if needed > max(IN_MEMORY, shutil.disk_usage(temporary_folder()).free):
         needs = f"the examples of {name} need about {show_size(needed)} there while they are prepared"
-        raise no_room(str(folder), folder, needs, "make room, or set TMPDIR to another folder")
+        raise no_temporary_room(needs)
+
+
+def _count_unpacked(files: list[Path]) -> int:
+    """Return about how many bytes of text those of `files` hold that are files."""
+    return sum(_size_unpacked(file) for file in files if file.is_file())
 
 
 def _size_unpacked(file: Path) -> int:

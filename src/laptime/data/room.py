@@ -11,7 +11,7 @@ from typing import Any
 from laptime.data.spool import IN_MEMORY, Chosen, Spool
 from laptime.errors import UserError
 from laptime.util.disk import is_full, no_room, show_size
-from laptime.util.temporary import temporary_folder
+from laptime.util.temporary import no_temporary_room, temporary_folder
 
 SURE = 0.5  # of what is foreseen: the examples to come may be of another language, or cut
 
@@ -27,14 +27,9 @@ class Room:
         """Raise UserError where there is surely no room for all, of which the first take `num_bytes`."""
         whole = num_bytes / (_share_before(self.examples, num_done) or 1.0)
         rest = SURE * (whole - num_bytes)
-        temporary = temporary_folder()
-        if num_bytes + rest > IN_MEMORY and shutil.disk_usage(temporary).free < rest:
-            raise no_room(
-                str(temporary),
-                temporary,
-                f"the encoded examples need about {show_size(whole)} while they are made",
-                "make room, or set TMPDIR to another folder",
-            )
+        if num_bytes + rest > IN_MEMORY and shutil.disk_usage(temporary_folder()).free < rest:
+            needs = f"the encoded examples need about {show_size(whole)} while they are made"
+            raise no_temporary_room(needs)
         if self.inputs and shutil.disk_usage(self.inputs).free < num_bytes + rest:
             raise _no_room_in(self.inputs, f"about {show_size(whole)}")
 
@@ -58,13 +53,12 @@ def tell_full(error: OSError, inputs: Path) -> str:
     is_ours = not place or Path(place).absolute().is_relative_to(inputs.absolute())
     name, folder = (f"--out {inputs.parent}", inputs) if is_ours else (str(place), Path(place))
     needs = "the preparation of the data has more to write"
-    return str(no_room(name, folder, needs, "make room, or use another disk", error.strerror or ""))
+    return str(no_room(name, folder, needs, error.strerror or ""))
 
 
 def _no_room_in(inputs: Path, size: str, why: str = "") -> UserError:
     """Return the refusal of the folder of --out, which holds that of the inputs."""
-    needs = f"the encoded examples need {size}"
-    return no_room(f"--out {inputs.parent}", inputs, needs, "make room, or use another disk", why)
+    return no_room(f"--out {inputs.parent}", inputs, f"the encoded examples need {size}", why)
 
 
 def _share_before(examples: Sequence[Any], num: int) -> float:

@@ -14,8 +14,8 @@ from typing import IO, Any, Generic, TypeVar, overload
 import msgspec
 
 from laptime.errors import UserError
-from laptime.util.disk import is_full, no_room, show_size
-from laptime.util.temporary import temporary_folder
+from laptime.util.disk import is_full, show_size
+from laptime.util.temporary import ELSEWHERE, no_temporary_room, temporary_folder
 
 IN_MEMORY = 32 << 20  # bytes; what goes beyond them is kept in a file
 AT_ONCE = 1 << 20  # bytes that are written or read at once
@@ -63,12 +63,12 @@ class Heap:
             self._file.flush()
         except OSError as error:
             self._let_go()
-            folder, remedy = temporary_folder(), "make room, or set TMPDIR to another folder"
             if is_full(error):
                 kept = self.num_bytes - len(self._tail)
                 needs = f"the examples need more than the {show_size(kept)} that they have there"
-                raise no_room(str(folder), folder, needs, remedy, error.strerror or "") from None
-            raise UserError(f"{folder}: cannot keep the examples there ({error}); {remedy}") from None
+                raise no_temporary_room(needs, error.strerror or "") from None
+            place = temporary_folder()
+            raise UserError(f"{place}: cannot keep the examples there ({error}); {ELSEWHERE}") from None
         self._tail.clear()
 
     def _let_go(self) -> None:

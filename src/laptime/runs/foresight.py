@@ -13,6 +13,7 @@ from laptime.data.formats import has_held_out
 from laptime.data.templates import make_template
 from laptime.errors import told_of
 from laptime.hardware.devices import foresee_format, foresee_processor
+from laptime.memory_estimate import FLOAT32_BYTES
 from laptime.methods.method import make_method
 from laptime.models.config_shape import choose_max_length, foresee_shape, model_max_length
 from laptime.models.shape import Shape
@@ -20,8 +21,6 @@ from laptime.models.source import ModelSource
 from laptime.models.tokenizer_files import lacks_chat_template
 from laptime.spec import OURS, CompareSpec, RunSpec
 from laptime.speedups.foresight import Prospect, refuse_without_effect
-
-FLOAT32_BYTES = 4
 
 
 def refuse_foreseen(

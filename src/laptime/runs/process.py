@@ -170,7 +170,7 @@ def tell_preparation(folder: Path, code: int) -> str:
     said = last_line(folder / LOG_FILE)
     if said == SILENCE and code >= 0 and shutil.disk_usage(folder).free < LITTLE_BYTES:
         needs = "not even the reason can be written why the inputs could not be prepared"
-        return str(no_room(f"--out {folder.parent}", folder, needs, "make room, or use another disk"))
+        return str(no_room(f"--out {folder.parent}", folder, needs))
     if code == 2:
         return said
     how = f"ended by {signal_name(-code)}" if code < 0 else said

@@ -7,6 +7,7 @@ option comes with a default that does what was done before there was the option.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from laptime.methods.method import find_methods, make_method
@@ -30,9 +31,17 @@ def complete_comparison(spec: Mapping[str, Any]) -> dict[str, Any]:
 def complete_run(spec: Mapping[str, Any], method: str) -> dict[str, Any]:
     """Return a RunSpec of plain values, of a run with `method`, with every option of today."""
     options = _default_options(method) if method in find_methods() else {}
-    return _fill(spec, as_read(RunSpec(method=method)) | {"method_options": options})
+    return _fill(spec, _run_defaults() | {"method": method, "method_options": options})
 
 
+@cache  # every record that is read is completed by it
+def _run_defaults() -> dict[str, Any]:
+    """Return a run's options where none is given."""
+    options: dict[str, Any] = as_read(RunSpec(method=""))
+    return options
+
+
+@cache
 def _default_options(method: str) -> dict[str, Any]:
     """Return what a method's own options are where none is given."""
     options: dict[str, Any] = as_read(make_method(method, {}).options)

@@ -75,9 +75,8 @@ def group_questions(
 
 def knows_padding(model: PreTrainedModel) -> bool:
     """Tell whether what is padded on the left of a prompt changes nothing of the answer."""
-    return model.config.model_type in FAMILIES and type(find_base(model)).__module__.startswith(
-        "transformers."
-    )
+    code = type(find_base(model)).__module__
+    return model.config.model_type in FAMILIES and code.startswith("transformers.")
 
 
 def find_base(model: PreTrainedModel) -> Any:

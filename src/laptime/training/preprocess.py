@@ -12,7 +12,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
@@ -172,27 +172,20 @@ def main() -> None:
     except UserError as error:
         print(hide(str(error)), file=sys.stderr)
         sys.exit(2)
-    except OSError as error:
-        refuse_full(error, Path(job.folder))
-        end_on_error(error)
     except BaseException as error:  # also what a native library ends with, which is no Exception
-        end_on_error(error)
+        refuse_full(error, Path(job.folder))
+        print_traceback(type(error), error, error.__traceback__)
+        sys.stderr.flush()
+        os._exit(1)  # no thread of a library that has failed is waited for
     if run_file := sys.stdin.readline().strip():
         go_on_as_run(Path(run_file), import_seconds)
 
 
-def refuse_full(error: OSError, inputs: Path) -> None:
+def refuse_full(error: BaseException, inputs: Path) -> None:
     """End with the line for a full disk, where that is what an error is about."""
-    if is_full(error):
+    if isinstance(error, OSError) and is_full(error):
         print(hide(tell_full(error, inputs)), file=sys.stderr)
         sys.exit(2)
-
-
-def end_on_error(error: BaseException) -> NoReturn:
-    """End with the traceback of an error."""
-    print_traceback(type(error), error, error.__traceback__)
-    sys.stderr.flush()
-    os._exit(1)  # no thread of a library that has failed is waited for
 
 
 def go_on_as_run(file: Path, import_seconds: float) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from laptime.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+ANOTHER_DISK = "make room, or use another disk"
 
 
 def show_size(num_bytes: float) -> str:
@@ -29,7 +30,7 @@ def tell_free(folder: Path) -> str:
     return f"{show_size(shutil.disk_usage(there).free)} are free"
 
 
-def no_room(place: str, folder: Path, needs: str, remedy: str, why: str = "") -> UserError:
+def no_room(place: str, folder: Path, needs: str, why: str = "", remedy: str = ANOTHER_DISK) -> UserError:
     """Return the refusal of a folder that lacks the room: `place` is what the user calls it.
 
     `needs` says what needs how much, `why` what the system said.

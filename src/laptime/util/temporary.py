@@ -7,6 +7,9 @@ import tempfile
 from pathlib import Path
 
 from laptime.errors import UserError
+from laptime.util.disk import no_room
+
+ELSEWHERE = "make room, or set TMPDIR to another folder"
 
 
 def temporary_folder() -> Path:
@@ -18,6 +21,12 @@ def temporary_folder() -> Path:
         raise UserError(
             f"{given}no temporary file can be written ({error.strerror}); set TMPDIR to a folder"
         ) from None
+
+
+def no_temporary_room(needs: str, why: str = "") -> UserError:
+    """Return the refusal of the folder of temporary files, as `no_room` does."""
+    folder = temporary_folder()
+    return no_room(str(folder), folder, needs, why, ELSEWHERE)
 
 
 def tell_passed_over() -> list[str]:
