@@ -170,7 +170,7 @@ def test_every_other_option_of_the_training_and_of_the_method_may_differ() -> No
     own = {
         "batch_size", "gradient_accumulation", "learning_rate", "schedule", "warmup_ratio", "weight_decay",
         "adam_beta1", "adam_beta2", "adam_epsilon", "max_grad_norm", "precision", "threads",
-        "gradient_checkpointing", "plain", "without", "speedups",
+        "gradient_checkpointing", "plain", "without", "speedups", "devices",
     }  # fmt: skip
     assert set(TrainingSpec.__struct_fields__) - SHARED_BY_ALL == own
     words = {"gradient_checkpointing": "", "plain": "", "without": "answer_head", "speedups": "answer_head"}

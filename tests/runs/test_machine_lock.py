@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from laptime.errors import UserError
-from laptime.runs import machine_lock as file
+from laptime.hardware.inventory import list_gpus
 from laptime.runs.lock import Owner
-from laptime.runs.machine_lock import find_owner, list_gpus, machine_lock, make_room, name_gpu
+from laptime.runs.machine_lock import find_owner, machine_lock, make_room, name_gpu
+from laptime.spec import TrainingSpec
 
 FIRST, SECOND = "GPU-11111111-aaaa", "GPU-22222222-bbbb"
 
@@ -24,7 +25,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine of two equal GPUs, with locks of its own."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
-    monkeypatch.setattr(file, "PROC", tmp_path / "proc")
+    monkeypatch.setattr("laptime.hardware.inventory.PROC", tmp_path / "proc")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
     set_gpus(tmp_path, (FIRST, "T4"), (SECOND, "T4"))
@@ -150,10 +151,10 @@ def test_who_waits_gets_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_training_is_told_and_waits_only_where_it_shall() -> None:
     said: list[str] = []
-    assert make_room("cpu", False, said.append) == said == []
+    assert make_room(TrainingSpec(device="cpu"), False, said.append) == said == []
     with held_for_a_while() as told:
-        said += make_room("cpu", False, said.append)
-        make_room("cpu", True, lambda line: (said.append(line), told.set()))  # type: ignore[func-returns-value]
+        said += make_room(TrainingSpec(device="cpu"), False, said.append)
+        make_room(TrainingSpec(device="cpu"), True, lambda line: (said.append(line), told.set()))  # type: ignore[func-returns-value]
     assert [line.partition(f"pid {os.getpid()} since")[0] for line in said] == ["note: ", "waiting for "]
     assert find_owner("cpu") is None
 
@@ -171,3 +172,9 @@ def test_a_training_on_one_gpu_is_not_told_of_the_other(monkeypatch: pytest.Monk
 def test_a_long_comparison_is_named_with_its_day() -> None:
     owner = Owner(laptime="0", pid=1, host="elsewhere", since=time.time() - 3 * 86400)
     assert re.fullmatch(r"pid 1 on elsewhere since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", str(owner))
+
+
+@pytest.mark.parametrize("devices", ["2", "1", "0,1", "1,"])
+def test_several_gpus_count_as_the_machine(devices: str) -> None:
+    assert bool(name_gpu("auto", ("auto", "1"))) and name_gpu("auto") == name_gpu("auto", ("cpu",))
+    assert bool(name_gpu("auto", ("auto", devices))) == (devices == "1")

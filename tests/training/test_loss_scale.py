@@ -74,7 +74,7 @@ def make_step(number: int) -> Any:
     """Return a step of two trained tokens."""
     return SimpleNamespace(
         step=number, epoch=1, batches=[Batch()], num_trained_tokens=2, num_tokens=3, num_padded_tokens=0,
-        digest="d", sources=["a.jsonl:1"],
+        digest="d", loss_sources=[["a.jsonl:1"]], sources=["a.jsonl:1"],
     )  # fmt: skip
 
 

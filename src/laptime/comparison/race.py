@@ -64,7 +64,8 @@ def compare(
     wanted = as_read(spec)
     threads = keep_threads(threads, against)
     refuse_other_older(folder, claim(folder, wanted), against)  # before the lock: it stays untouched
-    with machine_lock(spec.training.device, waits), locked(folder):
+    devices = {one.run_spec.training.devices for one in list_contestants(spec)}
+    with machine_lock(spec.training.device, waits, devices), locked(folder):
         old_plan = claim(folder, wanted)
         refuse_other_older(folder, old_plan, against)
         refuse_foreign_result(folder)
@@ -92,8 +93,8 @@ def compare(
         if not (folder / SPEC_FILE).exists():  # behind the plan: what lies here without one is a user's
             write_json(folder / SPEC_FILE, flatten(spec))
         listener.prepared(manifest)
-        devices = tell_devices([one.run_spec for one in list_contestants(spec)], manifest)
-        for line in [*tell_threads(plan.threads, threads), *devices, *tell_absent_trainers(spec)]:
+        told = tell_devices([one.run_spec for one in list_contestants(spec)], manifest)
+        for line in [*tell_threads(plan.threads, threads), *told, *tell_absent_trainers(spec)]:
             listener.say(line)
         if plan.against:
             listener.say(f"set beside {tell(plan.against)}")

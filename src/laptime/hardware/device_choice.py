@@ -12,7 +12,8 @@ from typing import Literal
 from msgspec import Struct
 
 from laptime.errors import UserError
-from laptime.hardware.inventory import gpu_names, list_gpus
+from laptime.hardware.devices import lacks_cuda
+from laptime.hardware.inventory import list_gpus
 
 MOST = 1024
 EXPECTED = "expected auto, cpu, how many (2) or which GPUs (0,1)"
@@ -61,20 +62,25 @@ def name_devices(asked: Devices) -> list[str]:
     Raises UserError where this machine has not so many GPUs.
     """
     number = asked.number or 1
-    num_gpus = count_gpus()
-    if asked.kind == "cpu" or (asked.kind == "auto" and not num_gpus):
+    if asked.kind == "cpu" or (asked.kind == "auto" and lacks_cuda()):
         return ["cpu"] * number
     indices = asked.indices or tuple(range(number))
-    if max(indices) >= num_gpus:
+    num_gpus = count_gpus()
+    if num_gpus is not None and max(indices) >= num_gpus:
         named = ",".join(map(str, asked.indices)) or str(number)
         has = f"{num_gpus} GPU{'s'[: num_gpus != 1]}" if num_gpus else "no GPU"
         raise UserError(f"--devices {named}: {has} here; name those that are there")
     return [f"cuda:{index}" for index in indices]
 
 
-def count_gpus() -> int:
-    """Count the NVIDIA GPUs that the driver shows and CUDA_VISIBLE_DEVICES leaves to this process."""
+def count_gpus() -> int | None:
+    """Count the GPUs that the driver shows and CUDA_VISIBLE_DEVICES leaves to this process.
+
+    None where only torch can tell: not every driver lists them.
+    """
+    if lacks_cuda():
+        return 0
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None or not gpu_names():
-        return len(list_gpus())
+    if visible is None:
+        return len(list_gpus()) or None
     return len([one for one in visible.split(",") if one.strip() and one.strip() != "-1"])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from laptime.data.formats import check_examples
 from laptime.data.invisible import is_blank
 from laptime.errors import UserError
-from laptime.hardware.device_choice import name_devices, read_devices
+from laptime.hardware.device_choice import read_devices
 from laptime.hardware.processors import check_threads
 from laptime.methods.method import find_methods, make_method, tell_no_method
 from laptime.models.source import locate_model
@@ -43,11 +43,10 @@ def check_run(spec: RunSpec) -> None:
 
 
 def check_devices(spec: RunSpec) -> None:
-    """Raise UserError for devices that are not there, or for several of another trainer."""
+    """Raise UserError for devices that are no such, or for several of another trainer."""
     asked = read_devices(spec.training.devices, spec.training.device)
     if spec.trainer != OURS and (asked.number or 1) > 1:
         raise UserError(f"--devices {spec.training.devices}: {spec.trainer} trains on one here; leave it out")
-    name_devices(asked)
 
 
 def check_rates(training: TrainingSpec, methods: Sequence[str]) -> None:

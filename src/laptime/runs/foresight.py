@@ -12,6 +12,7 @@ from typing import Any
 from laptime.data.formats import has_held_out
 from laptime.data.templates import make_template
 from laptime.errors import told_of
+from laptime.hardware.device_choice import name_devices, read_devices
 from laptime.hardware.devices import foresee_format, foresee_processor
 from laptime.memory_estimate import FLOAT32_BYTES
 from laptime.methods.method import make_method
@@ -35,6 +36,7 @@ def refuse_foreseen(
     for place, run in runs:
         with told_of(place):
             foresee_format(training.device, run.training.precision)
+            name_devices(read_devices(run.training.devices, training.device))
     choose_max_length(spec.data.max_length, model_max_length(config))
     is_whole = source.toy or Path(source.name).is_dir()
     if spec.data.template == "chat" and not spec.data.chat_template and is_whole:

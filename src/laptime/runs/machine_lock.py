@@ -10,13 +10,15 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from laptime.errors import UserError
+from laptime.hardware.device_choice import read_devices
 from laptime.hardware.inventory import list_gpus
 from laptime.runs.lock import LOOK_SECONDS, Owner, file_lock, is_free, read_owner
+from laptime.spec import TrainingSpec
 from laptime.util.temporary import temporary_folder
 
 MACHINE = "machine.lock"
@@ -24,12 +26,13 @@ GPU_LOCKS = "*gpu-*.lock"
 
 
 @contextmanager
-def machine_lock(device: str, waits: bool = False) -> Iterator[None]:
-    """Keep other comparisons off what `device` (of --device) means here; raises UserError naming another.
+def machine_lock(device: str, waits: bool = False, devices: Collection[str] = ()) -> Iterator[None]:
+    """Keep other comparisons off what --device means here; raises UserError naming another.
 
-    With `waits` that is waited for. GPUs that cannot be told apart count as the whole machine.
+    `devices` are the values of --devices. With `waits` that is waited for. Several GPUs, or such as cannot be
+    told apart, count as the whole machine.
     """
-    folder, gpu = private_folder(), name_gpu(device)
+    folder, gpu = private_folder(), name_gpu(device, devices)
     with ExitStack() as stack:
         if gpu:
             stack.enter_context(file_lock(folder / f"{gpu}.lock", "this GPU", waits=waits))
@@ -40,24 +43,25 @@ def machine_lock(device: str, waits: bool = False) -> Iterator[None]:
         yield
 
 
-def make_room(device: str, waits: bool, say: Callable[[str], None]) -> list[str]:
+def make_room(training: TrainingSpec, waits: bool, say: Callable[[str], None]) -> list[str]:
     """Return a note for a training on who measures where it is about to begin.
 
     With `waits` that is said at once, and waited until nobody does.
     """
-    if (owner := find_owner(device)) is None:
+    device, devices = training.device, (training.devices,)
+    if (owner := find_owner(device, devices)) is None:
         return []
     if not waits:
         return [f"note: {owner} compares on this machine; the times of both are off (--wait waits for it)"]
     say(f"waiting for {owner}, which compares on this machine")
-    while find_owner(device):
+    while find_owner(device, devices):
         time.sleep(LOOK_SECONDS)
     return []
 
 
-def find_owner(device: str) -> Owner | None:
-    """Return who compares where `device` is; None where nobody does."""
-    folder, gpu = private_folder(), name_gpu(device)
+def find_owner(device: str, devices: Collection[str] = ()) -> Owner | None:
+    """Return who compares where a training is about to be; None where nobody does."""
+    folder, gpu = private_folder(), name_gpu(device, devices)
     locks = {folder / MACHINE: bool(gpu)} | ({folder / f"{gpu}.lock": False} if gpu else {})
     for path, shared in locks.items():
         if not is_free(path, shared):
@@ -66,11 +70,13 @@ def find_owner(device: str) -> Owner | None:
     return None
 
 
-def name_gpu(device: str) -> str:
-    """Return the name of the GPU that a run with --device DEVICE trains on, as for a file.
+def name_gpu(device: str, devices: Collection[str] = ()) -> str:
+    """Return the name of the one GPU that runs with --device and these --devices train on, as for a file.
 
-    "" for none, and for one that could be another: CUDA counts different GPUs by their speed.
+    "" for none or several, and for one that could be another: CUDA counts different GPUs by their speed.
     """
+    if any(asked.indices or (asked.number or 1) > 1 for asked in (read_devices(one) for one in devices)):
+        return ""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     first = "0" if visible is None else visible.split(",")[0].strip()
     gpus = list_gpus()

@@ -46,7 +46,7 @@ def train_once(
     `compare` does.
     """
     refuse_occupied(folder)  # before the lock: a refused folder stays untouched
-    notes = make_room(spec.training.device, waits, listener.say)
+    notes = make_room(spec.training, waits, listener.say)
     with locked(folder):
         refuse_occupied(folder)
         listener.preparing()
@@ -85,7 +85,7 @@ def go_on_training(
     `compare` does.
     """
     read_begun(folder)  # before the lock: a refused folder stays untouched
-    notes = make_room(spec.training.device, waits, listener.say)
+    notes = make_room(spec.training, waits, listener.say)
     with locked(folder):
         read_begun(folder)  # an earlier command may have come to its end meanwhile
         mend_record(folder)
