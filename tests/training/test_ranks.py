@@ -117,11 +117,21 @@ def test_no_devices_are_refused(text: str) -> None:
 
 
 def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("laptime.hardware.device_choice.lacks_cuda", lambda: False)
     monkeypatch.setattr("laptime.hardware.device_choice.count_gpus", lambda: 2)
     assert name_devices(read_devices("2")) == ["cuda:0", "cuda:1"]
     assert name_devices(read_devices("2", "cpu")) == ["cpu", "cpu"]
     with pytest.raises(UserError, match="--devices 0,2: 2 GPUs here"):
         name_devices(read_devices("0,2"))
+    monkeypatch.setattr("laptime.hardware.device_choice.count_gpus", lambda: None)
+    assert name_devices(read_devices("3")) == ["cuda:0", "cuda:1", "cuda:2"], "torch will tell"
+
+
+def test_a_machine_without_gpus_shares_its_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("laptime.hardware.device_choice.lacks_cuda", lambda: True)
+    assert name_devices(read_devices("2")) == ["cpu", "cpu"]
+    with pytest.raises(UserError, match="--devices 0,1: no GPU here"):
+        name_devices(read_devices("0,1"))
 
 
 def test_examples_are_dealt_by_number_and_by_tokens() -> None:
