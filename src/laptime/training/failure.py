@@ -42,6 +42,7 @@ def estimate_memory(
     examples: Sequence[EncodedExample],
     element_bytes: int,
     device: torch.device,
+    num_ranks: int = 1,
 ) -> MemoryEstimate:
     """Return what a run will hold; `element_bytes` is the size of a weight."""
     training, on_cuda = spec.training, device.type == "cuda"
@@ -61,6 +62,7 @@ def estimate_memory(
         asks_to_pack=PACKING in training.speedups,
         plain=training.plain,
         on_cuda=on_cuda,
+        num_ranks=num_ranks,
         half=half_precision_of(device),
     )
 

@@ -143,8 +143,10 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     spec, manifest = opened.spec, opened.manifest
     method = make_method(spec.method, spec.method_options)
     size = opened.dtype.itemsize
-    estimate = estimate_memory(spec, method, manifest, opened.encoded.examples, size, opened.device)
-    available = available_bytes(opened.device)
+    estimate = estimate_memory(
+        spec, method, manifest, opened.encoded.examples, size, opened.device, opened.team.size
+    )
+    available = opened.team.agree_on_least(available_bytes(opened.device))  # all recompute, or none
     memory = describe_estimate(estimate, available)
     record.write(memory)
     refuse_what_cannot_fit(memory, opened.device)

@@ -90,6 +90,11 @@ class Team:
         agreed: list[int] = together.tolist()
         return agreed
 
+    def agree_on_least(self, number: int | None) -> int | None:
+        """Return the least of what the processes give; None where one of them knows none."""
+        is_unknown, least = self.agree_on([int(number is None), -(number or 0)])
+        return None if is_unknown else -least
+
     def gather(self, numbers: torch.Tensor) -> list[torch.Tensor]:
         """Return the tensor of each rank; all are of one shape."""
         if self.size == 1:
