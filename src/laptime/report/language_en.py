@@ -245,6 +245,7 @@ STRINGS: dict[str, str] = {
     "failure.out_of_memory": "out of memory",
     "failure.not_finite": "the loss was no longer finite",
     "failure.hung": "it hung: no sign of life, so it was ended",
+    "failure.left": "its process left before the end",
     "failure.disk_full": "the disk was full",
     "failure.killed": "the process was killed",
     "failure.interrupted": "interrupted",

@@ -249,6 +249,7 @@ STRINGS: dict[str, str] = {
     "failure.out_of_memory": "메모리 부족(OOM)",
     "failure.not_finite": "손실이 유한하지 않음(NaN/inf)",
     "failure.hung": "멈춤(응답이 없어 종료함)",
+    "failure.left": "프로세스가 끝나기 전에 스스로 종료됨",
     "failure.disk_full": "디스크 공간이 부족함",
     "failure.killed": "프로세스가 강제 종료됨",
     "failure.interrupted": "중단됨",

@@ -17,6 +17,7 @@ FailureReason = Literal[
     "not_finite",
     "killed",
     "hung",
+    "left",
     "disk_full",
     "interrupted",
     "refused",

@@ -172,13 +172,20 @@ def process_ticks(pid: int) -> int | None:
 
 
 def group_ticks(pid: int) -> int | None:
-    """Return the processor time of the process group that `pid` leads; None where nobody knows."""
+    """Return the processor time of the group that `pid` leads and of all that descend from it.
+
+    None where nobody knows. Processes that train together lead groups of their own.
+    """
     own = process_ticks(pid)
     if own is None:
         return None
-    others = [int(path.name) for path in PROC.iterdir() if path.name.isdigit() and path.name != str(pid)]
-    members = [other for other in others if read_stat(other)[2:3] == [str(pid)]]
-    return own + sum(process_ticks(member) or 0 for member in members)
+    stats = {int(path.name): read_stat(int(path.name)) for path in PROC.iterdir() if path.name.isdigit()}
+    family = {pid}
+    while more := {
+        one for one, stat in stats.items() if one not in family and {*map(int, stat[1:3])} & family
+    }:
+        family |= more
+    return own + sum(process_ticks(member) or 0 for member in family - {pid})
 
 
 def moved_bytes(pid: int) -> int:

@@ -50,6 +50,8 @@ class Sharding:
         self.layers = find_layers(model)
         self._forwards: list[tuple[nn.Module, Any]] = []
         spread([*self.layers, self.root], compute, next(model.parameters()).device.type, team.size)
+        for module in (*self.layers, self.root):
+            count_exchanges(module, team)
         parameters = [p for p in model.parameters() if p.requires_grad]
         self.parts = {p: nn.Parameter(part_of(p)) for p in parameters}
 
@@ -91,6 +93,7 @@ class Sharding:
         whole = make() if self.team.leads else None
         targets = dict(whole.named_parameters()) if whole is not None else {}
         for name, parameter in self.model.named_parameters():
+            self.team.count()
             gathered = as_whole(parameter)
             if whole is not None:
                 targets[name].copy_(gathered)
@@ -116,6 +119,28 @@ def spread(modules: Sequence[nn.Module], compute: torch.dtype, device_type: str,
         # (pytorch issue 162338).
         module.set_force_sum_reduction_for_comms(True)
         module.set_gradient_divide_factor(1.0)
+
+
+class Counted:
+    """An exchange of FSDP2 that is counted when it begins."""
+
+    def __init__(self, exchange: Any, team: Team) -> None:
+        self.exchange = exchange
+        self.allocate = exchange.allocate
+        self.team = team
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Count and exchange."""
+        self.team.count()
+        return self.exchange(*args, **options)
+
+
+def count_exchanges(module: Any, team: Team) -> None:
+    """Let whoever watches see how far a process has come within a pass through a spread model."""
+    from torch.distributed.fsdp._fully_shard._fsdp_collectives import DefaultAllGather, DefaultReduceScatter
+
+    module.set_custom_all_gather(Counted(DefaultAllGather(), team))
+    module.set_custom_reduce_scatter(Counted(DefaultReduceScatter(), team))
 
 
 def take_rows(whole: torch.Tensor, rank: int, num_ranks: int) -> torch.Tensor:
