@@ -86,20 +86,6 @@ def test_a_stopped_training_goes_on_by_any_number_of_processes(tmp_path: Path) -
     assert [step.loss for step in steps] == pytest.approx([step.loss for step in whole.steps], abs=1e-4)
 
 
-def test_a_killed_process_is_named(tmp_path: Path) -> None:
-    words = [*JOB, *WORK, "--epochs", "5000", "--devices", "2", "--out", "run"]
-    process = Command(words, tmp_path, environment(tmp_path))
-    deadline = time.monotonic() + 120
-    while b'"step":6,' not in read_bytes(tmp_path / "run" / "record.jsonl"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.kill(Heartbeats.open(tmp_path / "run", 2).read()[1].process, signal.SIGKILL)
-    process.communicate(timeout=60)
-    failed = read_record(tmp_path / "run").failed
-    assert process.returncode == 1 and failed is not None
-    assert (failed.reason, failed.message.startswith("rank 1: ended by SIGKILL")) == ("killed", True)
-
-
 def read_bytes(file: Path) -> bytes:
     return file.read_bytes() if file.exists() else b""
 
@@ -231,7 +217,7 @@ def test_a_stopped_process_is_named_wherever_it_stands(
     "places",
     [
         {0: (State.WAITING, 6), 1: (State.WAITING, 5), 2: (State.WORKING, 6)},  # it waits within an exchange
-        {0: (State.WAITING, 6), 1: (State.SAVING, 5), 2: (State.WAITING, 6)},  # for a disk, perhaps
+        {0: (State.WAITING, 6), 1: (State.SAVING, 5), 2: (State.WAITING, 6)},  # for a disk that is slow
         {0: (State.WORKING, 6), 1: (State.WORKING, 6), 2: (State.WORKING, 6)},  # nobody is behind
         {0: (State.WAITING, 6), 1: (State.WORKING, 5), 2: (State.STARTING, 0)},  # another one more so
     ],

@@ -10,6 +10,7 @@ heartbeats what it does; the one that all others wait for, and that does not wor
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import sys
@@ -32,6 +33,7 @@ from laptime.runs.exit_reason import append_last, last_line, last_peaks
 from laptime.runs.exit_reason import explain as explain_exit
 from laptime.runs.heartbeats import MEETING_FILE, RANKS_FOLDER, Beat, Heartbeats, State
 from laptime.runs.job import LOG_FILE, RunJob
+from laptime.runs.process import SAVE_SECONDS
 from laptime.runs.record import FILE_NAME, count_whole_bytes, read_record
 from laptime.runs.record_lines import decode_events
 from laptime.runs.watchdog import (
@@ -122,12 +124,18 @@ class Watch:
         if state not in STOPPED and (state == "D" or work.is_more_than(still.work)):
             still.silent_seconds, still.work = 0.0, measure_work(beat, 0.0)
         how = f" ({STATES[state]})" if state in STATES else ""
-        if still.silent_seconds > STILL_SECONDS:
+        if still.silent_seconds > self._find_patience(beat, state):
             self._blame(beat, f"did nothing for {still.silent_seconds:.0f} s while the others waited{how}")
         elif self.hang_seconds and still.seconds > max(self.hang_seconds, MANY_STEPS * still.longest):
             self._blame(
                 beat, f"worked for {still.seconds / 60:.0f} min, and came no further, while the others waited"
             )
+
+    def _find_patience(self, beat: Beat, state: str) -> float:
+        """Return how long a rank may do nothing; what a slow disk does, the system does not always tell."""
+        if beat.state != State.SAVING or state in STOPPED:
+            return STILL_SECONDS
+        return max(self.hang_seconds, STILL_SECONDS) if self.hang_seconds else math.inf
 
     def _blame(self, beat: Beat, did: str) -> None:
         """End a rank; the others follow."""
@@ -150,7 +158,7 @@ def find_awaited(beats: Sequence[Beat]) -> list[Beat]:
     if not beats or min(exchanges) == max(exchanges):
         return []
     behind = [beat for beat in beats if beat.exchanges == min(exchanges)]
-    return [beat for beat in behind if beat.process and beat.state in (State.STARTING, State.WORKING)]
+    return [beat for beat in behind if beat.process and beat.state != State.WAITING]
 
 
 def measure_work(beat: Beat, at_seconds: float) -> Work:
@@ -209,17 +217,19 @@ def launch(job: RunJob, file: Path) -> None:
     begun_at, kills = count_whole_bytes(folder / FILE_NAME), count_oom_kills()
     beats = Heartbeats.begin(folder, len(job.devices))
     watch, agent = Watch(beats, job.spec.training.hang_minutes), Agent(job, file)
-    stopped_by = forward_signals(beats)
+    stopped_at = forward_signals(beats)
     agent.start()
     while agent.is_alive():
         agent.join(LOOK_SECONDS)
         watch.look()
+        if stopped_at and time.monotonic() - stopped_at[0] > SAVE_SECONDS:
+            kill_all(beats.read())  # whoever started this process may be dead
     ended = beats.read()
     kill_all(ended)  # what a launcher that failed has left behind
     if agent.error is None and not agent.codes and all(beat.state == State.DONE for beat in ended):
         discard_folder(folder / RANKS_FOLDER)
         return
-    if not has_end(folder, begun_at) and not stopped_by:
+    if not has_end(folder, begun_at) and not stopped_at:
         told = watch.guilty or tell_error(agent.error)
         append_last(folder, told or explain(folder, ended, agent.codes, kills))
     sys.exit(1)
@@ -284,15 +294,15 @@ def has_end(folder: Path, begun_at: int) -> bool:
     return bool(events) and isinstance(events[-1], (Failed, Finished))
 
 
-def forward_signals(beats: Heartbeats) -> list[int]:
+def forward_signals(beats: Heartbeats) -> list[float]:
     """Hand on what asks this process to stop: the ranks agree on the step after which they do.
 
-    Returns a list of the signals that come.
+    Returns a list of when they came.
     """
-    heard: list[int] = []
+    heard: list[float] = []
 
     def hand_on(number: int, frame: FrameType | None) -> None:
-        heard.append(number)
+        heard.append(time.monotonic())
         for beat in beats.read():
             if beat.process and beat.state not in ENDS:
                 with suppress(ProcessLookupError):
