@@ -177,6 +177,18 @@ def test_no_rank_outlives_the_command(tmp_path: Path, begin: Callable[..., Comma
     assert checkpoint.name == f"step-{failed.step:08d}"
 
 
+def test_what_is_stopped_while_its_ranks_start_leaves_nothing(
+    tmp_path: Path, begin: Callable[..., Command]
+) -> None:
+    """So that the same command begins anew, as it says."""
+    process = begin(*TRAIN, "--out", "run")
+    assert await_(lambda: (tmp_path / "run" / "ranks").exists())
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(DEADLINE)
+    assert (process.returncode, (tmp_path / "run").exists()) == (130, False)
+    assert "the same command begins anew" in errors
+
+
 @pytest.mark.slow
 def test_a_comparison_goes_on_without_a_rank_that_is_killed(
     tmp_path: Path, begin: Callable[..., Command], environment: dict[str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from laptime.runs.record import RunRecord, read_record
 from laptime.runs.watchdog import process_state
 from laptime.spec import RunSpec
 from laptime.training import ranks
-from laptime.training.ranks import Watch, explain
+from laptime.training.ranks import Stop, Watch, explain
 from laptime.training.sharding import boundaries, take_rows
+from laptime.training.team import LeftAloneError, Team
 from tests.commands import Command, run_command
 from tests.faults.test_children import wait_until
 
@@ -265,3 +266,77 @@ def test_while_the_watch_itself_was_stopped_nobody_looked(
 def wait_for_state(process: int, state: str) -> bool:
     """Wait until the system tells a state of a process."""
     return wait_until(lambda: process_state(process) == state)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError("no room for a process"),
+            "the processes could not be started: OSError: no room for a process",
+        ),
+        (None, "rank 0: left with code 0 before the end: no output"),
+    ],
+)
+def test_what_did_not_come_to_its_end_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | None, said: str
+) -> None:
+    """The launcher fails, or is content with processes that all have left."""
+
+    def launch(*_: Any) -> Callable[..., None]:
+        if error:
+            raise error
+        return lambda *words: None
+
+    job = RunJob(
+        run="full-r1", spec=RunSpec(method="full"), folder=str(tmp_path), inputs="", devices=["cpu"] * 2
+    )
+    write_first_line(job)
+    monkeypatch.setattr(ranks, "elastic_launch", launch)
+    monkeypatch.setattr(ranks.Stop, "listen", lambda stop: None)
+    monkeypatch.setenv("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
+    with pytest.raises(SystemExit) as end:
+        ranks.launch(job, tmp_path / "job.json")
+    assert end.value.code == 1
+    failed = read_record(tmp_path).failed
+    assert failed and failed.message == said
+
+
+@pytest.mark.parametrize(
+    ("error", "is_gone"),
+    [
+        (RuntimeError("[/a/gloo/gloo/transport/tcp/pair.cc:553] Connection closed by peer"), True),
+        (torch.distributed.DistNetworkError("recv failed"), True),
+        (torch.distributed.DistBackendError("Last error: Cuda failure 2 'out of memory'"), False),
+        (torch.distributed.DistBackendError("ncclRemoteError: remote process exited"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied (3x4 and 5x6)"), False),
+        (torch.OutOfMemoryError("CUDA out of memory"), False),
+    ],
+)
+def test_only_a_broken_connection_means_that_others_are_gone(
+    tmp_path: Path, error: RuntimeError, is_gone: bool
+) -> None:
+    beats = Heartbeats.begin(tmp_path, 2)
+    with pytest.raises(LeftAloneError if is_gone else type(error)), Team(0, 2, beats).together():
+        raise error
+    assert (beats.read()[0].state == State.LEFT_ALONE) == is_gone
+    with pytest.raises(type(error)), Team().together():
+        raise error
+
+
+def test_a_rank_that_begins_later_is_told_once_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the processes are being started: none is there yet that could hear of it."""
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(ranks.os, "kill", lambda *words: told.append(words))
+    beats = Heartbeats.begin(tmp_path, 2)
+    stop = Stop(beats)
+    stop.hand_on()
+    stop._hear(signal.SIGINT, None)
+    assert told == []
+    for rank, process in enumerate((1001, 1002)):
+        beats.write(rank, process, State.STARTING, 0)
+        stop.hand_on()
+    stop._hear(signal.SIGTERM, None)
+    assert told == [(1001, signal.SIGINT), (1002, signal.SIGINT)]

@@ -217,19 +217,19 @@ def launch(job: RunJob, file: Path) -> None:
     begun_at, kills = count_whole_bytes(folder / FILE_NAME), count_oom_kills()
     beats = Heartbeats.begin(folder, len(job.devices))
     watch, agent = Watch(beats, job.spec.training.hang_minutes), Agent(job, file)
-    stopped_at = forward_signals(beats)
+    stop = Stop(beats)
+    stop.listen()
     agent.start()
     while agent.is_alive():
         agent.join(LOOK_SECONDS)
         watch.look()
-        if stopped_at and time.monotonic() - stopped_at[0] > SAVE_SECONDS:
-            kill_all(beats.read())  # whoever started this process may be dead
+        stop.hand_on()
     ended = beats.read()
     kill_all(ended)  # what a launcher that failed has left behind
     if agent.error is None and not agent.codes and all(beat.state == State.DONE for beat in ended):
         discard_folder(folder / RANKS_FOLDER)
         return
-    if not has_end(folder, begun_at) and not stopped_at:
+    if not has_end(folder, begun_at) and not stop.number:
         told = watch.guilty or tell_error(agent.error)
         append_last(folder, told or explain(folder, ended, agent.codes, kills))
     sys.exit(1)
@@ -294,23 +294,40 @@ def has_end(folder: Path, begun_at: int) -> bool:
     return bool(events) and isinstance(events[-1], (Failed, Finished))
 
 
-def forward_signals(beats: Heartbeats) -> list[float]:
-    """Hand on what asks this process to stop: the ranks agree on the step after which they do.
+class Stop:
+    """Hands on what asks this process to stop, to each rank once: they agree on the step after which they do.
 
-    Returns a list of when they came.
+    A rank may not have begun yet: it hears of it when it has.
     """
-    heard: list[float] = []
 
-    def hand_on(number: int, frame: FrameType | None) -> None:
-        heard.append(time.monotonic())
-        for beat in beats.read():
-            if beat.process and beat.state not in ENDS:
+    def __init__(self, beats: Heartbeats) -> None:
+        self.beats = beats
+        self.number = 0  # the signal that came first
+        self.at = 0.0
+        self._told: set[int] = set()
+
+    def listen(self) -> None:
+        """Hear signals from here on."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._hear)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if not self.number:
+            self.number, self.at = number, time.monotonic()
+        self.hand_on()
+
+    def hand_on(self) -> None:
+        """Tell the ranks that were not told yet; who does not end within SAVE_SECONDS is ended."""
+        if not self.number:
+            return
+        beats = self.beats.read()
+        for beat in beats:
+            if beat.process and beat.state not in ENDS and beat.process not in self._told:
+                self._told.add(beat.process)
                 with suppress(ProcessLookupError):
-                    os.kill(beat.process, number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, hand_on)
-    return heard
+                    os.kill(beat.process, self.number)
+        if time.monotonic() - self.at > SAVE_SECONDS:  # whoever started this process may be dead
+            kill_all(beats)
 
 
 def main(file: Path | None = None) -> None:
