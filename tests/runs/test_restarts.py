@@ -53,7 +53,7 @@ def test_it_goes_on_until_it_is_done(tmp_path: Path) -> None:
     job = make_job(tmp_path, 5)
     run_with_restarts(job, script, lambda event: None, said.append)
     assert script.attempts == [(0, False), (1, True), (2, True), (3, True)]
-    assert said[0] == "lora-r1 ended: rank 1: killed; restart 1 of at most 5"
+    assert said[0] == "lora-r1: rank 1: killed; restart 1 of at most 5"
     assert job.restarted_after == "rank 1: left"
 
 

@@ -40,7 +40,7 @@ def run_with_restarts(
         failed = find_loss(Path(job.folder))
         if failed is None or not (can_go_on(job) or set_aside):
             return
-        say(f"{job.run} ended: {failed.message}; restart {number} of at most {most}")
+        say(f"{job.run}: {failed.message}; restart {number} of at most {most}")
         job.restart, job.restarted_after, job.resumes = number, failed.message, can_go_on(job)
         if not job.resumes and set_aside:
             set_aside(f"{job.folder}: nothing to go on from")

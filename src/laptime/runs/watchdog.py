@@ -146,10 +146,14 @@ class Life:
     def describe(self) -> str:
         """Say since when there was no sign of life, and what the system says of the process."""
         state = STATES.get(process_state(self.pid), "")
-        seconds = self.silent_seconds
-        silence = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
+        silence = tell_seconds(self.silent_seconds)
         after = f" after step {self.last_step}" if self.last_step else " before its first step"
         return f"no event and no processor time for {silence}{after}{f' ({state})' if state else ''}"
+
+
+def tell_seconds(seconds: float) -> str:
+    """Return 45 s, or 10 min."""
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
 def read_stat(pid: int) -> list[str]:

@@ -44,6 +44,7 @@ from laptime.runs.watchdog import (
     moved_bytes,
     process_state,
     process_ticks,
+    tell_seconds,
 )
 from laptime.util.atomic import discard_folder
 
@@ -128,7 +129,8 @@ class Watch:
             self._blame(beat, f"did nothing for {still.silent_seconds:.0f} s while the others waited{how}")
         elif self.hang_seconds and still.seconds > max(self.hang_seconds, MANY_STEPS * still.longest):
             self._blame(
-                beat, f"worked for {still.seconds / 60:.0f} min, and came no further, while the others waited"
+                beat,
+                f"worked for {tell_seconds(still.seconds)}, and came no further, while the others waited",
             )
 
     def _find_patience(self, beat: Beat, state: str) -> float:
