@@ -101,8 +101,11 @@ def refuse_what_cannot_fit(memory: Memory, device: torch.device) -> None:
         )
 
 
-def describe_failure(error: Exception, writer: RecordWriter) -> Failed:
-    """Return the last line of the run that `writer` records; the error lets go of what it held."""
+def describe_failure(error: Exception, writer: RecordWriter, rank: int | None = None) -> Failed:
+    """Return the last line of the run that `writer` records; the error lets go of what it held.
+
+    `rank` is which of several processes it was raised in; what all of them would raise names none.
+    """
     for one in causes(error):
         traceback.clear_frames(one.__traceback__)
     gc.collect()
@@ -116,6 +119,8 @@ def describe_failure(error: Exception, writer: RecordWriter) -> Failed:
     step = error.step if isinstance(error, NotFiniteError) else last_step
     if isinstance(error, NotFiniteError):
         message += f"; {advise_on_divergence(error.step, record)}"
+    if rank is not None and not isinstance(error, (DoesNotFitError, NotFiniteError, UserError)):
+        message = f"rank {rank}: {message}"
     return Failed(reason=reason, message=hide(message), step=step, peak_bytes=peaks)
 
 

@@ -376,10 +376,12 @@ def main(file: Path | None = None, spawned: float | None = None) -> None:
     if not team.leads:
         record.write(start_of(job))
     try:
-        team.join(job)
-        run(job, record, team)
+        with team.together():
+            team.join(job)
+            run(job, record, team)
         team.tell(State.DONE)
-    except LeftAloneError:
+    except LeftAloneError as error:
+        print(error, file=sys.stderr)
         sys.exit(1)  # who is gone, the starter of the processes says
     except StoppedError as stopped:
         number, step = stopped.number, stopped.step
@@ -389,7 +391,7 @@ def main(file: Path | None = None, spawned: float | None = None) -> None:
         sys.exit(128 + number)
     except Exception as error:
         with suppress(OSError):  # a full disk takes neither log nor record
-            record.write(describe_failure(error, record))
+            record.write(describe_failure(error, record, team.rank if team.size > 1 else None))
             print_traceback(type(error), error, error.__traceback__)
         team.tell(State.FAILED)
         sys.exit(1)
