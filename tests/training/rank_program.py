@@ -9,13 +9,15 @@ first process alone.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import msgspec
+import torch.distributed
 
 from laptime.hardware.precision import Precision
 from laptime.models.loading import replaced
@@ -40,33 +42,25 @@ def do_all(folder: Path) -> None:
         if is_first:
             home.mkdir(exist_ok=True)
             Heartbeats.begin(home, max(1, len(job.devices)))
-            (folder / "ports" / home.name).write_text(f"{find_port()}.")
-        port = wait_for_port(folder / "ports" / home.name)
-        os.environ |= {"MASTER_PORT": port, "WORLD_SIZE": str(len(job.devices))}
+            (folder / "made" / home.name).touch()
+        while not (folder / "made" / home.name).exists():
+            time.sleep(0.01)
         team = Team.begin(job)
         record = RecordWriter(team.folder(home))
         if not job.resumes:
             record.write(start_of(job))
-        team.join(job)
+        with replaced(torch.distributed, "init_process_group", meet_in(folder / "met" / home.name, job)):
+            team.join(job)
         is_fp16 = job.spec.training.precision == "fp16"  # which Laptime would not begin on a CPU
         with replaced(opening, "choose_precision", lambda *words: FP16) if is_fp16 else nullcontext():
             run(job, record, team)
         record.close()
 
 
-def find_port() -> int:
-    """Return a port that is free."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-def wait_for_port(file: Path) -> str:
-    """Wait until the first process has made the place of a job; returns the port at which to meet it."""
-    while not (file.exists() and file.read_text().endswith(".")):
-        time.sleep(0.01)
-    return file.read_text().rstrip(".")
+def meet_in(file: Path, job: RunJob) -> Callable[..., None]:
+    """Return how the processes of a job meet: in a file, since a port may be taken by others."""
+    place = {"init_method": f"file://{file}", "rank": int(os.environ["RANK"]), "world_size": len(job.devices)}
+    return partial(torch.distributed.init_process_group, **place)
 
 
 if __name__ == "__main__":
