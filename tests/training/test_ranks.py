@@ -19,6 +19,7 @@ from laptime.runs.heartbeats import Heartbeats, State
 from laptime.runs.record import RunRecord, read_record
 from laptime.training.ranks import Watch, explain
 from laptime.training.sharding import boundaries, take_rows
+from laptime.training.team import Team
 from tests.commands import Command, run_command
 
 JOB = ["train", "--max-questions", "0", "--skip-self-checks", "--device", "cpu", "--precision", "fp32"]
@@ -47,6 +48,12 @@ def test_two_processes_do_the_work_of_one(tmp_path: Path, method: str) -> None:
         assert now.loss == pytest.approx(before.loss, abs=1e-5)
         assert now.trained_tokens == before.trained_tokens
     assert ([rank.rank for rank in two.ranks], one.ranks) == ([0, 1], [])
+    held, whole = [rank.parameters or 0 for rank in two.ranks], one.model.parameters if one.model else 0
+    assert held == [whole // 2] * 2 if method == "full" else min(held) > whole, "a part of it, or all"
+    assert two.finished and two.finished.peak_bytes["vm_hwm"] == max(
+        rank.peak_bytes["vm_hwm"] for rank in two.ranks
+    )
+    assert all(0 < rank.exchange_seconds < rank.train_seconds for rank in two.ranks)
     assert not (tmp_path / "2" / "ranks").exists()
     name = "model.safetensors" if method == "full" else "adapter_model.safetensors"
     before, now = (load_file(tmp_path / number / "saved" / name) for number in ("1", "2"))
@@ -54,6 +61,14 @@ def test_two_processes_do_the_work_of_one(tmp_path: Path, method: str) -> None:
     for key, tensor in before.items():
         # Adam's first updates have the size of the rate whatever the gradient is: its rounding shows there.
         assert torch.allclose(tensor, now[key], atol=2e-3)
+
+
+def test_waiting_for_a_checkpoint_is_no_exchange_of_the_training() -> None:
+    team = Team()
+    team.waited_seconds = 1.0
+    with team.aside():
+        team.waited_seconds += 5.0
+    assert team.total_wait() == 1.0
 
 
 def test_a_stopped_training_goes_on_by_any_number_of_processes(tmp_path: Path) -> None:
