@@ -22,6 +22,7 @@ _WORTH_NAMING = 1.05  # of the longest seconds of computing over the shortest
 class DeviceRows:
     """A row of the table of figures, and the cells of each of its devices in the order of COLUMNS."""
 
+    name: str
     title: str
     number: int
     cells: list[list[str]]
@@ -68,6 +69,7 @@ def make_devices(result: ComparisonResult, language: Language) -> list[DeviceRow
     """Return the devices of each row that has several."""
     return [
         DeviceRows(
+            name=method.name,
             title=language.title(method.name),
             number=number % 6,
             cells=[_make_cells(rank, language) for rank in method.ranks],

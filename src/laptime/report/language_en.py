@@ -358,6 +358,7 @@ STRINGS: dict[str, str] = {
     "chart.phases.text": "Median seconds of each phase that counts for the whole process.",
     "chart.memory": "Peak memory",
     "chart.memory.text": "The highest point of the whole process before evaluation; shorter is better.",
+    "chart.memory.devices": "Of several devices it is that of the fullest.",
     "chart.loss_step": "Loss by step",
     "chart.loss_step.text": "Training loss of the first finished round, before each update.",
     "chart.loss_second": "Loss by second",

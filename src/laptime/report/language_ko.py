@@ -360,6 +360,7 @@ STRINGS: dict[str, str] = {
     "chart.phases.text": "전체 과정에 포함되는 각 단계의 중앙값(초)입니다.",
     "chart.memory": "최대 메모리",
     "chart.memory.text": "평가 전까지의 최대 사용량입니다. 막대가 짧을수록 좋습니다.",
+    "chart.memory.devices": "장치가 여러 개이면 가장 많이 쓴 장치의 값입니다.",
     "chart.loss_step": "스텝별 손실",
     "chart.loss_step.text": "첫 번째로 완료된 라운드에서 각 업데이트 직전의 학습 손실입니다.",
     "chart.loss_second": "시간별 손실",

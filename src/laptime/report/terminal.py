@@ -164,7 +164,7 @@ def _print_devices(result: ComparisonResult, language: Language, console: Consol
         table.add_column(column, justify="right", no_wrap=True)
     for row in make_devices(result, language):
         for cells in row.cells:
-            table.add_row(Text(row.title, style="bold"), *map(Text, cells))
+            table.add_row(Text(language.short(row.name), style="bold"), *map(Text, cells))
     if table.row_count:
         console.print()
         _print_fitting(table, console)
