@@ -110,6 +110,8 @@ def test_options_that_both_have_are_no_difference() -> None:
     for row in result.methods:
         row.differs = {"devices": "2", "threads": 1}
     assert "--threads" not in say(result, "arithmetic") and "--devices" not in say(result, "arithmetic")
+    result.methods[1].differs = {"devices": "1", "threads": 2}
+    assert "Beside their operations they differ in --threads 2, --threads 1." in say(result, "arithmetic")
 
 
 def test_memory_says_which_device_it_is_of() -> None:
