@@ -240,6 +240,11 @@ class EncodedData(EncodedFacts, kw_only=True):
     held_out: EncodedExamples
     example_notes: Sequence[ExampleNote] = []
 
+    @property
+    def longest(self) -> int:
+        """The tokens of the longest example, held out or not."""
+        return int(max(self.examples.lengths.max(), self.held_out.lengths.max(initial=0)))
+
 
 def write_encoded(path: Path, data: EncodedData) -> None:
     """Write `data` in one move, so that a reader never sees half of it."""

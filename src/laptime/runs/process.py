@@ -21,6 +21,7 @@ from laptime.credentials import without_secrets
 from laptime.data.input_manifest import MANIFEST_FILE, InputJob, InputManifest, read_manifest
 from laptime.errors import UserError
 from laptime.hardware.system_memory import count_oom_kills
+from laptime.methods.method import find_method
 from laptime.runs.events import Failed
 from laptime.runs.exit_reason import LITTLE_BYTES, SILENCE, append, find_silent_death, last_line, signal_name
 from laptime.runs.job import JOB_FILE, LOG_FILE, RunJob, start_of
@@ -42,6 +43,12 @@ MEMORY_SETTINGS = {
     "THP_MEM_ALLOC_ENABLE": "1",
     "MALLOC_MMAP_THRESHOLD_": str(1 << 32),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
+}
+# Of a spread model the opposite: what was gathered goes back to the system at once, or little is won by it.
+SPREAD_MEMORY_SETTINGS = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 20),
 }
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -119,7 +126,9 @@ class ProcessRunner:
             end(process)
         with open_log(file.parent / LOG_FILE, appends=job.resumes) as log:
             name = "other_trainer" if job.spec.trainer != OURS else "ranks" if together else "run"
-            return start(f"laptime.training.{name}", file, log, measured_environment(), subprocess.DEVNULL)
+            is_spread = together and find_method(job.spec.method).spreads_weights
+            environment = measured_environment(is_spread)
+            return start(f"laptime.training.{name}", file, log, environment, subprocess.DEVNULL)
 
 
 def write_first_line(job: RunJob) -> None:
@@ -147,9 +156,10 @@ def start(
     )
 
 
-def measured_environment() -> dict[str, str]:
+def measured_environment(is_spread: bool = False) -> dict[str, str]:
     """Return the environment of a run: the same for each, off the network, without secrets."""
-    return MEMORY_SETTINGS | without_secrets(os.environ) | OFFLINE
+    settings = MEMORY_SETTINGS | (SPREAD_MEMORY_SETTINGS if is_spread else {})
+    return settings | without_secrets(os.environ) | OFFLINE
 
 
 def await_manifest(process: subprocess.Popen[bytes], file: Path, hang_minutes: float) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # (hidden_ND, targets_N, factor) -> scalar
 HeadLoss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
 
+# (token_ids_T, number of trained tokens) -> hidden_TD
+Embed = Callable[[torch.Tensor, int], torch.Tensor]
+
 
 class Forward:
     """The forward pass of one run; what is None is left to the model's own code."""
@@ -28,6 +31,7 @@ class Forward:
         self.prefix: Prefix | None = None
         self.head_loss: HeadLoss | None = None
         self.answer_rows_only = False
+        self.embed: Embed | None = None  # where the decoder does not look tokens up itself
         self.root: Callable[..., torch.Tensor] | None = None  # around it all, where weights must be gathered
 
     def sum_loss(self, batch: Batch, factor: torch.Tensor | None = None) -> torch.Tensor:
@@ -64,7 +68,8 @@ class Forward:
             return hidden_BTD.flatten(0, 1).index_select(0, rows_N)
         first = 0
         if self.prefix is None:
-            hidden_TD = decoder.embed(batch.token_ids_BT.flatten())
+            token_ids_T = batch.token_ids_BT.flatten()
+            hidden_TD = self.embed(token_ids_T, len(rows_N)) if self.embed else decoder.embed(token_ids_T)
         else:
             first, hidden_TD = self.prefix.num_layers, self.prefix.run(batch)
         only_rows_N = rows_N if self.answer_rows_only else None

@@ -73,13 +73,17 @@ class Opened:
         tokenizer = load_tokenizer(self.spec.model, source)
         return put_template(tokenizer, self.encoded.chat_template, self.encoded.turn_end)
 
-    def load_base(self) -> PreTrainedModel:
-        """Load the base onto the device."""
-        return load_model(self.spec.model, Path(self.manifest.model_folder), self.dtype).to(self.device)
+    def load_base(self, device: torch.device | None = None) -> PreTrainedModel:
+        """Load the base onto the run's device, or another."""
+        model = load_model(self.spec.model, Path(self.manifest.model_folder), self.dtype)
+        return model.to(device or self.device)
 
-    def load_frozen(self) -> PreTrainedModel:
-        """Load the base with nothing that trains; random numbers are those of the run's seed from here on."""
-        model = self.load_base()
+    def load_frozen(self, to_be_spread: bool = False) -> PreTrainedModel:
+        """Load the base with nothing that trains; random numbers are those of the run's seed from here on.
+
+        What is `to_be_spread` stays on the CPU until each device gets its part.
+        """
+        model = self.load_base(torch.device("cpu") if to_be_spread else self.device)
         seed_random(self.seed)
         return model.requires_grad_(False)
 

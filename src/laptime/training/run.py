@@ -8,6 +8,7 @@ What fails ends as a `failed` line in the record, with its reason; the traceback
 from __future__ import annotations
 
 import gc
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -56,6 +57,7 @@ from laptime.training.run_state import Checkpoints
 from laptime.training.self_checks import Subject, check_result
 from laptime.training.setup import make_setup
 from laptime.training.sharding import Sharding
+from laptime.training.spread_vocabulary import SpreadVocabulary, tell_why_gathered
 from laptime.training.team import LeftAloneError, Team
 
 if TYPE_CHECKING:
@@ -148,19 +150,28 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     memory = describe_estimate(estimate, available)
     record.write(memory)
     refuse_what_cannot_fit(memory, opened.device)
-    model = method.attach(opened.load_frozen())
+    is_spread = opened.team.size > 1 and method.spreads_weights
+    model = method.attach(opened.load_frozen(is_spread))
     opened.part_ways()
-    sharding = None
-    if opened.team.size > 1 and method.spreads_weights:
-        sharding = checkpoints.sharding = Sharding(model, opened.team, opened.dtype)
+    notes = [*method.notes(manifest.shape)]
+    sharding = checkpoints.sharding = spread_model(opened, model, notes) if is_spread else None
     checkpoints.restore_weights(model)
     if checkpoints.found:  # how much memory is free now does not count
         estimate = replace(estimate, recomputes=checkpoints.recomputes)
-    notes = [*method.notes(manifest.shape)]
     if reason := estimate.tell_recomputing(or_any(available)):
         notes.append(f"activations are recomputed: {reason}")
         model.gradient_checkpointing_enable({"use_reentrant": False})
     return Loaded(method, model, bool(reason), notes, sharding)
+
+
+def spread_model(opened: Opened, model: PreTrainedModel, notes: list[str]) -> Sharding:
+    """Spread a model over the team, its vocabulary too where that is cheaper than to gather it."""
+    team, dtype, device = opened.team, opened.dtype, opened.device
+    reason = tell_why_gathered(model, opened.encoded, opened.spec.training, team.size)
+    if reason:
+        notes.append(f"embedding and head are gathered for each batch: {reason}")
+    vocabulary = None if reason else SpreadVocabulary(model, team, dtype, device)
+    return Sharding(model, team, dtype, device, vocabulary)
 
 
 def prepare(
@@ -218,6 +229,7 @@ def describe(opened: Opened, loaded: Loaded, prepared: Prepared, record: RecordW
             loaded.model,
             manifest,
             opened.precision,
+            num_trained=count_trained(loaded),
             device=str(opened.device),
             learning_rate=prepared.learning_rate,
             notes=loaded.notes,
@@ -225,6 +237,13 @@ def describe(opened: Opened, loaded: Loaded, prepared: Prepared, record: RecordW
         )
     )
     record.write(describe_data(manifest, len(prepared.steps), spec.data.train_on))
+
+
+def count_trained(loaded: Loaded) -> int:
+    """Count the numbers that train, in all processes together."""
+    if loaded.sharding:
+        return sum(math.prod(shape) for shape in loaded.sharding.shapes().values())
+    return sum(p.numel() for p in loaded.model.parameters() if p.requires_grad)
 
 
 def train_timed(

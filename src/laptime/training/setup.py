@@ -38,7 +38,7 @@ def make_setup(
     """Gather it; `compute` is the format of the arithmetic, `folder` that of the run."""
     processor = describe_processor(device)
     lengths = encoded.examples.lengths
-    longest = int(max(lengths.max(), encoded.held_out.lengths.max(initial=0)))
+    longest = encoded.longest
     shared = find_cache_folder(spec, method, manifest, compute, processor.name, longest)
     cache_folder = shared or folder / PREFIX_FOLDER
     return Setup(

@@ -11,7 +11,7 @@ it knows of no other, but that the norm of all gradients is a sum over the proce
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from laptime.speedups.forward import Forward
+    from laptime.training.spread_vocabulary import SpreadVocabulary
 
 
 class Root(nn.Module):
@@ -42,16 +43,24 @@ class Root(nn.Module):
 class Sharding:
     """A model that is spread over the processes of `team`, and this one's part of it."""
 
-    def __init__(self, model: PreTrainedModel, team: Team, compute: torch.dtype) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        team: Team,
+        compute: torch.dtype,
+        device: torch.device,
+        vocabulary: SpreadVocabulary | None = None,
+    ) -> None:
+        """Spread `model`, of which `vocabulary` has taken its part already, over `device` and its like."""
         self.model = model
         self.team = team
         self.compute = compute
+        self.vocabulary = vocabulary
         self.root = Root(model)
-        self.layers = find_layers(model)
-        self._forwards: list[tuple[nn.Module, Any]] = []
-        spread([*self.layers, self.root], compute, next(model.parameters()).device.type, team.size)
+        kept = set(vocabulary.parameters) if vocabulary else set()
+        spread([*find_layers(model), self.root], compute, device.type, team.size, kept)
         parameters = [p for p in model.parameters() if p.requires_grad]
-        self.parts = {p: nn.Parameter(part_of(p)) for p in parameters}
+        self.parts = {p: p if p in kept else nn.Parameter(part_of(p)) for p in parameters}
 
     def use(self, forward: Forward) -> None:
         """Let the steps of `forward` go through the root, and its decoder's layers through their modules."""
@@ -60,6 +69,8 @@ class Sharding:
         if forward.decoder is not None:
             forward.decoder.dtype = self.compute
             forward.decoder.call_through_modules()
+        if self.vocabulary:
+            forward.embed, forward.head_loss = self.vocabulary.embed, self.vocabulary.sum_loss
 
     def groups(self, groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the parameter groups with the parts in the place of the parameters."""
@@ -72,11 +83,22 @@ class Sharding:
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every whole parameter that trains, by name."""
-        return {name: tuple(p.shape) for name, p in self.model.named_parameters() if p in self.parts}
+        return {name: self.shape_of(p) for name, p in self.model.named_parameters() if p in self.parts}
+
+    def shape_of(self, parameter: nn.Parameter) -> tuple[int, ...]:
+        """Return the shape of a parameter as a whole."""
+        words = (self.vocabulary.num_words,) if self.vocabulary and self.is_rows(parameter) else ()
+        return words + tuple(parameter.shape[len(words) :])
+
+    def is_rows(self, parameter: nn.Parameter) -> bool:
+        """Tell whether a parameter is this process's part of the vocabulary."""
+        return self.vocabulary is not None and any(parameter is one for one in self.vocabulary.parameters)
 
     def take_gradients(self, losses: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Give the parts their gradients, which are summed already; returns the losses by rank."""
         for parameter, part in self.parts.items():
+            if part is parameter:
+                continue
             grad: Any = parameter.grad
             part.grad = None if grad is None else grad.to_local()
             parameter.grad = None
@@ -91,14 +113,29 @@ class Sharding:
         whole = make() if self.team.leads else None
         targets = dict(whole.named_parameters()) if whole is not None else {}
         for name, parameter in self.model.named_parameters():
-            gathered = as_whole(parameter)
+            gathered = self.gather_rows(parameter) if self.is_rows(parameter) else as_whole(parameter)
             if whole is not None:
                 targets[name].copy_(gathered)
         return whole
 
+    def gather_rows(self, parameter: nn.Parameter) -> torch.Tensor:
+        """Return a matrix of the vocabulary gathered from all processes."""
+        assert self.vocabulary is not None
+        most = -(-self.vocabulary.num_words // self.team.size)
+        return self.vocabulary.gather(parameter.detach(), most)[: self.vocabulary.num_words]
 
-def spread(modules: Sequence[nn.Module], compute: torch.dtype, device_type: str, num_ranks: int) -> None:
-    """Spread the parameters of each module, in order, that none before it holds."""
+
+def spread(
+    modules: Sequence[nn.Module],
+    compute: torch.dtype,
+    device_type: str,
+    num_ranks: int,
+    kept: Collection[nn.Parameter] = (),
+) -> None:
+    """Spread the parameters of each module, in order, that none before it holds, and that are not `kept`.
+
+    What lies on the CPU moves to the device of this process, a module at a time.
+    """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
@@ -110,7 +147,7 @@ def spread(modules: Sequence[nn.Module], compute: torch.dtype, device_type: str,
     mesh = init_device_mesh(device_type, (num_ranks,))
     for module in modules:
         module.float()  # a layer at a time, so that never more than one is there twice
-        fully_shard(module, mesh=mesh, mp_policy=policy)
+        fully_shard(module, mesh=mesh, mp_policy=policy, ignored_params=set(kept))
         assert isinstance(module, FSDPModule)
         # The loss is divided by the tokens of all: what is wanted is the sum, and an average by gloo was none
         # (pytorch issue 162338).

@@ -91,13 +91,13 @@ class Team:
         return agreed
 
     def gather(self, numbers: torch.Tensor) -> list[torch.Tensor]:
-        """Return the tensor of each rank; all are of one shape, on the CPU."""
+        """Return the tensor of each rank; all are of one shape."""
         if self.size == 1:
             return [numbers]
         import torch.distributed as dist
 
         gathered = [torch.empty_like(numbers) for _ in range(self.size)]
-        with self._exchange():
+        with self._exchange(numbers.device):
             dist.all_gather(gathered, numbers.contiguous())
         return gathered
 

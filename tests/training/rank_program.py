@@ -1,0 +1,73 @@
+"""What each process of a test of several does: one job after another, without being started anew for each.
+
+    python -m tests.training.rank_program FOLDER
+
+FOLDER/jobs holds a file for each, done in the order of their names. A job without devices is done by the
+first process alone.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import msgspec
+
+from laptime.hardware.precision import Precision
+from laptime.models.loading import replaced
+from laptime.runs.heartbeats import Heartbeats
+from laptime.runs.job import RunJob, start_of
+from laptime.runs.record import RecordWriter
+from laptime.training import opening
+from laptime.training.run import run
+from laptime.training.team import Team
+
+FP16 = Precision(compute="float16", trained="float32", loss_scaling=True, reason="for a test")
+
+
+def do_all(folder: Path) -> None:
+    """Do every job, or this process's part of it."""
+    is_first = os.environ["RANK"] == "0"
+    for file in sorted((folder / "jobs").iterdir()):
+        job = msgspec.json.decode(file.read_bytes(), type=RunJob)
+        if int(os.environ["RANK"]) >= max(1, len(job.devices)):
+            continue
+        home = Path(job.folder)
+        if is_first:
+            home.mkdir(exist_ok=True)
+            Heartbeats.begin(home, max(1, len(job.devices)))
+            (folder / "ports" / home.name).write_text(f"{find_port()}.")
+        port = wait_for_port(folder / "ports" / home.name)
+        os.environ |= {"MASTER_PORT": port, "WORLD_SIZE": str(len(job.devices))}
+        team = Team.begin(job)
+        record = RecordWriter(team.folder(home))
+        if not job.resumes:
+            record.write(start_of(job))
+        team.join(job)
+        is_fp16 = job.spec.training.precision == "fp16"  # which Laptime would not begin on a CPU
+        with replaced(opening, "choose_precision", lambda *words: FP16) if is_fp16 else nullcontext():
+            run(job, record, team)
+        record.close()
+
+
+def find_port() -> int:
+    """Return a port that is free."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def wait_for_port(file: Path) -> str:
+    """Wait until the first process has made the place of a job; returns the port at which to meet it."""
+    while not (file.exists() and file.read_text().endswith(".")):
+        time.sleep(0.01)
+    return file.read_text().rstrip(".")
+
+
+if __name__ == "__main__":
+    do_all(Path(sys.argv[1]))
