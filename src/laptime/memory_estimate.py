@@ -20,6 +20,7 @@ FLOAT32_BYTES = 4
 HALF_BYTES = 2
 OPTIMIZER_BYTES = 8  # two float32 moments of AdamW for each trained number
 MASTER_BYTES = 4  # a float32 copy of what trains in half precision
+GATHERED_BYTES = 8  # of a layer's number while its gradient is summed: in float32, here and from the others
 SPARE = 0.9  # of the memory that is there: the rest is for kernels' workspaces and the allocator's gaps
 CPU_BASE_BYTES = 900_000_000  # Python, torch and the libraries, buffers of the kernels
 CUDA_BASE_BYTES = 600_000_000  # workspaces; the context is no longer free when it is asked
@@ -33,7 +34,8 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
     """A job as far as memory depends on it; `advice` names how it differs from what was asked.
 
     `recomputes` is None where activations are recomputed only if they would not fit; `half` is the half
-    precision that this machine has.
+    precision that this machine has. Of several GPUs everything is counted for one of them; processes on a CPU
+    share its memory, so that theirs is added up.
     """
 
     shape: Shape
@@ -48,12 +50,25 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
     asks_to_pack: bool = False  # with --speedups prepacked_weights
     plain: bool = False
     on_cuda: bool = False
+    num_ranks: int = 1  # processes that train together
     half: str | None = "bf16"
     advice: tuple[str, ...] = ()
 
     @property
+    def num_sharers(self) -> int:
+        """The processes that share the memory which is counted."""
+        return 1 if self.on_cuda else self.num_ranks
+
+    @property
     def fixed_bytes(self) -> int:
         """Weights, gradients, masters and moments: what is held whatever the batch."""
+        return self.num_sharers * self._fixed_bytes_of_one()
+
+    def _fixed_bytes_of_one(self) -> int:
+        """Count them for one process."""
+        if self.num_ranks > 1 and self.method.spreads_weights:
+            part = -(-self.shape.num_parameters // self.num_ranks)
+            return part * (2 * FLOAT32_BYTES + OPTIMIZER_BYTES) + self._gathered_bytes()
         weights = self.shape.num_parameters * self.element_bytes
         trained = self.method.cost(self.shape, self.element_bytes).trainable_parameters
         if self.method.saved_kind == "adapter":  # float32, and beside the weights
@@ -61,13 +76,26 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
         master = MASTER_BYTES if self.element_bytes < FLOAT32_BYTES else 0
         return weights + trained * (self.element_bytes + master + OPTIMIZER_BYTES)
 
+    def _gathered_bytes(self) -> int:
+        """Count two layers gathered, of which one has its gradient, beside what is exchanged of that."""
+        rows = self.shape.vocabulary_size * self.shape.hidden_size
+        layer = max(0, self.shape.num_parameters - rows) // max(1, self.shape.num_layers)
+        vocabulary = rows * (2 * self.element_bytes + GATHERED_BYTES) if self.plain else 0
+        return layer * (3 * self.element_bytes + GATHERED_BYTES) + vocabulary
+
+    @property
+    def most_at_once(self) -> int:
+        """The examples of a micro-batch in one process."""
+        share = -(-self.batch_size * self.accumulation // self.num_ranks)
+        return min(self.batch_size, share)
+
     @property
     def packed_bytes(self) -> int:
         """Copies of frozen weights in the order in which the kernels read them."""
         if not self.packs or self.method.saved_kind == "model":
             return 0
-        num_tokens = self.batch_size * self.longest
-        return foresee_packed_bytes(
+        num_tokens = self.most_at_once * self.longest
+        return self.num_sharers * foresee_packed_bytes(
             self.shape, self.method, self.element_bytes, num_tokens, self.asks_to_pack
         )
 
@@ -79,14 +107,15 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
             layers = max(1, self.shape.num_layers)
             kept, copied = kept // layers + layers * self.shape.hidden_size, copied // layers
         logits = LOGITS_KEPT * FLOAT32_BYTES * self.shape.vocabulary_size if self.plain else 0
-        num_tokens = self.batch_size * self.longest
-        return num_tokens * (kept * self.element_bytes + logits) + copied * self.element_bytes
+        num_tokens = self.most_at_once * self.longest
+        values = num_tokens * (kept * self.element_bytes + logits) + copied * self.element_bytes
+        return self.num_sharers * values
 
     @property
     def held_bytes(self) -> int:
         """All but the activations."""
         base = CUDA_BASE_BYTES if self.on_cuda else CPU_BASE_BYTES
-        return base + self.fixed_bytes + self.packed_bytes
+        return self.num_sharers * base + self.fixed_bytes + self.packed_bytes
 
     def will_recompute(self, available_bytes: int) -> bool:
         """Tell whether activations are recomputed where so much is there: asked for, or they do not fit."""

@@ -173,6 +173,15 @@ class TrainingSpec(Options, frozen=True):
             description="End a run that for so long says nothing and uses no processor; 0: never.",
         ),
     ] = 10.0
+    max_restarts: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1000,
+            description="Begin a run again that was killed, hung or left, from its newest checkpoint, at "
+            "most so many times.",
+        ),
+    ] = 0
     plain: Annotated[
         bool,
         Meta(description="No speedup but those of --speedups: transformers, PEFT and torch as they come."),
@@ -279,7 +288,7 @@ SECTIONS: dict[str, type[Options]] = {
 
 
 # Options that change neither what is trained nor how it is measured: they may differ from attempt to attempt.
-WITHOUT_EFFECT = frozenset({"save_every", "keep_checkpoints", "hang_minutes"})
+WITHOUT_EFFECT = frozenset({"save_every", "keep_checkpoints", "hang_minutes", "max_restarts"})
 
 # Options under which a run may go on otherwise than it began: the same steps, by more or fewer processes.
 MAY_CHANGE = WITHOUT_EFFECT | {"devices"}

@@ -179,6 +179,19 @@ def test_grandchildren_end_with_their_process(folder: Path) -> None:
     assert process.returncode == 0, "how the process itself ended is still known"
 
 
+def test_children_in_groups_of_their_own_work_for_their_parent() -> None:
+    """As processes that train together do: their parent only waits."""
+    code = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORKS!r}], start_new_session=True)"
+    )
+    process = begin(code)
+    before = watch.group_ticks(process.pid)
+    assert before is not None
+    assert wait_until(lambda: (watch.group_ticks(process.pid) or 0) > before + 30)
+    assert (watch.process_ticks(process.pid) or 0) < before + 30
+    process.wait()
+
+
 def test_the_end_is_noticed_when_it_comes() -> None:
     process = begin("import sys; sys.stdin.read()")
     end = End(process)
@@ -228,7 +241,7 @@ def test_the_rest_of_a_comparison_goes_on(tmp_path: Path, monkeypatch: pytest.Mo
     assert result.complete
     failures = {failure.run: failure for method in result.methods for failure in method.failures}
     assert {run: failure.reason for run, failure in failures.items()} == {
-        "full-r1": "killed", "lora-r1": "hung", "full-r2": "error",
+        "full-r1": "killed", "lora-r1": "hung", "full-r2": "left",
     }  # fmt: skip
     assert failures["full-r1"].message.startswith("ended by SIGKILL")
     assert failures["lora-r1"].message.endswith("; its processes were ended")
@@ -236,7 +249,7 @@ def test_the_rest_of_a_comparison_goes_on(tmp_path: Path, monkeypatch: pytest.Mo
     assert wait_until(lambda: not is_running(runner.grandchild))
     again = compare(spec, tmp_path / "out", Doomed({}), Listener(), "d")
     failures = {failure.run: failure.reason for method in again.methods for failure in method.failures}
-    assert failures == {"full-r2": "error"}, "what was ended from outside was tried once more"
+    assert failures == {"full-r2": "left"}, "what was ended from outside was tried once more"
     assert (tmp_path / "out" / "runs" / "full-r1.interrupted-1").is_dir()
 
 

@@ -55,8 +55,8 @@ def test_a_run_that_dies_before_its_first_figure_is_still_known(tmp_path: Path) 
 
 def test_a_run_that_ends_without_a_word_shows_its_log(folder: Path) -> None:
     failure = find_silent_death(folder, 3)
-    assert failure
-    assert failure.message == "ended with code 3: something broke"
+    assert failure and failure.reason == "left"
+    assert failure.message == "left with code 3 before the end: something broke"
 
 
 def test_events_are_followed_line_by_line(folder: Path) -> None:

@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,17 @@ from laptime.data.batches import deal
 from laptime.errors import UserError
 from laptime.hardware.device_choice import Devices, name_devices, read_devices
 from laptime.runs.heartbeats import Heartbeats, State
-from laptime.runs.job import read_job
+from laptime.runs.job import RunJob, read_job
+from laptime.runs.process import write_first_line
 from laptime.runs.record import RunRecord, read_record
-from laptime.training.ranks import Watch, explain
+from laptime.runs.watchdog import process_state
+from laptime.spec import RunSpec
+from laptime.training import ranks
+from laptime.training.ranks import Stop, Watch, explain
 from laptime.training.sharding import boundaries, take_rows
-from laptime.training.team import Team
+from laptime.training.team import LeftAloneError, Team
 from tests.commands import Command, run_command
+from tests.faults.test_children import wait_until
 from tests.training.rank_race import Race
 
 JOB = ["train", "--max-questions", "0", "--skip-self-checks", "--device", "cpu", "--precision", "fp32"]
@@ -104,20 +111,6 @@ def same_bits(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> b
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_a_killed_process_is_named(tmp_path: Path) -> None:
-    words = [*JOB, *WORK, "--epochs", "5000", "--devices", "2", "--out", "run"]
-    process = Command(words, tmp_path, environment(tmp_path))
-    deadline = time.monotonic() + 120
-    while b'"step":6,' not in read_bytes(tmp_path / "run" / "record.jsonl"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.kill(Heartbeats.open(tmp_path / "run", 2).read()[1].process, signal.SIGKILL)
-    process.communicate(timeout=60)
-    failed = read_record(tmp_path / "run").failed
-    assert process.returncode == 1 and failed is not None
-    assert (failed.reason, failed.message.startswith("rank 1: ended by SIGKILL")) == ("killed", True)
-
-
 def read_bytes(file: Path) -> bytes:
     return file.read_bytes() if file.exists() else b""
 
@@ -181,31 +174,193 @@ def test_rows_are_cut_as_torch_chunks_them(rows: int, ranks: int) -> None:
     assert len(boundaries(rows, ranks)) == ranks - 1 and torch.cat(parts).tolist() == whole.tolist()
 
 
+def begin_record(folder: Path) -> Heartbeats:
+    """Return the heartbeats of two ranks of a run that has begun."""
+    write_first_line(RunJob(run="full-r1", spec=RunSpec(method="full"), folder=str(folder), inputs="inputs"))
+    return Heartbeats.begin(folder, 2)
+
+
 def test_who_left_silently_is_to_blame_and_not_who_noticed(tmp_path: Path) -> None:
-    beats = Heartbeats.begin(tmp_path, 2)
+    beats = begin_record(tmp_path)
     beats.write(0, 1, State.LEFT_ALONE, 5)
     beats.write(1, 2, State.WORKING, 5)
+    (tmp_path / "log.txt").write_text("last words\nrank 0 lost the others: closed by peer\n")
+    left = explain(tmp_path, beats.read(), {0: 1, 1: 3})
+    assert (left.reason, left.message) == ("left", "rank 1: left with code 3 before the end: last words")
     assert "rank 1: left with code 0" in explain(tmp_path, beats.read(), {0: 1}).message
     killed = explain(tmp_path, beats.read(), {0: 1, 1: -9})
     assert (killed.reason, killed.message[:25]) == ("killed", "rank 1: ended by SIGKILL;")
 
 
-def test_a_process_that_does_nothing_while_others_wait_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def sleeper() -> Iterator[int]:
+    """A process that does nothing."""
     process = os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "60")
-    beats = Heartbeats.begin(tmp_path, 2)
-    beats.write(0, os.getpid(), State.WAITING, 6)
-    beats.write(1, process, State.WORKING, 5)
-    monkeypatch.setattr("laptime.training.ranks.STILL_SECONDS", 0.0)
-    watch = Watch(beats)
-    for _ in range(200):
+    yield process
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+
+
+def find_guilty(watch: Watch) -> str:
+    """Look until somebody is guilty, or for a while; returns what is said of it."""
+    for _ in range(50):
         watch.look()
         if watch.guilty:
-            break
+            return f"{watch.guilty.reason}: {watch.guilty.message}"
         time.sleep(0.02)
-    else:
-        os.kill(process, signal.SIGKILL)
-    assert os.waitpid(process, 0)[1] == signal.SIGKILL
-    assert watch.guilty is not None and watch.guilty.reason == "hung"
-    assert watch.guilty.message.startswith("rank 1 did nothing for")
+    return ""
+
+
+def test_a_process_that_does_nothing_while_others_wait_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sleeper: int
+) -> None:
+    beats = Heartbeats.begin(tmp_path, 2)
+    beats.write(0, os.getpid(), State.WAITING, 6)
+    beats.write(1, sleeper, State.WORKING, 5)
+    monkeypatch.setattr(ranks, "STILL_SECONDS", 0.1)
+    said = find_guilty(Watch(beats))
+    assert said.startswith("hung: rank 1 did nothing for") and said.endswith("waited; all were ended")
+    assert wait_for_state(sleeper, "Z")
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.WORKING])
+def test_a_stopped_process_is_named_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sleeper: int, state: State
+) -> None:
+    """Within an exchange all have begun as many, or it is ahead: the other one is not to blame."""
+    beats = Heartbeats.begin(tmp_path, 2)
+    beats.write(0, os.getppid(), State.WORKING, 6)
+    beats.write(1, sleeper, state, 6 + (state == State.WAITING))
+    os.kill(sleeper, signal.SIGSTOP)
+    assert wait_for_state(sleeper, "T")
+    monkeypatch.setattr(ranks, "STILL_SECONDS", 0.1)
+    said = find_guilty(Watch(beats))
+    assert said.startswith("hung: rank 1 did nothing for") and "(stopped by a signal)" in said
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        {0: (State.WAITING, 6), 1: (State.WAITING, 5), 2: (State.WORKING, 6)},  # it waits within an exchange
+        {0: (State.WAITING, 6), 1: (State.SAVING, 5), 2: (State.WAITING, 6)},  # for a disk that is slow
+        {0: (State.WORKING, 6), 1: (State.WORKING, 6), 2: (State.WORKING, 6)},  # nobody is behind
+        {0: (State.WAITING, 6), 1: (State.WORKING, 5), 2: (State.STARTING, 0)},  # another one more so
+    ],
+)
+def test_nobody_is_blamed_for_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sleeper: int, places: dict[int, tuple[State, int]]
+) -> None:
+    """Rank 1 does nothing; rank 2 has a process that works, or none yet."""
+    monkeypatch.setattr(ranks, "STILL_SECONDS", 0.1)
+    beats = Heartbeats.begin(tmp_path, 3)
+    for rank, (state, exchanges) in places.items():
+        process = {0: os.getppid(), 1: sleeper}.get(rank, os.getpid() if exchanges else 0)
+        beats.write(rank, process, state, exchanges)
+    assert find_guilty(Watch(beats)) == ""
+
+
+def test_one_that_works_and_comes_no_further_has_as_long_as_a_run_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranks, "kill", lambda process: None)
+    ticks = count()
+    monkeypatch.setattr(ranks, "process_ticks", lambda process: 100 * next(ticks))
+    beats = Heartbeats.begin(tmp_path, 2)
+    beats.write(0, os.getppid(), State.WAITING, 6)
+    beats.write(1, os.getpid(), State.WORKING, 5)
+    assert find_guilty(Watch(beats)) == "", "0: for ever"
+    said = find_guilty(Watch(beats, hang_minutes=0.2 / 60))
+    assert said.startswith("hung: rank 1 worked for") and "came no further" in said
+
+
+def test_while_the_watch_itself_was_stopped_nobody_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sleeper: int
+) -> None:
+    beats = Heartbeats.begin(tmp_path, 2)
+    beats.write(0, os.getppid(), State.WAITING, 6)
+    beats.write(1, sleeper, State.WORKING, 5)
+    watch, clock = Watch(beats), [time.monotonic()]
+    monkeypatch.setattr(ranks.time, "monotonic", lambda: clock[0])
+    for seconds in (0.0, 3600.0, 0.25):
+        clock[0] += seconds
+        watch.look()
+    assert watch.guilty is None
+
+
+def wait_for_state(process: int, state: str) -> bool:
+    """Wait until the system tells a state of a process."""
+    return wait_until(lambda: process_state(process) == state)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError("no room for a process"),
+            "the processes could not be started: OSError: no room for a process",
+        ),
+        (None, "rank 0: left with code 0 before the end: no output"),
+    ],
+)
+def test_what_did_not_come_to_its_end_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | None, said: str
+) -> None:
+    """The launcher fails, or is content with processes that all have left."""
+
+    def launch(*_: Any) -> Callable[..., None]:
+        if error:
+            raise error
+        return lambda *words: None
+
+    job = RunJob(
+        run="full-r1", spec=RunSpec(method="full"), folder=str(tmp_path), inputs="", devices=["cpu"] * 2
+    )
+    write_first_line(job)
+    monkeypatch.setattr(ranks, "elastic_launch", launch)
+    monkeypatch.setattr(ranks.Stop, "listen", lambda stop: None)
+    monkeypatch.setenv("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
+    with pytest.raises(SystemExit) as end:
+        ranks.launch(job, tmp_path / "job.json")
+    assert end.value.code == 1
+    failed = read_record(tmp_path).failed
+    assert failed and failed.message == said
+
+
+@pytest.mark.parametrize(
+    ("error", "is_gone"),
+    [
+        (RuntimeError("[/a/gloo/gloo/transport/tcp/pair.cc:553] Connection closed by peer"), True),
+        (torch.distributed.DistNetworkError("recv failed"), True),
+        (torch.distributed.DistBackendError("Last error: Cuda failure 2 'out of memory'"), False),
+        (torch.distributed.DistBackendError("ncclRemoteError: remote process exited"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied (3x4 and 5x6)"), False),
+        (torch.OutOfMemoryError("CUDA out of memory"), False),
+    ],
+)
+def test_only_a_broken_connection_means_that_others_are_gone(
+    tmp_path: Path, error: RuntimeError, is_gone: bool
+) -> None:
+    beats = Heartbeats.begin(tmp_path, 2)
+    with pytest.raises(LeftAloneError if is_gone else type(error)), Team(0, 2, beats).together():
+        raise error
+    assert (beats.read()[0].state == State.LEFT_ALONE) == is_gone
+    with pytest.raises(type(error)), Team().together():
+        raise error
+
+
+def test_a_rank_that_begins_later_is_told_once_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the processes are being started: none is there yet that could hear of it."""
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(ranks.os, "kill", lambda *words: told.append(words))
+    beats = Heartbeats.begin(tmp_path, 2)
+    stop = Stop(beats)
+    stop.hand_on()
+    stop._hear(signal.SIGINT, None)
+    assert told == []
+    for rank, process in enumerate((1001, 1002)):
+        beats.write(rank, process, State.STARTING, 0)
+        stop.hand_on()
+    stop._hear(signal.SIGTERM, None)
+    assert told == [(1001, signal.SIGINT), (1002, signal.SIGINT)]

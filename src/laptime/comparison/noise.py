@@ -170,6 +170,10 @@ def _find_resumed(record: RunRecord) -> Iterator[Finding]:
         steps = ", ".join(str(one.step) for one in went_on)
         text = f"{run} was resumed after step {steps}: its training time adds up several processes."
         yield _make_finding("resumed", text, run=run, steps=steps)
+    if restarts := [one.restarted_after for one in record.resumptions if one.restart]:
+        reasons = "; ".join(dict.fromkeys(restarts))
+        text = f"{run} was begun again by itself (--max-restarts), after: {reasons}."
+        yield _make_finding("restarted", text, run=run, reasons=reasons)
     if changed := ", ".join(dict.fromkeys(one for event in record.resumptions for one in event.changed)):
         text = f"{run} was resumed on another machine or with other versions: {changed}."
         yield _make_finding("resumed_elsewhere", text, run=run, changed=changed)

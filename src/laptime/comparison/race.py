@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from laptime.runs.machine_lock import machine_lock
 from laptime.runs.plan import INTERRUPTED, Before, Plan, PlannedRun, read_plan, run_folder, write_plan
 from laptime.runs.preparation import make_input_job, prepare_inputs
 from laptime.runs.record import read_rate, read_record
+from laptime.runs.restarts import run_with_restarts
 from laptime.runs.resumption import find_record_damage
 from laptime.runs.runner import Listener, Runner, find_refusal, make_job, tell_threads
 from laptime.spec import AUTO, OURS, CompareSpec, flatten
@@ -168,7 +170,8 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
     if home.exists() and not job.resumes:
         begin_anew(home, f"{home}: ended before a checkpoint was written", listener)
     listener.began(planned)
-    runner.run(job, listener.happened)
+    aside = partial(begin_anew, home, listener=listener)
+    run_with_restarts(job, runner, listener.happened, listener.say, aside)
     if job.resumes and (refusal := find_refusal(home)):  # none of its checkpoints is whole
         begin_anew(home, refusal, listener)
         job.resumes = False

@@ -33,6 +33,14 @@ class InputJob(Struct, kw_only=True):
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it
 
 
+class Gpu(Struct, frozen=True):
+    """A GPU of this machine, as far as it decides how many a training needs."""
+
+    name: str
+    num_bytes: int
+    formats: list[str]  # in which it computes in hardware
+
+
 class InputManifest(Struct, kw_only=True):
     """What the preparation found; JSON beside the encoded examples."""
 
@@ -46,6 +54,7 @@ class InputManifest(Struct, kw_only=True):
     data: dict[str, Any]  # name, digest, template, template_reason, counts, encode_seconds
     begun_in: str = ""  # the folder that relative paths are relative to
     base_files: dict[str, BaseFile] = {}  # of model and tokenizer, by name
+    gpus: list[Gpu] = []  # those that torch saw
     version: int = 1
 
 

@@ -251,6 +251,7 @@ STRINGS: dict[str, str] = {
     "failure.out_of_memory": "out of memory",
     "failure.not_finite": "the loss was no longer finite",
     "failure.hung": "it hung: no sign of life, so it was ended",
+    "failure.left": "its process left before the end",
     "failure.disk_full": "the disk was full",
     "failure.killed": "the process was killed",
     "failure.interrupted": "interrupted",
@@ -487,6 +488,7 @@ STRINGS: dict[str, str] = {
     "examples, did not fall.",
     "finding.skipped_steps": "{number} steps of {method} were skipped because a gradient overflowed in fp16.",
     "finding.resumed": "{run} was resumed after step {steps}: its training time adds up several processes.",
+    "finding.restarted": "{run} was begun again by itself (--max-restarts), after: {reasons}.",
     "finding.resumed_elsewhere": "{run} was resumed on another machine or with other versions: {changed}.",
     "finding.damaged_checkpoint": "{run} was resumed from an older checkpoint: {reasons}.",
     "finding.damaged_record": "{run}: damaged lines were left out of its record ({lines}; as it was: "

@@ -255,6 +255,7 @@ STRINGS: dict[str, str] = {
     "failure.out_of_memory": "메모리 부족(OOM)",
     "failure.not_finite": "손실이 유한하지 않음(NaN/inf)",
     "failure.hung": "멈춤(응답이 없어 종료함)",
+    "failure.left": "프로세스가 끝나기 전에 스스로 종료됨",
     "failure.disk_full": "디스크 공간이 부족함",
     "failure.killed": "프로세스가 강제 종료됨",
     "failure.interrupted": "중단됨",
@@ -492,6 +493,8 @@ STRINGS: dict[str, str] = {
     "건너뛰었습니다.",
     "finding.resumed": "{run:은/는} 멈췄다가 스텝 {steps} 다음부터 이어서 실행했으므로, 학습 시간은 여러 "
     "프로세스의 시간을 더한 값입니다.",
+    "finding.restarted": "{run:은/는} 다음 이유로 끝난 뒤 자동으로 다시 시작되었습니다(--max-restarts): "
+    "{reasons}.",
     "finding.resumed_elsewhere": "{run:은/는} 다른 컴퓨터나 다른 버전에서 이어서 실행했습니다: {changed}.",
     "finding.damaged_checkpoint": "{run:은/는} 더 오래된 체크포인트에서 이어서 실행했습니다: {reasons}.",
     "finding.damaged_record": "{run}: 기록에서 손상된 줄을 뺐습니다({lines}번째 줄, 원래 파일: {kept}). "

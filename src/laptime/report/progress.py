@@ -197,6 +197,7 @@ class Watcher:
 
     def say_resumed(self, resumed: Resumed) -> None:
         """Say where a run goes on, which newer checkpoints could not be used, and what is not as it was."""
+        self.parts, self.tokens, self.outcome = [], 0, ""
         for reason in resumed.unusable:
             self.say(f"not whole, so not used: {reason}")
         for line in resumed.left_out:

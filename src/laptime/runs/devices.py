@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from laptime.data.input_manifest import InputManifest
 from laptime.hardware.device_choice import name_devices, read_devices
-from laptime.methods.method import find_method
+from laptime.memory_estimate import FLOAT32_BYTES, HALF_BYTES, SPARE, MemoryEstimate
+from laptime.methods.method import find_method, make_method
 from laptime.runs.job import RunJob
 from laptime.spec import OURS, RunSpec
 
 
-def choose_devices(spec: RunSpec, num_examples: int) -> tuple[list[str], str]:
+def choose_devices(spec: RunSpec, manifest: InputManifest) -> tuple[list[str], str]:
     """Return the devices of a run, [] for a single one, and a sentence on what they do, "" for one.
 
     Adapters are trained by sharing out the examples of a step: there is nothing to do for more processes than
-    it has. A whole model is spread over them, however few examples there are. Raises UserError for GPUs that
-    are not there.
+    it has. A whole model is spread over them, however few examples there are. Where no number was asked for,
+    a model that does not fit one GPU is spread over as few as it fits. Raises UserError for GPUs that are not
+    there.
     """
     asked = read_devices(spec.training.devices, spec.training.device)
-    names = name_devices(asked)
-    if find_method(spec.method).spreads_weights:
+    method = find_method(spec.method)
+    number, why = 1, ""
+    if asked.number is None and asked.kind != "cpu" and method.spreads_weights:
+        number, why = count_needed(spec, manifest)
+    names = name_devices(structs.replace(asked, number=asked.number or number))
+    if method.spreads_weights:
         used = names
-        said = f"{spec.method}: weights, gradients and moments are spread over {len(names)} devices"
+        said = f"{spec.method}: {why}weights, gradients and moments are spread over {len(names)} devices"
     else:
-        batch = min(spec.training.batch_size * spec.training.gradient_accumulation, num_examples)
+        examples_of_step = spec.training.batch_size * spec.training.gradient_accumulation
+        batch = min(examples_of_step, manifest.data["num_records"])
         used = names[: max(1, batch)]
         said = f"{spec.method}: the examples of a step are shared by {len(used)} devices"
         if len(used) < len(names):
@@ -38,15 +47,46 @@ def choose_devices(spec: RunSpec, num_examples: int) -> tuple[list[str], str]:
     return [], said if len(names) > 1 else ""
 
 
+def count_needed(spec: RunSpec, manifest: InputManifest) -> tuple[int, str]:
+    """Return over how many of the GPUs here a model must be spread, and why, as a clause; all where none do.
+
+    The estimate is that of activations kept; what does not fit all GPUs either recomputes them there.
+    """
+    gpus, training = manifest.gpus, spec.training
+    if len(gpus) < 2 or "longest" not in manifest.data:
+        return 1, ""
+    room = min(gpu.num_bytes for gpu in gpus)
+    half = {"bfloat16", "float16"} & {*gpus[0].formats} and training.precision != "fp32"
+    estimates = [
+        MemoryEstimate(
+            shape=manifest.shape,
+            method=make_method(spec.method, spec.method_options),
+            element_bytes=HALF_BYTES if half else FLOAT32_BYTES,
+            batch_size=min(training.batch_size, manifest.data["num_records"]),
+            accumulation=training.gradient_accumulation,
+            longest=manifest.data["longest"],
+            recomputes=bool(training.gradient_checkpointing),
+            plain=training.plain,
+            on_cuda=True,
+            num_ranks=number,
+        )
+        for number in range(1, len(gpus) + 1)
+    ]
+    needed = [estimate.needed_bytes(room) for estimate in estimates]
+    number = next((place for place, one in enumerate(needed, 1) if one <= SPARE * room), len(gpus))
+    why = f"about {needed[0] / 1e9:.1f} GB don't fit one GPU of {room / 1e9:.1f} GB, so "
+    return number, why if number > 1 else ""
+
+
 def place_job(job: RunJob, manifest: InputManifest) -> list[str]:
     """Give a job its devices; returns what is to be said of them. What trains nothing has one."""
     if job.role == "base" or job.spec.trainer != OURS:
         return []
-    job.devices, said = choose_devices(job.spec, manifest.data["num_records"])
+    job.devices, said = choose_devices(job.spec, manifest)
     return [said] if said else []
 
 
 def tell_devices(specs: Sequence[RunSpec], manifest: InputManifest) -> list[str]:
     """Return what is to be said of the devices of all runs, each sentence once."""
-    said = [choose_devices(spec, manifest.data["num_records"])[1] for spec in specs if spec.trainer == OURS]
+    said = [choose_devices(spec, manifest)[1] for spec in specs if spec.trainer == OURS]
     return [*dict.fromkeys(filter(None, said))]

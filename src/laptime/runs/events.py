@@ -17,6 +17,7 @@ FailureReason = Literal[
     "not_finite",
     "killed",
     "hung",
+    "left",
     "disk_full",
     "interrupted",
     "refused",
@@ -196,7 +197,8 @@ class Resumed(Event, tag="resumed", kw_only=True):
 
     `unusable` says of every newer checkpoint what is wrong with it; `changed` what differs from the
     machine and the versions that wrote the checkpoint: with none, the run goes on bit by bit.
-    `left_out` names the lines of the record that were damaged, and where they are kept.
+    `left_out` names the lines of the record that were damaged, and where they are kept. `restart` counts the
+    attempts that nobody asked for but `--max-restarts`, `restarted_after` says what had ended the one before.
     """
 
     step: int
@@ -205,6 +207,8 @@ class Resumed(Event, tag="resumed", kw_only=True):
     unusable: list[str] = []
     changed: list[str] = []
     left_out: list[str] = []
+    restart: int = 0
+    restarted_after: str = ""
 
 
 class Damaged(Event, tag="damaged", kw_only=True):

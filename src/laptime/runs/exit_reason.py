@@ -6,6 +6,8 @@ import shutil
 import signal
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from laptime.credentials import hide
 from laptime.hardware.system_memory import count_oom_kills
 from laptime.runs.events import Failed, FailureReason, Finished, Memory
@@ -14,6 +16,8 @@ from laptime.runs.record import FILE_NAME, RecordWriter, RunRecord, read_record
 from laptime.runs.record_lines import decode_events
 
 SILENCE = "no output"  # of a process whose log is empty
+LOST = "lost the others: "  # what a process of several says where another one is gone
+RAISED = (1, 2)  # exit codes of Python and of ours for what was raised and could not be recorded
 LITTLE_BYTES = 1_000_000  # a disk with less room takes neither log nor record
 # What allocators say, in lower case: torch, libc, C++, the kernel, cuBLAS, oneDNN.
 SHORTAGE = (
@@ -37,12 +41,15 @@ def find_silent_death(
     peaks = last_peaks(record)
     peaks["vm_hwm"] = max(peaks.get("vm_hwm", 0), peak_bytes)
     reason, message = explain(folder, code, record.memory, peaks, oom_kills_before)
-    failure = Failed(
-        reason=reason,
-        message=message,
-        step=record.steps[-1].step if record.steps else None,
-        peak_bytes={name: value for name, value in peaks.items() if value},
-    )
+    return append_last(folder, Failed(reason=reason, message=message, peak_bytes=peaks))
+
+
+def append_last(folder: Path, failure: Failed) -> Failed:
+    """Append and return the failure of a run that could not tell of it, with the step that it had come to."""
+    record = read_record(folder)
+    step = record.steps[-1].step if failure.step is None and record.steps else failure.step
+    peaks = last_peaks(record) | failure.peak_bytes
+    failure = replace(failure, step=step, peak_bytes={name: peak for name, peak in peaks.items() if peak})
     append(folder, failure)
     return failure
 
@@ -63,11 +70,13 @@ def explain(
     folder: Path, code: int, memory: Memory | None, peaks: dict[str, int], oom_kills_before: int | None
 ) -> tuple[FailureReason, str]:
     """Return why a process ended with `code` (negative: by a signal), and the line that says so."""
-    said = last_line(folder / LOG_FILE)
+    said = last_line(folder / LOG_FILE, but=LOST)
     if code >= 0:
         if shutil.disk_usage(folder).free < LITTLE_BYTES:
             return "disk_full", f"ended with code {code}: the disk is full"
-        return "error", f"ended with code {code}: {said}"
+        if code in RAISED:
+            return "error", f"ended with code {code}: {said}"
+        return "left", f"left with code {code} before the end: {said}"
     if means_shortage(said):
         return "out_of_memory", tell_shortage(memory, peaks)
     if -code != signal.SIGKILL:
@@ -117,11 +126,11 @@ def gigabytes(num_bytes: int) -> str:
     return f"{num_bytes / 1e9:.1f} GB"
 
 
-def last_line(log: Path) -> str:
-    """Return the last line of a log that says something."""
+def last_line(log: Path, but: str = "") -> str:
+    """Return the last line of a log that says something, and does not hold the words of `but`."""
     try:
         text = hide(log.read_text(errors="replace"))
     except OSError:
         return SILENCE
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not (but and but in line)]
     return lines[-1][:500] if lines else SILENCE

@@ -9,6 +9,7 @@ from typing import Any
 
 from laptime.data.input_manifest import ENCODED_FILE, MANIFEST_FILE
 from laptime.errors import UserError
+from laptime.runs.heartbeats import RANKS_FOLDER
 from laptime.runs.job import CHECKPOINT_NAMES, CHECKPOINTS_FOLDER, JOB_FILE, LOG_FILE, SAVED_FOLDER
 from laptime.runs.lock import MARKER_FILE, file_lock, is_marker
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
@@ -16,7 +17,7 @@ from laptime.runs.plan import RUNS_FOLDER, Plan, read_plan, read_spec
 from laptime.runs.record import FILE_NAME as RECORD_FILE
 from laptime.runs.record import has_first_line, read_record
 from laptime.runs.spec_changes import name_changes
-from laptime.util.atomic import UNFINISHED, find_unused, remove_files
+from laptime.util.atomic import UNFINISHED, discard_folder, find_unused, remove_files
 
 INPUTS_FOLDER = "inputs"
 REHEARSAL = "rehearsal-"  # inputs/rehearsal-<method> holds a run that ends before it trains
@@ -169,6 +170,8 @@ def forget_beginning(run_folder: Path) -> None:
     """Remove what a run writes before its first step, and nothing else: it would bar the same command."""
     for name in BEGINNING:
         (run_folder / name).unlink(missing_ok=True)
+    if (run_folder / RANKS_FOLDER).is_dir():
+        discard_folder(run_folder / RANKS_FOLDER)
 
 
 def has_checkpoint(run_folder: Path) -> bool:

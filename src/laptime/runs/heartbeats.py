@@ -1,7 +1,8 @@
 """Signs of life of the processes that train one model together, in a file that all of them have mapped.
 
-A rank writes where it stands before each exchange with the others and behind it: memory alone, so that it
-costs no time in a step. Who looks can tell the one that all others wait for.
+A rank writes where it stands before each exchange with the others and behind it, those that gather a layer of
+a spread model included: memory alone, so that it costs no time in a step. Who looks can tell the one that all
+others wait for.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from msgspec import Struct
 
 RANKS_FOLDER = "ranks"  # in the folder of a run: what its other processes leave
 FILE_NAME = "heartbeats"
+MEETING_FILE = "meeting"  # by which they find each other: nothing listens for it
 _FORMAT = struct.Struct("<qqqd")  # process, state, exchanges begun, time
 
 
 class State(IntEnum):
-    """What a rank does; the last three are ends, of which only the process itself knows the reason."""
+    """What a rank does; three are ends, of which only the process itself knows the reason."""
 
     STARTING = 0
     WORKING = 1
@@ -28,6 +30,7 @@ class State(IntEnum):
     DONE = 3
     FAILED = 4  # for a reason of its own, which its record tells
     LEFT_ALONE = 5  # another one was gone
+    SAVING = 6  # it may wait for a disk for as long as that takes
 
 
 class Beat(Struct, frozen=True):

@@ -39,6 +39,8 @@ class RunJob(Struct, kw_only=True):
     devices: list[str] = []  # a process for each, as torch names them; []: one process, which chooses
     rate: float | None = None  # the learning rate of earlier runs of this work, where none was asked for
     resumes: bool = False  # go on from the newest whole checkpoint in the folder
+    restart: int = 0  # how often it was begun again by itself (--max-restarts), and what had ended it
+    restarted_after: str = ""
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it
 
 

@@ -26,6 +26,7 @@ from laptime.runs.plan import PlannedRun
 from laptime.runs.preparation import make_input_job, prepare_inputs
 from laptime.runs.record import FILE_NAME as RECORD_FILE
 from laptime.runs.record import read_rate, read_record
+from laptime.runs.restarts import run_with_restarts
 from laptime.runs.resumption import mend_record, read_begun
 from laptime.runs.runner import Listener, Prospect, Runner, find_refusal, make_job, tell_threads
 from laptime.spec import RunSpec
@@ -128,7 +129,7 @@ def run_alone(
     if not (resumes or spec.training.speedups):
         hearing.begin()
     with nothing_left_of_nothing(folder, resumes):
-        runner.run(job, hearing.happened)
+        run_with_restarts(job, runner, hearing.happened, hearing.say)
         if refusal := find_refusal(folder):
             raise UserError(refusal)
     hearing.begin()
@@ -160,6 +161,11 @@ class Hearing:
         self.listener.began(self.planned)
         for event in self.kept:
             self.listener.happened(event)
+
+    def say(self, text: str) -> None:
+        """Say a line of a run that has not refused."""
+        self.begin()
+        self.listener.say(text)
 
     def happened(self, event: AnyEvent) -> None:
         """Hear an event of the run."""

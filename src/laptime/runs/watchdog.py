@@ -146,10 +146,14 @@ class Life:
     def describe(self) -> str:
         """Say since when there was no sign of life, and what the system says of the process."""
         state = STATES.get(process_state(self.pid), "")
-        seconds = self.silent_seconds
-        silence = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
+        silence = tell_seconds(self.silent_seconds)
         after = f" after step {self.last_step}" if self.last_step else " before its first step"
         return f"no event and no processor time for {silence}{after}{f' ({state})' if state else ''}"
+
+
+def tell_seconds(seconds: float) -> str:
+    """Return 45 s, or 10 min."""
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
 def read_stat(pid: int) -> list[str]:
@@ -172,13 +176,20 @@ def process_ticks(pid: int) -> int | None:
 
 
 def group_ticks(pid: int) -> int | None:
-    """Return the processor time of the process group that `pid` leads; None where nobody knows."""
+    """Return the processor time of the group that `pid` leads and of all that descend from it.
+
+    None where nobody knows. Processes that train together lead groups of their own.
+    """
     own = process_ticks(pid)
     if own is None:
         return None
-    others = [int(path.name) for path in PROC.iterdir() if path.name.isdigit() and path.name != str(pid)]
-    members = [other for other in others if read_stat(other)[2:3] == [str(pid)]]
-    return own + sum(process_ticks(member) or 0 for member in members)
+    stats = {int(path.name): read_stat(int(path.name)) for path in PROC.iterdir() if path.name.isdigit()}
+    family = {pid}
+    while more := {
+        one for one, stat in stats.items() if one not in family and {*map(int, stat[1:3])} & family
+    }:
+        family |= more
+    return own + sum(process_ticks(member) or 0 for member in family - {pid})
 
 
 def moved_bytes(pid: int) -> int:

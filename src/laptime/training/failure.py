@@ -42,6 +42,7 @@ def estimate_memory(
     examples: Sequence[EncodedExample],
     element_bytes: int,
     device: torch.device,
+    num_ranks: int = 1,
 ) -> MemoryEstimate:
     """Return what a run will hold; `element_bytes` is the size of a weight."""
     training, on_cuda = spec.training, device.type == "cuda"
@@ -61,6 +62,7 @@ def estimate_memory(
         asks_to_pack=PACKING in training.speedups,
         plain=training.plain,
         on_cuda=on_cuda,
+        num_ranks=num_ranks,
         half=half_precision_of(device),
     )
 
@@ -99,8 +101,11 @@ def refuse_what_cannot_fit(memory: Memory, device: torch.device) -> None:
         )
 
 
-def describe_failure(error: Exception, writer: RecordWriter) -> Failed:
-    """Return the last line of the run that `writer` records; the error lets go of what it held."""
+def describe_failure(error: Exception, writer: RecordWriter, rank: int | None = None) -> Failed:
+    """Return the last line of the run that `writer` records; the error lets go of what it held.
+
+    `rank` is which of several processes it was raised in; what all of them would raise names none.
+    """
     for one in causes(error):
         traceback.clear_frames(one.__traceback__)
     gc.collect()
@@ -114,6 +119,8 @@ def describe_failure(error: Exception, writer: RecordWriter) -> Failed:
     step = error.step if isinstance(error, NotFiniteError) else last_step
     if isinstance(error, NotFiniteError):
         message += f"; {advise_on_divergence(error.step, record)}"
+    if rank is not None and not isinstance(error, (DoesNotFitError, NotFiniteError, UserError)):
+        message = f"rank {rank}: {message}"
     return Failed(reason=reason, message=hide(message), step=step, peak_bytes=peaks)
 
 

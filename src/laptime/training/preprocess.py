@@ -15,18 +15,26 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 
 from laptime.credentials import forget_secrets, hide, print_traceback
 from laptime.data.encoded import count_encoded_bytes
 from laptime.data.encoding import EncodedData, encode, write_encoded
 from laptime.data.formats import ExampleSet, list_files, read_examples
-from laptime.data.input_manifest import ENCODED_FILE, VERSION, InputJob, InputManifest, write_manifest
+from laptime.data.input_manifest import (
+    ENCODED_FILE,
+    VERSION,
+    Gpu,
+    InputJob,
+    InputManifest,
+    write_manifest,
+)
 from laptime.data.room import room_for, tell_full
 from laptime.data.tables import tell_columns
 from laptime.data.token_cache import find_entry, give_entry, keep_entry, name_entry
 from laptime.errors import UserError, told_of
 from laptime.hardware.machine import choose_device, describe_processor
-from laptime.hardware.precision import choose_precision
+from laptime.hardware.precision import choose_precision, native_formats
 from laptime.hardware.processors import count_usable_cores
 from laptime.models.config_shape import model_max_length
 from laptime.models.digest import begin_digest, digest_model
@@ -91,6 +99,7 @@ def prepare(job: InputJob) -> InputManifest:
             "num_tokens": encoded.counts.num_tokens,
             "num_trained_tokens": encoded.counts.num_trained_tokens,
             "num_cut": encoded.examples.num_cut,
+            "longest": int(encoded.examples.lengths.max()),
             "num_skipped": encoded.counts.num_skipped,
             "num_held_out_skipped": encoded.counts.num_held_out_skipped,
             "chat_template": encoded.chat_template_name,
@@ -100,10 +109,24 @@ def prepare(job: InputJob) -> InputManifest:
         },
         begun_in=str(Path.cwd()),
         base_files=base_files.result(),
+        gpus=[] if job.training.device == "cpu" else list_gpus(),
         version=VERSION,
     )
     write_manifest(folder, manifest)
     return manifest
+
+
+def list_gpus() -> list[Gpu]:
+    """Return the GPUs that torch sees."""
+    devices = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    return [
+        Gpu(
+            name=torch.cuda.get_device_name(device),
+            num_bytes=torch.cuda.get_device_properties(device).total_memory,
+            formats=sorted(native_formats(describe_processor(device))),
+        )
+        for device in devices
+    ]
 
 
 def encode_once(

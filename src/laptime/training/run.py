@@ -145,8 +145,10 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     spec, manifest = opened.spec, opened.manifest
     method = make_method(spec.method, spec.method_options)
     size = opened.dtype.itemsize
-    estimate = estimate_memory(spec, method, manifest, opened.encoded.examples, size, opened.device)
-    available = available_bytes(opened.device)
+    estimate = estimate_memory(
+        spec, method, manifest, opened.encoded.examples, size, opened.device, opened.team.size
+    )
+    available = opened.team.agree_on_least(available_bytes(opened.device))  # all recompute, or none
     memory = describe_estimate(estimate, available)
     record.write(memory)
     refuse_what_cannot_fit(memory, opened.device)
@@ -358,10 +360,12 @@ def main(file: Path | None = None, spawned: float | None = None) -> None:
     if not team.leads:
         record.write(start_of(job))
     try:
-        team.join(job)
-        run(job, record, team)
+        with team.together():
+            team.join(job)
+            run(job, record, team)
         team.tell(State.DONE)
-    except LeftAloneError:
+    except LeftAloneError as error:
+        print(error, file=sys.stderr)
         sys.exit(1)  # who is gone, the starter of the processes says
     except StoppedError as stopped:
         number, step = stopped.number, stopped.step
@@ -371,7 +375,7 @@ def main(file: Path | None = None, spawned: float | None = None) -> None:
         sys.exit(128 + number)
     except Exception as error:
         with suppress(OSError):  # a full disk takes neither log nor record
-            record.write(describe_failure(error, record))
+            record.write(describe_failure(error, record, team.rank if team.size > 1 else None))
             print_traceback(type(error), error, error.__traceback__)
         team.tell(State.FAILED)
         sys.exit(1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import torch
+from msgspec.structs import replace
 
 from laptime.data.encoded import EncodedData
 from laptime.data.input_manifest import InputManifest
@@ -111,11 +112,16 @@ class Checkpoints:
     def describe(self, compute_dtype: str, device: torch.device) -> None:
         """Say what a resumed run goes on from; raises UserError where this machine computes otherwise."""
         self.compute_dtype, self.environment = compute_dtype, name_environment(device, self.team.size)
+        resumed = Resumed(
+            step=0,
+            from_checkpoint="",
+            seconds_before=0.0,
+            restart=self.job.restart,
+            restarted_after=self.job.restarted_after,
+        )
         if self.found is None:
             if self.job.resumes:
-                self.record.write(
-                    Resumed(step=0, from_checkpoint="", seconds_before=0.0, left_out=self.left_out)
-                )
+                self.record.write(replace(resumed, left_out=self.left_out))
             return
         state = self.found.state
         if state.compute_dtype != compute_dtype:
@@ -125,7 +131,8 @@ class Checkpoints:
             )
         before, now = state.environment, self.environment
         self.record.write(
-            Resumed(
+            replace(
+                resumed,
                 step=state.step,
                 from_checkpoint=f"{CHECKPOINTS_FOLDER}/{self.found.folder.name}",
                 seconds_before=state.train_seconds,
@@ -205,7 +212,7 @@ class Checkpoints:
         self.timer.pause()  # a step that was not finite stops the run here, before it is saved
         train_seconds = self.meter.phase_seconds()
         event = Checkpoint(step=step, seconds=0.0)
-        with self.meter.aside() as seconds, self.team.aside():
+        with self.meter.aside() as seconds, self.team.aside(), self.team.saving():
             random = capture_all(self.model.device, self.team)
             try:
                 if not (self.team.leads or self.sharding):

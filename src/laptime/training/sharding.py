@@ -58,7 +58,10 @@ class Sharding:
         self.vocabulary = vocabulary
         self.root = Root(model)
         kept = set(vocabulary.parameters) if vocabulary else set()
-        spread([*find_layers(model), self.root], compute, device.type, team.size, kept)
+        modules = [*find_layers(model), self.root]
+        spread(modules, compute, device.type, team.size, kept)
+        for module in modules:
+            count_exchanges(module, team)
         parameters = [p for p in model.parameters() if p.requires_grad]
         self.parts = {p: p if p in kept else nn.Parameter(part_of(p)) for p in parameters}
 
@@ -113,6 +116,7 @@ class Sharding:
         whole = make() if self.team.leads else None
         targets = dict(whole.named_parameters()) if whole is not None else {}
         for name, parameter in self.model.named_parameters():
+            self.team.count()
             gathered = self.gather_rows(parameter) if self.is_rows(parameter) else as_whole(parameter)
             if whole is not None:
                 targets[name].copy_(gathered)
@@ -153,6 +157,36 @@ def spread(
         # (pytorch issue 162338).
         module.set_force_sum_reduction_for_comms(True)
         module.set_gradient_divide_factor(1.0)
+
+
+class Counted:
+    """An exchange of FSDP2 that is counted when it begins."""
+
+    def __init__(self, exchange: Any, team: Team) -> None:
+        self.exchange = exchange
+        self.allocate = exchange.allocate
+        self.team = team
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Count and exchange."""
+        self.team.count()
+        return self.exchange(*args, **options)
+
+
+def count_exchanges(module: Any, team: Team) -> None:
+    """Let whoever watches see how far a process has come within a pass through a spread model.
+
+    A torch that has these at another place goes without: then a step is all that is seen.
+    """
+    try:
+        from torch.distributed.fsdp._fully_shard._fsdp_collectives import (
+            DefaultAllGather,
+            DefaultReduceScatter,
+        )
+    except ImportError:
+        return
+    module.set_custom_all_gather(Counted(DefaultAllGather(), team))
+    module.set_custom_reduce_scatter(Counted(DefaultReduceScatter(), team))
 
 
 def take_rows(whole: torch.Tensor, rank: int, num_ranks: int) -> torch.Tensor:

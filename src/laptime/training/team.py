@@ -16,10 +16,13 @@ from typing import Any
 
 import torch
 
-from laptime.runs.heartbeats import RANKS_FOLDER, Heartbeats, State
+from laptime.runs.exit_reason import LOST
+from laptime.runs.heartbeats import MEETING_FILE, RANKS_FOLDER, Heartbeats, State
 from laptime.runs.job import RunJob
 
 PATIENCE = timedelta(days=7)  # who hangs is found by the heartbeats, not by the backend
+# What a backend says where a connection broke or another process is gone; torch has no class for all of it.
+GONE = ("gloo/transport/", "ncclRemoteError", "remote process exited")
 
 
 class LeftAloneError(Exception):
@@ -35,6 +38,7 @@ class Team:
         self.waited_seconds = 0.0  # in exchanges, for the slower ones and for the wire
         self._beats = beats
         self._exchanges = 0
+        self._state = State.WORKING
         self._cuda_waits: list[tuple[Any, Any]] = []
 
     @classmethod
@@ -57,7 +61,40 @@ class Team:
         if on_cuda:
             torch.cuda.set_device(job.devices[self.rank])
         with self._exchange():
-            dist.init_process_group("cpu:gloo,cuda:nccl" if on_cuda else "gloo", timeout=PATIENCE)
+            dist.init_process_group(
+                "cpu:gloo,cuda:nccl" if on_cuda else "gloo",
+                timeout=PATIENCE,
+                store=dist.FileStore(str(Path(job.folder) / RANKS_FOLDER / MEETING_FILE), self.size),
+                rank=self.rank,
+                world_size=self.size,
+            )
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Do what the others take part in; raises LeftAloneError where one of them is gone.
+
+        An exchange may be anywhere, also within a pass through a spread model: what fails there fails as an
+        ordinary RuntimeError.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            if self.size == 1 or not means_gone(error):
+                raise
+            self.tell(State.LEFT_ALONE)
+            line = " ".join(str(error).split())
+            raise LeftAloneError(f"rank {self.rank} {LOST}{line}") from error
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Write to a disk, for which the others wait as long as it takes."""
+        self._state = State.SAVING
+        self.tell(self._state)
+        try:
+            yield
+        finally:
+            self._state = State.WORKING
+            self.tell(self._state)
 
     @property
     def leads(self) -> bool:
@@ -72,6 +109,11 @@ class Team:
         """Say to whoever watches what this process does."""
         if self._beats:
             self._beats.write(self.rank, os.getpid(), state, self._exchanges)
+
+    def count(self) -> None:
+        """Note that an exchange begins; whoever has begun fewest is waited for."""
+        self._exchanges += 1
+        self.tell(self._state)
 
     def begin_training(self) -> None:
         """Wait until all are ready: what one waits for another's loading is no part of its training."""
@@ -89,6 +131,11 @@ class Team:
             dist.all_reduce(together, op=dist.ReduceOp.MAX)
         agreed: list[int] = together.tolist()
         return agreed
+
+    def agree_on_least(self, number: int | None) -> int | None:
+        """Return the least of what the processes give; None where one of them knows none."""
+        is_unknown, least = self.agree_on([int(number is None), -(number or 0)])
+        return None if is_unknown else -least
 
     def gather(self, numbers: torch.Tensor) -> list[torch.Tensor]:
         """Return the tensor of each rank; all are of one shape."""
@@ -178,22 +225,27 @@ class Team:
 
     @contextmanager
     def _exchange(self, device: torch.device | None = None) -> Iterator[None]:
-        """Count an exchange and time it; raises LeftAloneError where another process is gone."""
+        """Count an exchange and time it."""
         self._exchanges += 1
         self.tell(State.WAITING)
         begun = time.perf_counter()
         on_cuda = device is not None and device.type == "cuda"
         events = [torch.cuda.Event(enable_timing=True) for _ in range(2)] if on_cuda else []
-        try:
-            if events:
-                events[0].record()
-            yield
-            if events:
-                events[1].record()
-                self._cuda_waits.append((events[0], events[1]))
-        except RuntimeError as error:  # torch has no class of its own for a connection that broke
-            self.tell(State.LEFT_ALONE)
-            raise LeftAloneError(f"lost the others: {error}") from error
-        if not events:
+        if events:
+            events[0].record()
+        yield
+        if events:
+            events[1].record()
+            self._cuda_waits.append((events[0], events[1]))
+        else:
             self.waited_seconds += time.perf_counter() - begun
-        self.tell(State.WORKING)
+        self.tell(self._state)
+
+
+def means_gone(error: RuntimeError) -> bool:
+    """Tell whether an error means that another process of the team cannot be reached."""
+    import torch.distributed as dist
+
+    if isinstance(error, (dist.DistNetworkError, dist.DistStoreError)):
+        return True
+    return any(words in str(error) for words in GONE)
