@@ -28,6 +28,7 @@ from laptime.runs.events import (
     Machine,
     Model,
     Phase,
+    RankUse,
     Saved,
     SpeedupRun,
     Started,
@@ -62,6 +63,22 @@ def make_speedups(ran: Sequence[str], off: Sequence[str] = (), **changes: Any) -
     return [
         SpeedupRun(**({"name": name, "claims": "rounding", "ran": name in ran, "note": "as told"} | changes))
         for name in (*ran, *off)
+    ]
+
+
+def make_ranks(number: int = 2, name: str = "", exchange_seconds: float = 2.0) -> list[RankUse]:
+    """Return what each of some processes did that trained together: on GPUs of that name, or the CPU."""
+    return [
+        RankUse(
+            rank=rank,
+            device=f"cuda:{rank}" if name else "cpu",
+            name=name,
+            train_seconds=10.0,
+            exchange_seconds=exchange_seconds + rank,
+            parameters=500,
+            peak_bytes={"vm_hwm": 1_000 + rank, "cuda_allocated": 2_000 + rank},
+        )
+        for rank in range(number)
     ]
 
 
@@ -108,6 +125,7 @@ def write_scripted_run(
     comparison: str = "",
     contestant: str = "",
     spec: RunSpec | None = None,
+    ranks: Sequence[RankUse] = (),
 ) -> Path:
     """Write the record of one run into `folder` and return the folder.
 
@@ -147,7 +165,7 @@ def write_scripted_run(
         events += [_load("before", load or {}), *_phases(train_seconds)]
         events += _steps(losses, epochs, train_seconds, round, other_work_at, skipped)
         events += [_load("after", load_after or load or {})]
-        events += [Energy(joules=train_seconds * 50, source="nvml")]
+        events += [Energy(joules=train_seconds * 50, source="nvml"), *map(msgspec.structs.replace, ranks)]
     if unfinished:
         events += _steps(losses[:1], epochs, train_seconds, round, other_work_at, 0)
     elif failed:

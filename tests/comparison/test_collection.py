@@ -36,6 +36,7 @@ from tests.comparison.scripted import (
     HELD_OUT_REFERENCE,
     QUESTION,
     REFERENCE,
+    make_ranks,
     write_scripted_comparison,
     write_scripted_run,
 )
@@ -398,3 +399,25 @@ def test_a_run_to_come_has_the_learning_rate_of_those_that_ran(tmp_path: Path) -
     assert find_rate(tmp_path, plan, runs["lora-r2"]) == 0.125
     shutil.rmtree(run_folder(tmp_path, "lora-r1"))
     assert find_rate(tmp_path, plan, runs["lora-r2"]) is None
+
+
+def test_each_process_of_a_row_has_its_medians(tmp_path: Path) -> None:
+    """Those of rounds on other devices do not mix with them; a row on one device has none."""
+    changes = {
+        "lora-r1": {"ranks": make_ranks(name="Tesla T4")},
+        "lora-r2": {"ranks": make_ranks(name="Tesla T4", exchange_seconds=4.0)},
+        "lora-r3": {"ranks": make_ranks(number=3, name="Tesla T4", exchange_seconds=9.0)},
+    }
+    seconds = {"full": (20.0, 20.0, 20.0), "lora": (10.0, 10.0, 10.0)}
+    result = collect(write_scripted_comparison(tmp_path, seconds, changes))
+    full, lora = result.methods
+    assert (full.ranks, full.devices, lora.devices) == ([], "1", "2× Tesla T4")
+    figures = [(rank.train_seconds, rank.compute_seconds, rank.exchange_seconds) for rank in lora.ranks]
+    assert figures == [(10.0, 7.0, 3.0), (10.0, 6.0, 4.0)]
+    assert [(rank.device, rank.parameters, rank.peak_bytes) for rank in lora.ranks] == [
+        ("cuda:0", 500, 1_000),
+        ("cuda:1", 500, 1_001),
+    ]
+    assert "devices" in {finding.code for finding in result.findings}
+    write_result(tmp_path, result)
+    assert read_result(tmp_path).methods[1].ranks == lora.ranks

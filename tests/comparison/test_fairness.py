@@ -10,7 +10,7 @@ import pytest
 from laptime.comparison.fairness import find_stated_differences, find_unequal_work
 from laptime.comparison.result import Finding
 from laptime.runs.record import RunRecord, read_record
-from tests.comparison.scripted import write_scripted_run
+from tests.comparison.scripted import make_ranks, write_scripted_run
 
 
 def record(folder: Path, method: str, round_: int = 1, **changes: Any) -> RunRecord:
@@ -126,3 +126,47 @@ def test_without_the_lines_of_some_steps_equal_work_is_not_shown(tmp_path: Path)
     assert (finding.code, finding.values) == (
         "unknown_work", {"methods": "full, lora", "round": 1, "lacking": "lora"}
     )  # fmt: skip
+
+
+FACTS: dict[str, Any] = {"cpu": "Test CPU", "cores": 2, "threads": 2, "versions": {"torch": "2"}}
+HALF = FACTS | {"threads": 1, "environment": {"MALLOC_ARENA_MAX": "1"}}
+
+
+def test_what_follows_from_several_devices_is_no_unequal_work(tmp_path: Path) -> None:
+    """Two processes on a processor have half the threads each, also where --devices is everyone's."""
+    assert differences(tmp_path, ranks=make_ranks(), facts=HALF) == []
+    (alone,) = differences(tmp_path / "alone", facts=FACTS | {"threads": 1})
+    assert alone.values["option"] == "machine threads"
+
+
+def test_equal_devices_must_have_equal_threads(tmp_path: Path) -> None:
+    full = [record(tmp_path, "full", ranks=make_ranks())]
+    lora = [record(tmp_path, "lora", ranks=make_ranks(), facts=HALF)]
+    (finding,) = find_unequal_work({"full": full, "lora": lora})["full", "lora"]
+    assert finding.values["option"] == "machine threads", "what the allocator is told follows from the method"
+
+
+def test_gpus_that_a_contestant_has_for_itself_may_be_others(tmp_path: Path) -> None:
+    gpu = {"gpu": "Tesla T4", "gpu_count": 2, "device": "cuda"}
+    changes: dict[str, Any] = {
+        "model": {"device": "cuda:0"},
+        "facts": FACTS | gpu,
+        "training": {"devices": "0,"},
+    }
+    other: dict[str, Any] = {"model": {"device": "cuda:1"}, "training": {"devices": "1,"}}
+    finished = {
+        "full": [record(tmp_path, "full", **changes)],
+        "lora": [record(tmp_path, "lora", **changes | other)],
+    }
+    assert find_unequal_work(finished, {"lora": ["devices"]}) == {}
+    assert find_unequal_work(finished) != {}
+
+
+def test_different_devices_are_stated(tmp_path: Path) -> None:
+    two = record(tmp_path, "lora", ranks=make_ranks(name="Tesla T4"))
+    found = find_stated_differences({"full": record(tmp_path, "full"), "lora": two})
+    (finding,) = [one for one in found if one.code == "devices"]
+    assert (finding.level, finding.values["values"]) == ("stated", "full 1; lora 2× Tesla T4")
+    assert "trained on different devices (full 1; lora 2× Tesla T4)" in finding.text
+    found = find_stated_differences({"full": two, "lora": two})
+    assert [one for one in found if one.code == "devices"] == []

@@ -76,13 +76,27 @@ def test_the_energy_and_the_memory_are_those_of_the_gpu_in_use(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, visible: str
 ) -> None:
     library = set_up(monkeypatch, SECOND, visible)
-    counter = EnergyCounter(GPU)
+    counter = EnergyCounter([GPU])
     library.joules[f"GPU-{FIRST}"] += 5
     library.joules[f"GPU-{SECOND}"] += 700
     energy = counter.finish(20.0)
     assert (energy.joules, energy.source) == (700.0, "NVML, idle not subtracted")
     assert nvml.process_bytes(GPU) == 222
     assert _driver_version() == "570.1"
+
+
+def test_the_energy_is_that_of_all_gpus_that_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one of two used alone would be half of it; where one tells nothing, there is no figure."""
+    library = set_up(monkeypatch, FIRST, "0,1")
+    uuids = {0: FIRST, 1: SECOND, 2: "another"}
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: SimpleNamespace(uuid=uuids[index]))
+    two = [torch.device("cuda", index) for index in (0, 1)]
+    counter = EnergyCounter(two)
+    library.joules[f"GPU-{FIRST}"] += 5
+    library.joules[f"GPU-{SECOND}"] += 700
+    energy = counter.finish(20.0)
+    assert (energy.joules, energy.source) == (705.0, "NVML, 2 GPUs, idle not subtracted")
+    assert EnergyCounter([*two, torch.device("cuda", 2)]).finish(20.0).joules is None
 
 
 def test_the_peak_holds_what_the_driver_counts_for_this_process(
@@ -108,17 +122,17 @@ def test_a_slice_has_its_memory_and_no_energy(
 ) -> None:
     set_up(monkeypatch, uuid, visible, cut_up=True)
     assert nvml.process_bytes(GPU) == 333
-    assert EnergyCounter(GPU).source == "not measured: no energy counter is readable here"
+    assert EnergyCounter([GPU]).source == "not measured: no energy counter is readable here"
 
 
 def test_a_gpu_that_is_cut_up_gives_no_energy_of_one_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some drivers let torch see the whole GPU's UUID for a slice."""
     set_up(monkeypatch, SECOND, "0", cut_up=True)
-    assert EnergyCounter(GPU).finish(60.0).joules is None
+    assert EnergyCounter([GPU]).finish(60.0).joules is None
 
 
 def test_without_the_library_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     set_up(monkeypatch, SECOND, "1")
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert EnergyCounter(GPU).finish(60.0).joules is None
+    assert EnergyCounter([GPU]).finish(60.0).joules is None
     assert _driver_version() is None

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from laptime.comparison.devices import RankResult
 from laptime.comparison.result import (
     Ablation,
     Against,
@@ -512,6 +513,29 @@ def make_long() -> ComparisonResult:
     return make_result(methods=[long, short])
 
 
+def make_ranks(parameters: int = 617_907_200) -> list[RankResult]:
+    """Return two GPUs that hold so many parameters each."""
+    return [
+        RankResult(
+            rank=rank, device=f"cuda:{rank}", name="Tesla T4", train_seconds=21.5 - 0.1 * rank,
+            compute_seconds=20.8 - 0.4 * rank, exchange_seconds=0.7 + 0.3 * rank, parameters=parameters,
+            peak_bytes=9_810_000_000 + 100_000_000 * rank,
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+
+
+def make_devices() -> ComparisonResult:
+    """Return full fine-tuning, spread over two GPUs, against LoRA on one of them."""
+    full, lora = make_result().methods
+    parts = full.step_part_seconds | {"exchange": 0.06}
+    full = replace(full, ranks=make_ranks(), step_part_seconds=parts, steady_step_seconds=0.44)
+    values = {"methods": "full, lora", "values": "full 2× Tesla T4; lora 1"}
+    devices = Finding(level="stated", code="devices", text="", values=values)
+    pair = make_pair(2.9)
+    return make_result(methods=[full, lora], pairs=[pair], findings=[devices])
+
+
 def make_single() -> ComparisonResult:
     """Return one method alone, as `laptime report` of a single run shows it."""
     return make_result(
@@ -578,6 +602,7 @@ def make_against() -> ComparisonResult:
 
 SITUATIONS = {
     "normal": make_result,
+    "devices": make_devices,
     "ablated": make_ablated,
     "one_round": make_one_round,
     "not_settled": make_not_settled,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from laptime.errors import UserError
-from laptime.runs.events import VERSION, Failed, Finished, Phase, Started
+from laptime.runs.events import VERSION, Failed, Finished, Phase, RankUse, Resumed, Started
 from laptime.runs.record import FILE_NAME, RecordWriter, read_record
 from laptime.runs.record_lines import decode_events, read_lines
 from tests.records import make_line, without_seals
@@ -150,3 +150,13 @@ def test_a_line_without_a_checksum_is_no_line_of_version_2(tmp_path: Path) -> No
     with pytest.raises(UserError, match=r"record\.jsonl:3: it has no checksum"):
         read_record(tmp_path)
     assert len(decode_events(path.read_bytes())) == 2
+
+
+def test_what_processes_held_counts_once_where_a_run_goes_on(tmp_path: Path) -> None:
+    """An attempt that was ended after its training, before its last line, has told of them already."""
+    writer = begin(tmp_path)
+    writer.write(RankUse(rank=0, device="cpu", train_seconds=2.0, exchange_seconds=0.5))
+    writer.write(Resumed(step=1, from_checkpoint="", seconds_before=1.0))
+    writer.write(RankUse(rank=0, device="cpu", train_seconds=1.0, exchange_seconds=0.5))
+    record = read_record(tmp_path)
+    assert [(use.rank, use.compute_seconds) for use in record.ranks] == [(0, 0.5)]

@@ -53,12 +53,24 @@ def test_two_processes_are_one_training(tmp_path: Path, method: str) -> None:
     """The last step of an epoch has one example: the second process has none there."""
     done = train(tmp_path, "run", "--method", method, "--epochs", "1", "--devices", "2")
     assert [rank.rank for rank in done.ranks] == [0, 1]
-    assert all(rank.peak_bytes["vm_hwm"] > 0 and rank.train_seconds > 0 for rank in done.ranks)
+    held, whole = [rank.parameters or 0 for rank in done.ranks], done.model.parameters if done.model else 0
+    assert sum(held) == whole if method == "full" else min(held) > whole, "a part of the model, or all of it"
+    assert all(0 < rank.exchange_seconds < rank.train_seconds for rank in done.ranks)
+    peaks = [rank.peak_bytes["vm_hwm"] for rank in done.ranks]
+    assert done.finished and done.finished.peak_bytes["vm_hwm"] == max(peaks)
     assert not (tmp_path / "run" / "ranks").exists()
     if method == "full":
         AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "saved")
     else:
         assert load_file(tmp_path / "run" / "saved" / "adapter_model.safetensors")
+
+
+def test_waiting_for_a_checkpoint_is_no_exchange_of_the_training() -> None:
+    team = Team()
+    team.waited_seconds = 1.0
+    with team.aside():
+        team.waited_seconds += 5.0
+    assert team.total_wait() == 1.0
 
 
 def test_a_stopped_training_goes_on_by_any_number_of_processes(tmp_path: Path) -> None:

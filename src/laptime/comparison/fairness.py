@@ -14,6 +14,7 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
+from laptime.comparison.devices import count_devices
 from laptime.comparison.result import Finding
 from laptime.runs.contestants import tell_options
 from laptime.runs.record import RunRecord
@@ -24,7 +25,12 @@ COUNTS_OF_MACHINE = {"cores", "threads", "gpu_count"}
 # A contestant's own may differ where every step trains the same tokens all the same.
 OTHER_BATCHES = "other_batches"
 BATCHING = ("batch_size", "gradient_accumulation")
-FOLLOWS = {"precision": {"compute_dtype", "attention"}, "threads": {"machine threads"}}  # from a free option
+THREADS, ALLOCATOR = "machine threads", "machine environment MALLOC_"
+FOLLOWS = {  # from a free option
+    "precision": {"compute_dtype", "attention"},
+    "threads": {THREADS},
+    "devices": {"device", "machine device", "machine gpu", "machine gpu_capability", "machine gpu_count"},
+}
 OF_TRAINER = ("machine versions", "machine python", "machine environment")
 NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
 NO_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
@@ -102,8 +108,9 @@ def compare_records(
     yield from _compare_sources(first, second)
     yield from _compare_trained(first, second, free)
     allowed = {*free, *(fact for option in free for fact in FOLLOWS.get(option, ()))}
+    of_team = _follow_devices(first, second)
     for option, values in options.items():
-        if option in allowed:
+        if option in allowed or option.startswith(of_team):
             continue
         shown = join_values(_name_both(first, second, values))
         where = {"methods": _methods(first, second), "option": option, "values": shown}
@@ -113,6 +120,17 @@ def compare_records(
         else:
             text = f"{_methods(first, second)} were trained with a different {option}: {shown}."
             yield Finding(level="unequal", code="different_training_option", values=where, text=text)
+
+
+def _follow_devices(first: RunRecord, second: RunRecord) -> tuple[str, ...]:
+    """Return how the facts begin that follow from several devices.
+
+    Processes on one processor share its threads; one that holds a part of a model gives memory back at once.
+    """
+    if not (first.ranks or second.ranks):
+        return ()
+    others = count_devices(first.ranks) != count_devices(second.ranks)
+    return (ALLOCATOR, THREADS) if others else (ALLOCATOR,)
 
 
 def _compare_steps(first: RunRecord, second: RunRecord) -> Iterator[Finding]:
@@ -244,7 +262,7 @@ def find_stated_differences(
         for note in model.notes
     ]
     findings = [*(_state_own(name, own[name]) for name in records if own.get(name)), *findings]
-    findings += [*_state_trainers(records)]
+    findings += [*_state_trainers(records), *_state_devices(records)]
     by_choice = {"compute_dtype": COMPUTE} if any("precision" in own.get(name, ()) for name in models) else {}
     for code, sentence in (STATED | by_choice).items():
         values = {method: getattr(model, code) for method, model in models.items()}
@@ -279,6 +297,19 @@ def _state_trainers(records: Mapping[str, RunRecord]) -> Iterator[Finding]:
     shown = "; ".join(f"{trainer}: {words}" for trainer, words in told.items() if words)
     text = f"Each trainer stands on versions of its own: {shown}."
     yield Finding(level="stated", code="trainers", values={"values": shown}, text=text)
+
+
+def _state_devices(records: Mapping[str, RunRecord]) -> Iterator[Finding]:
+    """Yield on which devices each contestant trained, where they are not the same for all."""
+    devices = {name: count_devices(record.ranks) for name, record in records.items() if record.finished}
+    if len(set(devices.values())) > 1:
+        shown = "; ".join(f"{name} {words}" for name, words in devices.items())
+        text = (
+            f"The rows trained on different devices ({shown}): a ratio between them is of methods and "
+            "devices together."
+        )
+        values = {"methods": ", ".join(devices), "values": shown}
+        yield Finding(level="stated", code="devices", values=values, text=text)
 
 
 def join_values(values: Mapping[str, Any]) -> str:

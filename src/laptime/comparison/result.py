@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
+from laptime.comparison.devices import RankResult, count_devices
 from laptime.errors import UserError
 from laptime.runs.events import CheckName
 from laptime.runs.plan import RoundsEnd
@@ -122,7 +123,9 @@ class MethodResult(Struct, kw_only=True):
     first_step_seconds: float | None
     steady_step_seconds: float | None  # median over all steps but the first
     tokens_per_second: float | None  # tokens without padding, per second of training
-    peak_bytes: int | None  # the right counter for the device: VmHWM or CUDA allocated
+    peak_bytes: (
+        int | None
+    )  # the right counter for the device: VmHWM or CUDA allocated; the highest of any rank
     peak_bytes_kind: str  # which counter that was
     peak_bytes_all: dict[str, int]
     trainable_parameters: int | None
@@ -150,6 +153,18 @@ class MethodResult(Struct, kw_only=True):
     notes: list[str] = []
     speedups: list[SpeedupResult] = []
     checks: list[CheckResult] = []
+    ranks: list[RankResult] = []  # where several processes trained together, each on a device of its own
+
+    @property
+    def devices(self) -> str:
+        """On how many devices it trained, and which: "2× Tesla T4", or "1"."""
+        return count_devices(self.ranks)
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether each of its devices held a part of the weights, and none all of them."""
+        held = [rank.parameters for rank in self.ranks]
+        return bool(held) and all(part is not None and part < (self.parameters or 0) for part in held)
 
     @property
     def trainer(self) -> str:

@@ -10,9 +10,10 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from laptime.comparison import scores
+from laptime.comparison.devices import RankResult, count_devices
 from laptime.comparison.result import CheckResult, Failure, MethodResult, Score, SpeedupResult
 from laptime.comparison.statistics import median_by_key, median_of
-from laptime.runs.events import Check, Step
+from laptime.runs.events import Check, RankUse, Step
 from laptime.runs.record import RunRecord
 
 CPU_COUNTER = "vm_hwm"
@@ -113,6 +114,7 @@ def summarise(runs: MethodRuns) -> MethodResult:
         checks=_checks(runs.finished),
         memorisation=_score(figured, "trained"),
         generalisation=_score(figured, "held_out"),
+        ranks=_ranks(figured),
     )
 
 
@@ -156,6 +158,33 @@ def _memory(finished: Sequence[RunRecord]) -> dict[str, Any]:
         "peak_bytes_kind": kind if kind in rounded else NOT_MEASURED,
         "peak_bytes_all": rounded,
     }
+
+
+def _ranks(records: Sequence[RunRecord]) -> list[RankResult]:
+    """Return each rank over the rounds that were trained on the same devices as the first one."""
+    if not records:
+        return []
+    counter = peak_counter(records[0])
+    alike = [record for record in records if count_devices(record.ranks) == count_devices(records[0].ranks)]
+    by_rank = zip(*(record.ranks for record in alike), strict=False)
+    return [
+        RankResult(
+            rank=of_rank[0].rank,
+            device=of_rank[0].device,
+            name=of_rank[0].name,
+            train_seconds=median_of(use.train_seconds for use in of_rank),
+            compute_seconds=median_of(use.compute_seconds for use in of_rank),
+            exchange_seconds=median_of(use.exchange_seconds for use in of_rank),
+            parameters=of_rank[0].parameters,
+            peak_bytes=round(peak) if (peak := _peak(of_rank, counter)) else None,
+        )
+        for of_rank in by_rank
+    ]
+
+
+def _peak(uses: Sequence[RankUse], counter: str) -> float | None:
+    """Return the median of the peaks of a rank by one counter."""
+    return median_of(use.peak_bytes.get(counter) for use in uses)
 
 
 def peak_counter(record: RunRecord) -> str:

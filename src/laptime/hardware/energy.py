@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -24,14 +24,15 @@ class EnergyUsed(NamedTuple):
 
 
 class EnergyCounter:
-    """Reads the energy that the device (NVML) or the CPU package (RAPL) has used so far."""
+    """Reads the energy that all GPUs of a run (NVML) or the CPU packages (RAPL) have used so far."""
 
-    def __init__(self, device: torch.device, rapl_folder: Path = RAPL_FOLDER) -> None:
+    def __init__(self, devices: Sequence[torch.device], rapl_folder: Path = RAPL_FOLDER) -> None:
         self.source = "not measured: no energy counter is readable here"
         self._read: Callable[[], float] | None = None
-        # A GPU's training is not the energy of its CPU.
-        name = "NVML" if device.type == "cuda" else "RAPL"
-        read = partial(nvml.energy_joules, device) if name == "NVML" else partial(_rapl_joules, rapl_folder)
+        # A GPU's training is not the energy of its CPU; processes on a CPU share its packages.
+        gpus = [device for device in devices if device.type == "cuda"]
+        name = f"NVML, {len(gpus)} GPUs" if len(gpus) > 1 else "NVML" if gpus else "RAPL"
+        read = partial(_nvml_joules, gpus) if gpus else partial(_rapl_joules, rapl_folder)
         self._before = 0.0
         with suppress(Exception):  # absent, or readable by root only
             self._before = read()
@@ -47,6 +48,11 @@ class EnergyCounter:
         if joules < 0:  # RAPL's counter starts over at its end
             return EnergyUsed(None, "not measured: the counter wrapped around")
         return EnergyUsed(joules, self.source)
+
+
+def _nvml_joules(gpus: Sequence[torch.device]) -> float:
+    """Return the energy of all of these GPUs; raises where that of one is not known."""
+    return sum(nvml.energy_joules(gpu) for gpu in gpus)
 
 
 def _rapl_joules(folder: Path) -> float:

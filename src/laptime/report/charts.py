@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from laptime.comparison.result import ComparisonResult, MethodResult
 from laptime.report import quantities
@@ -77,7 +77,15 @@ def _memory(result: ComparisonResult, language: Language) -> Chart | None:
         for method in result.methods
         if method.peak_bytes
     ]
-    return _bar_chart("memory", "chart.memory", bars, draw_bars(bars), language) if bars else None
+    if not bars:
+        return None
+    chart = _bar_chart("memory", "chart.memory", bars, draw_bars(bars), language)
+    several = any(method.ranks for method in result.methods)
+    return (
+        replace(chart, caption=f"{chart.caption} {language.say('chart.memory.devices')}")
+        if several
+        else chart
+    )
 
 
 def _saved(result: ComparisonResult, language: Language) -> Chart | None:

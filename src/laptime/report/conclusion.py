@@ -6,6 +6,7 @@ from laptime.comparison.result import UNREADABLE, ComparisonResult, MethodResult
 from laptime.report import quantities
 from laptime.report.against_sentences import write_against
 from laptime.report.check_sentences import write_checks
+from laptime.report.device_sentences import write_devices
 from laptime.report.headline import choose_pair
 from laptime.report.language import Language
 from laptime.report.quality_sentences import write_answers, write_quality
@@ -28,6 +29,7 @@ def write_conclusion(result: ComparisonResult, language: Language) -> list[Sente
     if pair is not None and not pair.equal_runs:
         sentences += write_source(result, pair, language)
         sentences += write_arithmetic(result, pair, language)
+    sentences += write_devices(result, language)
     sentences += write_rounds(result, pair, language)
     sentences += _write_memory(result, language)
     sentences += _write_parameters(result, language)
@@ -59,7 +61,10 @@ def _write_memory(result: ComparisonResult, language: Language) -> list[Sentence
         return []
     items = [
         language.say(
-            "memory.item", method=language.method(method.name), size=quantities.size(method.peak_bytes)
+            "memory.fullest" if method.ranks else "memory.item",
+            method=language.method(method.name),
+            size=quantities.size(method.peak_bytes),
+            number=len(method.ranks),
         )
         for method in measured
     ]

@@ -121,7 +121,7 @@ def name_machine(result: ComparisonResult, language: Language) -> str:
     machine = result.machine
     if machine.get("gpu"):
         count = machine.get("gpu_count") or 1
-        return f"{count}x {machine['gpu']}" if count != 1 else str(machine["gpu"])
+        return f"{count}× {machine['gpu']}" if count != 1 else str(machine["gpu"])
     cpu = str(machine.get("cpu") or machine.get("platform") or "")
     cores = language.say("subline.cores", number=machine["cores"]) if machine.get("cores") else ""
     return ", ".join(part for part in (cpu, cores) if part)

@@ -22,6 +22,7 @@ NAMES: dict[Lang, dict[str, str]] = {
         "free_cores": "시작할 때 비어 있던 코어",
         "physical_cores": "물리 코어",
         "device": "장치",
+        "devices": "학습 장치",
         "environment": "환경 변수",
         "gpu_count": "GPU 수",
         "gpu_memory_bytes": "GPU 메모리",

@@ -74,6 +74,7 @@ STRINGS: dict[str, str] = {
     "section.environment": "How it was measured",
     # Conclusion: labels
     "label.contestants": "Contestants",
+    "label.devices": "Devices",
     "label.against": "Before and now",
     "label.time": "Training",
     "label.rounds": "Rounds",
@@ -154,9 +155,13 @@ STRINGS: dict[str, str] = {
     "source.phase.less": "{phase} gives back {seconds}",
     "source.steps": "A steady step takes {fast_step} with {faster} and {slow_step} with {slower}: {list}.",
     "source.part": "{part} {fast_seconds} against {slow_seconds}",
+    "source.spread": "With {methods} forward and backward hold what it takes to gather the weights from the "
+    "other devices, and to wait for them.",
     "source.not_training": "Most of the difference in the whole process lies outside training.",
     "arithmetic.rest": "The number of operations alone would give {arithmetic}; measured was {ratio}. {rest}",
     "arithmetic.own": "Beside their operations they differ in {options}.",
+    "arithmetic.devices": "Beside their operations they differ in their devices ({list}).",
+    "arithmetic.exchange": "What devices give each other, and wait for, is no arithmetic.",
     "arithmetic.near": "The two agree within {percent}.",
     "arithmetic.above": "The factor of {factor} between them is not explained by arithmetic{part}.",
     "arithmetic.part": ": the optimizer takes {fast_share} of a steady step with {faster} and "
@@ -185,6 +190,7 @@ STRINGS: dict[str, str] = {
     "rounds.compared.one": "All times are of round {list}.",
     "memory.list": "At its peak {list}.",
     "memory.item": "{method} held {size}",
+    "memory.fullest": "{method} held {size} (the fullest of {number} devices)",
     "memory.less": "{more} needs {factor} as much as {less}.",
     "memory.same": "They differ by less than {percent}.",
     "memory.kinds": "The counters differ ({kinds}), so the figures are not set against each other.",
@@ -264,6 +270,7 @@ STRINGS: dict[str, str] = {
     "column.parameters": "Trained parameters",
     "column.saved": "Saved",
     "column.rate": "Learning rate",
+    "column.devices": "Devices",
     "column.loss": "Final training loss",
     "column.held_out": "Held-out loss",
     "column.scores": "chrF",
@@ -278,6 +285,7 @@ STRINGS: dict[str, str] = {
     "cell.memorisation": "memorisation {score}",
     "cell.generalisation": "generalisation {score}",
     "cell.exact": "{exact} exact",
+    "cell.fullest": "fullest of {number} devices",
     "status.finished": "finished",
     "status.partly_failed": "partly failed",
     "status.unfinished": "not finished",
@@ -285,6 +293,35 @@ STRINGS: dict[str, str] = {
     "table.caption": "Medians, over the same rounds for all methods. Training = all optimizer steps, "
     "data wait included. Whole process = import, load, prepare, warm-up, training and saving; evaluation "
     "and answers are not counted. Tokens without padding.",
+    "devices.differ": "The rows trained on different devices ({list}): a ratio between them is of methods "
+    "and devices together.",
+    "devices.same": "All trained on {devices}.",
+    "devices.same.single": "It trained on {devices}.",
+    "devices.item": "{method} on {devices}",
+    "devices.exchanged": "Exchanging, and waiting for the other devices, took {list}.",
+    "devices.share": "up to {share} of the training with {method}",
+    "devices.title": "Each device",
+    "devices.rank": "Process",
+    "devices.device": "Device",
+    "devices.parameters": "Parameters held",
+    "devices.compute": "Of it computing",
+    "devices.exchange": "Of it exchanging",
+    "devices.caption": "Medians of the rounds. A row with several devices is trained by as many processes; "
+    "on a processor they share its cores, and their memory adds up. They make each step together, so that "
+    "it takes as long as the slowest of them does. Exchanging = giving gradients, losses and states of "
+    "tokens to the others, and waiting for them; computing = the rest of the training. The peak memory of "
+    "the row is that of its fullest device.",
+    "devices.caption.single": "The training was done by several processes; on a processor they share its "
+    "cores, and their memory adds up. They make each step together, so that it takes as long as the "
+    "slowest of them does. Exchanging = giving gradients, losses and states of tokens to the others, and "
+    "waiting for them; computing = the rest of the training. The peak memory above is that of the fullest "
+    "device.",
+    "devices.whole": "With {methods} each device holds the whole model and takes a share of the examples "
+    "of a step.",
+    "devices.spread": "With {methods} the weights, their gradients and their moments are spread: each device "
+    "holds a part of them, and gathers a layer where it is needed. The time for that, waiting included, lies "
+    "within forward and backward and counts as computing here: it is not timed apart.",
+    "devices.slowest": "With {method} process {rank} computed longest: the others waited for it.",
     "counter.vm_hwm": "process memory (VmHWM)",
     "counter.cuda_allocated": "CUDA memory allocated",
     "counter.cuda_reserved": "CUDA memory reserved",
@@ -316,12 +353,14 @@ STRINGS: dict[str, str] = {
     "part.data": "data",
     "part.forward": "forward",
     "part.backward": "backward",
+    "part.exchange": "exchange",
     "part.optimizer": "optimizer",
     # Charts
     "chart.phases": "Time by phase",
     "chart.phases.text": "Median seconds of each phase that counts for the whole process.",
     "chart.memory": "Peak memory",
     "chart.memory.text": "The highest point of the whole process before evaluation; shorter is better.",
+    "chart.memory.devices": "Of several devices it is that of the fullest.",
     "chart.loss_step": "Loss by step",
     "chart.loss_step.text": "Training loss of the first finished round, before each update.",
     "chart.loss_second": "Loss by second",
@@ -419,6 +458,8 @@ STRINGS: dict[str, str] = {
     "finding.different_loss": "The losses of the first step, before any update, differ ({values}): {methods} "
     "do not compute the same. There is no ratio between them.",
     "finding.trainers": "Each trainer stands on versions of its own: {values}.",
+    "finding.devices": "The rows trained on different devices ({values}): a ratio between them is of methods "
+    "and devices together.",
     "finding.different_steps": "The number of steps differs ({values}). There is no ratio between them.",
     "finding.other_batches": "{methods} train other examples in a step ({values}): no ratio between such as "
     "differ.",
@@ -486,6 +527,9 @@ STRINGS: dict[str, str] = {
     "terminal.findings": "{number} findings on fairness and measurement, see the report",
     "terminal.findings.one": "{number} finding on fairness and measurement, see the report",
     "terminal.no_findings": "nothing was flagged",
+    "terminal.devices": "Exchanging = giving gradients, losses and states of tokens to the others, and "
+    "waiting for them. A row's memory is that of its fullest device.",
+    "terminal.devices.spread": "Gathering the spread weights of {methods} counts as computing.",
     # In the place of the string of the same name where one training alone is shown
     "headline.no_pair.single": "{method} trained in {seconds}",
     "headline.nothing.single": "The training did not come to its end",

@@ -78,6 +78,7 @@ STRINGS: dict[str, str] = {
     "section.environment": "측정 환경",
     # Conclusion: labels
     "label.contestants": "참가자",
+    "label.devices": "장치",
     "label.against": "이전과 비교",
     "label.time": "학습 시간",
     "label.rounds": "라운드",
@@ -164,9 +165,13 @@ STRINGS: dict[str, str] = {
     "source.steps": "첫 스텝 이후의 스텝 하나에 {faster:은/는} {fast_step}, {slower:은/는} {slow_step} "
     "걸립니다: {list}.",
     "source.part": "{part} {fast_seconds} 대 {slow_seconds}",
+    "source.spread": "{methods}의 순전파와 역전파에는 다른 장치에서 가중치를 모으고 기다리는 시간이 들어 "
+    "있습니다.",
     "source.not_training": "전체 과정에서 벌어진 차이의 대부분은 학습이 아닌 단계에서 생겼습니다.",
     "arithmetic.rest": "연산 횟수만 따지면 {arithmetic}이고, 측정값은 {ratio}입니다. {rest}",
     "arithmetic.own": "연산 외에 {options} 옵션도 다릅니다.",
+    "arithmetic.devices": "연산 외에 학습한 장치도 다릅니다({list}).",
+    "arithmetic.exchange": "장치끼리 주고받고 기다리는 시간은 연산이 아닙니다.",
     "arithmetic.near": "두 값은 {percent} 이내로 일치합니다.",
     "arithmetic.above": "두 값의 {factor}배 차이는 연산량으로 설명되지 않습니다{part}.",
     "arithmetic.part": ". 첫 스텝 이후의 스텝에서 옵티마이저가 차지하는 비율은 {faster} {fast_share}, "
@@ -194,6 +199,7 @@ STRINGS: dict[str, str] = {
     "rounds.compared.one": "시간은 모두 {list}라운드의 값입니다.",
     "memory.list": "최대 메모리 사용량: {list}.",
     "memory.item": "{method} {size}",
+    "memory.fullest": "{method} {size}(장치 {number}개 중 가장 많이 쓴 장치)",
     "memory.less": "{more:은/는} {less}의 {factor:을/를} 사용합니다.",
     "memory.same": "차이는 {percent} 미만입니다.",
     "memory.kinds": "측정 기준이 서로 다르므로({kinds}) 값을 비교하지 않습니다.",
@@ -268,6 +274,7 @@ STRINGS: dict[str, str] = {
     "column.parameters": "학습 파라미터",
     "column.saved": "저장 크기",
     "column.rate": "학습률",
+    "column.devices": "장치",
     "column.loss": "최종 학습 손실",
     "column.held_out": "평가 손실",
     "column.scores": "chrF",
@@ -282,6 +289,7 @@ STRINGS: dict[str, str] = {
     "cell.memorisation": "암기 {score}",
     "cell.generalisation": "일반화 {score}",
     "cell.exact": "완전 일치 {exact}",
+    "cell.fullest": "장치 {number}개 중 최대",
     "status.finished": "완료",
     "status.partly_failed": "일부 실패",
     "status.unfinished": "미완료",
@@ -289,6 +297,33 @@ STRINGS: dict[str, str] = {
     "table.caption": "모두 같은 라운드의 중앙값입니다. 학습 시간은 데이터 대기를 포함한 모든 "
     "옵티마이저 스텝의 시간입니다. 전체 과정은 import, 로드, 준비, 워밍업, 학습, 저장을 합한 시간이며 "
     "평가와 답변 생성은 포함하지 않습니다. 토큰 수에서 패딩은 제외합니다.",
+    "devices.differ": "행마다 학습한 장치가 다르므로({list}), 이들 사이의 배율에는 방법의 차이와 장치의 "
+    "차이가 함께 들어 있습니다.",
+    "devices.same": "모두 {devices} 장치에서 학습했습니다.",
+    "devices.same.single": "{devices} 장치에서 학습했습니다.",
+    "devices.item": "{method} {devices}",
+    "devices.exchanged": "장치끼리 교환하고 기다린 시간: {list}.",
+    "devices.share": "{method} 학습 시간의 최대 {share}",
+    "devices.title": "장치별 측정값",
+    "devices.rank": "프로세스",
+    "devices.device": "장치",
+    "devices.parameters": "보유 파라미터",
+    "devices.compute": "그중 계산",
+    "devices.exchange": "그중 교환",
+    "devices.caption": "라운드의 중앙값입니다. 장치가 여러 개인 행은 장치 수만큼의 프로세스가 함께 "
+    "학습합니다. CPU에서는 프로세스들이 코어를 나누어 쓰고 메모리는 합해서 듭니다. 모든 스텝을 함께 하므로 "
+    "한 스텝은 가장 느린 프로세스만큼 걸립니다. 교환은 그래디언트, 손실, 토큰의 상태를 주고받고 다른 "
+    "프로세스를 기다린 시간이고, 계산은 학습 시간의 나머지입니다. 행의 최대 메모리는 가장 많이 쓴 장치의 "
+    "값입니다.",
+    "devices.caption.single": "여러 프로세스가 함께 학습했습니다. CPU에서는 프로세스들이 코어를 나누어 "
+    "쓰고 메모리는 합해서 듭니다. 모든 스텝을 함께 하므로 한 스텝은 가장 느린 프로세스만큼 걸립니다. "
+    "교환은 그래디언트, 손실, 토큰의 상태를 주고받고 다른 프로세스를 기다린 시간이고, 계산은 학습 시간의 "
+    "나머지입니다. 위의 최대 메모리는 가장 많이 쓴 장치의 값입니다.",
+    "devices.whole": "{methods}: 장치마다 모델 전체를 두고 한 스텝의 레코드를 나누어 맡습니다.",
+    "devices.spread": "{methods}: 가중치, 그래디언트, 모멘트를 장치에 나누어 둡니다. 장치마다 그 일부만 "
+    "두고, 레이어가 필요할 때 모읍니다. 여기에 드는 시간은 기다린 시간까지 포함해 순전파와 역전파 안에 "
+    "있고, 따로 재지 않으므로 여기서는 계산에 들어 있습니다.",
+    "devices.slowest": "{method}에서는 프로세스 {rank}의 계산이 가장 길어 다른 프로세스가 기다렸습니다.",
     "counter.vm_hwm": "프로세스 메모리(VmHWM)",
     "counter.cuda_allocated": "CUDA 할당 메모리",
     "counter.cuda_reserved": "CUDA 예약 메모리",
@@ -320,12 +355,14 @@ STRINGS: dict[str, str] = {
     "part.data": "데이터",
     "part.forward": "순전파",
     "part.backward": "역전파",
+    "part.exchange": "교환",
     "part.optimizer": "옵티마이저",
     # Charts
     "chart.phases": "단계별 시간",
     "chart.phases.text": "전체 과정에 포함되는 각 단계의 중앙값(초)입니다.",
     "chart.memory": "최대 메모리",
     "chart.memory.text": "평가 전까지의 최대 사용량입니다. 막대가 짧을수록 좋습니다.",
+    "chart.memory.devices": "장치가 여러 개이면 가장 많이 쓴 장치의 값입니다.",
     "chart.loss_step": "스텝별 손실",
     "chart.loss_step.text": "첫 번째로 완료된 라운드에서 각 업데이트 직전의 학습 손실입니다.",
     "chart.loss_second": "시간별 손실",
@@ -423,6 +460,8 @@ STRINGS: dict[str, str] = {
     "finding.different_loss": "첫 스텝의 손실이 갱신 전부터 다릅니다({values}). {methods}의 계산이 같지 "
     "않으므로 배율을 제시하지 않습니다.",
     "finding.trainers": "트레이너마다 사용하는 패키지 버전이 다릅니다: {values}.",
+    "finding.devices": "행마다 학습한 장치가 다릅니다({values}). 이들 사이의 배율에는 방법의 차이와 장치의 "
+    "차이가 함께 들어 있습니다.",
     "finding.different_steps": "스텝 수가 서로 다르므로({values}) 배율을 제시하지 않습니다.",
     "finding.other_batches": "{methods}의 스텝에 들어가는 레코드가 서로 다르므로({values}), 서로 다른 것 "
     "사이의 배율은 제시하지 않습니다.",
@@ -494,6 +533,9 @@ STRINGS: dict[str, str] = {
     "terminal.findings": "공정성과 측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
     "terminal.findings.one": "공정성과 측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
     "terminal.no_findings": "이상 징후 없음",
+    "terminal.devices": "교환은 그래디언트, 손실, 토큰의 상태를 주고받고 다른 프로세스를 기다린 "
+    "시간입니다. 행의 메모리는 가장 많이 쓴 장치의 값입니다.",
+    "terminal.devices.spread": "{methods}의 나눈 가중치를 모으는 시간은 계산에 들어 있습니다.",
     # In the place of the string of the same name where one training alone is shown
     "headline.no_pair.single": "{method:이/가} {seconds} 만에 학습을 마쳤습니다",
     "headline.nothing.single": "학습이 끝까지 진행되지 않았습니다",

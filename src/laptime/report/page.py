@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from laptime.comparison.result import ComparisonResult, QuestionAnswers, read_result
 from laptime.errors import UserError
-from laptime.report import environment, plain_text, quantities
+from laptime.report import device_sentences, environment, plain_text, quantities
 from laptime.report.charts import Chart, draw_charts
 from laptime.report.conclusion import count_runs, write_conclusion
 from laptime.report.findings import group_findings
@@ -27,7 +27,7 @@ from laptime.report.quantities import Lang
 from laptime.report.sanitising import sanitise
 from laptime.report.sentence import Sentence
 from laptime.report.speedup_tables import make_ablation, make_speedups
-from laptime.report.table import COLUMNS, make_pairs, make_rows
+from laptime.report.table import choose_columns, make_pairs, make_rows
 from laptime.report.usage import BUILTIN, ask_command, list_leftovers
 from laptime.util.atomic import write_whole
 
@@ -176,9 +176,12 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "banners": list_banners(result, language),
         "race": _list_race(result, language),
         "conclusion": _group_sentences(write_conclusion(result, language), language),
-        "columns": [language.say(f"column.{column}") for column in COLUMNS],
+        "columns": [language.say(f"column.{column}") for column in choose_columns(result)],
         "rows": make_rows(result, language),
         "pairs": make_pairs(result, language) if len(result.methods) > 2 else [],
+        "device_columns": [language.say(column) for column in device_sentences.COLUMNS],
+        "devices": device_sentences.make_devices(result, language),
+        "devices_explained": device_sentences.explain_devices(result, language),
         "methods": [language.title(method.name) for method in result.methods],
         "speedups": make_speedups(result, language),
         "ablation": make_ablation(result, language),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from laptime.comparison.result import ComparisonResult, MethodResult, Pair
 from laptime.report import quantities
+from laptime.report.device_sentences import name_devices, write_gathering
 from laptime.report.headline import Reading, ratio_words, read_ratio
 from laptime.report.language import Language
 from laptime.report.quantities import known
@@ -15,7 +16,7 @@ from laptime.spec import TrainingSpec
 
 # What counts for the whole process.
 PHASES = ("import", "load", "prepare", "warm_up", "train", "checkpoint", "save")
-PARTS = ("data", "forward", "backward", "optimizer")
+PARTS = ("data", "forward", "backward", "exchange", "optimizer")
 NOT_SHOWN = ("about_the_same", "not_settled")
 FAR_BEYOND = 3.0  # measured over arithmetic: from here on something else was measured as well
 _NEAR = 0.15  # measured and arithmetic ratio agree
@@ -122,6 +123,7 @@ def write_source(result: ComparisonResult, pair: Pair, language: Language) -> li
         sentences += _write_phases(fast, slow, language)
     if reading.verdict not in NOT_SHOWN:
         sentences += _write_steps(fast, slow, language)
+        sentences += write_gathering([fast, slow], language)
     return [Sentence("source", " ".join(sentences))] if sentences else []
 
 
@@ -148,7 +150,8 @@ def _write_phases(fast: MethodResult, slow: MethodResult, language: Language) ->
 
 def _write_steps(fast: MethodResult, slow: MethodResult, language: Language) -> list[str]:
     """Return the sentence on the parts of a steady step, the greatest difference first."""
-    differences = _differences(fast.step_part_seconds, slow.step_part_seconds, PARTS)
+    fast_parts, slow_parts = _level_parts(fast, slow)
+    differences = _differences(fast_parts, slow_parts, PARTS)
     whole = sum(abs(value) for value in differences.values())
     if not whole or not known(fast.steady_step_seconds) or not known(slow.steady_step_seconds):
         return []
@@ -160,8 +163,8 @@ def _write_steps(fast: MethodResult, slow: MethodResult, language: Language) -> 
         language.say(
             "source.part",
             part=language.say(f"part.{name}"),
-            fast_seconds=language.seconds(fast.step_part_seconds[name]),
-            slow_seconds=language.seconds(slow.step_part_seconds[name]),
+            fast_seconds=language.seconds(fast_parts[name]),
+            slow_seconds=language.seconds(slow_parts[name]),
         )
         for name in named
     ]
@@ -173,6 +176,12 @@ def _write_steps(fast: MethodResult, slow: MethodResult, language: Language) -> 
         "list": ", ".join(items),
     }
     return [language.say("source.steps", **values)]
+
+
+def _level_parts(fast: MethodResult, slow: MethodResult) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the parts of a steady step of both; who trained on one device exchanged nothing."""
+    exchanges = {"exchange": 0.0} if fast.ranks or slow.ranks else {}
+    return exchanges | fast.step_part_seconds, exchanges | slow.step_part_seconds
 
 
 def _differences(
@@ -193,28 +202,35 @@ def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -
     shown = {"arithmetic": language.ratio(arithmetic), "ratio": language.ratio(reading.ratio)}
     if reading.verdict == "not_settled":  # a ratio that may be noise agrees with nothing
         return []
-    if abs(factor - 1) > _NEAR and (options := _own_training(result, reading)):
-        rest = language.say("arithmetic.own", options=options)
+    if abs(factor - 1) > _NEAR and (rest := _tell_apart(result, reading, language)):
         return [Sentence("arithmetic", language.say("arithmetic.rest", rest=rest, **shown))]
+    rows = [row for name in (reading.faster, reading.slower) if (row := find_method(result, name))]
+    exchange = language.say("arithmetic.exchange") if any(row.ranks for row in rows) else ""
     if factor >= FAR_BEYOND:
         text = language.say("arithmetic.warning", factor=quantities.ratio(factor, unit=False), **shown)
-        return [Sentence("arithmetic", text, warning=True)]
+        return [Sentence("arithmetic", f"{text} {exchange}".strip(), warning=True)]
     if abs(factor - 1) <= _NEAR:
         rest = language.say("arithmetic.near", percent=language.percent(_NEAR))
     elif factor < 1:
         rest = language.say("arithmetic.below", faster=language.method(reading.faster))
     else:
         part = _optimizer_share(result, reading, language)
-        rest = language.say("arithmetic.above", factor=quantities.ratio(factor, unit=False), part=part)
+        above = language.say("arithmetic.above", factor=quantities.ratio(factor, unit=False), part=part)
+        rest = f"{above} {exchange}".strip()
     return [Sentence("arithmetic", language.say("arithmetic.rest", rest=rest, **shown))]
 
 
-def _own_training(result: ComparisonResult, reading: Reading) -> str:
-    """Return the options of the training that one of two rows has for itself; the arithmetic knows none."""
-    rows = [find_method(result, name) for name in (reading.faster, reading.slower)]
-    names = TrainingSpec.__struct_fields__
-    own = [{name: value for name, value in row.differs.items() if name in names} for row in rows if row]
-    return ", ".join(tell_options(options) for options in own if options)
+def _tell_apart(result: ComparisonResult, reading: Reading, language: Language) -> str:
+    """Return in which options of the training and in which devices two rows differ; arithmetic knows none."""
+    rows = [row for name in (reading.faster, reading.slower) if (row := find_method(result, name))]
+    names = [name for name in TrainingSpec.__struct_fields__ if name != "devices"]
+    names = [name for name in names if len({repr(row.differs.get(name)) for row in rows}) > 1]
+    own = [{name: row.differs[name] for name in names if name in row.differs} for row in rows]
+    told = ", ".join(tell_options(options) for options in own if options)
+    sentences = [language.say("arithmetic.own", options=told)] if told else []
+    if len({row.devices for row in rows}) > 1:
+        sentences.append(language.say("arithmetic.devices", list=name_devices(rows, language)))
+    return " ".join(sentences)
 
 
 def _optimizer_share(result: ComparisonResult, reading: Reading, language: Language) -> str:

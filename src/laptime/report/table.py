@@ -12,7 +12,7 @@ from laptime.report.language import Language
 from laptime.report.quantities import ABSENT, known
 
 _TIMES = ("train", "total", "step", "tokens")
-_COSTS = ("memory", "parameters", "saved", "rate")
+_COSTS = ("memory", "parameters", "saved", "rate", "devices")
 COLUMNS = (*_TIMES, *_COSTS, "loss", "held_out", "scores")
 
 
@@ -50,8 +50,15 @@ class PairRow:
     verdict: str
 
 
+def choose_columns(result: ComparisonResult) -> list[str]:
+    """Return the columns of a table; that of devices stands only where a row has several."""
+    has_several = any(method.ranks for method in result.methods)
+    return [column for column in COLUMNS if column != "devices" or has_several]
+
+
 def make_rows(result: ComparisonResult, language: Language) -> list[TableRow]:
     """Return a row for each method, in the order of the comparison."""
+    columns = choose_columns(result)
     return [
         TableRow(
             title=language.title(method.name),
@@ -59,7 +66,7 @@ def make_rows(result: ComparisonResult, language: Language) -> list[TableRow]:
             number=number % 6,
             status=method.status,
             status_label=language.say(f"status.{method.status}"),
-            cells=_make_cells(method, language),
+            cells=_make_cells(method, columns, language),
             failures=_list_failures(method, language),
             measured=bool(method.rounds),
         )
@@ -75,8 +82,8 @@ def _list_failures(method: MethodResult, language: Language) -> list[str]:
     ]
 
 
-def _make_cells(method: MethodResult, language: Language) -> list[Cell]:
-    """Return the cells of a method in the order of COLUMNS."""
+def _make_cells(method: MethodResult, columns: list[str], language: Language) -> list[Cell]:
+    """Return the cells of a method in the order of `columns`."""
     makers = {
         "train": _train,
         "total": _total,
@@ -89,11 +96,12 @@ def _make_cells(method: MethodResult, language: Language) -> list[Cell]:
     }
     plain = {
         "tokens": quantities.rate(method.tokens_per_second),
+        "devices": method.devices if method.rounds else ABSENT,
         "loss": quantities.loss(method.final_train_loss),
         "held_out": quantities.loss(method.held_out_loss),
     }
     cells = []
-    for column in COLUMNS:
+    for column in columns:
         figure, below = makers[column](method, language) if column in makers else (plain[column], [])
         cells.append(Cell(language.say(f"column.{column}"), figure, below))
     return cells
@@ -131,7 +139,10 @@ def counter_name(kind: str, language: Language) -> str:
 
 def _memory(method: MethodResult, language: Language) -> tuple[str, list[str]]:
     figure = quantities.size(method.peak_bytes)
-    return figure, [counter_name(method.peak_bytes_kind, language)] if figure != ABSENT else []
+    below = [counter_name(method.peak_bytes_kind, language)] if figure != ABSENT else []
+    if below and method.ranks:
+        below.append(language.say("cell.fullest", number=len(method.ranks)))
+    return figure, below
 
 
 def _parameters(method: MethodResult, language: Language) -> tuple[str, list[str]]:

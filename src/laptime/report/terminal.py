@@ -16,6 +16,7 @@ from laptime.report import quantities
 from laptime.report.against_sentences import write_against
 from laptime.report.check_sentences import write_checks
 from laptime.report.conclusion import describe_contestants, failure_reason
+from laptime.report.device_sentences import make_devices, write_devices
 from laptime.report.headline import choose_pair, write_headline
 from laptime.report.language import Language, choose_language
 from laptime.report.page import REAL_MODEL_COMMAND
@@ -26,6 +27,7 @@ from laptime.report.sanitising import sanitise
 from laptime.report.speedup_tables import AblationTable, group_speedups, make_ablation
 
 _COLUMNS = ("train", "total", "step", "tok/s", "memory", "trained", "saved", "loss", "held-out")
+_DEVICE_COLUMNS = ("process", "device", "memory", "holds", "train", "computing", "exchanging")
 _TONES = {"shown": "bold green", "open": "bold", "warning": "bold yellow"}
 _NAME_WIDTH = 20
 
@@ -42,11 +44,15 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
     _print_against(result, language, console)
     for text in describe_contestants(result, language):
         console.print(Text(text, style="dim"))
+    for sentence in write_devices(result, language):
+        console.print(Text(sentence.text))
     for sentence in write_rounds(result, choose_pair(result), language):
         console.print(Text(sentence.text, style="dim"))
     _print_banners(result, unfinished, console)
     console.print()
-    _print_fitting(make_table(result, language), console)
+    tables = [make_table(result, language, short) for short in (False, True)]
+    _print_fitting(next((one for one in tables if least_width(one) <= console.width), tables[0]), console)
+    _print_devices(result, language, console)
     _print_failures(result, language, console)
     _print_speedups(result, language, console)
     for ablation in make_ablation(result, language):
@@ -106,17 +112,31 @@ def _print_fitting(table: Table, console: Console) -> None:
                 console.print(Text(f"  {column.header}  {cell}".replace("    ", "  ")))
 
 
-def make_table(result: ComparisonResult, language: Language) -> Table:
-    """Return the table of figures, a row a method, at most 80 columns wide."""
+def make_table(result: ComparisonResult, language: Language, short: bool = False) -> Table:
+    """Return the table of figures, a row a method, at most 80 columns wide but for names of devices.
+
+    With `short` those are none: "2× GPU".
+    """
+    has_several = any(method.ranks for method in result.methods)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("method", max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
-    for column in _COLUMNS:
+    for column in (*_COLUMNS, *(["devices"] if has_several else [])):
         table.add_column(column, justify="right", no_wrap=True)
     for method in result.methods:
         style = "" if method.rounds else "dim"
         name = Text(language.short(method.name), style="bold")
-        table.add_row(name, *(Text(cell) for cell in _cells(method)), style=style)
+        cells = _cells(method) + ([_devices(method, short)] if has_several else [])
+        table.add_row(name, *(Text(cell) for cell in cells), style=style)
     return table
+
+
+def _devices(method: MethodResult, short: bool) -> str:
+    """Return on how many devices a method trained, and with room for it on which."""
+    if not method.rounds:
+        return ABSENT
+    if not short or not method.ranks:
+        return method.devices
+    return f"{len(method.ranks)}× {'CPU' if method.ranks[0].device == 'cpu' else 'GPU'}"
 
 
 def _cells(method: MethodResult) -> list[str]:
@@ -134,6 +154,24 @@ def _cells(method: MethodResult) -> list[str]:
         quantities.loss(method.final_train_loss),
         quantities.loss(method.held_out_loss),
     ]
+
+
+def _print_devices(result: ComparisonResult, language: Language, console: Console) -> None:
+    """Print what each device held and did, where a method trained on several, and how that is to be read."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("method", max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
+    for column in _DEVICE_COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in make_devices(result, language):
+        for cells in row.cells:
+            table.add_row(Text(language.short(row.name), style="bold"), *map(Text, cells))
+    if table.row_count:
+        console.print()
+        _print_fitting(table, console)
+        text = language.say("terminal.devices")
+        if spread := [language.method(row.name) for row in result.methods if row.is_spread]:
+            text += " " + language.say("terminal.devices.spread", methods=language.join(spread))
+        console.print(Text(text, style="dim"))
 
 
 def _print_failures(result: ComparisonResult, language: Language, console: Console) -> None:

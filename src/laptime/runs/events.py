@@ -269,14 +269,22 @@ class RankUse(Event, tag="rank", kw_only=True):
     """What one of several processes that trained together held and did; a line for each, after the training.
 
     `exchange_seconds`, of the training, are those in which it gave its gradients to the others and waited for
-    them.
+    them; it computed in the rest. Where a run was resumed both are of its last process. `parameters` are what
+    it holds of the model between two steps: fewer than all where the weights are spread.
     """
 
     rank: int
     device: str
+    name: str = ""  # of a GPU
     train_seconds: float
     exchange_seconds: float
+    parameters: int | None = None
     peak_bytes: dict[str, int] = {}
+
+    @property
+    def compute_seconds(self) -> float:
+        """The seconds of training in which it did not exchange."""
+        return max(0.0, self.train_seconds - self.exchange_seconds)
 
 
 class Check(Event, tag="check", kw_only=True):

@@ -252,7 +252,8 @@ def go_back(record: RunRecord, step: int) -> None:
     record.steps = [one for one in record.steps if one.step <= step]
     record.checkpoints = [one for one in record.checkpoints if one.step <= step]
     done_again: list[list[Any]] = [
-        record.speedups, record.loads, record.phases, record.evaluations, record.answers, record.checks
+        record.speedups, record.loads, record.phases, record.evaluations, record.answers, record.checks,
+        record.ranks,
     ]  # fmt: skip
     for events in done_again:
         events.clear()

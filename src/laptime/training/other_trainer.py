@@ -127,7 +127,7 @@ def run(job: RunJob, record: RecordWriter) -> None:
     scratch.mkdir(parents=True)
     write_examples(around)
     record.write(Load(when="before", **read_load()))
-    energy = EnergyCounter(around.device)
+    energy = EnergyCounter([around.device])
     total_seconds = train_elsewhere(around, listener)
     counted = energy.finish(total_seconds)
     whole = "" if counted.joules is None else ", of the whole process"

@@ -28,7 +28,7 @@ from laptime.hardware.energy import EnergyCounter
 from laptime.hardware.machine import read_load
 from laptime.methods.method import Method, make_method
 from laptime.models.loading import quiet_libraries
-from laptime.runs.events import Energy, Failed, Finished, Load, RankUse, SpeedupRun
+from laptime.runs.events import Energy, Failed, Finished, Load, SpeedupRun
 from laptime.runs.heartbeats import State
 from laptime.runs.job import SAVED_FOLDER, RunJob, start_of
 from laptime.runs.record import RecordWriter
@@ -51,6 +51,7 @@ from laptime.training.loss_scale import calibrate_loss_scale
 from laptime.training.meter import Meter, StepTimer
 from laptime.training.opening import Opened, open_run
 from laptime.training.optimizer import Optimizer
+from laptime.training.rank_use import tell_ranks
 from laptime.training.result import Result
 from laptime.training.run_state import Checkpoints
 from laptime.training.self_checks import Subject, check_result
@@ -112,7 +113,8 @@ def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds
         train_timed(opened, loaded, prepared, optimizer, checkpoints, save_points, record, meter)
         # Read here whatever follows: some options save beside what comes next, others before it; and
         # evaluation and answers never count as training's memory.
-        peak_bytes = tell_ranks(opened, record, meter)
+        seconds = meter.seconds["train"] - checkpoints.seconds_before
+        peak_bytes = tell_ranks(opened, count_held(loaded), seconds, record, meter.peak_bytes())
         begun = time.perf_counter()
         if loaded.sharding and job.until == "end":
             loaded = gather(opened, loaded, prepared)
@@ -261,7 +263,7 @@ def train_timed(
     timer = StepTimer(record, opened.device, opened.precision.loss_scaling, checkpoints.num_skipped)
     checkpoints.begin(loaded.model, optimizer, timer, opened.manifest, loaded.recomputes)
     record.write(Load(when="before", **read_load()))
-    energy = EnergyCounter(opened.device)
+    energy = EnergyCounter([torch.device(name) for name in opened.job.devices] or [opened.device])
     collect = find_collect(opened.team, loaded.sharding, optimizer)
     with meter.phase("train", checkpoints.seconds_before):
         steps = method.prepare(loaded.model, prepared.steps)
@@ -282,30 +284,6 @@ def train_timed(
     record.write(Load(when="after", **read_load()))
 
 
-def tell_ranks(opened: Opened, record: RecordWriter, meter: Meter) -> dict[str, int]:
-    """Record what each process of a team held and did; returns the highest peaks of memory."""
-    peaks, team = meter.peak_bytes(), opened.team
-    if team.size == 1:
-        return peaks
-    names = sorted(peaks)
-    own = [meter.seconds["train"], team.total_wait(), *(float(peaks[name]) for name in names)]
-    numbers = torch.tensor(own, dtype=torch.float64)
-    all_peaks = []
-    for rank, one in enumerate(team.gather(numbers)):
-        seconds, waited, *held = one.tolist()
-        all_peaks.append({name: int(value) for name, value in zip(names, held, strict=True)})
-        record.write(
-            RankUse(
-                rank=rank,
-                device=opened.job.devices[rank],
-                train_seconds=seconds,
-                exchange_seconds=waited,
-                peak_bytes=all_peaks[-1],
-            )
-        )
-    return {name: max(one[name] for one in all_peaks) for name in names}
-
-
 def gather(opened: Opened, loaded: Loaded, prepared: Prepared) -> Loaded:
     """Return the whole model where the team is led, to be saved, evaluated and asked there as it is.
 
@@ -318,6 +296,12 @@ def gather(opened: Opened, loaded: Loaded, prepared: Prepared) -> Loaded:
     prepared.setup.forward = Forward(whole)
     prepared.setup.packs_examples = False  # the model's own code pads
     return replace(loaded, model=whole, sharding=None)
+
+
+def count_held(loaded: Loaded) -> int:
+    """Count the numbers of the model that this process holds between two steps."""
+    held = loaded.sharding.parts.values() if loaded.sharding else loaded.model.parameters()
+    return sum(parameter.numel() for parameter in held)
 
 
 def find_collect(team: Team, sharding: Sharding | None, optimizer: Optimizer) -> Collect | None:

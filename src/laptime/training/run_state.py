@@ -212,7 +212,7 @@ class Checkpoints:
         self.timer.pause()  # a step that was not finite stops the run here, before it is saved
         train_seconds = self.meter.phase_seconds()
         event = Checkpoint(step=step, seconds=0.0)
-        with self.meter.aside() as seconds, self.team.saving():
+        with self.meter.aside() as seconds, self.team.aside(), self.team.saving():
             random = capture_all(self.model.device, self.team)
             try:
                 if not (self.team.leads or self.sharding):
