@@ -11,13 +11,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 
 import msgspec
-import torch.distributed
 
 from laptime.hardware.precision import Precision
 from laptime.models.loading import replaced
@@ -49,18 +46,11 @@ def do_all(folder: Path) -> None:
         record = RecordWriter(team.folder(home))
         if not job.resumes:
             record.write(start_of(job))
-        with replaced(torch.distributed, "init_process_group", meet_in(folder / "met" / home.name, job)):
-            team.join(job)
+        team.join(job)
         is_fp16 = job.spec.training.precision == "fp16"  # which Laptime would not begin on a CPU
         with replaced(opening, "choose_precision", lambda *words: FP16) if is_fp16 else nullcontext():
             run(job, record, team)
         record.close()
-
-
-def meet_in(file: Path, job: RunJob) -> Callable[..., None]:
-    """Return how the processes of a job meet: in a file, since a port may be taken by others."""
-    place = {"init_method": f"file://{file}", "rank": int(os.environ["RANK"]), "world_size": len(job.devices)}
-    return partial(torch.distributed.init_process_group, **place)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class Race:
 
     def __init__(self, home: Path, model: str) -> None:
         self.home, self.model, self.num_jobs = home, model, 0
-        for folder in ("jobs", "made", "met"):
+        for folder in ("jobs", "made"):
             (home / folder).mkdir(parents=True)
         prepare(
             InputJob(

@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM
 from laptime.data.batches import deal
 from laptime.errors import UserError
 from laptime.hardware.device_choice import Devices, name_devices, read_devices
-from laptime.runs.heartbeats import Heartbeats, State
+from laptime.runs.heartbeats import RANKS_FOLDER, Heartbeats, State
 from laptime.runs.job import RunJob, read_job
 from laptime.runs.process import write_first_line
 from laptime.runs.record import RunRecord, read_record
@@ -93,7 +93,7 @@ def test_a_stopped_training_goes_on_by_any_number_of_processes(tmp_path: Path) -
     race.plan(replace(job, folder=str(race.home / "whole")))
     for number in (2, 1, 3):
         folder = race.home / str(number)
-        shutil.copytree(tmp_path / "run", folder)
+        shutil.copytree(tmp_path / "run", folder, ignore=shutil.ignore_patterns(RANKS_FOLDER))
         devices = ["cpu"] * number if number > 1 else []
         race.plan(replace(job, folder=str(folder), devices=devices, resumes=True))
     race.run(3)
