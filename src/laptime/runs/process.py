@@ -47,8 +47,8 @@ MEMORY_SETTINGS = {
 # Of a spread model the opposite: what was gathered goes back to the system at once, or little is won by it.
 SPREAD_MEMORY_SETTINGS = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 17),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 17),
 }
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
