@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from laptime.errors import UserError
-from laptime.memory_estimate import HALF_BYTES, SPARE, MemoryEstimate
+from laptime.memory_estimate import HALF_BYTES, OPTIMIZER_8BIT_BYTES, SPARE, MemoryEstimate
 from laptime.methods.method import find_methods, make_method
 
 SHORTEST = 64  # tokens: to cut examples to less is no advice
@@ -92,6 +92,14 @@ def half_precision(estimate: MemoryEstimate) -> list[MemoryEstimate]:
     return [changed(estimate, f"--precision {estimate.half}", element_bytes=HALF_BYTES, packs=packs)]
 
 
+def small_moments(estimate: MemoryEstimate) -> list[MemoryEstimate]:
+    """Keep AdamW's moments in 8 bits, where they are most of what is held."""
+    is_small = estimate.moment_bytes <= OPTIMIZER_8BIT_BYTES or estimate.method.saved_kind == "adapter"
+    if is_small or estimate.num_ranks > 1:
+        return []
+    return [changed(estimate, "--optimizer adamw8bit", moment_bytes=OPTIMIZER_8BIT_BYTES)]
+
+
 def shorter_examples(estimate: MemoryEstimate) -> list[MemoryEstimate]:
     """Cut examples to half, a quarter, ... of the longest."""
     lengths = [estimate.longest >> halvings for halvings in range(1, estimate.longest.bit_length())]
@@ -112,4 +120,7 @@ def other_methods(estimate: MemoryEstimate) -> list[MemoryEstimate]:
     return found
 
 
-FAMILIES = (without_packing, recomputing, smaller_batches, half_precision, shorter_examples, other_methods)
+FAMILIES = (
+    without_packing, recomputing, smaller_batches, half_precision, small_moments, shorter_examples,
+    other_methods,
+)  # fmt: skip

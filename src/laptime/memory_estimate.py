@@ -19,6 +19,7 @@ from laptime.startup.speedup_switches import is_wanted
 FLOAT32_BYTES = 4
 HALF_BYTES = 2
 OPTIMIZER_BYTES = 8  # two float32 moments of AdamW for each trained number
+OPTIMIZER_8BIT_BYTES = 2  # two moments of 8 bits; what is kept for each block of them is next to nothing
 MASTER_BYTES = 4  # a float32 copy of what trains in half precision
 GATHERED_BYTES = 8  # of a layer's number while its gradient is summed: in float32, here and from the others
 SPARE = 0.9  # of the memory that is there: the rest is for kernels' workspaces and the allocator's gaps
@@ -50,6 +51,7 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
     asks_to_pack: bool = False  # with --speedups prepacked_weights
     plain: bool = False
     on_cuda: bool = False
+    moment_bytes: int = OPTIMIZER_BYTES  # of a trained number
     num_ranks: int = 1  # processes that train together
     half: str | None = "bf16"
     advice: tuple[str, ...] = ()
@@ -68,13 +70,13 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
         """Count them for one process."""
         if self.num_ranks > 1 and self.method.spreads_weights:
             part = -(-self.shape.num_parameters // self.num_ranks)
-            return part * (2 * FLOAT32_BYTES + OPTIMIZER_BYTES) + self._gathered_bytes()
+            return part * (2 * FLOAT32_BYTES + self.moment_bytes) + self._gathered_bytes()
         weights = self.shape.num_parameters * self.element_bytes
         trained = self.method.cost(self.shape, self.element_bytes).trainable_parameters
         if self.method.saved_kind == "adapter":  # float32, and beside the weights
-            return weights + trained * (2 * FLOAT32_BYTES + OPTIMIZER_BYTES)
+            return weights + trained * (2 * FLOAT32_BYTES + self.moment_bytes)
         master = MASTER_BYTES if self.element_bytes < FLOAT32_BYTES else 0
-        return weights + trained * (self.element_bytes + master + OPTIMIZER_BYTES)
+        return weights + trained * (self.element_bytes + master + self.moment_bytes)
 
     def _gathered_bytes(self) -> int:
         """Count two layers gathered, of which one has its gradient, beside what is exchanged of that."""
@@ -174,3 +176,8 @@ def foresee_packed_bytes(
     used = [size for name, size in sizes.items() if layer_of(name) >= lowest]
     room = find_room(sum(sizes.values()), num_tokens * shape.vocabulary_size, asked)
     return sum(used[place] for place in choose_largest(used, room))
+
+
+def find_moment_bytes(training: TrainingSpec) -> int:
+    """Return the bytes of a trained number's moments."""
+    return OPTIMIZER_BYTES if training.optimizer == "adamw" else OPTIMIZER_8BIT_BYTES

@@ -130,6 +130,13 @@ class TrainingSpec(Options, frozen=True):
     adam_beta1: Annotated[float, Meta(ge=0, lt=1, description="AdamW's first decay rate.")] = 0.9
     adam_beta2: Annotated[float, Meta(ge=0, lt=1, description="AdamW's second decay rate.")] = 0.999
     adam_epsilon: Annotated[float, Meta(gt=0, description="AdamW's epsilon.")] = 1e-8
+    optimizer: Annotated[
+        Literal["adamw", "adamw8bit"],
+        Meta(
+            description="AdamW, or AdamW with moments of 8 bits: a quarter of their memory, and another "
+            "mathematics (pip install 'laptime[8bit]')."
+        ),
+    ] = "adamw"
     max_grad_norm: Annotated[float, Meta(ge=0, description="Gradient clipping; 0 switches it off.")] = 1.0
     seed: Annotated[int, Meta(ge=0, le=2**31, description="Seed of the first round; round n adds n - 1.")] = 0
     precision: Annotated[

@@ -170,11 +170,11 @@ def test_every_other_option_of_the_training_and_of_the_method_may_differ() -> No
     own = {
         "batch_size", "gradient_accumulation", "learning_rate", "schedule", "warmup_ratio", "weight_decay",
         "adam_beta1", "adam_beta2", "adam_epsilon", "max_grad_norm", "precision", "threads",
-        "gradient_checkpointing", "plain", "without", "speedups", "devices",
+        "gradient_checkpointing", "plain", "without", "speedups", "devices", "optimizer",
     }  # fmt: skip
     assert set(TrainingSpec.__struct_fields__) - SHARED_BY_ALL == own
     words = {"gradient_checkpointing": "", "plain": "", "without": "answer_head", "speedups": "answer_head"}
-    words |= {"schedule": "cosine", "precision": "fp32"}
+    words |= {"schedule": "cosine", "precision": "fp32", "optimizer": "adamw8bit"}
     for name in own:
         (found,) = read_contestants(
             (f"a=lora {flag(name)} {words.get(name, '1' if 'beta' not in name else '0.5')}",)

@@ -65,6 +65,7 @@ NAMES: dict[Lang, dict[str, str]] = {
         "learning_rate": "학습률",
         "schedule": "학습률 스케줄",
         "warmup_ratio": "학습률 워밍업 비율",
+        "optimizer": "옵티마이저",
         "weight_decay": "가중치 감쇠",
         "max_grad_norm": "그래디언트 노름 상한",
         "seed": "시드",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 from laptime.data.formats import check_examples
 from laptime.data.invisible import is_blank
 from laptime.errors import UserError
 from laptime.hardware.device_choice import read_devices
 from laptime.hardware.processors import check_threads
-from laptime.methods.method import find_methods, make_method, tell_no_method
+from laptime.methods.method import find_method, find_methods, make_method, tell_no_method
 from laptime.models.source import locate_model
 from laptime.runs.disk import check_cache
 from laptime.runs.foresight import refuse_foreseen
@@ -38,6 +39,7 @@ def check_run(spec: RunSpec) -> None:
     check_cache(spec)
     check_threads(training.threads)
     check_devices(spec)
+    check_optimizer(spec)
     if spec.trainer != OURS and spec.model.random_weights:
         raise UserError(f"--random-weights: {spec.trainer} trains what lies on the disk; leave it out")
 
@@ -47,6 +49,24 @@ def check_devices(spec: RunSpec) -> None:
     asked = read_devices(spec.training.devices, spec.training.device)
     if spec.trainer != OURS and (asked.number or 1) > 1:
         raise UserError(f"--devices {spec.training.devices}: {spec.trainer} trains on one here; leave it out")
+
+
+def check_optimizer(spec: RunSpec) -> None:
+    """Raise UserError for moments of 8 bits where nobody here keeps them."""
+    training = spec.training
+    if training.optimizer == "adamw":
+        return
+    option = f"--optimizer {training.optimizer}"
+    if spec.trainer != OURS:
+        raise UserError(f"{option}: {spec.trainer} trains by AdamW here; leave it out")
+    asked = read_devices(training.devices, training.device)
+    if (asked.number or 1) > 1 and find_method(spec.method).spreads_weights:
+        raise UserError(
+            f"{option}: {spec.method} on --devices {training.devices} spreads the moments, and those of 8 "
+            f"bits can't be; leave one of the two out"
+        )
+    if find_spec("bitsandbytes") is None:
+        raise UserError(f"{option}: needs bitsandbytes; install it with pip install 'laptime[8bit]'")
 
 
 def check_rates(training: TrainingSpec, methods: Sequence[str]) -> None:

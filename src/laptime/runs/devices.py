@@ -25,7 +25,8 @@ def choose_devices(spec: RunSpec, manifest: InputManifest) -> tuple[list[str], s
     asked = read_devices(spec.training.devices, spec.training.device)
     method = find_method(spec.method)
     number, why = 1, ""
-    if asked.number is None and asked.kind != "cpu" and method.spreads_weights:
+    spreads = method.spreads_weights and spec.training.optimizer == "adamw"
+    if asked.number is None and asked.kind != "cpu" and spreads:
         number, why = count_needed(spec, manifest)
     names = name_devices(structs.replace(asked, number=asked.number or number))
     if method.spreads_weights:

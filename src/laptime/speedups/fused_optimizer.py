@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from laptime.speedups.speedup import Claim, Setup, Speedup
+from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 
 class FusedOptimizer(Speedup):
@@ -20,5 +20,7 @@ class FusedOptimizer(Speedup):
 
     def apply(self, setup: Setup) -> str:
         """Ask for torch's fused kernel."""
+        if setup.training.optimizer != "adamw":
+            raise NoEffect("moments of 8 bits have a kernel of their own")
         setup.fuses_optimizer = True
         return "torch's fused AdamW"

@@ -17,7 +17,13 @@ from laptime.hardware.device_memory import available_bytes
 from laptime.hardware.machine import describe_processor
 from laptime.hardware.precision import native_formats
 from laptime.memory_advice import find_remedies
-from laptime.memory_estimate import HALF_BYTES, PACKING, MemoryEstimate, will_pack
+from laptime.memory_estimate import (
+    HALF_BYTES,
+    PACKING,
+    MemoryEstimate,
+    find_moment_bytes,
+    will_pack,
+)
 from laptime.methods.method import Method
 from laptime.runs.contestants import split_name
 from laptime.runs.events import Failed, FailureReason, Memory
@@ -63,6 +69,7 @@ def estimate_memory(
         plain=training.plain,
         on_cuda=on_cuda,
         num_ranks=num_ranks,
+        moment_bytes=find_moment_bytes(training),
         half=half_precision_of(device),
     )
 

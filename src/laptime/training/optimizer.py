@@ -20,7 +20,9 @@ from laptime.spec import TrainingSpec
 CHUNK_ELEMENTS = 1 << 26  # float32 gradients exist for one chunk of masters at a time: 256 MiB
 FIRST_LOSS_SCALE = 2**16  # at the most
 STEPS_TO_GROW = 2000
-STATE_PARTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each master
+# Of AdamW, for each master; with 8 bits, moments by block with their code book and largest values.
+STATE_PARTS = ("step", "exp_avg", "exp_avg_sq")
+STATE_PARTS_8BIT = ("step", "state1", "state2", "qmap1", "qmap2", "absmax1", "absmax2")
 
 
 class Chunk(Struct):
@@ -28,7 +30,7 @@ class Chunk(Struct):
 
     parameters: list[torch.nn.Parameter]
     masters: list[torch.Tensor]
-    adam: torch.optim.AdamW
+    adam: torch.optim.Optimizer
     rate_factor: float
 
 
@@ -39,6 +41,7 @@ class Optimizer:
         self, groups: list[dict[str, Any]], training: TrainingSpec, loss_scaling: bool, fused: bool = True
     ) -> None:
         self.max_grad_norm = training.max_grad_norm
+        self._parts = STATE_PARTS if training.optimizer == "adamw" else STATE_PARTS_8BIT
         self.chunks = [
             make_chunk(parameters, group, training, fused)
             for group in groups
@@ -100,8 +103,8 @@ class Optimizer:
             for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
                 if master is not parameter:
                     tensors[f"master.{names[parameter]}"] = master
-                for part, tensor in chunk.adam.state.get(master, {}).items():
-                    tensors[f"{part}.{names[parameter]}"] = tensor
+                for part, value in chunk.adam.state.get(master, {}).items():
+                    tensors[f"{part}.{names[parameter]}"] = torch.as_tensor(value)
         if self.loss_scale is not None:
             tensors |= {"loss_scale": self.loss_scale, "growth_tracker": self._growth_tracker}
         return tensors
@@ -116,7 +119,9 @@ class Optimizer:
                     master.copy_(tensors[f"master.{name}"])
                 if f"step.{name}" in tensors:
                     chunk.adam.state[master] = {
-                        part: place(tensors[f"{part}.{name}"], part, chunk, master) for part in STATE_PARTS
+                        part: place(tensors[key], part, chunk, master)
+                        for part in self._parts
+                        if (key := f"{part}.{name}") in tensors or self._parts == STATE_PARTS
                     }
         if self.loss_scale is not None:
             self.loss_scale.copy_(tensors["loss_scale"])
@@ -140,10 +145,20 @@ class Optimizer:
         return divisor
 
 
-def place(tensor: torch.Tensor, part: str, chunk: Chunk, master: torch.Tensor) -> torch.Tensor:
-    """Return a tensor of AdamW's state where AdamW keeps it: steps are counted on the CPU unless fused."""
-    stays = part == "step" and not chunk.adam.defaults["fused"]
+def place(tensor: torch.Tensor, part: str, chunk: Chunk, master: torch.Tensor) -> torch.Tensor | int:
+    """Return a tensor of AdamW's state where AdamW keeps it: steps are counted on the CPU unless fused.
+
+    With moments of 8 bits they are a plain number.
+    """
+    if part == "step" and "fused" not in chunk.adam.defaults:
+        return int(tensor)
+    stays = part == "step" and not is_fused(chunk)
     return tensor.clone() if stays else tensor.to(master.device, copy=True)
+
+
+def is_fused(chunk: Chunk) -> bool:
+    """Tell whether one kernel of torch makes the whole update."""
+    return bool(chunk.adam.defaults.get("fused"))
 
 
 def split_parameters(parameters: list[torch.nn.Parameter]) -> list[list[torch.nn.Parameter]]:
@@ -164,13 +179,17 @@ def make_chunk(
 ) -> Chunk:
     """Make the masters and the moments of some parameters of a group."""
     masters = [p if p.dtype == torch.float32 else p.detach().float() for p in parameters]
-    adam = torch.optim.AdamW(
-        masters,
-        betas=(training.adam_beta1, training.adam_beta2),
-        eps=training.adam_epsilon,
-        weight_decay=training.weight_decay if group.get("decays", True) else 0.0,
-        fused=fused,
-    )
+    settings: dict[str, Any] = {
+        "betas": (training.adam_beta1, training.adam_beta2),
+        "eps": training.adam_epsilon,
+        "weight_decay": training.weight_decay if group.get("decays", True) else 0.0,
+    }
+    if training.optimizer == "adamw":
+        adam: torch.optim.Optimizer = torch.optim.AdamW(masters, **settings, fused=fused)
+    else:
+        from bitsandbytes.optim import AdamW8bit
+
+        adam = AdamW8bit(masters, **settings)
     return Chunk(parameters, masters, adam, group.get("rate_factor", 1.0))
 
 
@@ -183,7 +202,7 @@ def update_chunk(chunk: Chunk, learning_rate: float, divisor: torch.Tensor, foun
             parameter.grad = None
     for group in chunk.adam.param_groups:
         group["lr"] = learning_rate * chunk.rate_factor
-    if chunk.adam.defaults["fused"]:
+    if is_fused(chunk):
         # The fused kernel divides by grad_scale and does nothing where found_inf is set.
         vars(chunk.adam).update(grad_scale=divisor, found_inf=found_inf)  # which its class does not declare
         chunk.adam.step()
