@@ -115,7 +115,7 @@ def test_work_that_is_not_shown_to_be_equal_has_no_ratio(
     [
         ("killed", "killed", "trl: ended by SIGKILL"),
         ("broken", "error", "trl: ended with code 1: ValueError: no such model"),
-        ("empty", "error", "trl: ended without a result"),
+        ("empty", "left", "trl: ended without a result"),
     ],
 )
 def test_a_trainer_that_fails_is_a_row_with_its_reason(

@@ -364,3 +364,14 @@ def test_a_rank_that_begins_later_is_told_once_to_stop(
         stop.hand_on()
     stop._hear(signal.SIGTERM, None)
     assert told == [(1001, signal.SIGINT), (1002, signal.SIGINT)]
+
+
+def test_one_that_stays_in_an_exchange_all_others_have_behind_them_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sleeper: int
+) -> None:
+    """It has come back from it, and hangs before it could say so."""
+    monkeypatch.setattr(ranks, "STILL_SECONDS", 0.1)
+    beats = Heartbeats.begin(tmp_path, 2)
+    beats.write(0, os.getppid(), State.WAITING, 6)
+    beats.write(1, sleeper, State.WAITING, 5)
+    assert find_guilty(Watch(beats)).startswith("hung: rank 1 did nothing for")

@@ -150,8 +150,9 @@ class Watch:
 def find_awaited(beats: Sequence[Beat]) -> list[Beat]:
     """Return the ranks, of those that have not ended, that the others wait for or soon will.
 
-    Those that are stopped, or else those that have begun fewest exchanges and are in none. Where all are
-    stopped, or all are equally far, nobody is more to blame than another.
+    Those that are stopped, or else those that have begun fewest exchanges and are in none. Where all say
+    that they wait, it is the single one whose exchange all others have behind them: it has had its part of it.
+    Where all are stopped, or all are equally far, nobody is more to blame than another.
     """
     stopped = [beat for beat in beats if beat.process and process_state(beat.process) in STOPPED]
     if stopped:
@@ -159,8 +160,10 @@ def find_awaited(beats: Sequence[Beat]) -> list[Beat]:
     exchanges = [beat.exchanges for beat in beats]
     if not beats or min(exchanges) == max(exchanges):
         return []
-    behind = [beat for beat in beats if beat.exchanges == min(exchanges)]
-    return [beat for beat in behind if beat.process and beat.state != State.WAITING]
+    behind = [beat for beat in beats if beat.process and beat.exchanges == min(exchanges)]
+    idle = [beat for beat in behind if beat.state != State.WAITING]
+    all_wait = all(beat.state == State.WAITING for beat in beats)
+    return idle or (behind if all_wait and len(behind) == 1 else [])
 
 
 def measure_work(beat: Beat, at_seconds: float) -> Work:
