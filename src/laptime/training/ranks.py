@@ -151,7 +151,7 @@ def find_awaited(beats: Sequence[Beat]) -> list[Beat]:
     """Return the ranks, of those that have not ended, that the others wait for or soon will.
 
     Those that are stopped, or else those that have begun fewest exchanges and are in none. Where all say
-    that they wait, it is the single one whose exchange all others have behind them: it has had its part of it.
+    that they wait, it is the single one whose exchange all others have behind them: it has had its share.
     Where all are stopped, or all are equally far, nobody is more to blame than another.
     """
     stopped = [beat for beat in beats if beat.process and process_state(beat.process) in STOPPED]
