@@ -110,7 +110,7 @@ def test_rounds_are_a_number_or_a_word() -> None:
         ),
         (["train", "--lr", "1"], "no option --lr; here it is --learning-rate"),
         (["compare", "--output_dir", "x"], "no option --output_dir; here it is --out"),
-        (["train", "--deepspeed", "x"], "no option --deepspeed; leave it out: one process on one device"),
+        (["train", "--deepspeed", "x"], "no option --deepspeed; leave it out: --devices says"),
         (["data", "--epochs", "3"], "no option --epochs of laptime data; it is one of compare and train"),
         (
             ["train", "--method", "qlora"],

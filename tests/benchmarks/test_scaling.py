@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import sys
 
-import pytest
-
 from tests.conftest import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
@@ -55,15 +53,3 @@ def test_the_shares_of_two_ranks_are_the_whole() -> None:
         assert row["moments"] == 2 * row["gradients"] == 2 * row["parameters"]
         assert row["peak"] > row["parameters"] + row["gradients"] + row["moments"]
     assert sum(row["parameters"] for row in rows) == 4 * sum(NUMBERS)
-
-
-@pytest.mark.parametrize("rank", [999])
-def test_of_a_thousand_ranks_some_hold_a_row_and_the_last_nothing(rank: int) -> None:
-    """No parameter has a thousand rows: the first ranks have one of each, the last has none."""
-    row = simulate_ranks.hold(TOY, 1000, rank)
-    one_row_each = 16 + 2 * 16 + 2 * 16 + 2 * 16 + 24 + 3 * 1
-    assert row == {
-        "ranks": 1000,
-        "whole_parameters": sum(NUMBERS),
-        "parameters": 4 * one_row_each * (not rank),
-    }

@@ -50,7 +50,7 @@ def test_what_is_given_otherwise_here_is_said() -> None:
 
 
 def test_what_has_no_counterpart_says_why() -> None:
-    assert find_reason("--deepspeed") == "one process on one device"
+    assert (find_reason("--deepspeed") or "").startswith("--devices says")
     assert find_reason("--epochs") == ""
 
 

@@ -75,7 +75,7 @@ def test_waiting_for_a_checkpoint_is_no_exchange_of_the_training() -> None:
 
 def test_a_stopped_training_goes_on_by_any_number_of_processes(tmp_path: Path) -> None:
     """By as many bit by bit, by others with the same losses, which is said."""
-    words = ["--method", "full", "--epochs", "7", "--save-every", "5"]
+    words = ["--method", "full", "--epochs", "5", "--save-every", "5"]
     process = Command(
         [*JOB, *WORK, *words, "--devices", "2", "--out", "run"], tmp_path, environment(tmp_path)
     )

@@ -47,19 +47,20 @@ _NAMES = {
     "lora_alpha": "alpha",
     "lora_targets": "lora_target target_modules lora_target_modules lora_target_linear",
     "device": "device_map",
+    "devices": "num_gpus nproc_per_node num_processes",
+    "optimizer": "optim",
 }
 _WITHOUT = {
     "a batch is laid end to end without padding already": "packing sample_packing neat_packing "
     "eval_packing pad_to_sequence_len group_by_length padding_free",
-    "one process on one device": "deepspeed fsdp fsdp_config fsdp_version ddp ddp_timeout local_rank "
-    "num_gpus nproc_per_node tensor_parallel_size context_parallel_size ddp_find_unused_parameters",
+    "--devices says how many work together, the method how": "deepspeed fsdp fsdp_config fsdp_version ddp "
+    "ddp_timeout local_rank tensor_parallel_size context_parallel_size ddp_find_unused_parameters",
     "the base is taken in full or half precision": "load_in_4bit load_in_8bit quantization_bit quant_bits "
     "quant_method quantization_method bnb_4bit_quant_type bnb_4bit_compute_dtype "
     "bnb_4bit_use_double_quant use_bnb_nested_quant double_quantization qlora",
     "the embeddings get no noise": "neftune_noise_alpha neftune_alpha noisy_embedding_alpha",
     "attention is chosen by itself": "attn_implementation flash_attn flash_attention attn_impl "
     "sdp_attention xformers_attention enable_liger_kernel use_liger_kernel use_unsloth",
-    "the optimizer is AdamW": "optim optimizer",
     "it is supervised fine-tuning": "stage do_train rl rlhf_type",
     "it is done by itself": "logging_steps logging_dir logging_strategy plot_loss eval_steps eval_strategy "
     "evaluation_strategy evals_per_epoch do_eval overwrite_output_dir overwrite_cache "
