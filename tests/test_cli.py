@@ -110,7 +110,10 @@ def test_rounds_are_a_number_or_a_word() -> None:
         ),
         (["train", "--lr", "1"], "no option --lr; here it is --learning-rate"),
         (["compare", "--output_dir", "x"], "no option --output_dir; here it is --out"),
-        (["train", "--deepspeed", "x"], "no option --deepspeed; leave it out: --devices says"),
+        (
+            ["train", "--deepspeed", "x"],
+            "no option --deepspeed; leave it out: --devices says how many work together, the method how",
+        ),
         (["data", "--epochs", "3"], "no option --epochs of laptime data; it is one of compare and train"),
         (
             ["train", "--method", "qlora"],
