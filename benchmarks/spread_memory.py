@@ -118,7 +118,7 @@ def main() -> None:
     result = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine,
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shlex.join(["python", "benchmarks/spread_memory.py", *sys.argv[1:]]),
         "meaning": __doc__,
         "settings": SPREAD_MEMORY_SETTINGS,
         "rows": [one, two],

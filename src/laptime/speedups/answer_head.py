@@ -9,6 +9,7 @@ Shapes: N trained tokens, n of a chunk, m whose softmax is made at a time, D wid
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -122,12 +123,17 @@ class AnswerLoss(Function):
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
         """Scale what the forward pass has made, by 1 where it knew the factor."""
         *made, factor = ctx.saved_tensors
-        missing = grads[0] if factor is None else grads[0] / factor
-        if missing.device.type != "cpu" or missing != 1:  # to ask a GPU would be to wait for it
-            for gradient in made:
-                if gradient is not None:
-                    gradient.mul_(missing.to(gradient.dtype))
+        enlarge(made, factor, grads[0])
         return *made, None, None
+
+
+def enlarge(made: Sequence[torch.Tensor | None], factor: torch.Tensor | None, wanted: torch.Tensor) -> None:
+    """Make gradients that were made for `factor` times the loss those of `wanted` times the loss."""
+    missing = wanted if factor is None else wanted / factor
+    if missing.device.type != "cpu" or missing != 1:  # to ask a GPU would be to wait for it
+        for gradient in made:
+            if gradient is not None:
+                gradient.mul_(missing.to(gradient.dtype))
 
 
 def loss_and_gradient(

@@ -24,12 +24,12 @@ from laptime.data.encoded import EncodedData
 from laptime.decoder.decoder import reason_against
 from laptime.decoder.linear_layers import Weight, add_product
 from laptime.spec import TrainingSpec
-from laptime.speedups.answer_head import CHUNK_TOKENS, SOFTMAX_TOKENS
+from laptime.speedups.answer_head import CHUNK_TOKENS, SOFTMAX_TOKENS, enlarge
 from laptime.startup.speedup_switches import is_wanted
-from laptime.training.sharding import boundaries
+from laptime.training.sharding import boundaries, take_rows
 from laptime.training.team import Team
 
-MOST_TOKENS = 0.25
+MOST_TOKENS = 0.25  # of all processes, for each word: with more it is cheaper to gather the rows
 NOBODY = -1  # a place that only fills up
 
 
@@ -44,8 +44,8 @@ class SpreadVocabulary:
         self.padding: int | None = embedding.padding_idx
         self.first = [0, *boundaries(self.num_words, team.size)][team.rank]
         is_tied = head.weight is embedding.weight
-        embedding.weight = self.take_rows(embedding.weight, device)
-        head.weight = embedding.weight if is_tied else self.take_rows(head.weight, device)
+        embedding.weight = self.keep_rows(embedding.weight, device)
+        head.weight = embedding.weight if is_tied else self.keep_rows(head.weight, device)
         self.embedding_RD: nn.Parameter = embedding.weight
         self.head_RD: nn.Parameter = head.weight
         self.most_trained = 0  # n of the batch that is looked up
@@ -56,10 +56,9 @@ class SpreadVocabulary:
         """What it has taken out of the model: one parameter where both are the same."""
         return [*dict.fromkeys([self.embedding_RD, self.head_RD])]
 
-    def take_rows(self, weight_VD: torch.Tensor, device: torch.device) -> nn.Parameter:
+    def keep_rows(self, weight_VD: torch.Tensor, device: torch.device) -> nn.Parameter:
         """Return this process's rows, in float32."""
-        size = -(-self.num_words // self.team.size)
-        own_RD = weight_VD.detach()[self.first : self.first + size]
+        own_RD = take_rows(weight_VD.detach(), self.team.rank, self.team.size)
         return nn.Parameter(own_RD.to(device, torch.float32, copy=True), weight_VD.requires_grad)
 
     def embed(self, token_ids_T: torch.Tensor, num_trained: int) -> torch.Tensor:
@@ -160,10 +159,7 @@ class SpreadLoss(Function):
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
         """Scale what the forward pass has made, by 1 where it knew the factor."""
         *made, factor = ctx.saved_tensors
-        missing = grads[0] if factor is None else grads[0] / factor
-        if missing.device.type != "cpu" or missing != 1:  # to ask a GPU would be to wait for it
-            for gradient in made:
-                gradient.mul_(missing.to(gradient.dtype))
+        enlarge(made, factor, grads[0])
         return *made, None, None, None
 
 
