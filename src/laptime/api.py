@@ -31,6 +31,7 @@ from laptime.report.progress import watch
 from laptime.report.screen import console
 from laptime.runs.checks import check_training
 from laptime.runs.folder import refuse_records_alone
+from laptime.runs.given_team import refuse_given
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.plan import Before
 from laptime.runs.runner import Listener
@@ -87,6 +88,7 @@ def compare(*, listener: Listener | None = None, progress: bool = False, **optio
     the command prints. A run that fails stays as a row, in `failures` too. Raises UserError for what the
     command refuses, and KeyboardInterrupt when it is interrupted: finished runs are kept.
     """
+    refuse_given("laptime.compare")
     values = check_options(plain(options), by_name(compare_options()), "laptime.compare: ")
     return _run(open_comparison(values), listener, progress)
 
@@ -96,6 +98,7 @@ def train(*, listener: Listener | None = None, progress: bool = False, **options
 
     Arguments and errors are those of `compare`, with `method` in the place of `methods`.
     """
+    refuse_given("laptime.train")
     values = check_options(plain(options), by_name(train_options()), "laptime.train: ")
     return _run(open_training(values), listener, progress)
 

@@ -53,13 +53,14 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
     on_cuda: bool = False
     moment_bytes: int = OPTIMIZER_BYTES  # of a trained number
     num_ranks: int = 1  # processes that train together
+    num_here: int | None = None  # of them on one machine; None: all
     half: str | None = "bf16"
     advice: tuple[str, ...] = ()
 
     @property
     def num_sharers(self) -> int:
         """The processes that share the memory which is counted."""
-        return 1 if self.on_cuda else self.num_ranks
+        return 1 if self.on_cuda else self.num_here or self.num_ranks
 
     @property
     def fixed_bytes(self) -> int:

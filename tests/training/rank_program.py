@@ -18,7 +18,7 @@ import msgspec
 
 from laptime.hardware.precision import Precision
 from laptime.models.loading import replaced
-from laptime.runs.heartbeats import Heartbeats
+from laptime.runs.heartbeats import Heartbeats, beats_file
 from laptime.runs.job import RunJob, start_of
 from laptime.runs.record import RecordWriter
 from laptime.training import opening
@@ -38,7 +38,7 @@ def do_all(folder: Path) -> None:
         home = Path(job.folder)
         if is_first:
             home.mkdir(exist_ok=True)
-            Heartbeats.begin(home, max(1, len(job.devices)))
+            Heartbeats.begin(beats_file(home), max(1, len(job.devices)))
             (folder / "made" / home.name).touch()
         while not (folder / "made" / home.name).exists():
             time.sleep(0.01)

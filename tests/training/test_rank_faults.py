@@ -12,7 +12,7 @@ import pytest
 
 from laptime.runs.events import Failed, Resumed, Step
 from laptime.runs.heartbeats import FILE_NAME as HEARTBEATS
-from laptime.runs.heartbeats import Heartbeats
+from laptime.runs.heartbeats import Heartbeats, beats_file
 from laptime.runs.record import FILE_NAME, read_record
 from laptime.runs.record_lines import decode_events
 from laptime.training.ranks import GRACE_SECONDS, STILL_SECONDS, kill
@@ -89,7 +89,7 @@ def attempts(run: Path) -> list[list[Step | Failed | Resumed]]:
 
 def rank_process(run: Path, rank: int) -> int:
     """Return the process of a rank."""
-    return Heartbeats.open(run, 2).read()[rank].process
+    return Heartbeats(beats_file(run), 2).read()[rank].process
 
 
 def wait_for_steps(run: Path, attempt: int = 0) -> None:

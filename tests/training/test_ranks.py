@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM
 from laptime.data.batches import deal
 from laptime.errors import UserError
 from laptime.hardware.device_choice import Devices, name_devices, read_devices
-from laptime.runs.heartbeats import RANKS_FOLDER, Heartbeats, State
+from laptime.runs.heartbeats import RANKS_FOLDER, Heartbeats, State, beats_file
 from laptime.runs.job import RunJob, read_job
 from laptime.runs.process import write_first_line
 from laptime.runs.record import RunRecord, read_record
@@ -177,7 +177,7 @@ def test_rows_are_cut_as_torch_chunks_them(rows: int, ranks: int) -> None:
 def begin_record(folder: Path) -> Heartbeats:
     """Return the heartbeats of two ranks of a run that has begun."""
     write_first_line(RunJob(run="full-r1", spec=RunSpec(method="full"), folder=str(folder), inputs="inputs"))
-    return Heartbeats.begin(folder, 2)
+    return Heartbeats.begin(beats_file(folder), 2)
 
 
 def test_who_left_silently_is_to_blame_and_not_who_noticed(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def find_guilty(watch: Watch) -> str:
 def test_a_process_that_does_nothing_while_others_wait_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sleeper: int
 ) -> None:
-    beats = Heartbeats.begin(tmp_path, 2)
+    beats = Heartbeats.begin(beats_file(tmp_path), 2)
     beats.write(0, os.getpid(), State.WAITING, 6)
     beats.write(1, sleeper, State.WORKING, 5)
     monkeypatch.setattr(ranks, "STILL_SECONDS", 0.1)
@@ -228,7 +228,7 @@ def test_a_stopped_process_is_named_wherever_it_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sleeper: int, state: State
 ) -> None:
     """Within an exchange all have begun as many, or it is ahead: the other one is not to blame."""
-    beats = Heartbeats.begin(tmp_path, 2)
+    beats = Heartbeats.begin(beats_file(tmp_path), 2)
     beats.write(0, os.getppid(), State.WORKING, 6)
     beats.write(1, sleeper, state, 6 + (state == State.WAITING))
     os.kill(sleeper, signal.SIGSTOP)
@@ -252,7 +252,7 @@ def test_nobody_is_blamed_for_waiting(
 ) -> None:
     """Rank 1 does nothing; rank 2 has a process that works, or none yet."""
     monkeypatch.setattr(ranks, "STILL_SECONDS", 0.1)
-    beats = Heartbeats.begin(tmp_path, 3)
+    beats = Heartbeats.begin(beats_file(tmp_path), 3)
     for rank, (state, exchanges) in places.items():
         process = {0: os.getppid(), 1: sleeper}.get(rank, os.getpid() if exchanges else 0)
         beats.write(rank, process, state, exchanges)
@@ -265,7 +265,7 @@ def test_one_that_works_and_comes_no_further_has_as_long_as_a_run_that_hangs(
     monkeypatch.setattr(ranks, "kill", lambda process: None)
     ticks = count()
     monkeypatch.setattr(ranks, "process_ticks", lambda process: 100 * next(ticks))
-    beats = Heartbeats.begin(tmp_path, 2)
+    beats = Heartbeats.begin(beats_file(tmp_path), 2)
     beats.write(0, os.getppid(), State.WAITING, 6)
     beats.write(1, os.getpid(), State.WORKING, 5)
     assert find_guilty(Watch(beats)) == "", "0: for ever"
@@ -276,7 +276,7 @@ def test_one_that_works_and_comes_no_further_has_as_long_as_a_run_that_hangs(
 def test_while_the_watch_itself_was_stopped_nobody_looked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sleeper: int
 ) -> None:
-    beats = Heartbeats.begin(tmp_path, 2)
+    beats = Heartbeats.begin(beats_file(tmp_path), 2)
     beats.write(0, os.getppid(), State.WAITING, 6)
     beats.write(1, sleeper, State.WORKING, 5)
     watch, clock = Watch(beats), [time.monotonic()]
@@ -340,7 +340,7 @@ def test_what_did_not_come_to_its_end_is_no_success(
 def test_only_a_broken_connection_means_that_others_are_gone(
     tmp_path: Path, error: RuntimeError, is_gone: bool
 ) -> None:
-    beats = Heartbeats.begin(tmp_path, 2)
+    beats = Heartbeats.begin(beats_file(tmp_path), 2)
     with pytest.raises(LeftAloneError if is_gone else type(error)), Team(0, 2, beats).together():
         raise error
     assert (beats.read()[0].state == State.LEFT_ALONE) == is_gone
@@ -354,7 +354,7 @@ def test_a_rank_that_begins_later_is_told_once_to_stop(
     """Ctrl-C while the processes are being started: none is there yet that could hear of it."""
     told: list[tuple[int, int]] = []
     monkeypatch.setattr(ranks.os, "kill", lambda *words: told.append(words))
-    beats = Heartbeats.begin(tmp_path, 2)
+    beats = Heartbeats.begin(beats_file(tmp_path), 2)
     stop = Stop(beats)
     stop.hand_on()
     stop._hear(signal.SIGINT, None)
@@ -371,7 +371,7 @@ def test_one_that_stays_in_an_exchange_all_others_have_behind_them_is_named(
 ) -> None:
     """It has come back from it, and hangs before it could say so."""
     monkeypatch.setattr(ranks, "STILL_SECONDS", 0.1)
-    beats = Heartbeats.begin(tmp_path, 2)
+    beats = Heartbeats.begin(beats_file(tmp_path), 2)
     beats.write(0, os.getppid(), State.WAITING, 6)
     beats.write(1, sleeper, State.WAITING, 5)
     assert find_guilty(Watch(beats)).startswith("hung: rank 1 did nothing for")

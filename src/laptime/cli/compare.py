@@ -34,11 +34,13 @@ def compare_command(**_: Any) -> None:
     """
     from laptime.api import open_comparison
     from laptime.cli.running import report, run_session
+    from laptime.runs.given_team import team_of_command
 
-    session = open_comparison(gather(click.get_current_context()))
-    result = run_session(session)
-    finish(session.folder, result, report(session, result))
-    sys.exit(0 if all(method.rounds for method in result.methods) else 1)
+    with team_of_command():
+        session = open_comparison(gather(click.get_current_context()))
+        result = run_session(session)
+        finish(session.folder, result, report(session, result))
+        sys.exit(0 if all(method.rounds for method in result.methods) else 1)
 
 
 def finish(folder: Path, result: ComparisonResult, screen: Screen) -> None:

@@ -30,12 +30,14 @@ def train_command(**_: Any) -> None:
     """
     from laptime.api import open_training
     from laptime.cli.running import report, run_session
+    from laptime.runs.given_team import team_of_command
 
-    session = open_training(gather(click.get_current_context()))
-    result = run_session(session)
-    (run,) = result.methods
-    finish(session.folder, run, report(session, result))
-    sys.exit(0 if run.rounds else 1)
+    with team_of_command():
+        session = open_training(gather(click.get_current_context()))
+        result = run_session(session)
+        (run,) = result.methods
+        finish(session.folder, run, report(session, result))
+        sys.exit(0 if run.rounds else 1)
 
 
 def finish(folder: Path, run: MethodResult, screen: Screen) -> None:

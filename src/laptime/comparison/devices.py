@@ -27,6 +27,7 @@ class RankResult(Struct, kw_only=True):
     rank: int
     device: str  # as torch names it: cpu, cuda:0
     name: str = ""  # of a GPU
+    host: str = ""  # its machine, where a launcher has started the processes
     train_seconds: float | None
     compute_seconds: float | None
     exchange_seconds: float | None

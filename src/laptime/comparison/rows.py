@@ -172,6 +172,7 @@ def _ranks(records: Sequence[RunRecord]) -> list[RankResult]:
             rank=of_rank[0].rank,
             device=of_rank[0].device,
             name=of_rank[0].name,
+            host=of_rank[0].host,
             train_seconds=median_of(use.train_seconds for use in of_rank),
             compute_seconds=median_of(use.compute_seconds for use in of_rank),
             exchange_seconds=median_of(use.exchange_seconds for use in of_rank),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,10 @@ TUNING_VARIABLES = (
 )  # fmt: skip
 
 
-def choose_device(wanted: str, named: Sequence[str] = ()) -> torch.device:
+def choose_device(wanted: str, named: str = "") -> torch.device:
     """Return the device of --device, or the one that is `named`; raises UserError for a missing GPU."""
     if named:
-        return torch.device(named[0])
+        return torch.device(named)
     if wanted == "cuda" and not torch.cuda.is_available():
         raise UserError(NO_CUDA)
     return torch.device("cuda", 0) if wanted != "cpu" and torch.cuda.is_available() else torch.device("cpu")

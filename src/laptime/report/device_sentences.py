@@ -83,13 +83,19 @@ def _make_cells(rank: RankResult, language: Language) -> list[str]:
     """Return the cells of one device in the order of COLUMNS."""
     return [
         str(rank.rank),
-        f"{rank.device} ({rank.name})" if rank.name else rank.device,
+        _name_device(rank),
         quantities.size(rank.peak_bytes),
         quantities.count(rank.parameters),
         language.seconds(rank.train_seconds),
         language.seconds(rank.compute_seconds),
         language.seconds(rank.exchange_seconds),
     ]
+
+
+def _name_device(rank: RankResult) -> str:
+    """Return cpu, cuda:0 (Tesla T4), or cuda:0, node2 (Tesla T4)."""
+    place = f"{rank.device}, {rank.host}" if rank.host else rank.device
+    return f"{place} ({rank.name})" if rank.name else place
 
 
 def explain_devices(result: ComparisonResult, language: Language) -> list[str]:

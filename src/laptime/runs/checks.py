@@ -12,6 +12,7 @@ from laptime.hardware.device_choice import read_devices
 from laptime.hardware.processors import check_threads
 from laptime.methods.method import find_method, find_methods, make_method, tell_no_method
 from laptime.models.source import locate_model
+from laptime.runs.devices import ask_devices
 from laptime.runs.disk import check_cache
 from laptime.runs.foresight import refuse_foreseen
 from laptime.spec import OURS, CompareSpec, RunSpec, TrainingSpec, read_interval
@@ -59,10 +60,10 @@ def check_optimizer(spec: RunSpec) -> None:
     option = f"--optimizer {training.optimizer}"
     if spec.trainer != OURS:
         raise UserError(f"{option}: {spec.trainer} trains by AdamW here; leave it out")
-    asked = read_devices(training.devices, training.device)
-    if (asked.number or 1) > 1 and find_method(spec.method).spreads_weights:
+    number = ask_devices(training).number or 1
+    if number > 1 and find_method(spec.method).spreads_weights:
         raise UserError(
-            f"{option}: {spec.method} on --devices {training.devices} spreads the moments, and those of 8 "
+            f"{option}: {spec.method} on --devices {number} spreads the moments, and those of 8 "
             f"bits can't be; leave one of the two out"
         )
     if find_spec("bitsandbytes") is None:

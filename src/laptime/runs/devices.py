@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from laptime.data.input_manifest import InputManifest
-from laptime.hardware.device_choice import name_devices, read_devices
+from laptime.errors import UserError
+from laptime.hardware.device_choice import Devices, name_devices, read_devices
+from laptime.hardware.devices import lacks_cuda
 from laptime.memory_estimate import FLOAT32_BYTES, HALF_BYTES, SPARE, MemoryEstimate
 from laptime.methods.method import find_method, make_method
+from laptime.runs.given_ranks import given_rank
 from laptime.runs.job import RunJob
-from laptime.spec import OURS, RunSpec
+from laptime.spec import OURS, RunSpec, TrainingSpec
 
 
 def choose_devices(spec: RunSpec, manifest: InputManifest) -> tuple[list[str], str]:
@@ -22,13 +25,13 @@ def choose_devices(spec: RunSpec, manifest: InputManifest) -> tuple[list[str], s
     a model that does not fit one GPU is spread over as few as it fits. Raises UserError for GPUs that are not
     there.
     """
-    asked = read_devices(spec.training.devices, spec.training.device)
+    asked = ask_devices(spec.training)
     method = find_method(spec.method)
     number, why = 1, ""
     spreads = method.spreads_weights and spec.training.optimizer == "adamw"
     if asked.number is None and asked.kind != "cpu" and spreads:
         number, why = count_needed(spec, manifest)
-    names = name_devices(structs.replace(asked, number=asked.number or number))
+    names = list_devices(structs.replace(asked, number=asked.number or number))
     if method.spreads_weights:
         used = names
         said = f"{spec.method}: {why}weights, gradients and moments are spread over {len(names)} devices"
@@ -46,6 +49,37 @@ def choose_devices(spec: RunSpec, manifest: InputManifest) -> tuple[list[str], s
     if len(used) > 1 or asked.indices:
         return used, said if len(names) > 1 else ""
     return [], said if len(names) > 1 else ""
+
+
+def ask_devices(training: TrainingSpec) -> Devices:
+    """Return what --devices asks for, of processes that a launcher has started: all of them, unless it says.
+
+    Raises UserError for more than there are, or for GPUs by number, which differ from machine to machine.
+    """
+    asked, given = read_devices(training.devices, training.device), given_rank()
+    if given is None:
+        return asked
+    named = f"--devices {training.devices}"
+    if asked.indices:
+        raise UserError(
+            f"{named}: the {given.size} processes that were started have GPUs of their own; give their "
+            f"number, or leave it out"
+        )
+    if (asked.number or 1) > given.size:
+        raise UserError(
+            f"{named}: {given.size} processes were started (WORLD_SIZE); start as many, or ask for fewer"
+        )
+    return structs.replace(asked, number=asked.number or given.size)
+
+
+def list_devices(asked: Devices) -> list[str]:
+    """Return the devices as torch names them; processes that a launcher has started choose their own.
+
+    Raises UserError where this machine has not so many GPUs.
+    """
+    if given_rank() is None:
+        return name_devices(asked)
+    return ["cpu" if asked.kind == "cpu" or lacks_cuda() else "cuda"] * (asked.number or 1)
 
 
 def count_needed(spec: RunSpec, manifest: InputManifest) -> tuple[int, str]:

@@ -276,6 +276,7 @@ class RankUse(Event, tag="rank", kw_only=True):
     rank: int
     device: str
     name: str = ""  # of a GPU
+    host: str = ""  # its machine, where a launcher has started the processes
     train_seconds: float
     exchange_seconds: float
     parameters: int | None = None

@@ -12,7 +12,6 @@ from typing import Any
 from laptime.data.formats import has_held_out
 from laptime.data.templates import make_template
 from laptime.errors import told_of
-from laptime.hardware.device_choice import name_devices, read_devices
 from laptime.hardware.devices import foresee_format, foresee_processor
 from laptime.memory_estimate import FLOAT32_BYTES
 from laptime.methods.method import make_method
@@ -20,6 +19,7 @@ from laptime.models.config_shape import choose_max_length, foresee_shape, model_
 from laptime.models.shape import Shape
 from laptime.models.source import ModelSource
 from laptime.models.tokenizer_files import lacks_chat_template
+from laptime.runs.devices import ask_devices, list_devices
 from laptime.spec import OURS, CompareSpec, RunSpec
 from laptime.speedups.foresight import Prospect, refuse_without_effect
 
@@ -36,7 +36,7 @@ def refuse_foreseen(
     for place, run in runs:
         with told_of(place):
             foresee_format(training.device, run.training.precision)
-            name_devices(read_devices(run.training.devices, training.device))
+            list_devices(ask_devices(run.training))
     choose_max_length(spec.data.max_length, model_max_length(config))
     is_whole = source.toy or Path(source.name).is_dir()
     if spec.data.template == "chat" and not spec.data.chat_template and is_whole:

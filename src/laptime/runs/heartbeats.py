@@ -21,6 +21,11 @@ MEETING_FILE = "meeting"  # by which they find each other: nothing listens for i
 _FORMAT = struct.Struct("<qqqd")  # process, state, exchanges begun, time
 
 
+def beats_file(run_folder: Path) -> Path:
+    """Return where the ranks of a run write that are all on one machine."""
+    return run_folder / RANKS_FOLDER / FILE_NAME
+
+
 class State(IntEnum):
     """What a rank does; three are ends, of which only the process itself knows the reason."""
 
@@ -52,17 +57,11 @@ class Heartbeats:
             self._map = mmap.mmap(opened.fileno(), num_ranks * _FORMAT.size)
 
     @classmethod
-    def begin(cls, folder: Path, num_ranks: int) -> Heartbeats:
-        """Begin anew for the ranks of the run in `folder`."""
-        home = folder / RANKS_FOLDER
-        home.mkdir(parents=True, exist_ok=True)
-        (home / FILE_NAME).write_bytes(bytes(num_ranks * _FORMAT.size))
-        return cls(home / FILE_NAME, num_ranks)
-
-    @classmethod
-    def open(cls, folder: Path, num_ranks: int) -> Heartbeats:
-        """Open those of the run in `folder`."""
-        return cls(folder / RANKS_FOLDER / FILE_NAME, num_ranks)
+    def begin(cls, file: Path, num_ranks: int) -> Heartbeats:
+        """Begin anew in a file."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(bytes(num_ranks * _FORMAT.size))
+        return cls(file, num_ranks)
 
     def write(self, rank: int, process: int, state: State, exchanges: int) -> None:
         """Say where a rank stands."""

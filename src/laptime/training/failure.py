@@ -49,6 +49,7 @@ def estimate_memory(
     element_bytes: int,
     device: torch.device,
     num_ranks: int = 1,
+    num_here: int | None = None,
 ) -> MemoryEstimate:
     """Return what a run will hold; `element_bytes` is the size of a weight."""
     training, on_cuda = spec.training, device.type == "cuda"
@@ -69,6 +70,7 @@ def estimate_memory(
         plain=training.plain,
         on_cuda=on_cuda,
         num_ranks=num_ranks,
+        num_here=num_here,
         moment_bytes=find_moment_bytes(training),
         half=half_precision_of(device),
     )

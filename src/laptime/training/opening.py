@@ -110,8 +110,8 @@ def open_run(
     if checkpoints:
         checkpoints.find(manifest, encoded)
     team = team or Team()
-    use_threads(job, checkpoints.threads if checkpoints else None)
-    device = choose_device(job.spec.training.device, job.devices[team.rank :][:1])
+    use_threads(job, checkpoints.threads if checkpoints else None, team.num_here)
+    device = choose_device(job.spec.training.device, team.find_device(job))
     precision = choose_precision(describe_processor(device), job.spec.training.precision)
     meter.device = device
     if checkpoints:
@@ -121,12 +121,12 @@ def open_run(
     return Opened(job, manifest, encoded, device, precision, team)
 
 
-def use_threads(job: RunJob, before: int | None) -> None:
+def use_threads(job: RunJob, before: int | None, number: int = 1) -> None:
     """Let torch work with the threads asked for, those of an earlier attempt, or those chosen for all.
 
-    Processes that train together share those of the run; an earlier attempt by as many had so many each.
+    The `number` processes on this machine share those of the run; an earlier attempt by as many had so many
+    each.
     """
-    number = max(1, len(job.devices))
     if threads := before or choose_threads(job):
         torch.set_num_threads(threads if before else max(1, threads // number))
 

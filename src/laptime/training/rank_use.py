@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+
 import torch
 
 from laptime.runs.events import RankUse
+from laptime.runs.given_ranks import given_rank
 from laptime.runs.record import RecordWriter
 from laptime.training.opening import Opened
 
@@ -25,12 +28,15 @@ def tell_ranks(
         return peaks
     own = [seconds, team.total_wait(), num_held, *(peaks.get(name, UNKNOWN) for name in COUNTERS)]
     by_rank = [one.tolist() for one in team.gather(torch.tensor(own, dtype=torch.float64))]
-    for rank, (trained, exchanged, held, *bytes_held) in enumerate(by_rank):
-        device = opened.job.devices[rank]
+    places = map(str.splitlines, team.gather_texts(tell_place(opened.device)))
+    for rank, ((device, host, name), (trained, exchanged, held, *bytes_held)) in enumerate(
+        zip(places, by_rank, strict=True)
+    ):
         use = RankUse(
             rank=rank,
             device=device,
-            name="" if device == "cpu" else torch.cuda.get_device_name(device),
+            name=name.strip(),
+            host=host.strip(),
             train_seconds=trained,
             exchange_seconds=exchanged,
             parameters=int(held),
@@ -44,3 +50,10 @@ def tell_ranks(
         for place, name in enumerate(COUNTERS, 3)
         if name in peaks
     }
+
+
+def tell_place(device: torch.device) -> str:
+    """Return three lines: a device, its machine where there may be several, and the name of a GPU."""
+    host = socket.gethostname() if given_rank() else ""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    return f"{device}\n{host[:63]} \n{name} "

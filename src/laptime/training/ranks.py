@@ -10,7 +10,6 @@ heartbeats what it does; the one that all others wait for, and that does not wor
 from __future__ import annotations
 
 import logging
-import math
 import os
 import signal
 import sys
@@ -22,166 +21,27 @@ from threading import Thread
 from types import FrameType
 
 import msgspec
-from msgspec import Struct
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from laptime.credentials import print_traceback
+from laptime.errors import UserError
 from laptime.hardware.system_memory import count_oom_kills
 from laptime.runs.events import Failed, Finished
 from laptime.runs.exit_reason import append_last, last_line, last_peaks
 from laptime.runs.exit_reason import explain as explain_exit
-from laptime.runs.heartbeats import MEETING_FILE, RANKS_FOLDER, Beat, Heartbeats, State
+from laptime.runs.given_ranks import given_rank, is_loopback
+from laptime.runs.heartbeats import MEETING_FILE, RANKS_FOLDER, Beat, Heartbeats, State, beats_file
 from laptime.runs.job import LOG_FILE, RunJob
 from laptime.runs.process import SAVE_SECONDS
 from laptime.runs.record import FILE_NAME, count_whole_bytes, read_record
 from laptime.runs.record_lines import decode_events
-from laptime.runs.watchdog import (
-    LEAST_BYTES,
-    MANY_STEPS,
-    STATES,
-    Work,
-    moved_bytes,
-    process_state,
-    process_ticks,
-    tell_seconds,
-)
+from laptime.training.crew import ENDS, Crew
+from laptime.training.given_crew import GivenAgent, gather_given
+from laptime.training.rank_watch import LOOK_SECONDS, Watch
 from laptime.util.atomic import discard_folder
 
-LOOK_SECONDS = 0.25
-STILL_SECONDS = 8.0  # that a rank may do nothing at all while all others wait for it
-GRACE_SECONDS = 3.0  # for the others, once one is gone
-ENDS = {State.DONE, State.FAILED, State.LEFT_ALONE}
-STOPPED = {"T", "t"}
-GONE = {"", "Z", "X"}
 LAUNCH_FILE = "launch"
-
-
-class Still(Struct):
-    """What a rank had done when it last came further, and how long others have waited for it since."""
-
-    exchanges: int
-    work: Work
-    silent_seconds: float = 0.0  # without any work
-    seconds: float = 0.0
-    longest: float = 0.0  # that others have waited for it before
-
-
-class Watch:
-    """Looks after the ranks of one job, from the main thread of the process that started them.
-
-    One that is stopped, or that all others wait for and that does nothing, is ended after STILL_SECONDS. One
-    that works while all others wait may only come no further for `hang_minutes` (0: for ever), or 20 times
-    what they have ever waited for it.
-    """
-
-    def __init__(self, beats: Heartbeats, hang_minutes: float = 0.0) -> None:
-        self.beats = beats
-        self.hang_seconds = 60 * hang_minutes
-        self.guilty: Failed | None = None  # why the run ends badly, once that is known
-        self.is_over = False
-        self._over_seconds = 0.0
-        self._stills: dict[int, Still] = {}
-        self._looked = time.monotonic()
-
-    def look(self) -> None:
-        """Find who is gone or does nothing; some time after the first one, all are ended."""
-        now = time.monotonic()
-        # Not more than two looks' worth: while this process itself was stopped, nobody looked.
-        passed, self._looked = min(now - self._looked, 2 * LOOK_SECONDS), now
-        beats = self.beats.read()
-        if self.is_over:
-            self._over_seconds += passed
-            if self._over_seconds > GRACE_SECONDS:
-                kill_all(beats)
-            return
-        self._find_gone(beats)
-        awaited = find_awaited([beat for beat in beats if beat.state not in ENDS])
-        for beat in awaited:
-            self._look_at(beat, passed)
-        for rank in self._stills.keys() - {beat.rank for beat in awaited}:
-            self._stills[rank].seconds = self._stills[rank].silent_seconds = 0.0
-
-    def _find_gone(self, beats: list[Beat]) -> None:
-        """Note who has ended without having said so, or has failed."""
-        for beat in beats:
-            has_ended = beat.process and process_state(beat.process) in GONE
-            if beat.state in (State.FAILED, State.LEFT_ALONE) or (has_ended and beat.state not in ENDS):
-                self.is_over = True
-
-    def _look_at(self, beat: Beat, passed: float) -> None:
-        """Compare what a rank that is waited for has done with what it had done before."""
-        state = process_state(beat.process)
-        still = self._stills.get(beat.rank)
-        if still is None or still.exchanges != beat.exchanges:
-            longest = max(still.longest, still.seconds) if still else 0.0
-            still = Still(beat.exchanges, measure_work(beat, 0.0), longest=longest)
-            self._stills[beat.rank] = still
-        still.seconds += passed
-        still.silent_seconds += passed
-        work = measure_work(beat, still.silent_seconds)
-        if work.num_bytes - still.work.num_bytes >= LEAST_BYTES or state == "D":  # it waits for a disk
-            still.seconds = 0.0
-        if state not in STOPPED and (state == "D" or work.is_more_than(still.work)):
-            still.silent_seconds, still.work = 0.0, measure_work(beat, 0.0)
-        how = f" ({STATES[state]})" if state in STATES else ""
-        if still.silent_seconds > self._find_patience(beat, state):
-            self._blame(beat, f"did nothing for {still.silent_seconds:.0f} s while the others waited{how}")
-        elif self.hang_seconds and still.seconds > max(self.hang_seconds, MANY_STEPS * still.longest):
-            self._blame(
-                beat,
-                f"worked for {tell_seconds(still.seconds)}, and came no further, while the others waited",
-            )
-
-    def _find_patience(self, beat: Beat, state: str) -> float:
-        """Return how long a rank may do nothing; what a slow disk does, the system does not always tell."""
-        if beat.state != State.SAVING or state in STOPPED:
-            return STILL_SECONDS
-        return max(self.hang_seconds, STILL_SECONDS) if self.hang_seconds else math.inf
-
-    def _blame(self, beat: Beat, did: str) -> None:
-        """End a rank; the others follow."""
-        if not self.is_over:
-            self.guilty = Failed(reason="hung", message=f"rank {beat.rank} {did}; all were ended")
-            self.is_over = True
-            kill(beat.process)
-
-
-def find_awaited(beats: Sequence[Beat]) -> list[Beat]:
-    """Return the ranks, of those that have not ended, that the others wait for or soon will.
-
-    Those that are stopped, or else those that have begun fewest exchanges and are in none. Where all say
-    that they wait, it is the single one whose exchange all others have behind them: it has had its share.
-    Where all are stopped, or all are equally far, nobody is more to blame than another.
-    """
-    stopped = [beat for beat in beats if beat.process and process_state(beat.process) in STOPPED]
-    if stopped:
-        return stopped if len(stopped) < len(beats) else []
-    exchanges = [beat.exchanges for beat in beats]
-    if not beats or min(exchanges) == max(exchanges):
-        return []
-    behind = [beat for beat in beats if beat.process and beat.exchanges == min(exchanges)]
-    idle = [beat for beat in behind if beat.state != State.WAITING]
-    all_wait = all(beat.state == State.WAITING for beat in beats)
-    return idle or (behind if all_wait and len(behind) == 1 else [])
-
-
-def measure_work(beat: Beat, at_seconds: float) -> Work:
-    """Return what the process of a rank has done so far."""
-    return Work(at_seconds, process_ticks(beat.process), moved_bytes(beat.process))
-
-
-def kill_all(beats: Sequence[Beat]) -> None:
-    """End all ranks that are there, at once."""
-    for beat in beats:
-        kill(beat.process)
-
-
-def kill(process: int) -> None:
-    """End a process at once, if it is there."""
-    if process:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
 
 
 def explain(
@@ -213,31 +73,41 @@ def explain(
 
 def find_told(folder: Path, rank: int) -> Failed | None:
     """Return the failure that a rank other than the first has recorded."""
-    return read_record(folder / RANKS_FOLDER / str(rank)).failed if rank else None
+    with suppress(UserError, OSError):  # of another machine it may not be here yet
+        return read_record(folder / RANKS_FOLDER / str(rank)).failed if rank else None
+    return None
 
 
 def launch(job: RunJob, file: Path) -> None:
     """Start the ranks, watch them, and leave a last line where none of them could write one."""
     folder = Path(job.folder)
     begun_at, kills = count_whole_bytes(folder / FILE_NAME), count_oom_kills()
-    beats = Heartbeats.begin(folder, len(job.devices))
-    watch, agent = Watch(beats, job.spec.training.hang_minutes), Agent(job, file)
-    stop = Stop(beats)
+    agent, crew = gather(job, file)
+    watch = Watch(crew, job.spec.training.hang_minutes)
+    stop = Stop(crew)
     stop.listen()
     agent.start()
     while agent.is_alive():
         agent.join(LOOK_SECONDS)
         watch.look()
         stop.hand_on()
-    ended = beats.read()
-    kill_all(ended)  # what a launcher that failed has left behind
-    if agent.error is None and not agent.codes and all(beat.state == State.DONE for beat in ended):
+    ended = crew.look()
+    crew.end_all()  # what a launcher that failed has left behind
+    if agent.error is None and not agent.codes and all(sight.state == State.DONE for sight in ended):
         discard_folder(folder / RANKS_FOLDER)
         return
     if not has_end(folder, begun_at) and not stop.number:
-        told = watch.guilty or tell_error(agent.error)
+        told = watch.guilty or agent.tell_failure() or tell_error(agent.error)
         append_last(folder, told or explain(folder, ended, agent.codes, kills))
     sys.exit(1)
+
+
+def gather(job: RunJob, file: Path) -> tuple[Agent | GivenAgent, Crew]:
+    """Return who starts the ranks, and what is seen of them: here, or where a launcher has started us."""
+    if given := given_rank():
+        return gather_given(job, file, given)
+    beats = Heartbeats.begin(beats_file(Path(job.folder)), len(job.devices))
+    return Agent(job, file), Crew(beats)
 
 
 class Agent(Thread):
@@ -259,6 +129,10 @@ class Agent(Thread):
         except BaseException as error:  # in a thread it would end nothing
             self.error = error
             print_traceback(type(error), error, error.__traceback__)
+
+    def tell_failure(self) -> Failed | None:
+        """Return why the run failed, where that is known here."""
+        return None
 
 
 def configure(job: RunJob) -> LaunchConfig:
@@ -305,11 +179,10 @@ class Stop:
     A rank may not have begun yet: it hears of it when it has.
     """
 
-    def __init__(self, beats: Heartbeats) -> None:
-        self.beats = beats
+    def __init__(self, crew: Crew) -> None:
+        self.crew = crew
         self.number = 0  # the signal that came first
         self.at = 0.0
-        self._told: set[int] = set()
 
     def listen(self) -> None:
         """Hear signals from here on."""
@@ -319,20 +192,22 @@ class Stop:
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if not self.number:
             self.number, self.at = number, time.monotonic()
-        self.hand_on()
 
     def hand_on(self) -> None:
         """Tell the ranks that were not told yet; who does not end within SAVE_SECONDS is ended."""
+        if self.crew.asked:  # another machine is
+            self._hear(self.crew.asked, None)
         if not self.number:
             return
-        beats = self.beats.read()
-        for beat in beats:
-            if beat.process and beat.state not in ENDS and beat.process not in self._told:
-                self._told.add(beat.process)
-                with suppress(ProcessLookupError):
-                    os.kill(beat.process, self.number)
+        self.crew.hand_on(self.number)
         if time.monotonic() - self.at > SAVE_SECONDS:  # whoever started this process may be dead
-            kill_all(beats)
+            self.crew.end_all()
+
+
+def meets_here() -> bool:
+    """Tell whether all ranks are surely on this machine."""
+    given = given_rank()
+    return given is None or is_loopback(given.address)
 
 
 def main(file: Path | None = None) -> None:
@@ -340,7 +215,8 @@ def main(file: Path | None = None) -> None:
     logging.disable(logging.CRITICAL)  # of the launcher: what ended, the record says
     file = file or Path(sys.argv[1])
     job = msgspec.json.decode(file.read_bytes(), type=RunJob)
-    if sys.platform == "linux":  # all are here: no name of this machine need lead anywhere
+    # All are here: no name of this machine need lead anywhere.
+    if sys.platform == "linux" and meets_here():
         for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
             os.environ.setdefault(variable, "lo")
     launch(job, file)

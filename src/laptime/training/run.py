@@ -29,6 +29,7 @@ from laptime.hardware.machine import read_load
 from laptime.methods.method import Method, make_method
 from laptime.models.loading import quiet_libraries
 from laptime.runs.events import Energy, Failed, Finished, Load, SpeedupRun
+from laptime.runs.given_ranks import given_rank
 from laptime.runs.heartbeats import State
 from laptime.runs.job import SAVED_FOLDER, RunJob, start_of
 from laptime.runs.record import RecordWriter
@@ -146,8 +147,9 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     method = make_method(spec.method, spec.method_options)
     size = opened.dtype.itemsize
     estimate = estimate_memory(
-        spec, method, manifest, opened.encoded.examples, size, opened.device, opened.team.size
-    )
+        spec, method, manifest, opened.encoded.examples, size, opened.device, opened.team.size,
+        opened.team.num_here,
+    )  # fmt: skip
     available = opened.team.agree_on_least(available_bytes(opened.device))  # all recompute, or none
     memory = describe_estimate(estimate, available)
     record.write(memory)
@@ -279,6 +281,8 @@ def train_timed(
     forward.end_training()
     if checkpoints.found:
         record.write(Energy(source="not measured: the training spans more than one process"))
+    elif opened.team.size > 1 and given_rank():
+        record.write(Energy(source="not measured: the processes of a launcher may be on several machines"))
     else:
         record.write(Energy(**energy.finish(meter.seconds["train"])._asdict()))
     record.write(Load(when="after", **read_load()))

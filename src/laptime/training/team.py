@@ -17,9 +17,11 @@ from typing import Any
 import torch
 
 from laptime.runs.exit_reason import LOST
-from laptime.runs.heartbeats import MEETING_FILE, RANKS_FOLDER, Heartbeats, State
+from laptime.runs.given_ranks import given_rank
+from laptime.runs.heartbeats import MEETING_FILE, RANKS_FOLDER, Heartbeats, State, beats_file
 from laptime.runs.job import RunJob
 
+TEXT_BYTES = 256
 PATIENCE = timedelta(days=7)  # who hangs is found by the heartbeats, not by the backend
 # What a backend says where a connection broke or another process is gone; torch has no class for all of it.
 GONE = ("gloo/transport/", "ncclRemoteError", "remote process exited")
@@ -32,9 +34,12 @@ class LeftAloneError(Exception):
 class Team:
     """All processes of a run as one of them, `rank`, sees them."""
 
-    def __init__(self, rank: int = 0, size: int = 1, beats: Heartbeats | None = None) -> None:
+    def __init__(
+        self, rank: int = 0, size: int = 1, beats: Heartbeats | None = None, num_here: int = 1
+    ) -> None:
         self.rank = rank
         self.size = size
+        self.num_here = num_here  # that share this machine
         self.waited_seconds = 0.0  # in exchanges, for the slower ones and for the wire
         self._beats = beats
         self._exchanges = 0
@@ -44,10 +49,12 @@ class Team:
     @classmethod
     def begin(cls, job: RunJob) -> Team:
         """Return the team of this process, numbered by its starter; it meets nobody yet."""
-        size = len(job.devices)
+        size, given = len(job.devices), given_rank()
         if size < 2:
             return cls()
-        team = cls(int(os.environ["RANK"]), size, Heartbeats.open(Path(job.folder), size))
+        rank = given.rank if given else int(os.environ["RANK"])
+        file = Path(given.heartbeats) if given else beats_file(Path(job.folder))
+        team = cls(rank, size, Heartbeats(file, size), min(size, given.local_size) if given else size)
         team.tell(State.STARTING)
         return team
 
@@ -59,15 +66,25 @@ class Team:
 
         on_cuda = job.devices[0].startswith("cuda")
         if on_cuda:
-            torch.cuda.set_device(job.devices[self.rank])
+            torch.cuda.set_device(self.find_device(job))
         with self._exchange():
             dist.init_process_group(
                 "cpu:gloo,cuda:nccl" if on_cuda else "gloo",
                 timeout=PATIENCE,
-                store=dist.FileStore(str(Path(job.folder) / RANKS_FOLDER / MEETING_FILE), self.size),
+                store=find_meeting(job),
                 rank=self.rank,
                 world_size=self.size,
             )
+
+    def find_device(self, job: RunJob) -> str:
+        """Return the device of this process, "" where nobody has chosen one for it.
+
+        A launcher's processes see all GPUs of their machine, and take one each, or their own alone.
+        """
+        named, given = "".join(job.devices[self.rank :][:1]), given_rank()
+        if named == "cuda" and given:
+            return f"cuda:{given.local_rank if torch.cuda.device_count() > 1 else 0}"
+        return named
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -147,6 +164,12 @@ class Team:
         with self._exchange(numbers.device):
             dist.all_gather(gathered, numbers.contiguous())
         return gathered
+
+    def gather_texts(self, text: str) -> list[str]:
+        """Return the text of each rank, of each at most TEXT_BYTES."""
+        encoded = text.encode()[:TEXT_BYTES].ljust(TEXT_BYTES, b"\0")
+        gathered = self.gather(torch.tensor(list(encoded), dtype=torch.uint8))
+        return [bytes(one.tolist()).rstrip(b"\0").decode(errors="replace") for one in gathered]
 
     def sum_gradients(
         self, parameters: Sequence[torch.nn.Parameter], losses: Sequence[torch.Tensor]
@@ -240,6 +263,17 @@ class Team:
         else:
             self.waited_seconds += time.perf_counter() - begun
         self.tell(self._state)
+
+
+def find_meeting(job: RunJob) -> Any:
+    """Return the store by which the processes of a run find each other: a file, or a launcher's."""
+    import torch.distributed as dist
+
+    if given := given_rank():
+        from laptime.training.board import meet
+
+        return meet(given)
+    return dist.FileStore(str(Path(job.folder) / RANKS_FOLDER / MEETING_FILE), len(job.devices))
 
 
 def means_gone(error: RuntimeError) -> bool:
