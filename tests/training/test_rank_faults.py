@@ -15,7 +15,8 @@ from laptime.runs.heartbeats import FILE_NAME as HEARTBEATS
 from laptime.runs.heartbeats import Heartbeats, beats_file
 from laptime.runs.record import FILE_NAME, read_record
 from laptime.runs.record_lines import decode_events
-from laptime.training.ranks import GRACE_SECONDS, STILL_SECONDS, kill
+from laptime.training.crew import kill
+from laptime.training.rank_watch import GRACE_SECONDS, STILL_SECONDS
 from tests.commands import Command, laptime
 from tests.faults.test_children import is_running
 

@@ -26,8 +26,10 @@ from laptime.runs.process import write_first_line
 from laptime.runs.record import RunRecord, read_record
 from laptime.runs.watchdog import process_state
 from laptime.spec import RunSpec
-from laptime.training import ranks
-from laptime.training.ranks import Stop, Watch, explain
+from laptime.training import crew, rank_watch, ranks
+from laptime.training.crew import Crew
+from laptime.training.rank_watch import Watch
+from laptime.training.ranks import Stop, explain
 from laptime.training.sharding import boundaries, take_rows
 from laptime.training.team import LeftAloneError, Team
 from tests.commands import Command, run_command
@@ -217,8 +219,8 @@ def test_a_process_that_does_nothing_while_others_wait_is_named(
     beats = Heartbeats.begin(beats_file(tmp_path), 2)
     beats.write(0, os.getpid(), State.WAITING, 6)
     beats.write(1, sleeper, State.WORKING, 5)
-    monkeypatch.setattr(ranks, "STILL_SECONDS", 0.1)
-    said = find_guilty(Watch(beats))
+    monkeypatch.setattr(rank_watch, "STILL_SECONDS", 0.1)
+    said = find_guilty(Watch(Crew(beats)))
     assert said.startswith("hung: rank 1 did nothing for") and said.endswith("waited; all were ended")
     assert wait_for_state(sleeper, "Z")
 
@@ -233,8 +235,8 @@ def test_a_stopped_process_is_named_wherever_it_stands(
     beats.write(1, sleeper, state, 6 + (state == State.WAITING))
     os.kill(sleeper, signal.SIGSTOP)
     assert wait_for_state(sleeper, "T")
-    monkeypatch.setattr(ranks, "STILL_SECONDS", 0.1)
-    said = find_guilty(Watch(beats))
+    monkeypatch.setattr(rank_watch, "STILL_SECONDS", 0.1)
+    said = find_guilty(Watch(Crew(beats)))
     assert said.startswith("hung: rank 1 did nothing for") and "(stopped by a signal)" in said
 
 
@@ -251,25 +253,25 @@ def test_nobody_is_blamed_for_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sleeper: int, places: dict[int, tuple[State, int]]
 ) -> None:
     """Rank 1 does nothing; rank 2 has a process that works, or none yet."""
-    monkeypatch.setattr(ranks, "STILL_SECONDS", 0.1)
+    monkeypatch.setattr(rank_watch, "STILL_SECONDS", 0.1)
     beats = Heartbeats.begin(beats_file(tmp_path), 3)
     for rank, (state, exchanges) in places.items():
         process = {0: os.getppid(), 1: sleeper}.get(rank, os.getpid() if exchanges else 0)
         beats.write(rank, process, state, exchanges)
-    assert find_guilty(Watch(beats)) == ""
+    assert find_guilty(Watch(Crew(beats))) == ""
 
 
 def test_one_that_works_and_comes_no_further_has_as_long_as_a_run_that_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranks, "kill", lambda process: None)
+    monkeypatch.setattr(crew, "kill", lambda process: None)
     ticks = count()
-    monkeypatch.setattr(ranks, "process_ticks", lambda process: 100 * next(ticks))
+    monkeypatch.setattr(crew, "process_ticks", lambda process: 100 * next(ticks))
     beats = Heartbeats.begin(beats_file(tmp_path), 2)
     beats.write(0, os.getppid(), State.WAITING, 6)
     beats.write(1, os.getpid(), State.WORKING, 5)
-    assert find_guilty(Watch(beats)) == "", "0: for ever"
-    said = find_guilty(Watch(beats, hang_minutes=0.2 / 60))
+    assert find_guilty(Watch(Crew(beats))) == "", "0: for ever"
+    said = find_guilty(Watch(Crew(beats), hang_minutes=0.2 / 60))
     assert said.startswith("hung: rank 1 worked for") and "came no further" in said
 
 
@@ -279,8 +281,8 @@ def test_while_the_watch_itself_was_stopped_nobody_looked(
     beats = Heartbeats.begin(beats_file(tmp_path), 2)
     beats.write(0, os.getppid(), State.WAITING, 6)
     beats.write(1, sleeper, State.WORKING, 5)
-    watch, clock = Watch(beats), [time.monotonic()]
-    monkeypatch.setattr(ranks.time, "monotonic", lambda: clock[0])
+    watch, clock = Watch(Crew(beats)), [time.monotonic()]
+    monkeypatch.setattr(rank_watch.time, "monotonic", lambda: clock[0])
     for seconds in (0.0, 3600.0, 0.25):
         clock[0] += seconds
         watch.look()
@@ -353,9 +355,9 @@ def test_a_rank_that_begins_later_is_told_once_to_stop(
 ) -> None:
     """Ctrl-C while the processes are being started: none is there yet that could hear of it."""
     told: list[tuple[int, int]] = []
-    monkeypatch.setattr(ranks.os, "kill", lambda *words: told.append(words))
+    monkeypatch.setattr(crew.os, "kill", lambda *words: told.append(words))
     beats = Heartbeats.begin(beats_file(tmp_path), 2)
-    stop = Stop(beats)
+    stop = Stop(Crew(beats))
     stop.hand_on()
     stop._hear(signal.SIGINT, None)
     assert told == []
@@ -370,8 +372,8 @@ def test_one_that_stays_in_an_exchange_all_others_have_behind_them_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sleeper: int
 ) -> None:
     """It has come back from it, and hangs before it could say so."""
-    monkeypatch.setattr(ranks, "STILL_SECONDS", 0.1)
+    monkeypatch.setattr(rank_watch, "STILL_SECONDS", 0.1)
     beats = Heartbeats.begin(beats_file(tmp_path), 2)
     beats.write(0, os.getppid(), State.WAITING, 6)
     beats.write(1, sleeper, State.WAITING, 5)
-    assert find_guilty(Watch(beats)).startswith("hung: rank 1 did nothing for")
+    assert find_guilty(Watch(Crew(beats))).startswith("hung: rank 1 did nothing for")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import MutableMapping
 
 import msgspec
@@ -69,9 +70,12 @@ def given_rank() -> GivenRank | None:
     return msgspec.json.decode(text, type=GivenRank) if text else None
 
 
-def is_loopback(address: str) -> bool:
-    """Tell whether an address leads to this very machine, wherever it is read."""
-    return address in ("localhost", "::1") or address.startswith("127.")
+def loopback_settings(given: GivenRank | None) -> dict[str, str]:
+    """Return the variables for processes that are all here: no name of this machine need lead anywhere."""
+    address = given.address if given else "localhost"
+    if sys.platform != "linux" or not (address in ("localhost", "::1") or address.startswith("127.")):
+        return {}
+    return {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
 
 
 def encode(given: GivenRank) -> str:

@@ -59,6 +59,7 @@ class Announcement(Struct, kw_only=True):
     number: int
     file: str = ""
     digest: str = ""  # of the file: another machine may see an older one for a while
+    folder: str = ""  # the present one, from which paths may lead
     size: int = 0
     code: int = 0
 
@@ -178,9 +179,10 @@ class Board:
         self.store.set(f"bye/{rank}", "")
 
     def await_leaving(self, size: int) -> None:
-        """Wait a while for all ranks but the first to leave."""
+        """Wait a while for all ranks but the first to leave, and for none that is gone."""
         end = time.monotonic() + LEAVE_SECONDS
-        while not self.store.check([f"bye/{rank}" for rank in range(1, size)]) and time.monotonic() < end:
+        staying = [rank for rank in range(1, size) if not self.is_missed(rank)]
+        while not self.store.check([f"bye/{rank}" for rank in staying]) and time.monotonic() < end:
             time.sleep(LOOK_SECONDS)
 
     def beat(self, number: int, count: int) -> None:

@@ -5,10 +5,12 @@ python -m laptime.training.follow
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -37,29 +39,28 @@ class Follower:
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         self.asked = number
-        if self.keeper is None:
-            sys.exit(128 + number)
-        self.keeper.ask_to_stop(number)  # it ends when its rank has saved
+        if self.keeper:
+            self.keeper.asked = number  # it ends when its rank has saved
 
-    def follow(self) -> None:
-        """Do its part of each run that is announced."""
+    def follow(self) -> int:
+        """Do its part of each run that is announced; returns the code with which the command has ended."""
         self.board.come(self.given.rank)
         number = 1
-        while True:
+        while not self.asked:
             if (announcement := self.board.find_announcement(number)) is None:
                 time.sleep(LOOK_SECONDS)
                 continue
             if not announcement.file:
-                self.board.leave(self.given.rank)
-                sys.exit(announcement.code)
+                return announcement.code
             if self.given.rank < announcement.size:
                 self.take_part(announcement)
-            if self.asked:
-                sys.exit(128 + self.asked)
             number += 1
+        return 128 + self.asked
 
     def take_part(self, announcement: Announcement) -> None:
         """Do its part of one run, or say why it can't."""
+        with suppress(OSError):  # where it is not there, neither is what is looked for
+            os.chdir(announcement.folder)
         if not is_seen(Path(announcement.file), announcement.digest):
             why = f"{Path(announcement.file).parent} is not there as rank 0 has written it: {SHARED}"
             self.board.refuse(announcement.number, self.given.rank, f"on {socket.gethostname()}: {why}")
@@ -84,12 +85,14 @@ def main() -> None:
     try:
         follower = Follower(given, Board(connect(given, ARRIVAL)))
         follower.listen()
-        follower.follow()
+        code = follower.follow()
+        follower.board.leave(given.rank)
     except LOST as error:
         place = f"rank {given.rank} on {socket.gethostname()}"
         line = next(iter(str(error).splitlines()), "")
         print(f"laptime: {place}: rank 0 at {given.address}:{given.port} is gone ({line})", file=sys.stderr)
-        sys.exit(1)
+        code = 1
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -115,7 +115,11 @@ class GivenAgent(Thread):
         if self.failure or self._crew.orders.number:
             return
         announcement = Announcement(
-            number=self._crew.number, file=str(self._file), digest=digest_file(self._file), size=self._size
+            number=self._crew.number,
+            file=str(self._file),
+            digest=digest_file(self._file),
+            folder=str(Path.cwd()),
+            size=self._size,
         )
         board.announce(announcement)
         self._crew.is_announced = True
@@ -137,9 +141,8 @@ class GivenAgent(Thread):
             missing = [rank for rank in missing if board.find_hello(rank) is None]
             time.sleep(LOOK_SECONDS if missing else 0.0)
         names = ", ".join(map(str, missing[:8]))
-        return (
-            f"rank {names} did not come within {ARRIVAL.total_seconds() / 60:.0f} minutes" if missing else ""
-        )
+        minutes = ARRIVAL.total_seconds() / 60
+        return f"rank {names} did not come within {minutes:.0f} minutes" if missing else ""
 
     def _await_ends(self, board: Board) -> dict[int, Ending]:
         """Wait until each rank has ended, or is lost."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import subprocess
 import tempfile
@@ -12,7 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from laptime.methods.method import find_method
-from laptime.runs.given_ranks import VARIABLE, GivenRank, encode
+from laptime.runs.given_ranks import VARIABLE, GivenRank, encode, loopback_settings
 from laptime.runs.heartbeats import RANKS_FOLDER, Heartbeats
 from laptime.runs.job import LOG_FILE, read_job
 from laptime.runs.process import measured_environment, start
@@ -67,7 +66,9 @@ class Keeper:
         """Start the process of the rank."""
         job = read_job(self._file.parent)
         place = replace(self._given, job=self.number, heartbeats=str(beats_file))
-        environment = measured_environment(find_method(job.spec.method).spreads_weights)
+        environment = loopback_settings(place) | measured_environment(
+            find_method(job.spec.method).spreads_weights
+        )
         environment[VARIABLE] = encode(place)
         with open_log(self._log_file(), appends=True) as log:
             return start("laptime.training.run", self._file, log, environment, subprocess.DEVNULL)
@@ -96,7 +97,3 @@ class Keeper:
         self._silent_seconds = 0.0 if beat != self._beat else self._silent_seconds + LOOK_SECONDS
         self._beat = beat
         return self._silent_seconds > SILENT_SECONDS
-
-    def ask_to_stop(self, number: int) -> None:
-        """Note that this process was asked to stop: whoever leads hands it on to all."""
-        self.asked = number or signal.SIGTERM

@@ -30,7 +30,7 @@ from laptime.hardware.system_memory import count_oom_kills
 from laptime.runs.events import Failed, Finished
 from laptime.runs.exit_reason import append_last, last_line, last_peaks
 from laptime.runs.exit_reason import explain as explain_exit
-from laptime.runs.given_ranks import given_rank, is_loopback
+from laptime.runs.given_ranks import given_rank, loopback_settings
 from laptime.runs.heartbeats import MEETING_FILE, RANKS_FOLDER, Beat, Heartbeats, State, beats_file
 from laptime.runs.job import LOG_FILE, RunJob
 from laptime.runs.process import SAVE_SECONDS
@@ -204,21 +204,13 @@ class Stop:
             self.crew.end_all()
 
 
-def meets_here() -> bool:
-    """Tell whether all ranks are surely on this machine."""
-    given = given_rank()
-    return given is None or is_loopback(given.address)
-
-
 def main(file: Path | None = None) -> None:
     """Start and watch the ranks of the job that the file holds."""
     logging.disable(logging.CRITICAL)  # of the launcher: what ended, the record says
     file = file or Path(sys.argv[1])
     job = msgspec.json.decode(file.read_bytes(), type=RunJob)
-    # All are here: no name of this machine need lead anywhere.
-    if sys.platform == "linux" and meets_here():
-        for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
-            os.environ.setdefault(variable, "lo")
+    for variable, value in loopback_settings(given_rank()).items():
+        os.environ.setdefault(variable, value)
     launch(job, file)
 
 
