@@ -1,4 +1,4 @@
-"""Processes that a launcher has started train together: two "machines" of torchrun, and of srun, on this one."""
+"""Processes that a launcher has started train together: two "machines" of torchrun, two tasks of srun."""
 
 from __future__ import annotations
 
@@ -60,9 +60,12 @@ def test_two_machines_of_torchrun_bring_a_comparison_to_its_end(tmp_path: Path) 
         machines = []
         for node in (0, 1):
             with (tmp_path / f"{node}.txt").open("wb") as printed:
-                words = [*torchrun(node, port), *job]
                 machine = subprocess.Popen(
-                    words, cwd=tmp_path, env=environment, stdout=printed, stderr=printed
+                    [*torchrun(node, port), *job],
+                    cwd=tmp_path,
+                    env=environment,
+                    stdout=printed,
+                    stderr=subprocess.STDOUT,
                 )
             stack.callback(machine.kill)
             machines.append(machine)
@@ -105,7 +108,7 @@ def test_a_process_that_follows_is_named_when_it_is_killed(
 ) -> None:
     """The training goes on from its checkpoint when both are there again."""
     run = tmp_path / "run"
-    job = ["train", "--method", "full", *QUICK, "--epochs", "8", "--save-every", "2"]
+    job = ["train", "--method", "full", *QUICK, "--epochs", "6", "--save-every", "2"]
     first, second = begin(*job, "--out", "run")
     wait_for_steps(run)
     second.kill()
@@ -191,9 +194,8 @@ def test_what_is_ordered_stands_at_the_board(board: Board) -> None:
 
 
 def make_agent(board: Board, tmp_path: Path) -> GivenAgent:
-    job = RunJob(
-        run="full-r1", spec=RunSpec(method="full"), folder=str(tmp_path), inputs="", devices=["cpu"] * 2
-    )
+    spec, devices = RunSpec(method="full"), ["cpu", "cpu"]
+    job = RunJob(run="full-r1", spec=spec, folder=str(tmp_path), inputs="", devices=devices)
     given = GivenRank(rank=0, size=2, address="localhost", port=1)
     return GivenAgent(job, tmp_path / "job.json", given, DistantCrew(board, board.begin_run(2), 2))
 
