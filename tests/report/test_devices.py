@@ -84,6 +84,11 @@ def test_different_devices_are_said_in_the_conclusion(lang: str, said: str) -> N
 def test_what_is_exchanged_is_told_of_whole_models_and_not_of_spread_ones() -> None:
     result = invented.make_devices()
     assert "Exchanging" not in say(result, "devices"), "most of it lies within the passes"
+    full = result.methods[0]
+    full.ranks = [replace(rank, device="cpu", name="") for rank in full.ranks]
+    assert "Exchanging" in say(result, "devices"), "processors gather in time of their own"
+    explained = " ".join(explain_devices(result, choose_language("en", result)))
+    assert full.is_spread and "gathers a layer" in explained and "not timed apart" not in explained
     for row in result.methods:
         row.ranks = invented.make_ranks(1_250_000_000)
     assert say(result, "devices") == (

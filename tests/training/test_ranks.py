@@ -30,7 +30,7 @@ from laptime.training import crew, rank_watch, ranks
 from laptime.training.crew import Crew
 from laptime.training.rank_watch import Watch
 from laptime.training.ranks import Stop, explain
-from laptime.training.sharding import boundaries, take_rows
+from laptime.training.sharding import Counted, boundaries, take_rows
 from laptime.training.team import LeftAloneError, Team
 from tests.commands import Command, run_command
 from tests.faults.test_children import wait_until
@@ -65,6 +65,22 @@ def test_two_processes_are_one_training(tmp_path: Path, method: str) -> None:
         AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "saved")
     else:
         assert load_file(tmp_path / "run" / "saved" / "adapter_model.safetensors")
+
+
+@pytest.mark.parametrize(("device", "is_timed"), [("cpu", True), ("cuda", False)])
+def test_what_a_spread_model_gathers_is_timed_where_nothing_goes_on_beside_it(
+    device: str, is_timed: bool
+) -> None:
+    class Exchange:
+        allocate = None
+
+        def __call__(self, numbers: int) -> int:
+            time.sleep(0.001)
+            return numbers + 1
+
+    team = Team()
+    assert Counted(Exchange(), team, torch.device(device))(1) == 2
+    assert (team.total_wait() > 0.0) == is_timed
 
 
 def test_waiting_for_a_checkpoint_is_no_exchange_of_the_training() -> None:

@@ -21,7 +21,7 @@ class RankResult(Struct, kw_only=True):
 
     `parameters` of the model are those that it holds between two steps, None where no record tells.
     `compute_seconds` and `exchange_seconds` (gradients, and waiting for the others) make up `train_seconds`;
-    what a spread model gathers within its passes is in the former.
+    what a spread model gathers within its passes is in the latter on a processor, in the former on GPUs.
     """
 
     rank: int

@@ -167,6 +167,11 @@ class MethodResult(Struct, kw_only=True):
         return bool(held) and all(part is not None and part < (self.parameters or 0) for part in held)
 
     @property
+    def hides_gathering(self) -> bool:
+        """Whether its weights were gathered beside the computing, as on GPUs, and no time tells how long."""
+        return self.is_spread and any(rank.device != "cpu" for rank in self.ranks)
+
+    @property
     def trainer(self) -> str:
         """Who trained it."""
         return str(self.differs.get("trainer", OURS))

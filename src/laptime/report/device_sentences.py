@@ -42,7 +42,7 @@ def write_devices(result: ComparisonResult, language: Language) -> list[Sentence
         sentences = [language.say("devices.same", devices=shared[0].devices)]
     else:
         sentences = [language.say("devices.differ", list=name_devices(finished, language))]
-    if items := [_say_share(method, language) for method in shared if not method.is_spread]:
+    if items := [_say_share(method, language) for method in shared if not method.hides_gathering]:
         sentences.append(language.say("devices.exchanged", list=language.join(items)))
     return [Sentence("devices", " ".join(map(language.sentence, sentences)))]
 
@@ -105,8 +105,10 @@ def explain_devices(result: ComparisonResult, language: Language) -> list[str]:
     for key, is_spread in (("devices.whole", False), ("devices.spread", True)):
         if alike := [method for method in shared if method.is_spread == is_spread]:
             sentences.append(language.say(key, methods=_name_all(alike, language)))
+    if hidden := [method for method in shared if method.hides_gathering]:
+        sentences.append(language.say("devices.hidden", methods=_name_all(hidden, language)))
     for method in shared:
-        if not method.is_spread and (slowest := find_slowest(method.ranks)) is not None:
+        if not method.hides_gathering and (slowest := find_slowest(method.ranks)) is not None:
             name = language.method(method.name)
             sentences.append(language.say("devices.slowest", method=name, rank=slowest))
     return sentences

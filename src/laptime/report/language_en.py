@@ -308,18 +308,19 @@ STRINGS: dict[str, str] = {
     "devices.exchange": "Of it exchanging",
     "devices.caption": "Medians of the rounds. A row with several devices is trained by as many processes; "
     "on a processor they share its cores, and their memory adds up. They make each step together, so that "
-    "it takes as long as the slowest of them does. Exchanging = giving gradients, losses and states of "
-    "tokens to the others, and waiting for them; computing = the rest of the training. The peak memory of "
-    "the row is that of its fullest device.",
+    "it takes as long as the slowest of them does. Exchanging = giving gradients, losses, weights and "
+    "states of tokens to the others, and waiting for them; computing = the rest of the training. The peak "
+    "memory of the row is that of its fullest device.",
     "devices.caption.single": "The training was done by several processes; on a processor they share its "
     "cores, and their memory adds up. They make each step together, so that it takes as long as the "
-    "slowest of them does. Exchanging = giving gradients, losses and states of tokens to the others, and "
-    "waiting for them; computing = the rest of the training. The peak memory above is that of the fullest "
-    "device.",
+    "slowest of them does. Exchanging = giving gradients, losses, weights and states of tokens to the "
+    "others, and waiting for them; computing = the rest of the training. The peak memory above is that of "
+    "the fullest device.",
     "devices.whole": "With {methods} each device holds the whole model and takes a share of the examples "
     "of a step.",
     "devices.spread": "With {methods} the weights, their gradients and their moments are spread: each device "
-    "holds a part of them, and gathers a layer where it is needed. The time for that, waiting included, lies "
+    "holds a part of them, and gathers a layer where it is needed.",
+    "devices.hidden": "On GPUs what {methods} gathers goes on beside the computing; what is waited for lies "
     "within forward and backward and counts as computing here: it is not timed apart.",
     "devices.slowest": "With {method} process {rank} computed longest: the others waited for it.",
     "counter.vm_hwm": "process memory (VmHWM)",
@@ -527,8 +528,8 @@ STRINGS: dict[str, str] = {
     "terminal.findings": "{number} findings on fairness and measurement, see the report",
     "terminal.findings.one": "{number} finding on fairness and measurement, see the report",
     "terminal.no_findings": "nothing was flagged",
-    "terminal.devices": "Exchanging = giving gradients, losses and states of tokens to the others, and "
-    "waiting for them. A row's memory is that of its fullest device.",
+    "terminal.devices": "Exchanging = giving gradients, losses, weights and states of tokens to the others, "
+    "and waiting for them. A row's memory is that of its fullest device.",
     "terminal.devices.spread": "Gathering the spread weights of {methods} counts as computing.",
     # In the place of the string of the same name where one training alone is shown
     "headline.no_pair.single": "{method} trained in {seconds}",

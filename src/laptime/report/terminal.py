@@ -169,7 +169,7 @@ def _print_devices(result: ComparisonResult, language: Language, console: Consol
         console.print()
         _print_fitting(table, console)
         text = language.say("terminal.devices")
-        if spread := [language.method(row.name) for row in result.methods if row.is_spread]:
+        if spread := [language.method(row.name) for row in result.methods if row.hides_gathering]:
             text += " " + language.say("terminal.devices.spread", methods=language.join(spread))
         console.print(Text(text, style="dim"))
 

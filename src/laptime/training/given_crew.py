@@ -111,7 +111,7 @@ class GivenAgent(Thread):
 
     def _lead(self, board: Board) -> None:
         if why := self._find_absence(board):
-            self.failure = Failed(reason="error", message=why)
+            self.failure = Failed(reason="killed", message=why)  # from outside: it may be tried again
         if self.failure or self._crew.orders.number:
             return
         announcement = Announcement(

@@ -67,7 +67,7 @@ class Team:
         on_cuda = job.devices[0].startswith("cuda")
         if on_cuda:
             torch.cuda.set_device(self.find_device(job))
-        with self._exchange():
+        with self.exchange():
             dist.init_process_group(
                 "cpu:gloo,cuda:nccl" if on_cuda else "gloo",
                 timeout=PATIENCE,
@@ -144,7 +144,7 @@ class Team:
         import torch.distributed as dist
 
         together = torch.tensor(numbers, dtype=torch.int64)
-        with self._exchange():
+        with self.exchange():
             dist.all_reduce(together, op=dist.ReduceOp.MAX)
         agreed: list[int] = together.tolist()
         return agreed
@@ -161,7 +161,7 @@ class Team:
         import torch.distributed as dist
 
         gathered = [torch.empty_like(numbers) for _ in range(self.size)]
-        with self._exchange(numbers.device):
+        with self.exchange(numbers.device):
             dist.all_gather(gathered, numbers.contiguous())
         return gathered
 
@@ -200,7 +200,7 @@ class Team:
         """Sum a tensor over all processes, in its place, and return it."""
         import torch.distributed as dist
 
-        with self._exchange(numbers.device):
+        with self.exchange(numbers.device):
             dist.all_reduce(numbers)
         return numbers
 
@@ -247,8 +247,8 @@ class Team:
         return [p for p, one in zip(parameters, has, strict=True) if one]
 
     @contextmanager
-    def _exchange(self, device: torch.device | None = None) -> Iterator[None]:
-        """Count an exchange and time it."""
+    def exchange(self, device: torch.device | None = None) -> Iterator[None]:
+        """Count an exchange and time it: by the clock of the host, or of the GPU on which its numbers lie."""
         self._exchanges += 1
         self.tell(State.WAITING)
         begun = time.perf_counter()
