@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from msgspec.structs import replace
 from transformers import AutoModelForCausalLM
 
 from laptime.data.encoded import read_inputs
@@ -165,6 +166,63 @@ def test_the_users_word_stands_whatever_the_memory_is() -> None:
     assert asked.tell_recomputing(10**12) == "asked for with --gradient-checkpointing"
     assert not estimate_small(recomputes=False).will_recompute(1)
     assert not estimate_small().will_recompute(failure.or_any(None))
+
+
+DEEP = replace(
+    SMALL, num_layers=4, linears={f"model.layers.{n}.mlp.up_proj": (4, 6) for n in range(4)}, head=None
+)
+
+
+def most_that_fit(estimate: MemoryEstimate, available: int) -> int:
+    """Return how many examples at once fit, by trying all numbers."""
+    tight = replace(estimate, recomputes=estimate.will_recompute(available))
+    return max(
+        n for n in range(estimate.most_at_once) if not n or replace(tight, micro_batch=n).fits(available)
+    )
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"num_ranks": 2}, {"accumulation": 3}, {"recomputes": False}], ids=str
+)
+@pytest.mark.parametrize("name", ["full", "lora"])
+def test_a_step_is_cut_into_as_few_micro_batches_as_fit(name: str, changes: dict[str, Any]) -> None:
+    method = make_method(name, {"lora_targets": ("up_proj",), "lora_rank": 2} if name == "lora" else {})
+    estimate = replace(estimate_small(packs=True, asks_to_pack=True, **changes), shape=DEEP, method=method)
+    anew = estimate.recomputes is None
+    sizes = set()
+    for hundredths in range(1, 100):
+        share = estimate.activation_bytes(anew) * hundredths // 100
+        available = int((estimate.held_bytes + share) / SPARE)
+        cut, most = estimate.cut_to_fit(available), most_that_fit(estimate, available)
+        if not most:
+            assert cut.micro_batch == 1, "single examples may take what is kept spare"
+            continue
+        parts = -(-estimate.share_of_step // most)
+        assert cut.fits(available) and 0 < cut.micro_batch <= most
+        assert -(-estimate.share_of_step // cut.micro_batch) == parts, "not one pass more"
+        assert cut.recomputes is anew, "which comes first, unless it was ruled out"
+        told = cut.tell_cutting(available)
+        assert told.startswith(f"by estimate {estimate.most_at_once} at once need ")
+        sizes.add(cut.micro_batch)
+    assert len(sizes) > 2
+
+
+def test_what_does_not_fit_by_single_examples_is_not_cut() -> None:
+    estimate = replace(estimate_small(), shape=DEEP)
+    least = replace(estimate, micro_batch=1, recomputes=True).needed_bytes(0)
+    assert estimate.cut_to_fit(least).micro_batch == 1
+    assert estimate.cut_to_fit(least - 1) == estimate
+
+
+def test_what_fits_is_not_cut() -> None:
+    estimate = replace(estimate_small(), shape=DEEP)
+    recomputed = int((estimate.held_bytes + estimate.activation_bytes(True)) / SPARE) + 1
+    for available in (recomputed, 10**12, failure.or_any(None)):
+        cut = estimate.cut_to_fit(available)
+        assert cut == estimate and cut.tell_cutting(available) == ""
+    assert estimate.cut_to_fit(recomputed - 2).micro_batch == 5, "two parts of one size"
+    one = replace(estimate, batch_size=1)
+    assert one.cut_to_fit(recomputed // 20) == one, "there is nothing smaller"
 
 
 def test_an_estimate_imports_no_torch() -> None:

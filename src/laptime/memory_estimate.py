@@ -1,15 +1,18 @@
-"""What a run will hold in memory, from shapes alone: for a refusal, for advice, for recomputing activations.
+"""What a run will hold in memory, from shapes alone: for a refusal, for advice, and for making it fit.
 
 What trains is exact, activations are counted by the linear layers. Recomputing them costs a third more
-arithmetic, so it is chosen only where keeping them would not fit. Imports no torch.
+arithmetic, so it is chosen only where keeping them would not fit; and only where that is not enough, a step
+goes through in smaller micro-batches. Imports no torch.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from laptime.methods.method import Method
 from laptime.models.shape import FAMILIES, Shape, layer_of
@@ -44,6 +47,7 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
     element_bytes: int  # of a weight in compute
     batch_size: int
     accumulation: int = 1
+    micro_batch: int = 0  # examples at once where fewer fit than `batch_size`; 0: not cut
     longest: int  # tokens of the longest example
     recomputes: bool | None = None
     packs: bool = False  # keeps packed copies of frozen weights, where there are some
@@ -89,8 +93,12 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
     @property
     def most_at_once(self) -> int:
         """The examples of a micro-batch in one process."""
-        share = -(-self.batch_size * self.accumulation // self.num_ranks)
-        return min(self.batch_size, share)
+        return min(self.micro_batch or self.batch_size, self.share_of_step)
+
+    @property
+    def share_of_step(self) -> int:
+        """The examples of a step in one process."""
+        return -(-self.batch_size * self.accumulation // self.num_ranks)
 
     @property
     def packed_bytes(self) -> int:
@@ -140,6 +148,40 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
         return (
             f"{activations:.1f} GB of activations beside {held:.1f} GB of all else do not fit "
             f"{available_bytes / 1e9:.1f} GB"
+        )
+
+    def fits(self, available_bytes: int) -> bool:
+        """Tell whether it fits where so much is there, with something to spare."""
+        return self.needed_bytes(available_bytes) <= SPARE * available_bytes
+
+    def cut_to_fit(self, available_bytes: int) -> MemoryEstimate:
+        """Return the job in micro-batches that fit: as few as there can be, and of about one size.
+
+        Single examples may take what is else kept spare. Unchanged where it fits as it is, and where not even
+        they would.
+        """
+        # What does not fit recomputes, unless that was ruled out: its parts do as well.
+        whole = replace(self, recomputes=self.will_recompute(available_bytes))
+        if whole.most_at_once == 1 or whole.fits(available_bytes):
+            return self
+        smaller = range(1, whole.most_at_once)
+        largest = bisect_right(
+            smaller, False, key=lambda size: not replace(whole, micro_batch=size).fits(available_bytes)
+        )
+        if not largest and replace(whole, micro_batch=1).needed_bytes(available_bytes) > available_bytes:
+            return self
+        num_parts = -(-self.share_of_step // max(1, largest))
+        return replace(whole, micro_batch=-(-self.share_of_step // num_parts))
+
+    def tell_cutting(self, available_bytes: int) -> str:
+        """Return why a step goes through in smaller micro-batches, a phrase; "" where it does not."""
+        whole = replace(self, micro_batch=0)
+        if whole.most_at_once == self.most_at_once:
+            return ""
+        needed = whole.needed_bytes(available_bytes) / 1e9
+        return (
+            f"by estimate {whole.most_at_once} at once need {needed:.1f} GB, "
+            f"more than {SPARE:.0%} of the {available_bytes / 1e9:.1f} GB there"
         )
 
 

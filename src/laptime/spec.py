@@ -108,7 +108,14 @@ class TrainingSpec(Options, frozen=True):
     max_steps: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Stop after this many optimizer steps.")
     ] = None
-    batch_size: Annotated[int, Meta(ge=1, le=100_000, description="Examples in one forward pass.")] = 1
+    batch_size: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100_000,
+            description="Examples in one forward pass (fewer where so many would not fit, for one update).",
+        ),
+    ] = 1
     gradient_accumulation: Annotated[
         int, Meta(ge=1, description="Forward passes for one optimizer step.")
     ] = 1

@@ -16,6 +16,7 @@ from laptime.comparison.noise import (
     loss_fell,
 )
 from laptime.comparison.rows import MethodRuns
+from laptime.runs.events import Memory
 from laptime.runs.record import read_record
 from tests.comparison.scripted import make_speedups, write_scripted_run
 
@@ -100,6 +101,23 @@ def test_what_weakens_the_result(tmp_path: Path) -> None:
         "skipped_steps": {"method": "lora", "number": 2},
         "answer_cut": {"method": "lora", "number": 2},
     }
+
+
+def test_steps_cut_otherwise_from_round_to_round(tmp_path: Path) -> None:
+    def find(*sizes: int) -> list[dict[str, Any]]:
+        records = []
+        for number, size in enumerate(sizes, 1):
+            folder = tmp_path / f"{sizes}-{number}"
+            record = read_record(write_scripted_run(folder, "lora", number, training={"batch_size": 8}))
+            record.memory = Memory(
+                device="cpu", available_bytes=9, needed_bytes=8, fixed_bytes=1, micro_batch=size
+            )
+            records.append(record)
+        row = MethodRuns(name="lora", method="lora", folder=tmp_path, records=records)
+        return [one.values for one in find_in_rounds([row]) if one.code == "cuts_differ"]
+
+    assert find(0, 0, 0) == find(2, 2, 2) == []
+    assert find(0, 2, 2) == [{"method": "lora", "sizes": "8, 2, 2"}]
 
 
 def test_progress(tmp_path: Path) -> None:

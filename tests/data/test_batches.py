@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from laptime.data.batches import (
+    Share,
     StepPlan,
     TrainStep,
     make_batch,
@@ -164,6 +165,26 @@ def test_steps_made_one_by_one_are_those_made_at_once(num_examples: int, setting
     looks = [index for plan in expected for micro in plan.micro_batches for index in micro]
     whole, rest = plans.count_looks()
     assert sorted(looks) == sorted([*list(range(num_examples)) * whole, *rest])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("even", [False, True])
+def test_a_step_that_is_cut_holds_the_same_examples(size: int, even: bool) -> None:
+    """In their order; of two processes each has those that it would have had."""
+    examples, training = many_examples(23), TrainingSpec(epochs=2, batch_size=5, gradient_accumulation=2)
+    for ranks in (1, 2):
+        for rank in range(ranks):
+            share = Share(rank, ranks, even)
+            whole, cut = (
+                list(make_steps(examples, training, 1, share=share, micro_batch=number))
+                for number in (0, size)
+            )
+            for one, other in zip(whole, cut, strict=True):
+                targets = [[t for b in step.batches for t in b.targets_N.tolist()] for step in (one, other)]
+                assert targets[0] == targets[1]
+                assert (one.digest, one.num_trained_tokens) == (other.digest, other.num_trained_tokens)
+                assert one.sources == other.sources
+                assert max(len(batch.lengths) for batch in other.batches) <= size
 
 
 @pytest.mark.parametrize("packed", [False, True])

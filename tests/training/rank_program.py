@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -22,8 +22,11 @@ from laptime.runs.heartbeats import Heartbeats, beats_file
 from laptime.runs.job import RunJob, start_of
 from laptime.runs.record import RecordWriter
 from laptime.training import opening
+from laptime.training import run as running
 from laptime.training.run import run
 from laptime.training.team import Team
+
+MEMORY_FILE = "available_bytes"  # in the folder of a job: how much there is, where that is not measured
 
 FP16 = Precision(compute="float16", trained="float32", loss_scaling=True, reason="for a test")
 
@@ -47,8 +50,12 @@ def do_all(folder: Path) -> None:
         if not job.resumes:
             record.write(start_of(job))
         team.join(job)
-        is_fp16 = job.spec.training.precision == "fp16"  # which Laptime would not begin on a CPU
-        with replaced(opening, "choose_precision", lambda *words: FP16) if is_fp16 else nullcontext():
+        with ExitStack() as changes:
+            if job.spec.training.precision == "fp16":  # which Laptime would not begin on a CPU
+                changes.enter_context(replaced(opening, "choose_precision", lambda *words: FP16))
+            if (limit := home / MEMORY_FILE).exists():
+                there = int(limit.read_text()) + int(os.environ["RANK"])  # the least counts
+                changes.enter_context(replaced(running, "available_bytes", lambda *words, at=there: at))
             run(job, record, team)
         record.close()
 

@@ -19,6 +19,7 @@ from laptime.runs.record import RunRecord, read_record
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, RunSpec, TrainingSpec
 from laptime.training.preprocess import prepare
 from tests.conftest import REPOSITORY
+from tests.training.rank_program import MEMORY_FILE
 
 RATES = {"lora": 1e-3, "full": 2e-4}  # ordinary ones
 
@@ -57,6 +58,11 @@ class Race:
             devices=devices,
         )  # fmt: skip
         self.plan(job)
+
+    def limit(self, name: str, available_bytes: int) -> None:
+        """Have a job find no more memory than so much."""
+        (self.home / name).mkdir()
+        (self.home / name / MEMORY_FILE).write_text(str(available_bytes))
 
     def plan(self, job: RunJob) -> None:
         """Have a job done after those before it."""

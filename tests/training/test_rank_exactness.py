@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.tight_memory import find_room
 from tests.tiny import make_tiny_model
 from tests.training.rank_race import RATES, Race, assert_same_losses
 
@@ -25,6 +26,7 @@ HALF: dict[str, dict[str, Any]] = {
     "lora fp16": FEW | {"precision": "fp16"},
 }
 KINDS = EXACT | HALF
+SIX: dict[str, Any] = {"epochs": 2, "batch_size": 6}
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,11 @@ def race(tmp_path_factory: pytest.TempPathFactory) -> Race:
         method, _ = name.split()
         for num_ranks in (1, 2):
             race.add(f"{name} {num_ranks}", method, num_ranks, **training)
+    for method in ("full", "lora"):
+        for num_ranks in (1, 2):
+            race.add(f"{method} tight {num_ranks}", method, num_ranks, **SIX)
+        room = find_room(race.home / "inputs", method, 2, num_ranks=2, **SIX)
+        race.limit(f"{method} tight 2", room)
     for again in ("", " again"):
         race.add(f"dropout{again}", "lora", 2, {"lora_dropout": 0.3}, **FEW)
     race.run(3)
@@ -65,6 +72,14 @@ def test_fifty_steps_are_those_of_one(race: Race, method: str, number: str) -> N
 @pytest.mark.parametrize("name", EXACT)
 def test_two_make_the_losses_of_one(race: Race, name: str) -> None:
     assert_same_losses(race.record(f"{name} 1"), race.record(f"{name} 2"))
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_two_that_have_no_room_for_their_shares_cut_them_alike(race: Race, method: str) -> None:
+    one, two = (race.record(f"{method} tight {number}") for number in (1, 2))
+    assert_same_losses(one, two)
+    assert one.memory and two.memory and (one.memory.micro_batch, two.memory.micro_batch) == (0, 2)
+    assert two.model and any("2 at a time instead of 3" in note for note in two.model.notes)
 
 
 @pytest.mark.parametrize("name", HALF)

@@ -26,7 +26,12 @@ Finished = Mapping[str, Sequence[RunRecord]]  # finished records by method, in o
 def find_in_rounds(rows: Sequence[MethodRuns]) -> list[Finding]:
     """Return the findings on times that repeat badly, and of methods that finished other rounds."""
     compared = {row.name: row.compared for row in rows}
-    return [*_find_uneven_repeats(compared), *_find_clock_drift(compared), *_find_other_rounds(rows)]
+    return [
+        *_find_uneven_repeats(compared),
+        *_find_uneven_cuts(compared),
+        *_find_clock_drift(compared),
+        *_find_other_rounds(rows),
+    ]
 
 
 def find_in_runs(finished: Finished) -> list[Finding]:
@@ -206,6 +211,22 @@ def _find_uneven_repeats(finished: Finished) -> Iterator[Finding]:
             percent = _percent(change)
             text = f"The training time of {method} moved steadily: {percent:+g} % from first round to last."
             yield _make_finding("drift", text, method=method, percent=percent)
+
+
+def _find_uneven_cuts(finished: Finished) -> Iterator[Finding]:
+    """Yield methods whose steps went through in other parts from round to round, as memory was free."""
+    for method, records in finished.items():
+        sizes = [
+            record.memory.micro_batch or record.started.spec.get("training", {}).get("batch_size", 1)
+            for record in records
+            if record.memory
+        ]
+        if len(set(sizes)) > 1:
+            shown = ", ".join(map(str, sizes))
+            text = (
+                f"The steps of {method} went through in other parts from round to round ({shown} at a time)."
+            )
+            yield _make_finding("cuts_differ", text, method=method, sizes=shown)
 
 
 def _find_other_rounds(rows: Sequence[MethodRuns]) -> Iterator[Finding]:

@@ -153,11 +153,14 @@ class StepPlans(Sequence[StepPlan]):
         return StepPlan(place + 1, epoch + 1, [chosen[i : i + size] for i in range(0, len(chosen), size)])
 
 
-def plan_steps(num_examples: int, training: TrainingSpec, seed: int) -> StepPlans:
-    """Lay out every step: examples are shuffled anew each epoch, the last batch of an epoch may be short."""
+def plan_steps(num_examples: int, training: TrainingSpec, seed: int, micro_batch: int = 0) -> StepPlans:
+    """Lay out every step: examples are shuffled anew each epoch, the last batch of an epoch may be short.
+
+    With `micro_batch` a step has the same examples in the same order, so many at a time.
+    """
     return StepPlans(
         num_examples=num_examples,
-        batch_size=training.batch_size,
+        batch_size=micro_batch or training.batch_size,
         examples_per_step=training.batch_size * training.gradient_accumulation,
         epochs=training.epochs,
         max_steps=training.max_steps,
@@ -316,10 +319,11 @@ def make_steps(
     pin: bool = False,
     packed: bool = False,
     share: Share | None = None,
+    micro_batch: int = 0,
 ) -> TrainSteps:
     """Return the steps of a training: how many there are is known, what they hold is made as they come.
 
-    With `share` their batches are those of one of several processes.
+    With `share` their batches are those of one of several processes, with `micro_batch` of so many examples.
     """
-    plans = plan_steps(len(examples), training, seed)
-    return TrainSteps(examples, plans, pin, packed, share or Share(), training.batch_size)
+    plans = plan_steps(len(examples), training, seed, micro_batch)
+    return TrainSteps(examples, plans, pin, packed, share or Share(), plans.batch_size)

@@ -471,6 +471,8 @@ STRINGS: dict[str, str] = {
     "finding.trained_dtype": "The optimizer keeps what it trains in different precisions ({values}).",
     "finding.compute_dtype": "The runs compute in different precisions ({values}).",
     "finding.spread": "The training times of {method} spread over {percent} of their median.",
+    "finding.cuts_differ": "The examples of a step of {method} went through in other parts from round to "
+    "round, as memory was free ({sizes} at a time); its times differ by that too.",
     "finding.other_rounds": "{method} finished other rounds ({rounds}) than those that are compared, so its "
     "times do not stand beside the others. It trained in {seconds} there.",
     "finding.load": "During {run} the machine was busy: load {load_average} on {cores} cores.",

@@ -473,6 +473,8 @@ STRINGS: dict[str, str] = {
     "finding.trained_dtype": "방법마다 옵티마이저가 학습 대상을 유지하는 정밀도가 다릅니다({values}).",
     "finding.compute_dtype": "연산 정밀도가 다릅니다({values}).",
     "finding.spread": "{method}의 학습 시간 변동 폭(최대−최소)이 중앙값의 {percent}입니다.",
+    "finding.cuts_differ": "라운드마다 남은 메모리가 달라 {method}의 한 스텝에 든 레코드를 나누어 계산한 "
+    "크기가 다릅니다(한 번에 {sizes}개). 시간에는 이 차이도 들어 있습니다.",
     "finding.other_rounds": "{method:은/는} 비교에 쓴 라운드와 다른 라운드({rounds})를 완료했으므로 시간을 "
     "다른 방법과 나란히 놓지 않습니다. 그 라운드의 학습 시간은 {seconds}입니다.",
     "finding.load": "{run} 실행 중 시스템에 다른 부하가 있었습니다: 코어 {cores}개에 평균 부하(load average) "

@@ -85,7 +85,8 @@ def list_devices(asked: Devices) -> list[str]:
 def count_needed(spec: RunSpec, manifest: InputManifest) -> tuple[int, str]:
     """Return over how many of the GPUs here a model must be spread, and why, as a clause; all where none do.
 
-    The estimate is that of activations kept; what does not fit all GPUs either recomputes them there.
+    The estimate is that of activations kept, in whole batches; what does not fit all GPUs either recomputes
+    them there, then cuts its steps.
     """
     gpus, training = manifest.gpus, spec.training
     if len(gpus) < 2 or "longest" not in manifest.data:

@@ -70,7 +70,8 @@ class Machine(Event, tag="machine", kw_only=True):
 class Memory(Event, tag="memory", kw_only=True):
     """What the run will hold by estimate, beside what it may have; None where that is not known.
 
-    `would_fit` are changes that need less, each with its estimate: "--batch-size 1 (3.4 GB)".
+    `would_fit` are changes that need less, each with its estimate: "--batch-size 1 (3.4 GB)". `micro_batch`
+    is how many examples go through at once where those of --batch-size would not fit; 0: a step is not cut.
     """
 
     device: Literal["cpu", "cuda"]
@@ -78,6 +79,7 @@ class Memory(Event, tag="memory", kw_only=True):
     needed_bytes: int
     fixed_bytes: int  # of them weights, gradients, masters, moments
     would_fit: list[str] = []
+    micro_batch: int = 0
 
 
 class Model(Event, tag="model", kw_only=True):

@@ -46,7 +46,8 @@ FILES = {STATE_FILE, *(f"{part}.safetensors" for part in PARTS)}
 
 
 class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where a run stands after `step`; `recomputes` and `threads` are decisions that the bits depend on.
+    """Where a run stands after `step`; `recomputes`, `micro_batch` and `threads` are decisions that the bits
+    depend on.
 
     `spec` is the resolved RunSpec; `environment` names the versions and the processor. `is_spread`: each of
     the `world_size` processes has written its part.
@@ -61,6 +62,7 @@ class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     train_seconds: float  # over all attempts, up to here
     compute_dtype: str
     recomputes: bool
+    micro_batch: int = 0  # examples at once where a step is cut to fit
     threads: int
     skipped_steps: int = 0  # fp16: updates left out in a row, up to here
     environment: dict[str, str] = {}

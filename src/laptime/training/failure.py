@@ -84,6 +84,7 @@ def describe_estimate(estimate: MemoryEstimate, available_bytes: int | None) -> 
         needed_bytes=estimate.needed_bytes(or_any(available_bytes)),
         fixed_bytes=estimate.fixed_bytes,
         would_fit=[] if available_bytes is None else find_remedies(estimate, available_bytes),
+        micro_batch=estimate.micro_batch,
     )
 
 

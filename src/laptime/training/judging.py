@@ -26,11 +26,15 @@ def measure_held_out(
     when: Literal["before", "after"],
     packed: bool = False,
     num_steps: int = 0,
+    micro_batch: int = 0,
 ) -> None:
-    """Record the loss of the held-out set, if any; raises NotFiniteError, which names `num_steps`."""
+    """Record the loss of the held-out set, if any; raises NotFiniteError, which names `num_steps`.
+
+    `micro_batch` examples go through at once where those of the spec would not fit.
+    """
     if not (held_out := opened.encoded.held_out):
         return
-    size = opened.spec.training.batch_size
+    size = micro_batch or opened.spec.training.batch_size
     with meter.phase("evaluate"):
         batches = (make_batch(held_out[i : i + size], packed=packed) for i in range(0, len(held_out), size))
         loss, num_tokens = evaluate(forward, batches)

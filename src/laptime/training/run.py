@@ -46,6 +46,7 @@ from laptime.training.failure import (
     or_any,
     refuse_what_cannot_fit,
 )
+from laptime.training.fit import Fit, find_fit
 from laptime.training.judging import ask_questions, measure_held_out
 from laptime.training.loop import Collect, train
 from laptime.training.loss_scale import calibrate_loss_scale
@@ -73,7 +74,7 @@ class Loaded(msgspec.Struct, frozen=True):
 
     method: Method
     model: PreTrainedModel
-    recomputes: bool
+    fit: Fit
     notes: list[str]
     sharding: Sharding | None = None  # where the model is spread over several processes
 
@@ -131,7 +132,7 @@ def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds
                 del optimizer
                 checkpoints.end()
                 gc.collect()
-                measure(opened, prepared, record, meter)
+                measure(opened, prepared, record, meter, loaded.fit.micro_batch)
             ask_questions(opened, loaded.model, record, meter)
             del prepared  # copies of weights that only training needs
             check(opened, loaded, record, meter)
@@ -146,32 +147,30 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     spec, manifest = opened.spec, opened.manifest
     method = make_method(spec.method, spec.method_options)
     size = opened.dtype.itemsize
-    estimate = estimate_memory(
+    asked = estimate_memory(
         spec, method, manifest, opened.encoded.examples, size, opened.device, opened.team.size,
         opened.team.num_here,
     )  # fmt: skip
     available = opened.team.agree_on_least(available_bytes(opened.device))  # all recompute, or none
-    memory = describe_estimate(estimate, available)
+    fit = find_fit(asked, or_any(available), checkpoints.recomputes, checkpoints.micro_batch)
+    memory = describe_estimate(fit.estimate, available)
     record.write(memory)
     refuse_what_cannot_fit(memory, opened.device)
     is_spread = opened.team.size > 1 and method.spreads_weights
     model = method.attach(opened.load_frozen(is_spread))
     opened.part_ways()
     notes = [*method.notes(manifest.shape)]
-    sharding = checkpoints.sharding = spread_model(opened, model, notes) if is_spread else None
+    sharding = checkpoints.sharding = spread_model(opened, model, notes, fit) if is_spread else None
     checkpoints.restore_weights(model)
-    if checkpoints.found:  # how much memory is free now does not count
-        estimate = replace(estimate, recomputes=checkpoints.recomputes)
-    if reason := estimate.tell_recomputing(or_any(available)):
-        notes.append(f"activations are recomputed: {reason}")
+    if fit.recomputes:
         model.gradient_checkpointing_enable({"use_reentrant": False})
-    return Loaded(method, model, bool(reason), notes, sharding)
+    return Loaded(method, model, fit, [*notes, *fit.notes], sharding)
 
 
-def spread_model(opened: Opened, model: PreTrainedModel, notes: list[str]) -> Sharding:
+def spread_model(opened: Opened, model: PreTrainedModel, notes: list[str], fit: Fit) -> Sharding:
     """Spread a model over the team, its vocabulary too where that is cheaper than to gather it."""
     team, dtype, device = opened.team, opened.dtype, opened.device
-    reason = tell_why_gathered(model, opened.encoded, opened.spec.training, team.size)
+    reason = tell_why_gathered(model, opened.encoded, opened.spec.training, team.size, fit.micro_batch)
     if reason:
         notes.append(f"embedding and head are gathered for each batch: {reason}")
     vocabulary = None if reason else SpreadVocabulary(model, team, dtype, device)
@@ -185,8 +184,8 @@ def prepare(
     spec, model, method = opened.spec, loaded.model, loaded.method
     setup = make_setup(
         spec, model, method, opened.manifest, opened.encoded, opened.device,
-        compute=opened.precision.compute, recomputes=loaded.recomputes, folder=opened.folder,
-        is_spread=loaded.sharding is not None,
+        compute=opened.precision.compute, recomputes=loaded.fit.recomputes, folder=opened.folder,
+        is_spread=loaded.sharding is not None, micro_batch=loaded.fit.micro_batch,
     )  # fmt: skip
     outcomes = apply_all(setup)
     if sharding := loaded.sharding:
@@ -194,8 +193,9 @@ def prepare(
     pins, packed = opened.device.type == "cuda", setup.packs_examples
     share = Share(opened.team.rank, opened.team.size, even=sharding is not None)
     steps = make_steps(
-        opened.encoded.examples, spec.training, opened.seed, pin=pins, packed=packed, share=share
-    )
+        opened.encoded.examples, spec.training, opened.seed, pin=pins, packed=packed, share=share,
+        micro_batch=loaded.fit.micro_batch,
+    )  # fmt: skip
     scales = opened.precision.loss_scaling
     groups = method.parameter_groups(model)
     groups = sharding.groups(groups) if sharding else groups
@@ -263,7 +263,8 @@ def train_timed(
     """Train, timed from device idle to device idle; what the method prepares counts."""
     forward, method = prepared.setup.forward, loaded.method
     timer = StepTimer(record, opened.device, opened.precision.loss_scaling, checkpoints.num_skipped)
-    checkpoints.begin(loaded.model, optimizer, timer, opened.manifest, loaded.recomputes)
+    fit = loaded.fit
+    checkpoints.begin(loaded.model, optimizer, timer, opened.manifest, fit.recomputes, fit.micro_batch)
     record.write(Load(when="before", **read_load()))
     energy = EnergyCounter([torch.device(name) for name in opened.job.devices] or [opened.device])
     collect = find_collect(opened.team, loaded.sharding, optimizer)
@@ -315,10 +316,10 @@ def find_collect(team: Team, sharding: Sharding | None, optimizer: Optimizer) ->
     return sharding.take_gradients if sharding else partial(team.sum_gradients, optimizer.parameters)
 
 
-def measure(opened: Opened, prepared: Prepared, record: RecordWriter, meter: Meter) -> None:
-    """Record the held-out loss of what was trained."""
-    setup, num_steps = prepared.setup, len(prepared.steps)
-    measure_held_out(opened, setup.forward, record, meter, "after", setup.packs_examples, num_steps)
+def measure(opened: Opened, prepared: Prepared, record: RecordWriter, meter: Meter, micro_batch: int) -> None:
+    """Record the held-out loss of what was trained, by as many examples at once."""
+    packs, steps = prepared.setup.packs_examples, len(prepared.steps)
+    measure_held_out(opened, prepared.setup.forward, record, meter, "after", packs, steps, micro_batch)
 
 
 def check(opened: Opened, loaded: Loaded, record: RecordWriter, meter: Meter) -> None:

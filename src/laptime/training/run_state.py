@@ -96,13 +96,22 @@ class Checkpoints:
     @property
     def threads(self) -> int | None:
         """The threads that the bits of a run that is gone on with by as many processes depend on."""
-        same = self.found and self.found.state.world_size == self.team.size
-        return self.found.state.threads if self.found and same else None
+        return self.found.state.threads if self.found and self.is_by_as_many else None
 
     @property
     def recomputes(self) -> bool | None:
         """Whether the first attempt recomputed activations; how much memory is free now does not count."""
         return self.found.state.recomputes if self.found else None
+
+    @property
+    def micro_batch(self) -> int | None:
+        """How the steps of a run that is gone on with by as many processes are cut, 0 for not; None: anew."""
+        return self.found.state.micro_batch if self.found and self.is_by_as_many else None
+
+    @property
+    def is_by_as_many(self) -> bool:
+        """Tell whether as many processes train as wrote the checkpoint: the bits are to be the same."""
+        return self.found is not None and self.found.state.world_size == self.team.size
 
     @property
     def seconds_before(self) -> float:
@@ -192,6 +201,7 @@ class Checkpoints:
         timer: StepTimer,
         manifest: InputManifest,
         recomputes: bool,
+        micro_batch: int,
     ) -> None:
         """Learn what there is to save."""
         self.model, self.optimizer, self.timer = model, optimizer, timer
@@ -205,6 +215,7 @@ class Checkpoints:
             "world_size": self.team.size,
             "is_spread": self.sharding is not None,
             "recomputes": recomputes,
+            "micro_batch": micro_batch,
         }
 
     def save(self, step: int) -> str:

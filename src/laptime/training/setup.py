@@ -34,8 +34,12 @@ def make_setup(
     recomputes: bool,
     folder: Path,
     is_spread: bool = False,
+    micro_batch: int = 0,
 ) -> Setup:
-    """Gather it; `compute` is the format of the arithmetic, `folder` that of the run."""
+    """Gather it; `compute` is the format of the arithmetic, `folder` that of the run.
+
+    `micro_batch` examples are trained at once where those of the spec would not fit.
+    """
     processor = describe_processor(device)
     lengths = encoded.examples.lengths
     longest = encoded.longest
@@ -49,7 +53,7 @@ def make_setup(
         native_formats=native_formats(processor),
         expands_heads=expands_heads(processor),
         longest=longest,
-        batch_tokens=int(lengths.max()) * min(spec.training.batch_size, len(lengths)),
+        batch_tokens=int(lengths.max()) * min(micro_batch or spec.training.batch_size, len(lengths)),
         is_ragged=bool(spec.training.batch_size > 1 and lengths.min() < lengths.max()),
         recomputes=recomputes,
         # Only what an earlier run has left is looked up by them all.

@@ -199,7 +199,9 @@ def split(*tensors: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
     return zip(*(one.split(SOFTMAX_TOKENS) for one in tensors), strict=True)
 
 
-def tell_why_gathered(model: Any, encoded: EncodedData, training: TrainingSpec, num_ranks: int) -> str:
+def tell_why_gathered(
+    model: Any, encoded: EncodedData, training: TrainingSpec, num_ranks: int, micro_batch: int = 0
+) -> str:
     """Return why embedding and head of a model are gathered instead, as a phrase; "" where they need not be.
 
     Tokens can travel only where the head's loss and the layers are Laptime's own.
@@ -217,7 +219,7 @@ def tell_why_gathered(model: Any, encoded: EncodedData, training: TrainingSpec, 
     num_words, lengths = embedding.num_embeddings, encoded.examples.lengths
     if [0, *boundaries(num_words, num_ranks)][-1] >= num_words:
         return f"{num_words} words are too few for {num_ranks} processes"
-    most_tokens = int(lengths.max()) * min(training.batch_size, len(lengths)) * num_ranks
+    most_tokens = int(lengths.max()) * min(micro_batch or training.batch_size, len(lengths)) * num_ranks
     if most_tokens > MOST_TOKENS * num_words:
         return f"{most_tokens} tokens at a time are many for {num_words} words"
     return ""
