@@ -213,6 +213,18 @@ def test_a_run_waits_for_all_and_takes_no_other_version(
     assert agent._find_absence(board) == "rank 1 on node2 is gone since an earlier run"
 
 
+def test_a_run_that_does_not_begin_keeps_nobody_waiting(board: Board, tmp_path: Path) -> None:
+    """Rank 1 is gone, rank 2 hears of the end all the same."""
+    agent = make_agent(board, tmp_path)
+    board.come(1)
+    board.miss(1)
+    agent._lead(board)
+    assert agent.failure and agent.failure.message.endswith("is gone since an earlier run")
+    board.announce_end(1)
+    follower = Follower(GivenRank(rank=2, size=3, address="localhost", port=1), board)
+    assert follower.follow() == 1
+
+
 def test_a_folder_that_is_not_shared_is_refused(
     board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

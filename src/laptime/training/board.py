@@ -51,9 +51,9 @@ def make_hello() -> Hello:
 
 
 class Announcement(Struct, kw_only=True):
-    """A run that the first `size` ranks do together, or (no `file`) that none will come any more.
+    """A run that the first `size` ranks do together: 0 for one that has not begun after all.
 
-    `code` is then how the command has ended.
+    With `is_last` none will come any more, and `code` is how the command has ended.
     """
 
     number: int
@@ -61,6 +61,7 @@ class Announcement(Struct, kw_only=True):
     digest: str = ""  # of the file: another machine may see an older one for a while
     folder: str = ""  # the present one, from which paths may lead
     size: int = 0
+    is_last: bool = False
     code: int = 0
 
 
@@ -135,7 +136,7 @@ class Board:
 
     def announce_end(self, code: int) -> None:
         """Say to all that none will come any more."""
-        self.announce(Announcement(number=self.store.add("runs", 1), code=code))
+        self.announce(Announcement(number=self.store.add("runs", 1), is_last=True, code=code))
 
     def find_announcement(self, number: int) -> Announcement | None:
         """Return what was announced; None before it was."""

@@ -50,7 +50,7 @@ class Follower:
             if (announcement := self.board.find_announcement(number)) is None:
                 time.sleep(LOOK_SECONDS)
                 continue
-            if not announcement.file:
+            if announcement.is_last:
                 return announcement.code
             if self.given.rank < announcement.size:
                 self.take_part(announcement)

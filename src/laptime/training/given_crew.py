@@ -112,19 +112,23 @@ class GivenAgent(Thread):
     def _lead(self, board: Board) -> None:
         if why := self._find_absence(board):
             self.failure = Failed(reason="killed", message=why)  # from outside: it may be tried again
-        if self.failure or self._crew.orders.number:
-            return
-        announcement = Announcement(
+        announcement = self._make_announcement()
+        board.announce(announcement)
+        if announcement.size:
+            self._crew.is_announced = True
+            Keeper(board, self._given, announcement).keep()
+            self._judge(board, self._await_ends(board))
+
+    def _make_announcement(self) -> Announcement:
+        """Return what is said of the run; where it does not begin, nobody is to wait for its number."""
+        is_begun = not (self.failure or self._crew.orders.number)
+        return Announcement(
             number=self._crew.number,
             file=str(self._file),
             digest=digest_file(self._file),
             folder=str(Path.cwd()),
-            size=self._size,
+            size=self._size if is_begun else 0,
         )
-        board.announce(announcement)
-        self._crew.is_announced = True
-        Keeper(board, self._given, announcement).keep()
-        self._judge(board, self._await_ends(board))
 
     def _find_absence(self, board: Board) -> str:
         """Wait for all that take part; returns why the run can't begin, "" where they are there and alike."""

@@ -30,10 +30,7 @@ def main() -> None:
         kept = None if given.has_store else keep_store(given)
         board = Board(connect(given))
     except (OSError, *LOST) as error:
-        why = (
-            error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
-        )
-        print(f"{given.address}:{given.port} (MASTER_ADDR, MASTER_PORT): {why}", flush=True)
+        print(f"{given.address}:{given.port} (MASTER_ADDR, MASTER_PORT): {tell_error(error)}", flush=True)
         sys.exit(1)
     print(READY, flush=True)
     code = sys.stdin.read()  # until the command ends, in whatever way
@@ -41,6 +38,11 @@ def main() -> None:
         board.announce_end(int(code) if code.isdigit() else KILLED)
         board.await_leaving(given.size)
     del kept
+
+
+def tell_error(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    return (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
 
 
 def keep_store(given: GivenRank) -> TCPStore:

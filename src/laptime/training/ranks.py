@@ -65,6 +65,8 @@ def explain(
     ]
     rank = next(iter([*killed, *(beat.rank for beat in silent)]))
     record = read_record(folder)
+    if rank and given_rank():  # nobody here knows what the system of another machine has counted
+        oom_kills_before = None
     reason, message = explain_exit(
         folder, codes.get(rank, 0), record.memory, last_peaks(record), oom_kills_before
     )
