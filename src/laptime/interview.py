@@ -24,7 +24,7 @@ from laptime.hardware.machine import choose_device
 from laptime.methods.method import make_method
 from laptime.models.folder import check_saved
 from laptime.models.loading import load_model, load_tokenizer, quiet_libraries
-from laptime.runs.events import Answer
+from laptime.runs.events import Answer, Answering
 from laptime.runs.folder import find_inputs
 from laptime.spec import AnswerSpec, ModelSpec
 from laptime.training.generate import answer_questions
@@ -98,9 +98,12 @@ class Interviewer:
     def answer(self, model: PreTrainedModel, asked: Sequence[Question]) -> list[Answer]:
         """Ask one model and let it go."""
         answers: list[Answer] = []
-        answer_questions(
-            model, self.tokenizer, asked, self.encoded.stop_ids, self.max_new_tokens, answers.append
-        )
+
+        def keep(event: Answer | Answering) -> None:
+            if isinstance(event, Answer):
+                answers.append(event)
+
+        answer_questions(model, self.tokenizer, asked, self.encoded.stop_ids, self.max_new_tokens, keep)
         del model
         gc.collect()
         return answers

@@ -50,6 +50,7 @@ class ScriptedRunner:
 
     def __init__(self, dies_at: str = "", fails: tuple[str, ...] = ()) -> None:
         self.ran: list[str] = []
+        self.asked: list[str] = []  # the runs that were to answer the questions
         self.dies_at = dies_at
         self.fails = fails
         self.prepared = 0
@@ -101,6 +102,8 @@ class ScriptedRunner:
         for event in decode_events((folder / FILE_NAME).read_bytes()):
             on_event(event)
         self.ran.append(job.run)
+        if job.asks:
+            self.asked.append(job.run)
 
 
 class Listener:
@@ -208,6 +211,12 @@ def test_a_finished_comparison_runs_nothing_again(tmp_path: Path) -> None:
     again = ScriptedRunner()
     assert race(tmp_path / "out", again) == first
     assert again.ran == []
+
+
+def test_each_contestant_is_asked_once_in_the_first_round_that_it_finishes(tmp_path: Path) -> None:
+    runner = ScriptedRunner(fails=("full-r1",))
+    race(tmp_path / "out", runner)
+    assert sorted(runner.asked) == ["base", "full-r1", "full-r2", "lora-r1"]
 
 
 def test_a_failed_run_stays_as_a_row_and_the_rest_goes_on(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from laptime.report import progress
 from laptime.report.progress import TimeLeft, Watcher, shown_left
 from laptime.report.screen import Screen
-from laptime.runs.events import Data, Failed, Finished, Phase, Step
+from laptime.runs.events import Answering, Data, Failed, Finished, Phase, Step
 from laptime.runs.plan import PlannedRun
 from laptime.runs.runner import Prospect
 
@@ -86,6 +86,37 @@ def test_time_left_is_learnt_from_the_contestant_and_not_from_its_method() -> No
     left.ended(RUNS[2], 10.0)
     left.ended(plain, 40.0)
     assert left.estimate(1.0, 2.0)[0] == 39.0
+
+
+def test_each_contestant_answers_once_and_the_time_left_knows_it() -> None:
+    base = PlannedRun(run="base", method="base", round=0, role="base")
+    left = TimeLeft([base, *RUNS[1:]], Prospect())
+    left.ended(base, 30.0, answer_seconds=25.0)
+    assert left.estimate(0.0, 10.0)[0] == 20 + 2 * 25, "full and lora, as long as the base"
+    left.ended(RUNS[1], 30.0, answer_seconds=20.0)
+    left.ended(RUNS[2], 35.0, answer_seconds=25.0)
+    assert left.estimate(4.0, 10.0)[0] == 4.0, "lora has answered in round 1"
+
+
+@pytest.mark.parametrize(
+    ("answered", "together", "said"),
+    [
+        (0, 10, "answering 10 questions, token 37 of at most 128"),
+        (4, 1, "answering question 5 of 10, token 37 of at most 128"),
+        (2, 4, "answering questions 3 to 6 of 10, token 37 of at most 128"),
+    ],
+)
+def test_answering_shows_how_far_it_has_come(
+    clock: list[float], answered: int, together: int, said: str
+) -> None:
+    out = io.StringIO()
+    watcher = Watcher(Console(file=out, width=200))
+    watcher.began(RUNS[1])
+    event = Answering(num_questions=10, answered=answered, together=together, tokens=37, most_tokens=128)
+    for now in (5.0, 11.0, 13.0):
+        clock[0] = now
+        watcher.happened(event)
+    assert out.getvalue().splitlines() == [f"  full-r1: {said}"]
 
 
 def test_the_last_run_is_not_over_with_its_training() -> None:

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from laptime.data.encoding import Question
 from laptime.models.shape import FAMILIES
-from laptime.runs.events import Answer
+from laptime.runs.events import Answer, Answering
 from laptime.training import generate
 from laptime.training.generate import (
     answer_questions,
@@ -56,9 +56,35 @@ class Decoder:
 
 def ask(model: Any, questions: list[Question], stop_ids: list[int], most: int = 24) -> list[Answer]:
     """Return the answers of a model."""
-    answers: list[Answer] = []
-    answer_questions(model, Decoder(), questions, stop_ids, most, answers.append)
-    return answers
+    events = ask_and_hear(model, questions, stop_ids, most)
+    return [event for event in events if isinstance(event, Answer)]
+
+
+def ask_and_hear(
+    model: Any, questions: list[Question], stop_ids: list[int], most: int = 24
+) -> list[Answer | Answering]:
+    """Return the answers of a model, and what is said before they are there."""
+    events: list[Answer | Answering] = []
+    answer_questions(model, Decoder(), questions, stop_ids, most, events.append)
+    return events
+
+
+def test_how_far_the_answering_has_come_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of five questions of which three have room at once."""
+    model, questions = make_model("llama"), make_questions(5, longest=4)
+    monkeypatch.setattr(generate, "PACE_SECONDS", 0.0)
+    monkeypatch.setattr(generate, "CACHE_BYTES", 3 * 7 * cache_bytes_per_token(model.config))
+    events = ask_and_hear(model, questions, [1], most=4)
+    told = [
+        (one.answered, one.together, one.tokens, one.most_tokens)
+        for one in events
+        if isinstance(one, Answering)
+    ]
+    assert told[:4] == [(0, 3, tokens, 4) for tokens in (1, 2, 3, 4)]
+    assert told[4:] == [(3, 2, tokens, 4) for tokens in (1, 2, 3, 4)]
+    assert isinstance(events[4], Answer), "the first three come together"
+    monkeypatch.setattr(generate, "PACE_SECONDS", 60.0)
+    assert len(ask_and_hear(model, questions, [1], most=4)) == 5
 
 
 def tell(answers: list[Answer]) -> list[tuple[str, str, int, str]]:

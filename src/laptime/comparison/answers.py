@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from laptime.comparison import scores
@@ -11,6 +11,11 @@ from laptime.runs.events import Answer
 from laptime.runs.record import RunRecord
 
 BASE = "base"
+
+
+def find_answered(records: Sequence[RunRecord]) -> RunRecord:
+    """Return the run of a contestant that was asked: in the first round that it finished."""
+    return next((record for record in records if record.answers), records[0])
 
 
 def gather_questions(records: Mapping[str, RunRecord]) -> list[QuestionAnswers]:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from laptime.comparison.ablation import summarise_ablation
 from laptime.comparison.against import set_beside
-from laptime.comparison.answers import BASE, gather_questions
+from laptime.comparison.answers import BASE, find_answered, gather_questions
 from laptime.comparison.belonging import refuse_other_run
 from laptime.comparison.fairness import BATCHING, find_stated_differences, find_unequal_work, list_unequal
 from laptime.comparison.noise import (
@@ -162,7 +162,7 @@ def assemble(collected: Collected) -> ComparisonResult:
     rows = take_common_rounds([collected.runs_of(name) for name in plan.contestants])
     methods = [summarise(row) for row in rows]
     unequal = find_unequal_work({row.name: row.finished for row in rows}, _own(rows))
-    first = {row.name: row.figured[0] for row in rows if row.figured}
+    first = {row.name: find_answered(row.figured) for row in rows if row.figured}
     base_first = {BASE: base_runs.finished[0]} if base_runs and base_runs.finished else {}
     confidence = choose_confidence(spec)
     return ComparisonResult(

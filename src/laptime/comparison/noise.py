@@ -8,6 +8,7 @@ from statistics import fmean, median
 from types import MappingProxyType
 from typing import Any
 
+from laptime.comparison.answers import find_answered
 from laptime.comparison.fairness import join_values
 from laptime.comparison.result import Finding
 from laptime.comparison.rows import MethodRuns
@@ -335,9 +336,9 @@ def loss_fell(record: RunRecord) -> bool:
 
 
 def _find_cut_answers(finished: Finished) -> Iterator[Finding]:
-    """Yield methods whose answers ran into the length limit, counted in the first finished round."""
+    """Yield methods whose answers ran into the length limit, counted in the first round with answers."""
     for method, records in finished.items():
-        answers = records[0].answers if records else []
+        answers = find_answered(records).answers if records else []
         if number := sum(answer.stopped == "length" for answer in answers):
             text = f"{number} of {len(answers)} answers of {method} were cut at the length limit."
             yield _make_finding("answer_cut", text, method=method, number=number)

@@ -161,6 +161,7 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
     plan = read_plan(folder)
     job = make_job(run_spec(spec, planned), planned, home, folder / INPUTS_FOLDER, plan.threads)
     job.comparison, job.rate = plan.id, find_rate(folder, plan, planned)
+    job.asks = not has_answered(folder, plan, planned)
     place_job(job, read_manifest(folder / INPUTS_FOLDER))
     if damage := find_record_damage(home):
         begin_anew(home, damage, listener)
@@ -177,6 +178,16 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
         job.resumes = False
         runner.run(job, listener.happened)
     listener.ended(planned)
+
+
+def has_answered(folder: Path, plan: Plan, planned: PlannedRun) -> bool:
+    """Tell whether an earlier run of the same contestant has come to its end, and so has answered."""
+    earlier = (one for one in plan.runs if (one.name, one.role) == (planned.name, "measured"))
+    for one in earlier:
+        with suppress(UserError):
+            if one.run != planned.run and read_record(run_folder(folder, one.run)).finished:
+                return True
+    return False
 
 
 def find_rate(folder: Path, plan: Plan, planned: PlannedRun) -> float | None:

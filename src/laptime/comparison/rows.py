@@ -305,7 +305,7 @@ def _worst(checks: Sequence[Check]) -> CheckResult:
 
 
 def _score(finished: Sequence[RunRecord], source: str) -> Score | None:
-    """Return the score of the answers of one source, over all finished rounds."""
+    """Return the score of the answers of one source, over all finished rounds that have some."""
     answers = [answer for record in finished for answer in record.answers if answer.source == source]
     pairs = [(answer.text, answer.reference) for answer in answers if answer.reference is not None]
     questions = {answer.question for answer in answers if answer.reference is not None}

@@ -382,7 +382,7 @@ STRINGS: dict[str, str] = {
     "axis.held_out_loss": "held-out loss",
     "axis.train_loss": "final training loss",
     # Answers
-    "answers.intro": "Greedy answers of the first finished round, the same prompt for all.",
+    "answers.intro": "Greedy answers of the first round that each finished, the same prompt for all.",
     "answers.none": "No question was asked.",
     "answers.reference": "Reference",
     "answers.empty": "(empty answer)",

@@ -17,7 +17,7 @@ from laptime.report.plain_text import clean, wrap_words
 from laptime.report.screen import Screen
 from laptime.runs.contestants import tell_options
 from laptime.runs.events import (
-    Answer,
+    Answering,
     AnyEvent,
     Checkpoint,
     Data,
@@ -48,7 +48,9 @@ class TimeLeft:
 
     def __init__(self, waiting: list[PlannedRun], prospect: Prospect) -> None:
         self.waiting = list(waiting)
-        self.seconds_by_name: dict[str, list[float]] = {}
+        self.seconds_by_name: dict[str, list[float]] = {}  # without answering, which each does once
+        self.answer_seconds = 0.0  # of the slowest that has answered
+        self.answered: set[str] = set()
         self.hope_for(prospect)
 
     def hope_for(self, prospect: Prospect) -> None:
@@ -56,9 +58,12 @@ class TimeLeft:
         self.prospect = prospect
         self.since = time.monotonic()
 
-    def ended(self, planned: PlannedRun, seconds: float) -> None:
-        """Learn from a run."""
-        self.seconds_by_name.setdefault(planned.name, []).append(seconds)
+    def ended(self, planned: PlannedRun, seconds: float, answer_seconds: float = 0.0) -> None:
+        """Learn from a run; `answer_seconds` of its `seconds` it has answered questions."""
+        self.seconds_by_name.setdefault(planned.name, []).append(seconds - answer_seconds)
+        self.answer_seconds = max(self.answer_seconds, answer_seconds)
+        if answer_seconds:
+            self.answered.add(planned.name)
         self.waiting = [run for run in self.waiting if run.run != planned.run]
 
     def estimate(self, present_left: float, present_total: float) -> tuple[float, float]:
@@ -73,6 +78,8 @@ class TimeLeft:
             elapsed = present_total - present_left
             present_left = max(present_left, known.get(self.waiting[0].name, 0.0) - elapsed)
         planned = present_left + sum(known.get(run.name, slowest) for run in self.waiting[1:])
+        to_answer = {run.name for run in self.waiting if run.role == "measured"} - self.answered
+        planned += len(to_answer) * self.answer_seconds
         more = sum(known.get(run.name, slowest) for run in self.prospect.runs)
         if self.prospect.seconds is not None:
             until = self.prospect.seconds - (time.monotonic() - self.since)
@@ -144,6 +151,7 @@ class Watcher:
         self.last_line = self.begun
         self.name = planned.run
         self.num_steps, self.tokens = 0, 0
+        self.answer_seconds = 0.0
         self.outcome = ""
         self.parts: list[str] = []
         if self.live:
@@ -162,12 +170,14 @@ class Watcher:
         elif isinstance(event, Saved) and event.kept:
             self.say(f"{self.name}: what else was in {event.path} is kept in {event.kept}")
         elif isinstance(event, Phase):
+            if event.name == "answer":
+                self.answer_seconds += event.seconds
             if event.name == "train":
                 self.parts.append(f"{event.name} {quantities.seconds(event.seconds)}")
             is_base = self.name == "base" and event.name == "prepare"
             self.show_activity("evaluating" if is_base else AFTER_PHASE.get(event.name, ""))
-        elif isinstance(event, Answer):
-            self.show_activity("answering")
+        elif isinstance(event, Answering):
+            self.show_answering(event)
         elif isinstance(event, Model):
             self.show_model(event)
         elif isinstance(event, Finished):
@@ -189,8 +199,21 @@ class Watcher:
             here = step_seconds * (self.num_steps - step.step)
             left, most = self.left.estimate(here, now - self.begun + here)
             text += f"  {shown_left(left, most)} left"
+        self.show_now(text, step.step, self.num_steps)
+
+    def show_answering(self, event: Answering) -> None:
+        """Show how far the answers have come; on a terminal as a bar of the tokens that they may have."""
+        first, last, number = event.answered + 1, event.answered + event.together, event.num_questions
+        which = f"question {first} of" if event.together == 1 else f"questions {first} to {last} of"
+        what = f"{number} question{'s'[: number != 1]}" if last - first + 1 == number else f"{which} {number}"
+        text = f"answering {what}, token {event.tokens} of at most {event.most_tokens}"
+        self.show_now(text, event.tokens, event.most_tokens)
+
+    def show_now(self, text: str, done: int, of: int) -> None:
+        """Show how far a part of the present run has come: on a terminal, or as a line now and then."""
+        now = time.monotonic()
         if self.live:
-            self.live.show(text, step.step, self.num_steps)
+            self.live.show(text, done, of)
         elif now - self.last_line >= PLAIN_SECONDS:
             self.last_line = now
             self.console.print(f"  {self.name}: {text}", highlight=False)
@@ -228,7 +251,7 @@ class Watcher:
         if self.live:
             self.live.stop()
         self.num_over += 1
-        self.left.ended(planned, time.monotonic() - self.begun)
+        self.left.ended(planned, time.monotonic() - self.begun, self.answer_seconds)
         details = ", ".join([*self.parts, self.outcome or "ended without a word"])
         line = f"[{self.num_over}/{self.num_runs}] {planned.run}: {details}"
         self.say(line)

@@ -229,6 +229,20 @@ class Evaluation(Event, tag="evaluation", kw_only=True):
     num_tokens: int
 
 
+class Answering(Event, tag="answering", kw_only=True):
+    """How far the answering has come, at most every other second.
+
+    `answered` of `num_questions` have their answer; of those that are answered `together` each has `tokens`
+    of at most `most_tokens`.
+    """
+
+    num_questions: int
+    answered: int
+    together: int
+    tokens: int
+    most_tokens: int
+
+
 class Answer(Event, tag="answer", kw_only=True):
     """One greedy answer. `stopped` says whether it ended itself or was cut at the token limit."""
 
@@ -341,6 +355,7 @@ AnyEvent = (
     | Damaged
     | Evaluation
     | Answer
+    | Answering
     | Saved
     | Digests
     | Energy

@@ -35,6 +35,7 @@ class RunJob(Struct, kw_only=True):
     role: Role = "measured"
     # How far to go: a rehearsal ends before it trains, an ablation before it saves anything.
     until: Literal["preparation", "training", "end"] = "end"
+    asks: bool = True  # the questions: those of a comparison are put to each contestant once
     threads: Threads | None = None  # chosen once for all runs; None: torch's own number
     devices: list[str] = []  # a process for each, as torch names them; []: one process, which chooses
     rate: float | None = None  # the learning rate of earlier runs of this work, where none was asked for

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import GenerationConfig
+from msgspec.structs import replace
+from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
 from laptime.data.encoding import Question
 from laptime.models.shape import FAMILIES
-from laptime.runs.events import Answer
+from laptime.runs.events import Answer, Answering
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+PACE_SECONDS = 2.0
 CACHE_BYTES = 1 << 29  # of keys and values of the questions that are asked at once
 
 
@@ -26,27 +29,61 @@ def answer_questions(
     questions: Sequence[Question],
     stop_ids: Sequence[int],
     max_new_tokens: int,
-    write: Callable[[Answer], None],
+    write: Callable[[Answer | Answering], None],
 ) -> None:
-    """Ask all questions, several at once where the model can, and hand the answers to `write` in order."""
+    """Ask all questions, several at once where the model can, and hand the answers to `write` in order.
+
+    How far the answering has come is handed to it too, now and then.
+    """
     model.eval()
     forget_generation_settings(model)
+    answered = 0
     for together in group_questions(model, questions, max_new_tokens):
         prompts = [question.prompt_ids for question in together]
-        answers = generate_or_divide(model, prompts, stop_ids, max_new_tokens)
+        pace = Pace(len(questions), answered, len(together), write)
+        answers = generate_or_divide(model, prompts, stop_ids, max_new_tokens, pace)
         for question, token_ids in zip(together, answers, strict=True):
-            ended = bool(token_ids) and token_ids[-1] in stop_ids
-            text = tokenizer.decode(token_ids[:-1] if ended else token_ids, skip_special_tokens=False)
-            write(
-                Answer(
-                    question=question.question,
-                    text=text.strip(),
-                    reference=question.reference,
-                    source=question.source,
-                    num_tokens=len(token_ids),
-                    stopped="end_of_sequence" if ended else "length",
-                )
-            )
+            write(make_answer(question, token_ids, tokenizer, stop_ids))
+        answered += len(together)
+
+
+def make_answer(question: Question, token_ids: list[int], tokenizer: Any, stop_ids: Sequence[int]) -> Answer:
+    """Return the answer that the tokens are."""
+    ended = bool(token_ids) and token_ids[-1] in stop_ids
+    text = tokenizer.decode(token_ids[:-1] if ended else token_ids, skip_special_tokens=False)
+    return Answer(
+        question=question.question,
+        text=text.strip(),
+        reference=question.reference,
+        source=question.source,
+        num_tokens=len(token_ids),
+        stopped="end_of_sequence" if ended else "length",
+    )
+
+
+class Pace(StoppingCriteria):
+    """Stops nothing: transformers asks it after every token, and it says how far the answering has come."""
+
+    def __init__(
+        self, num_questions: int, answered: int, together: int, write: Callable[[Answering], None]
+    ) -> None:
+        self.done = Answering(
+            num_questions=num_questions, answered=answered, together=together, tokens=0, most_tokens=0
+        )
+        self._write = write
+        self._said = time.monotonic()
+
+    def begin(self, prompt_tokens: int, most_tokens: int) -> None:
+        """Learn how many tokens stand before the first one of an answer, and how many may follow."""
+        self._before = prompt_tokens
+        self.done = replace(self.done, most_tokens=most_tokens)
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        """Say so, not more often than every PACE_SECONDS."""
+        if time.monotonic() - self._said >= PACE_SECONDS:
+            self._said = time.monotonic()
+            self._write(replace(self.done, tokens=input_ids.shape[1] - self._before))
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
 def group_questions(
@@ -102,20 +139,33 @@ def forget_generation_settings(model: PreTrainedModel) -> None:
 
 
 def generate_or_divide(
-    model: PreTrainedModel, prompts: Sequence[Sequence[int]], stop_ids: Sequence[int], max_new_tokens: int
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    stop_ids: Sequence[int],
+    max_new_tokens: int,
+    pace: Pace,
 ) -> list[list[int]]:
     """Return what `generate` does; prompts that a GPU has no room for together are asked one by one."""
     try:
-        return generate(model, prompts, stop_ids, max_new_tokens)
+        return generate(model, prompts, stop_ids, max_new_tokens, pace)
     except torch.OutOfMemoryError:
         if len(prompts) == 1:
             raise
     torch.cuda.empty_cache()
-    return [generate(model, [prompt], stop_ids, max_new_tokens)[0] for prompt in prompts]
+    pace.done = replace(pace.done, together=1)
+    answers = []
+    for prompt in prompts:
+        answers += generate(model, [prompt], stop_ids, max_new_tokens, pace)
+        pace.done = replace(pace.done, answered=pace.done.answered + 1)
+    return answers
 
 
 def generate(
-    model: PreTrainedModel, prompts: Sequence[Sequence[int]], stop_ids: Sequence[int], max_new_tokens: int
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    stop_ids: Sequence[int],
+    max_new_tokens: int,
+    pace: Pace | None = None,
 ) -> list[list[int]]:
     """Return the greedy continuation of each of `prompts`, the stop token included.
 
@@ -130,10 +180,13 @@ def generate(
     settings = GenerationConfig(
         max_new_tokens=room, do_sample=False, num_beams=1, eos_token_id=list(stop_ids), pad_token_id=padding
     )
+    if pace:
+        pace.begin(longest, room)
     output_BT = model.generate(
         input_ids=torch.tensor(rows, device=model.device),
         attention_mask=torch.tensor(mask, device=model.device),
         generation_config=settings,
+        stopping_criteria=StoppingCriteriaList([pace] if pace else []),
     )
     return [cut_at_stop(ids, stop_ids) for ids in output_BT[:, longest:].tolist()]
 

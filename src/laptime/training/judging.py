@@ -44,9 +44,9 @@ def measure_held_out(
 
 
 def ask_questions(opened: Opened, model: PreTrainedModel | Any, record: RecordWriter, meter: Meter) -> None:
-    """Record the answers to the questions, if there are any."""
+    """Record the answers to the questions, if there are any and this run is the one to answer them."""
     encoded = opened.encoded
-    if not encoded.questions:
+    if not (encoded.questions and opened.job.asks):
         return
     with meter.phase("answer"):
         answer_questions(

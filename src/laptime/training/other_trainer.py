@@ -159,7 +159,7 @@ def keep_result(around: Around, record: RecordWriter) -> None:
 
 def judge_result(around: Around, record: RecordWriter, meter: Meter) -> None:
     """Load the result, measure its held-out loss and ask it the questions, as with a result of our own."""
-    if not around.encoded.held_out and not around.encoded.questions:
+    if not around.encoded.held_out and not (around.encoded.questions and around.job.asks):
         return
     use_threads(around.job, None)
     model = around.method.load(around.load_base(), around.folder / SAVED_FOLDER, around.dtype)
