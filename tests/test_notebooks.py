@@ -50,7 +50,7 @@ def play(name: str, folder: Path) -> list[list[str]]:
     first, *cells = read_cells(name)
     settings = read_settings(first)
     assert settings.keys() >= HERE.keys()
-    environment = dict(os.environ) | {"LAPTIME_CACHE": str(folder / "cache"), "CUDA_VISIBLE_DEVICES": ""}
+    environment = dict(os.environ) | {"CUDA_VISIBLE_DEVICES": ""}
     commands = []
     for cell in cells:
         if written := re.match(r"%%writefile (\S+)\n", cell):

@@ -144,7 +144,7 @@ def test_what_was_begun_on_large_data_is_held_to_all_of_it(
     """Going on, the digest is made of the whole file, though the first look gave none."""
     path = write_lines(tmp_path / "a.jsonl", 50, "")
     spec = CompareSpec(data=DataSpec(data=str(path)))
-    job = preparation.make_input_job(spec, tmp_path / "out", {})
+    job = preparation.make_input_job(spec, tmp_path / "out", None)
     facts: Any = SimpleNamespace(data={"records_digest": check_examples(spec.data)})
     monkeypatch.setattr(preparation, "read_whole_inputs", lambda *_: facts)
     monkeypatch.setattr(preparation, "follow_base", lambda manifest, *_: manifest)

@@ -54,7 +54,7 @@ def torchrun(node: int, port: int) -> list[str]:
 @pytest.mark.slow
 def test_two_machines_of_torchrun_bring_a_comparison_to_its_end(tmp_path: Path) -> None:
     job = ["compare", "--methods", "full,lora", *QUICK, "--rounds", "1", "--epochs", "1", "--out", "race"]
-    environment = dict(os.environ) | {"LAPTIME_CACHE": str(tmp_path / "cache"), "COLUMNS": "120"}
+    environment = dict(os.environ) | {"COLUMNS": "120"}
     port = find_port()
     with ExitStack() as stack:
         machines = []
@@ -90,7 +90,6 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., list[Command]]]:
     def begin_tasks(*words: str) -> list[Command]:
         step = {
             "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "localhost", "MASTER_PORT": str(find_port()),
-            "LAPTIME_CACHE": str(tmp_path / "cache"),
         }  # fmt: skip
         tasks = [Command(words, tmp_path, os.environ | step | {"SLURM_PROCID": str(rank)}) for rank in (0, 1)]
         begun.extend(tasks)

@@ -54,8 +54,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "faults").mkdir()
     (tmp_path / "faults" / "sitecustomize.py").write_text(FAULTS)
     path = [str(tmp_path / "faults"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    places = {"PYTHONPATH": os.pathsep.join(path), "LAPTIME_CACHE": str(tmp_path / "cache")}
-    return dict(os.environ) | places
+    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(path)}
 
 
 @pytest.fixture

@@ -40,12 +40,8 @@ JOB = ["train", "--max-questions", "0", "--skip-self-checks", "--device", "cpu",
 WORK = ["--batch-size", "3", "--threads", "1"]
 
 
-def environment(folder: Path) -> dict[str, str]:
-    return dict(os.environ) | {"LAPTIME_CACHE": str(folder / "cache")}
-
-
 def train(folder: Path, out: str, *words: str) -> RunRecord:
-    done = run_command([*JOB, *WORK, *words, "--out", out], folder, environment(folder))
+    done = run_command([*JOB, *WORK, *words, "--out", out], folder, os.environ)
     assert done.returncode == 0, done.stdout + done.stderr
     return read_record(folder / out)
 
@@ -94,9 +90,7 @@ def test_waiting_for_a_checkpoint_is_no_exchange_of_the_training() -> None:
 def test_a_stopped_training_goes_on_by_any_number_of_processes(tmp_path: Path) -> None:
     """By as many bit by bit, by others with the same losses, which is said."""
     words = ["--method", "full", "--epochs", "5", "--save-every", "5"]
-    process = Command(
-        [*JOB, *WORK, *words, "--devices", "2", "--out", "run"], tmp_path, environment(tmp_path)
-    )
+    process = Command([*JOB, *WORK, *words, "--devices", "2", "--out", "run"], tmp_path, os.environ)
     deadline = time.monotonic() + 120
     while b'"step":6,' not in (read_bytes(tmp_path / "run" / "record.jsonl")):
         assert time.monotonic() < deadline

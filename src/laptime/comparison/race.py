@@ -74,7 +74,7 @@ def compare(
         inputs = folder / INPUTS_FOLDER
         listener.preparing()
         precisions = {one.place: one.run_spec.training.precision for one in list_contestants(spec)}
-        job = make_input_job(spec, folder, precisions)
+        job = make_input_job(spec, folder, threads, precisions)
         fewer = ["fewer --rounds"] if spec.rounds != 1 else []
         runs = old_plan.runs if old_plan else plan_runs(spec)
         manifest = prepare_inputs(

@@ -28,6 +28,7 @@ class InputJob(Struct, kw_only=True):
     data: DataSpec
     answers: AnswerSpec
     training: TrainingSpec
+    threads: int | None = None  # of every run, where they were chosen
     precisions: dict[str, str] = {}  # --precision by what a message about that contestant begins with
     folder: str
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it
@@ -39,6 +40,13 @@ class Gpu(Struct, frozen=True):
     name: str
     num_bytes: int
     formats: list[str]  # in which it computes in hardware
+
+
+class FormatTrial(Struct, frozen=True, kw_only=True):
+    """How long forward and backward of a step of this model took here in each number format."""
+
+    step_seconds: dict[str, float]
+    seconds: float  # that the trial took; 0 where an earlier one was found
 
 
 class InputManifest(Struct, kw_only=True):
@@ -55,7 +63,13 @@ class InputManifest(Struct, kw_only=True):
     begun_in: str = ""  # the folder that relative paths are relative to
     base_files: dict[str, BaseFile] = {}  # of model and tokenizer, by name
     gpus: list[Gpu] = []  # those that torch saw
+    format_trial: FormatTrial | None = None  # where the fastest format is not clear from the start
     version: int = 1
+
+    @property
+    def tried_formats(self) -> dict[str, float] | None:
+        """The seconds of a step in the number formats that were tried, if they were."""
+        return self.format_trial.step_seconds if self.format_trial else None
 
 
 def read_manifest(inputs: Path) -> InputManifest:

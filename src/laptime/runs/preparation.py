@@ -17,6 +17,7 @@ from laptime.data.input_manifest import (
     read_manifest,
 )
 from laptime.errors import UserError, without_remedy
+from laptime.hardware.processors import Threads
 from laptime.models.config_shape import foresee_shape
 from laptime.models.shape import Shape
 from laptime.models.source import locate_model
@@ -27,9 +28,12 @@ from laptime.spec import BUILTIN, CompareSpec, DataSpec, ModelSpec, RunSpec
 
 
 def make_input_job(
-    spec: RunSpec | CompareSpec, folder: Path, precisions: Mapping[str, str] | None = None
+    spec: RunSpec | CompareSpec,
+    folder: Path,
+    threads: Threads | None,
+    precisions: Mapping[str, str] | None = None,
 ) -> InputJob:
-    """Return what the preparation of the runs in `folder` is told.
+    """Return what the preparation of the runs in `folder` is told; `threads` are those of each of them.
 
     `precisions` holds --precision by what a message about that run begins with, where several race.
     """
@@ -38,6 +42,7 @@ def make_input_job(
         data=spec.data,
         answers=spec.answers,
         training=spec.training,
+        threads=threads.number if threads else None,
         precisions=dict(precisions or {}),
         folder=str(folder / INPUTS_FOLDER),
     )

@@ -51,7 +51,7 @@ def train_once(
     with locked(folder):
         refuse_occupied(folder)
         listener.preparing()
-        job = make_input_job(spec, folder)
+        job = make_input_job(spec, folder, threads)
         manifest = prepare_inputs(job, runner, listener, "", fresh=True, waiting=[spec])
         notes += tell_threads(threads, threads)
         run_alone(spec, manifest, folder, runner, listener, threads, notes)
@@ -91,7 +91,7 @@ def go_on_training(
         read_begun(folder)  # an earlier command may have come to its end meanwhile
         mend_record(folder)
         listener.preparing()
-        job = make_input_job(spec, folder)
+        job = make_input_job(spec, folder, threads)
         manifest = prepare_inputs(job, runner, listener, examples_digest, fresh=False, waiting=[spec])
         used = threads_before(folder) or threads
         notes += tell_threads(used, threads)

@@ -112,7 +112,8 @@ def open_run(
     team = team or Team()
     use_threads(job, checkpoints.threads if checkpoints else None, team.num_here)
     device = choose_device(job.spec.training.device, team.find_device(job))
-    precision = choose_precision(describe_processor(device), job.spec.training.precision)
+    wanted = job.spec.training.precision
+    precision = choose_precision(describe_processor(device), wanted, manifest.tried_formats)
     meter.device = device
     if checkpoints:
         checkpoints.describe(precision.compute, device)

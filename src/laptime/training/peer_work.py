@@ -81,7 +81,8 @@ def look_around(job: RunJob) -> Around:
     device = choose_device(job.spec.training.device)
     if trainer.needs_cuda and device.type != "cuda":
         raise UnavailableError(f"{trainer.title} trains on CUDA GPUs alone, and there is none to use")
-    precision = choose_precision(describe_processor(device), job.spec.training.precision)
+    wanted = job.spec.training.precision
+    precision = choose_precision(describe_processor(device), wanted, manifest.tried_formats)
     method = make_method(job.spec.method, job.spec.method_options)
     return Around(job, manifest, encoded, device, precision, Team(), trainer, environment, method)
 

@@ -50,6 +50,7 @@ from laptime.runs.job import LOG_FILE
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.startup.page_cache import begin_reading
 from laptime.startup.speedup_switches import is_wanted
+from laptime.training.trial import try_formats
 from laptime.util.atomic import open_log
 from laptime.util.disk import is_full
 
@@ -112,6 +113,7 @@ def prepare(job: InputJob) -> InputManifest:
         gpus=[] if job.training.device == "cpu" else list_gpus(),
         version=VERSION,
     )
+    manifest.format_trial = try_formats(job, manifest, encoded)
     write_manifest(folder, manifest)
     return manifest
 

@@ -9,10 +9,8 @@ none, the saved tensors are compared one by one and the rest is said to be unche
 
 from __future__ import annotations
 
-import ctypes
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +20,7 @@ from msgspec import Struct
 from laptime.credentials import hide, print_traceback
 from laptime.data.batches import make_batch, plan_steps
 from laptime.data.encoded import EncodedExample, lengths_of
+from laptime.hardware.device_memory import give_back_memory
 from laptime.hardware.system_memory import free_bytes
 from laptime.methods.method import Method
 from laptime.runs.events import Check, CheckName
@@ -92,20 +91,10 @@ def _check_all(subject: Subject) -> Iterator[Check]:
 
 def has_room(model: PreTrainedModel) -> bool:
     """Say whether a second copy of `model` fits beside it; True where nobody knows."""
-    free = give_back_memory(model.device)
+    give_back_memory()
+    free = torch.cuda.mem_get_info(model.device)[0] if model.device.type == "cuda" else free_bytes()
     num_bytes = sum(parameter.nbytes for parameter in model.parameters())
     return free is None or num_bytes + num_bytes // 5 + SPARE_BYTES <= free
-
-
-def give_back_memory(device: torch.device) -> int | None:
-    """Give the system back what the training no longer needs; returns the bytes that are free then."""
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-        return torch.cuda.mem_get_info(device)[0]
-    with suppress(OSError, AttributeError):  # glibc keeps freed memory: here it was told to
-        ctypes.CDLL(None).malloc_trim(0)
-    return free_bytes()
 
 
 def build_initial(subject: Subject) -> PreTrainedModel:
