@@ -15,7 +15,6 @@ from laptime.errors import UserError
 from laptime.hardware.processors import Look, Threads
 from laptime.report.quantities import Lang
 from laptime.runs.folder import choose_folder, has_checkpoint
-from laptime.runs.given_team import await_team
 from laptime.runs.job import SAVED_FOLDER
 from laptime.runs.lock import MARKER_FILE, is_held, is_marker
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
@@ -77,7 +76,6 @@ def run(session: Session, listener: Listener) -> ComparisonResult:
     """
     for note in tell_passed_over():
         listener.say(note)
-    await_team()
     runner = ProcessRunner(single=session.kind == "train")
     threads = session.look.choose(session.spec.training.threads)
     try:

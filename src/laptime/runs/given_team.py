@@ -12,7 +12,6 @@ from laptime.errors import UserError
 from laptime.runs.given_ranks import GivenRank, given_rank, read_ranks, read_slurm, take_rank
 
 END_SECONDS = 30.0  # for the others to hear that no run will come any more
-_hubs: list[Hub] = []
 
 
 class Hub:
@@ -26,7 +25,7 @@ class Hub:
         )
 
     def await_ready(self) -> None:
-        """Wait until others can come; raises UserError where they can't."""
+        """Wait until others can come, and a while until they have; raises UserError where they can't."""
         assert self._process.stdout is not None
         said = self._process.stdout.readline().decode().strip()
         if said != "ready":
@@ -62,14 +61,13 @@ def team_of_command() -> Iterator[None]:
     if given.rank:
         os.execv(sys.executable, [sys.executable, "-m", "laptime.training.follow"])
     hub, code = Hub(given), 0
-    _hubs.append(hub)
     try:
+        hub.await_ready()
         yield
     except BaseException as error:
         code = find_exit_code(error)
         raise
     finally:
-        _hubs.remove(hub)
         hub.close(code)
 
 
@@ -78,12 +76,6 @@ def find_exit_code(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     return 130 if isinstance(error, KeyboardInterrupt) else 2
-
-
-def await_team() -> None:
-    """Wait until the processes of a launcher, if there are any, can come; raises UserError."""
-    for hub in _hubs:
-        hub.await_ready()
 
 
 def refuse_given(function: str) -> None:

@@ -27,7 +27,7 @@ from laptime.training.crew import Sight
 ARRIVAL = timedelta(minutes=10)  # machines are not all there at once
 ANSWER = timedelta(seconds=30)
 LOST = (DistNetworkError, DistStoreError)  # what the store raises where it is gone
-LEAVE_SECONDS = 20.0
+WHILE_SECONDS = 20.0
 LOOK_SECONDS = 0.25
 T = TypeVar("T")
 
@@ -181,9 +181,15 @@ class Board:
 
     def await_leaving(self, size: int) -> None:
         """Wait a while for all ranks but the first to leave, and for none that is gone."""
-        end = time.monotonic() + LEAVE_SECONDS
-        staying = [rank for rank in range(1, size) if not self.is_missed(rank)]
-        while not self.store.check([f"bye/{rank}" for rank in staying]) and time.monotonic() < end:
+        self._await_all("bye", [rank for rank in range(1, size) if not self.is_missed(rank)])
+
+    def await_arrival(self, size: int) -> None:
+        """Wait a while for all ranks but the first to come."""
+        self._await_all("hello", range(1, size))
+
+    def _await_all(self, what: str, ranks: Sequence[int]) -> None:
+        end = time.monotonic() + WHILE_SECONDS
+        while not self.store.check([f"{what}/{rank}" for rank in ranks]) and time.monotonic() < end:
             time.sleep(LOOK_SECONDS)
 
     def beat(self, number: int, count: int) -> None:

@@ -29,6 +29,7 @@ def main() -> None:
     try:
         kept = None if given.has_store else keep_store(given)
         board = Board(connect(given))
+        board.await_arrival(given.size)  # what they import would pass for other work on this machine
     except (OSError, *LOST) as error:
         print(f"{given.address}:{given.port} (MASTER_ADDR, MASTER_PORT): {tell_error(error)}", flush=True)
         sys.exit(1)
