@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from laptime.data.batches import make_steps
 from laptime.data.encoding import read_encoded
 from laptime.data.input_manifest import ENCODED_FILE, FormatTrial, InputJob, InputManifest
 from laptime.hardware.precision import Processor
+from laptime.runs import process
+from laptime.runs.process import ProcessRunner
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.training import trial
 from laptime.training.preprocess import prepare
-from laptime.training.trial import is_open, try_formats
+from laptime.training.trial import choose_steps, is_open, share_of_new, try_formats
 from tests.tiny import make_tiny_model
 
 NATIVE = Processor(kind="cpu", name="new", cpu_flags=frozenset({"avx512_bf16"}))
@@ -85,3 +88,37 @@ def test_what_cannot_be_tried_is_trained_as_ever(job: InputJob, monkeypatch: pyt
     monkeypatch.setattr(trial, "time_steps", lambda *words: 0.5 if words[-1] == "float32" else 0.25)
     found = try_formats(job, manifest, encoded)
     assert isinstance(found, FormatTrial) and found.step_seconds == {"float32": 0.5, "bfloat16": 0.25}
+
+
+def test_few_lengths_come_again_and_many_are_new_each_time(
+    job: InputJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three examples of two lengths or three; many lengths have no room beside each other."""
+    _, encoded = prepared(job, monkeypatch)
+    num_lengths = len({len(example.token_ids) for example in encoded.examples})
+    training = TrainingSpec(epochs=5)
+    assert share_of_new(encoded, training) == pytest.approx(num_lengths / 15)
+    assert share_of_new(encoded, replace(training, epochs=1, max_steps=1)) == 1.0
+    monkeypatch.setattr(trial, "KEPT_LENGTHS", 0)
+    assert share_of_new(encoded, training) == 1.0
+
+
+def test_steps_of_different_lengths_are_tried(job: InputJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, encoded = prepared(job, monkeypatch)
+    steps = choose_steps(make_steps(encoded.examples, TrainingSpec(epochs=9), seed=1))
+    tokens = [step.batches[0].token_ids_BT.numel() for step in steps]
+    assert len(set(tokens)) == len(tokens) == len({len(example.token_ids) for example in encoded.examples})
+
+
+def test_what_has_tried_formats_goes_on_as_no_run(
+    job: InputJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What it holds of the trial would count as the run's memory."""
+    runner = ProcessRunner(single=True)
+    tried = FormatTrial(step_seconds={"float32": 1.0}, seconds=1.0)
+    for seconds, is_kept in ((1.0, False), (0.0, True)):
+        manifest = replace(prepared(job, monkeypatch)[0], format_trial=replace(tried, seconds=seconds))
+        monkeypatch.setattr(process, "read_manifest", lambda _, found=manifest: found)
+        runner.prepare(replace(job, folder=str(tmp_path / f"inputs-{seconds}")))
+        assert (runner._spare is not None) == is_kept
+    runner.close()

@@ -80,7 +80,10 @@ class ProcessRunner:
         if process.poll():
             raise UserError(tell_preparation(folder, process.returncode))
         self._spare = process
-        return read_manifest(folder)
+        manifest = read_manifest(folder)
+        if manifest.format_trial and manifest.format_trial.seconds:
+            self.close()  # what it holds of the trial would count as the run's memory
+        return manifest
 
     def close(self) -> None:
         """End the process of the preparation, if it still waits for a run."""

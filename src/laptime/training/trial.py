@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 import msgspec
+import numpy as np
 import torch
 from msgspec.structs import replace
 
-from laptime.data.batches import make_steps
+from laptime.data.batches import TrainStep, make_steps, plan_steps
 from laptime.data.encoded import EncodedData
 from laptime.data.input_manifest import FormatTrial, InputJob, InputManifest
 from laptime.errors import UserError
@@ -27,7 +28,8 @@ from laptime.hardware.machine import describe_machine, describe_processor
 from laptime.hardware.precision import native_formats
 from laptime.methods.method import make_method
 from laptime.models.loading import load_model
-from laptime.spec import RunSpec
+from laptime.spec import RunSpec, TrainingSpec
+from laptime.speedups.forward import Forward
 from laptime.speedups.speedup import apply_all
 from laptime.training.setup import make_setup
 from laptime.util.sealed_file import read_sealed, write_sealed
@@ -36,8 +38,8 @@ from laptime.util.user_cache import user_cache
 METHOD = "lora"  # the one most often trained; full fine-tuning has the same products
 FORMATS = ("float32", "bfloat16")
 MOST_NUMBERS = 16_000_000  # of a model's layers: beyond it the products decide
-MOST_SECONDS = 0.6  # for the steps of a format
-WARM, FEWEST, STEPS = 2, 4, 12  # those that prepare for a length are left out
+LOOKED_AT, TRIED = 12, 4  # steps
+KEPT_LENGTHS = 40  # whose kernels oneDNN has room for, about: 1,024 in all
 
 
 def try_formats(job: InputJob, manifest: InputManifest, encoded: EncodedData) -> FormatTrial | None:
@@ -54,7 +56,7 @@ def try_formats(job: InputJob, manifest: InputManifest, encoded: EncodedData) ->
     except Exception:  # a model that can't be tried is trained as ever; the run itself says what is wrong
         return None
     finally:
-        give_back_memory()  # this process may go on as a run, whose peak is told
+        give_back_memory()
     trial = FormatTrial(step_seconds=step_seconds, seconds=time.perf_counter() - begun)
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -92,12 +94,13 @@ def name_trial(job: InputJob, manifest: InputManifest, encoded: EncodedData) -> 
     options = [training.plain, training.without, training.speedups, training.batch_size, job.threads]
     known = ("cpu", "cores", "versions")
     lengths = [int(encoded.examples.lengths.max()), int(median(encoded.examples.lengths.tolist()))]
-    depends = [manifest.shape, options, [machine.get(name) for name in known], lengths]
+    shares = round(share_of_new(encoded, training), 1)
+    depends = [manifest.shape, options, [machine.get(name) for name in known], lengths, shares]
     return hashlib.sha256(msgspec.json.encode(depends)).hexdigest()[:32]
 
 
 def time_steps(job: InputJob, manifest: InputManifest, encoded: EncodedData, compute: str) -> float:
-    """Return the median seconds of forward and backward passes in a format, as a run would make them."""
+    """Return the seconds that forward and backward of a step take in a format, on average over a training."""
     device, training = torch.device("cpu"), job.training
     spec = RunSpec(method=METHOD, model=job.model, training=training)
     method = make_method(METHOD, {})
@@ -108,14 +111,40 @@ def time_steps(job: InputJob, manifest: InputManifest, encoded: EncodedData, com
         compute=compute, recomputes=False, folder=Path(job.folder) / "trial",
     )  # fmt: skip
     apply_all(setup)
-    # One step again and again: a library prepares for each length that it meets, once in a training.
-    step = make_steps(encoded.examples, training, training.seed, packed=setup.packs_examples)[0]
-    seconds: list[float] = []
+    steps = choose_steps(make_steps(encoded.examples, training, training.seed, packed=setup.packs_examples))
     model.train()
-    while len(seconds) < FEWEST or (len(seconds) < STEPS and sum(seconds) < MOST_SECONDS):
-        begun = time.perf_counter()
-        for batch in step.batches:
-            setup.forward.sum_loss(batch).backward()
-        seconds.append(time.perf_counter() - begun)
+    make_pass(setup.forward, steps[0])  # the first one of all touches memory that nobody has used yet
+    new = fmean(make_pass(setup.forward, step) for step in steps[1:] or steps)
+    seen = median(make_pass(setup.forward, step) for step in steps)
     setup.forward.end_training()
-    return median(seconds[WARM:])
+    share = share_of_new(encoded, training)
+    return share * max(new, seen) + (1 - share) * seen
+
+
+def choose_steps(steps: Sequence[TrainStep]) -> list[TrainStep]:
+    """Return some steps of different numbers of tokens, as many as there are among the first ones."""
+    by_tokens: dict[int, TrainStep] = {}
+    for place in range(min(LOOKED_AT, len(steps))):
+        step = steps[place]
+        by_tokens.setdefault(sum(batch.token_ids_BT.numel() for batch in step.batches), step)
+    return [*by_tokens.values()][:TRIED]
+
+
+def make_pass(forward: Forward, step: TrainStep) -> float:
+    """Return the seconds of forward and backward of a step."""
+    begun = time.perf_counter()
+    factor = torch.ones(()) / step.num_trained_tokens
+    for batch in step.batches:
+        (forward.sum_loss(batch, factor) * factor).backward()
+    return time.perf_counter() - begun
+
+
+def share_of_new(encoded: EncodedData, training: TrainingSpec) -> float:
+    """Return about how many of all steps have a number of tokens for which kernels must be made.
+
+    oneDNN makes its bf16 kernels for each number, and keeps those of few.
+    """
+    lengths = encoded.examples.lengths
+    num_lengths = len(np.unique(lengths)) if training.batch_size == 1 else len(lengths)
+    num_steps = len(plan_steps(len(lengths), training, training.seed))
+    return 1.0 if num_lengths > KEPT_LENGTHS else min(1.0, num_lengths / num_steps)
