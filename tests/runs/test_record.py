@@ -5,13 +5,25 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from msgspec.structs import fields
 
 from laptime.errors import UserError
-from laptime.runs.events import VERSION, Failed, Finished, Phase, RankUse, Resumed, Started
-from laptime.runs.record import FILE_NAME, RecordWriter, read_record
+from laptime.runs.events import (
+    VERSION,
+    Answer,
+    Answering,
+    AnyEvent,
+    Failed,
+    Finished,
+    Phase,
+    RankUse,
+    Resumed,
+    Started,
+)
+from laptime.runs.record import _LISTS, FILE_NAME, RecordWriter, RunRecord, read_record
 from laptime.runs.record_lines import decode_events, read_lines
 from tests.records import make_line, without_seals
 
@@ -32,6 +44,19 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert record.status == "finished"
     assert record.phase_seconds() == {"load": 2.0}
     assert record.started.time > 1_700_000_000
+
+
+def test_how_far_the_answering_has_come_is_for_who_waits_alone(tmp_path: Path) -> None:
+    writer = begin(tmp_path)
+    writer.write(Answering(num_questions=1, answered=0, together=1, tokens=3, most_tokens=8))
+    writer.write(Answer(question="why?", text="so", source="asked", num_tokens=2, stopped="length"))
+    assert [answer.text for answer in read_record(tmp_path).answers] == ["so"]
+
+
+@pytest.mark.parametrize("kind", get_args(AnyEvent))
+def test_every_event_has_its_place_in_what_is_read(kind: type) -> None:
+    places = {field.name for field in fields(RunRecord)}
+    assert kind is Answering or _LISTS.get(kind, kind.__name__.lower()) in places
 
 
 def test_every_line_is_on_disk_before_the_next_is_measured(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from laptime.errors import UserError
 from laptime.runs.events import (
     VERSION,
     Answer,
+    Answering,
     AnyEvent,
     Check,
     Checkpoint,
@@ -241,6 +242,8 @@ def _file_event(record: RunRecord, event: AnyEvent) -> None:
     if isinstance(event, Step) and record.steps and event.step <= record.steps[-1].step:
         # Done again, after a line on its resumption that was damaged.
         record.steps = [one for one in record.steps if one.step < event.step]
+    if isinstance(event, Answering):  # said for who waits; the answers themselves follow
+        return
     if name := _LISTS.get(type(event)):
         getattr(record, name).append(event)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -182,13 +183,30 @@ def generate(
     )
     if pace:
         pace.begin(longest, room)
-    output_BT = model.generate(
-        input_ids=torch.tensor(rows, device=model.device),
-        attention_mask=torch.tensor(mask, device=model.device),
-        generation_config=settings,
-        stopping_criteria=StoppingCriteriaList([pace] if pace else []),
-    )
+    with contiguous_head(model):
+        output_BT = model.generate(
+            input_ids=torch.tensor(rows, device=model.device),
+            attention_mask=torch.tensor(mask, device=model.device),
+            generation_config=settings,
+            stopping_criteria=StoppingCriteriaList([pace] if pace else []),
+        )
     return [cut_at_stop(ids, stop_ids) for ids in output_BT[:, longest:].tolist()]
+
+
+@contextmanager
+def contiguous_head(model: PreTrainedModel) -> Iterator[None]:
+    """Let the head have the last state of each prompt as a tensor of its own.
+
+    transformers gives it a slice of all states, for which torch multiplies batch by batch, and copies the
+    vocabulary's matrix once for every prompt to do so.
+    """
+    head = find_base(model).get_output_embeddings()
+    hook = head.register_forward_pre_hook(lambda _, states: (states[0].contiguous(),)) if head else None
+    try:
+        yield
+    finally:
+        if hook:
+            hook.remove()
 
 
 def cut_at_stop(token_ids: list[int], stop_ids: Sequence[int]) -> list[int]:
