@@ -21,6 +21,7 @@ from laptime.runs.heartbeats import State
 from laptime.runs.job import RunJob
 from laptime.runs.record import read_record
 from laptime.spec import RunSpec
+from laptime.training import board as board_module
 from laptime.training import follow, given_crew
 from laptime.training.board import Announcement, Board, Orders, digest_file, make_hello
 from laptime.training.crew import Sight
@@ -210,6 +211,19 @@ def test_a_run_waits_for_all_and_takes_no_other_version(
     assert agent._find_absence(board).startswith("rank 1 on node2 has laptime 0.0.1 and torch")
     board.miss(1)
     assert agent._find_absence(board) == "rank 1 on node2 is gone since an earlier run"
+
+
+def test_nobody_waits_for_who_has_not_come(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board_module, "WHILE_SECONDS", 0.1)
+    board.come(1)
+    assert board.await_arrival(4) == [2, 3]
+    board.come(2)
+    board.miss(2)
+    begun = time.monotonic()
+    monkeypatch.setattr(board_module, "WHILE_SECONDS", 60.0)
+    board.leave(1)
+    board.await_leaving(4)
+    assert time.monotonic() - begun < 30.0, "neither for 2, which is gone, nor for 3, which never came"
 
 
 def test_a_run_that_does_not_begin_keeps_nobody_waiting(board: Board, tmp_path: Path) -> None:

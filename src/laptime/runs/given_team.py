@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from laptime.errors import UserError
 from laptime.runs.given_ranks import GivenRank, given_rank, read_ranks, read_slurm, take_rank
 
+MOST_NAMED = 8
 END_SECONDS = 30.0  # for the others to hear that no run will come any more
 
 
@@ -28,7 +29,12 @@ class Hub:
         """Wait until others can come, and a while until they have; raises UserError where they can't."""
         assert self._process.stdout is not None
         said = self._process.stdout.readline().decode().strip()
-        if said != "ready":
+        ready, *missing = said.split() or [""]
+        if ready == "ready" and missing:
+            ranks = f"rank{'s'[: len(missing) > 1]} {', '.join(missing[:MOST_NAMED])}"
+            more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+            print(f"waiting for {ranks}{more}, 10 minutes at most", file=sys.stderr)
+        if ready != "ready":
             why = said or f"the place where the {self.given.size} processes meet could not be kept"
             raise UserError(f"{why}; give MASTER_ADDR and MASTER_PORT an address of rank 0 that is free")
 

@@ -180,17 +180,19 @@ class Board:
         self.store.set(f"bye/{rank}", "")
 
     def await_leaving(self, size: int) -> None:
-        """Wait a while for all ranks but the first to leave, and for none that is gone."""
-        self._await_all("bye", [rank for rank in range(1, size) if not self.is_missed(rank)])
+        """Wait a while for all ranks but the first to leave, and for none that is gone or has not come."""
+        come = [rank for rank in range(1, size) if self.find_hello(rank)]
+        self._await_all("bye", [rank for rank in come if not self.is_missed(rank)])
 
-    def await_arrival(self, size: int) -> None:
-        """Wait a while for all ranks but the first to come."""
-        self._await_all("hello", range(1, size))
+    def await_arrival(self, size: int) -> list[int]:
+        """Wait a while for all ranks but the first to come; returns those that have not."""
+        return self._await_all("hello", range(1, size))
 
-    def _await_all(self, what: str, ranks: Sequence[int]) -> None:
+    def _await_all(self, what: str, ranks: Sequence[int]) -> list[int]:
         end = time.monotonic() + WHILE_SECONDS
         while not self.store.check([f"{what}/{rank}" for rank in ranks]) and time.monotonic() < end:
             time.sleep(LOOK_SECONDS)
+        return [rank for rank in ranks if not self.store.check([f"{what}/{rank}"])]
 
     def beat(self, number: int, count: int) -> None:
         """Say that who leads the run is there."""

@@ -29,11 +29,12 @@ def main() -> None:
     try:
         kept = None if given.has_store else keep_store(given)
         board = Board(connect(given))
-        board.await_arrival(given.size)  # what they import would pass for other work on this machine
+        # What they import would pass for other work on this machine.
+        missing = board.await_arrival(given.size)
     except (OSError, *LOST) as error:
         print(f"{given.address}:{given.port} (MASTER_ADDR, MASTER_PORT): {tell_error(error)}", flush=True)
         sys.exit(1)
-    print(READY, flush=True)
+    print(READY, *missing, flush=True)
     code = sys.stdin.read()  # until the command ends, in whatever way
     with suppress(*LOST):
         board.announce_end(int(code) if code.isdigit() else KILLED)
