@@ -37,6 +37,11 @@ ATTENTION_GROUPS = (("q_proj", "k_proj", "v_proj"), ("o_proj",))
 FEED_FORWARD_GROUPS = (("gate_proj", "up_proj"), ("down_proj",))
 
 Project = Callable[[torch.Tensor, Sequence[AnyLinear]], list[torch.Tensor]]
+# (query_THE, key_TGE, value_TGE, (cos_TE, sin_TE), lengths, scale) -> THE
+Mix = Callable[
+    [torch.Tensor, torch.Tensor, torch.Tensor, tuple[torch.Tensor, torch.Tensor], Sequence[int], float],
+    torch.Tensor,
+]
 # (gated_TF, gate_TF, up_TF) -> the block in which the gated values are multiplied with the next weight
 KeepGated = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], AbstractContextManager[Any]]
 
@@ -94,6 +99,7 @@ class Decoder:
         self.gate = plain_gate
         self.keep_gated: KeepGated = plain_keep
         self.attend: Attend = sdpa_attend
+        self.mix: Mix | None = None  # rotates and attends at once, where a speedup knows how
         self.project: Project = call_modules
         self.dtype: torch.dtype = model.dtype  # of the activations
         self.recomputes = False
@@ -192,6 +198,8 @@ class Decoder:
         )
         if layer.query_norm is not None and layer.key_norm is not None:
             query, key = self._normalize(query, layer.query_norm), self._normalize(key, layer.key_norm)
+        if self.mix is not None:
+            return self.mix(query, key, value, angles, lengths, layer.scale).flatten(1)
         query, key = self.rotate(query, *angles), self.rotate(key, *angles)
         return attend_examples(self.attend, query, key, value, lengths, layer.scale).flatten(1)
 

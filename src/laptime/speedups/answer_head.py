@@ -9,7 +9,7 @@ Shapes: N trained tokens, n of a chunk, m whose softmax is made at a time, D wid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -24,6 +24,9 @@ from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 CHUNK_TOKENS = 256  # float32 logits of 128,256 words: 131 MB
 SOFTMAX_TOKENS = 32  # of a chunk at a time, so that its logits exist once
+
+# (logits_nV, targets_n, whether the logits are to become their gradient, factor) -> losses_n in float32
+Soften = Callable[[torch.Tensor, torch.Tensor, bool, torch.Tensor | None], torch.Tensor]
 
 
 class AnswerHead(Speedup):
@@ -45,10 +48,14 @@ class AnswerHead(Speedup):
 
 
 def loss_of_head(
-    head: Any, hidden_ND: torch.Tensor, targets_N: torch.Tensor, factor: torch.Tensor | None
+    head: Any,
+    hidden_ND: torch.Tensor,
+    targets_N: torch.Tensor,
+    factor: torch.Tensor | None,
+    soften: Soften | None = None,
 ) -> torch.Tensor:
     """Return the summed loss; looks the weight up anew, since a tied one may be replaced."""
-    return answer_loss(hidden_ND, head.weight, head.bias, targets_N, factor)
+    return answer_loss(hidden_ND, head.weight, head.bias, targets_N, factor, soften)
 
 
 def makes_the_logits(head: Any, model: Any) -> bool:
@@ -73,15 +80,17 @@ def answer_loss(
     bias_V: torch.Tensor | None,
     targets_N: torch.Tensor,
     factor: torch.Tensor | None = None,
+    soften: Soften | None = None,
 ) -> torch.Tensor:
     """Return the cross-entropy summed over N tokens, in float32.
 
     `factor`, in float32, is what the sum will be multiplied with before its backward pass; None for 1.
+    `soften` makes losses and gradients of logits; `soften_rows` if None.
     """
     if not torch.is_grad_enabled():  # autograd tells a function what can train, wanted or not
         hidden_ND, weight_VD = hidden_ND.detach(), weight_VD.detach()
         bias_V = None if bias_V is None else bias_V.detach()
-    return AnswerLoss.apply(hidden_ND, weight_VD, bias_V, targets_N, factor)
+    return AnswerLoss.apply(hidden_ND, weight_VD, bias_V, targets_N, factor, soften or soften_rows)
 
 
 class AnswerLoss(Function):
@@ -95,6 +104,7 @@ class AnswerLoss(Function):
         bias_V: torch.Tensor | None,
         targets_N: torch.Tensor,
         factor: torch.Tensor | None,
+        soften: Soften,
     ) -> torch.Tensor:
         """Make loss and gradients, chunk by chunk."""
         weight = weight_for(weight_VD, hidden_ND.dtype)
@@ -106,10 +116,10 @@ class AnswerLoss(Function):
         for hidden_nD, targets_n in zip(
             hidden_ND.split(CHUNK_TOKENS), targets_N.split(CHUNK_TOKENS), strict=True
         ):
-            loss, grad_nV = loss_and_gradient(
-                weight, hidden_nD, bias_V, targets_n, any(ctx.needs_input_grad), factor
-            )
-            total += loss
+            grad_nV = weight.forward(hidden_nD)
+            if bias_V is not None:
+                grad_nV += bias_V
+            total += soften(grad_nV, targets_n, any(ctx.needs_input_grad), factor).sum()
             if needs_hidden:
                 grads_ND.append(weight.backward(grad_nV))
             if needs_weight:
@@ -124,7 +134,7 @@ class AnswerLoss(Function):
         """Scale what the forward pass has made, by 1 where it knew the factor."""
         *made, factor = ctx.saved_tensors
         enlarge(made, factor, grads[0])
-        return *made, None, None
+        return *made, None, None, None
 
 
 def enlarge(made: Sequence[torch.Tensor | None], factor: torch.Tensor | None, wanted: torch.Tensor) -> None:
@@ -136,29 +146,21 @@ def enlarge(made: Sequence[torch.Tensor | None], factor: torch.Tensor | None, wa
                 gradient.mul_(missing.to(gradient.dtype))
 
 
-def loss_and_gradient(
-    weight: Weight,
-    hidden_nD: torch.Tensor,
-    bias_V: torch.Tensor | None,
-    targets_n: torch.Tensor,
-    needs_gradient: bool,
-    factor: torch.Tensor | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the summed loss of a chunk, and the gradient of its logits, nV, in the dtype of `hidden_nD`.
+def soften_rows(
+    logits_nV: torch.Tensor, targets_n: torch.Tensor, needs_gradient: bool, factor: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return the losses of a chunk, n, in float32.
 
-    The gradient is that of `factor` times the loss; it takes the place of the logits, some rows at a time.
+    The gradient of `factor` times the loss takes the place of the logits, some rows at a time.
     """
-    logits_nV = weight.forward(hidden_nD)
-    if bias_V is not None:
-        logits_nV += bias_V
     losses: list[torch.Tensor] = []
     for rows_mV, targets_m in zip(
         logits_nV.split(SOFTMAX_TOKENS), targets_n.split(SOFTMAX_TOKENS), strict=True
     ):
         log_odds_mV = torch.log_softmax(rows_mV, -1, dtype=torch.float32)
-        losses.append(log_odds_mV.gather(1, targets_m[:, None]))
+        losses.append(-log_odds_mV.gather(1, targets_m[:, None])[:, 0])
         if needs_gradient:
             odds_mV = log_odds_mV.exp_()
             odds_mV.scatter_add_(1, targets_m[:, None], odds_mV.new_full((len(targets_m), 1), -1.0))
             rows_mV.copy_(odds_mV if factor is None else odds_mV.mul_(factor))
-    return -torch.cat(losses).sum(), logits_nV
+    return torch.cat(losses)

@@ -27,6 +27,8 @@ class ShortAttention(Speedup):
         """Replace the decoder's attention."""
         if setup.device.type != "cpu":
             raise NoEffect("a GPU's attention kernels are faster")
+        if setup.decoder.mix is not None:
+            raise NoEffect("compiled_attention attends")
         if setup.longest > LONGEST:
             raise NoEffect(f"examples of up to {setup.longest} tokens; short means {LONGEST}")
         setup.decoder.attend = short_attend

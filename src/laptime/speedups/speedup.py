@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from laptime.spec import TrainingSpec
     from laptime.speedups.forward import Forward
 
-SEAM = {"speedup", "forward", "foresight"}  # the files here that are no speedups
+SEAM = {"speedup", "forward", "foresight", "compiled"}  # the files here that are no speedups
 Claim = Literal["bitwise", "rounding", "different"]
 Part = Literal["step", "load", "save"]
 

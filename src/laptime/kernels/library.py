@@ -1,0 +1,259 @@
+"""The C parts as functions of tensors.
+
+Every tensor must be on the CPU and contiguous; shapes stand at each function. What is kept for the backward
+pass is the caller's.
+
+Shapes: T tokens, D width of a row, V words, K inputs, N outputs and r rank of a layer, R the ranks of a group
+of layers, each up to an even number, H heads of queries, G of keys and values, E width of a head.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from ctypes import POINTER, Structure, byref, c_float, c_int, c_long, c_void_p
+from functools import cache
+
+import torch
+from msgspec import Struct
+
+from laptime.kernels.build import NotBuiltError, find_library, find_openmp
+
+POINTERS, LONGS = [c_void_p], [c_long]
+NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+SIGNATURES = {
+    "norm_forward": [*POINTERS * 4, *LONGS * 2, c_float, c_int],
+    "norm_backward": [*POINTERS * 6, *LONGS * 2, c_int],
+    "gate_forward": [*POINTERS * 3, c_long, c_int],
+    "gate_backward": [*POINTERS * 5, c_long, c_int],
+    "cross_entropy": [*POINTERS * 3, *LONGS * 2, c_float, c_int, c_int],
+}
+
+
+class Adapter(Structure):
+    """One layer's adapter, as adapters.c knows it."""
+
+    _fields_ = [  # noqa: RUF012 - as ctypes wants it
+        ("a", c_void_p), ("b", c_void_p), ("y", c_void_p), ("da", c_void_p), ("db", c_void_p),
+        ("n", c_long), ("r", c_long), ("s", c_float),
+    ]  # fmt: skip
+
+
+class Attention(Structure):
+    """The shape of an attention, as attention.c knows it."""
+
+    _fields_ = [  # noqa: RUF012 - as ctypes wants it
+        ("begins", POINTER(c_long)), ("examples", c_long), ("T", c_long), ("H", c_long), ("G", c_long),
+        ("E", c_long), ("scale", c_float), ("threads", c_int),
+    ]  # fmt: skip
+
+
+class AdapterWeights(Struct):
+    """An adapter: float32 a, r x K, and b, N x r, and the scale of their product."""
+
+    a_rK: torch.Tensor
+    b_Nr: torch.Tensor
+    scale: float
+
+
+@cache
+def load_library() -> ctypes.CDLL:
+    """Load the library into torch's own threads; raises NotBuiltError where that can't be."""
+    file, openmp = find_library(), find_openmp()
+    try:
+        ctypes.CDLL(str(openmp), ctypes.RTLD_GLOBAL | os.RTLD_NOLOAD)
+        library = ctypes.CDLL(str(file))
+    except OSError as error:
+        raise NotBuiltError(f"they can't be loaded ({error})") from None
+    for part, types in SIGNATURES.items():
+        for name in NAMES.values():
+            declare(library, f"{part}_{name}", types)
+    if library.has_bfloat16_products():
+        declare(library, "adapters_forward", [c_void_p, POINTER(Adapter), *LONGS * 3, c_void_p, c_int])
+        declare(library, "adapters_backward", [*POINTERS * 2, POINTER(Adapter), *LONGS * 3, c_void_p, c_int])
+        declare(library, "attention_forward", [POINTER(Attention), *POINTERS * 9])
+        declare(library, "attention_backward", [POINTER(Attention), *POINTERS * 10])
+    return library
+
+
+def declare(library: ctypes.CDLL, name: str, types: Sequence[type]) -> None:
+    """Tell ctypes what a function takes; none of them returns anything."""
+    function = getattr(library, name)
+    function.argtypes, function.restype = types, None
+
+
+def has_bfloat16_products() -> bool:
+    """Tell whether the processor multiplies pairs of bfloat16, and the library was built for that."""
+    return bool(load_library().has_bfloat16_products())
+
+
+def part_for(name: str, tensor: torch.Tensor) -> ctypes._NamedFuncPointer:
+    """Return a part for the numbers of `tensor`."""
+    return getattr(load_library(), f"{name}_{NAMES[tensor.dtype]}")
+
+
+def address(tensor: torch.Tensor | None) -> int | None:
+    """Return where the numbers of a tensor lie; None for none."""
+    return None if tensor is None else tensor.data_ptr()
+
+
+def norm_forward(
+    x_TD: torch.Tensor, weight_D: torch.Tensor, epsilon: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the normalized rows, and the scale of each; `weight_D` is float32."""
+    y_TD, width = torch.empty_like(x_TD), x_TD.shape[-1]
+    num_rows = x_TD.numel() // width
+    scale_T = torch.empty(num_rows)
+    part_for("norm_forward", x_TD)(
+        x_TD.data_ptr(), weight_D.data_ptr(), y_TD.data_ptr(), scale_T.data_ptr(), num_rows, width, epsilon,
+        torch.get_num_threads(),
+    )  # fmt: skip
+    return y_TD, scale_T
+
+
+def norm_backward(
+    grad_TD: torch.Tensor,
+    x_TD: torch.Tensor,
+    weight_D: torch.Tensor,
+    scale_T: torch.Tensor,
+    needs_x: bool,
+    needs_weight: bool,
+) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """Return the gradients of x and, in float32, of the weight, where they are needed."""
+    threads, width = torch.get_num_threads(), x_TD.shape[-1]
+    grad_x_TD = torch.empty_like(x_TD) if needs_x else None
+    parts_D = torch.zeros(threads, width) if needs_weight else None
+    part_for("norm_backward", x_TD)(
+        grad_TD.data_ptr(), x_TD.data_ptr(), weight_D.data_ptr(), scale_T.data_ptr(), address(grad_x_TD),
+        address(parts_D), x_TD.numel() // width, width, threads,
+    )  # fmt: skip
+    return grad_x_TD, None if parts_D is None else parts_D.sum(0)
+
+
+def gate_forward(gate_TF: torch.Tensor, up_TF: torch.Tensor) -> torch.Tensor:
+    """Return silu(gate) up."""
+    y_TF = torch.empty_like(gate_TF)
+    part_for("gate_forward", gate_TF)(
+        gate_TF.data_ptr(), up_TF.data_ptr(), y_TF.data_ptr(), y_TF.numel(), torch.get_num_threads()
+    )
+    return y_TF
+
+
+def gate_backward(
+    grad_TF: torch.Tensor, gate_TF: torch.Tensor, up_TF: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the gradients of gate and up."""
+    grad_gate_TF, grad_up_TF = torch.empty_like(gate_TF), torch.empty_like(up_TF)
+    part_for("gate_backward", gate_TF)(
+        grad_TF.data_ptr(), gate_TF.data_ptr(), up_TF.data_ptr(), grad_gate_TF.data_ptr(), grad_up_TF.data_ptr(),
+        grad_TF.numel(), torch.get_num_threads(),
+    )  # fmt: skip
+    return grad_gate_TF, grad_up_TF
+
+
+def cross_entropy(
+    logits_TV: torch.Tensor, targets_T: torch.Tensor, factor: float, needs_gradient: bool
+) -> torch.Tensor:
+    """Return the loss of each row; the gradient of `factor` times the loss takes the place of the logits."""
+    losses_T = torch.empty(len(logits_TV))
+    part_for("cross_entropy", logits_TV)(
+        logits_TV.data_ptr(), targets_T.data_ptr(), losses_T.data_ptr(), *logits_TV.shape, factor, needs_gradient,
+        torch.get_num_threads(),
+    )  # fmt: skip
+    return losses_T
+
+
+def count_ranks(adapters: Sequence[AdapterWeights]) -> int:
+    """Return R: the ranks of a group, each up to an even number."""
+    return sum(one.b_Nr.shape[1] + one.b_Nr.shape[1] % 2 for one in adapters)
+
+
+def list_adapters(
+    adapters: Sequence[AdapterWeights],
+    ys_TN: Sequence[torch.Tensor],
+    grads: Sequence[tuple[torch.Tensor, torch.Tensor]] | None = None,
+) -> ctypes.Array[Adapter]:
+    """Return adapters with their outputs, or the gradients of those, as adapters.c wants them."""
+    listed = (Adapter * len(adapters))()
+    for index, (one, y_TN) in enumerate(zip(adapters, ys_TN, strict=True)):
+        place = listed[index]
+        place.a, place.b, place.y = one.a_rK.data_ptr(), one.b_Nr.data_ptr(), y_TN.data_ptr()
+        place.n, place.r, place.s = *one.b_Nr.shape, one.scale
+        if grads is not None:
+            place.da, place.db = grads[index][0].data_ptr(), grads[index][1].data_ptr()
+    return listed
+
+
+def add_adapters(
+    x_TK: torch.Tensor, adapters: Sequence[AdapterWeights], ys_TN: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    """Add s (x A^T) B^T to every y, all bfloat16; returns x A^T, T x R."""
+    down_TR = x_TK.new_empty(len(x_TK), count_ranks(adapters))
+    load_library().adapters_forward(
+        x_TK.data_ptr(), list_adapters(adapters, ys_TN), len(adapters), *x_TK.shape, down_TR.data_ptr(),
+        torch.get_num_threads(),
+    )  # fmt: skip
+    return down_TR
+
+
+def adapter_gradients(
+    x_TK: torch.Tensor,
+    down_TR: torch.Tensor,
+    adapters: Sequence[AdapterWeights],
+    grads_TN: Sequence[torch.Tensor],
+    grad_x_TK: torch.Tensor | None,
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return the gradients of every a and b, float32; adds the adapters' part to `grad_x_TK` where given."""
+    grads = [(torch.empty_like(one.a_rK), torch.empty_like(one.b_Nr)) for one in adapters]
+    load_library().adapters_backward(
+        x_TK.data_ptr(), down_TR.data_ptr(), list_adapters(adapters, grads_TN, grads), len(adapters), *x_TK.shape,
+        address(grad_x_TK), torch.get_num_threads(),
+    )  # fmt: skip
+    return grads
+
+
+def describe_attention(
+    query_THE: torch.Tensor, num_key_heads: int, lengths: Sequence[int], scale: float
+) -> Attention:
+    """Return the shape of an attention within examples whose `lengths` add up to T."""
+    begins = (c_long * (len(lengths) + 1))()
+    for index, length in enumerate(lengths):
+        begins[index + 1] = begins[index] + length
+    num_tokens, num_heads, width = query_THE.shape
+    return Attention(
+        begins, len(lengths), num_tokens, num_heads, num_key_heads, width, scale, torch.get_num_threads()
+    )
+
+
+def attention_forward(
+    shape: Attention,
+    query_THE: torch.Tensor,
+    key_TGE: torch.Tensor,
+    value_TGE: torch.Tensor,
+    cos_TE: torch.Tensor,
+    sin_TE: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return what the heads gathered, THE, the rotated queries and keys, and log-sum-exp, float32 HT."""
+    turned_THE, turned_TGE, out_THE = (torch.empty_like(x) for x in (query_THE, key_TGE, query_THE))
+    lse_HT = torch.empty(shape.H, shape.T)
+    tensors = (query_THE, key_TGE, value_TGE, cos_TE, sin_TE, turned_THE, turned_TGE, lse_HT, out_THE)
+    load_library().attention_forward(byref(shape), *(x.data_ptr() for x in tensors))
+    return out_THE, turned_THE, turned_TGE, lse_HT
+
+
+def attention_backward(
+    shape: Attention,
+    turned_THE: torch.Tensor,
+    turned_TGE: torch.Tensor,
+    value_TGE: torch.Tensor,
+    cos_TE: torch.Tensor,
+    sin_TE: torch.Tensor,
+    lse_HT: torch.Tensor,
+    grad_THE: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the gradients of queries and keys before their rotation, and of values."""
+    grads = tuple(torch.empty_like(x) for x in (turned_THE, turned_TGE, value_TGE))
+    tensors = (turned_THE, turned_TGE, value_TGE, cos_TE, sin_TE, lse_HT, grad_THE, *grads)
+    load_library().attention_backward(byref(shape), *(x.data_ptr() for x in tensors))
+    return grads  # type: ignore[return-value]

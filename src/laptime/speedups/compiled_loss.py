@@ -1,0 +1,42 @@
+"""Softmax, loss and gradient over the vocabulary in C.
+
+Shapes: n tokens of a chunk, V words.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import ClassVar
+
+import torch
+
+from laptime.kernels import library
+from laptime.speedups.answer_head import loss_of_head, soften_rows
+from laptime.speedups.compiled import need_library
+from laptime.speedups.speedup import Claim, Setup, Speedup
+
+
+class CompiledLoss(Speedup):
+    """A row of logits fits a core's cache: read once, it becomes its own gradient there."""
+
+    name: ClassVar[str] = "compiled_loss"
+    summary: ClassVar[str] = "turns logits into loss and gradient in place, in C code built for this CPU"
+    claims: ClassVar[Claim] = "rounding"
+    needs: ClassVar[tuple[str, ...]] = ("answer_head",)
+
+    def apply(self, setup: Setup) -> str:
+        """Replace the softmax of the head's loss."""
+        need_library(setup)
+        head = setup.model.get_output_embeddings()
+        setup.forward.head_loss = partial(loss_of_head, head, soften=compiled_soften)
+        return f"{head.out_features} words"
+
+
+def compiled_soften(
+    logits_nV: torch.Tensor, targets_n: torch.Tensor, needs_gradient: bool, factor: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Do what `soften_rows` does."""
+    if logits_nV.dtype not in library.NAMES or not logits_nV.is_contiguous():
+        return soften_rows(logits_nV, targets_n, needs_gradient, factor)
+    enlarged = 1.0 if factor is None else float(factor)
+    return library.cross_entropy(logits_nV, targets_n.contiguous(), enlarged, needs_gradient)
