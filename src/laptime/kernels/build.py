@@ -123,7 +123,9 @@ def run(command: list[str]) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotBuiltError(f"{Path(command[0]).name} could not be run ({type(error).__name__})") from None
     if done.returncode:
-        said = next((line for line in done.stderr.splitlines() if "error" in line), f"ended with {done.returncode}")
+        said = next(
+            (line for line in done.stderr.splitlines() if "error" in line), f"ended with {done.returncode}"
+        )
         raise NotBuiltError(f"{Path(command[0]).name}: {said[:200]}")
 
 

@@ -31,12 +31,12 @@ SIGNATURES = {
 }
 
 
-class Adapter(Structure):
-    """One layer's adapter, as adapters.c knows it."""
+class Layer(Structure):
+    """A linear layer of a group, as projections.c knows it."""
 
     _fields_ = [  # noqa: RUF012 - as ctypes wants it
-        ("a", c_void_p), ("b", c_void_p), ("y", c_void_p), ("da", c_void_p), ("db", c_void_p),
-        ("n", c_long), ("r", c_long), ("s", c_float),
+        ("w", c_void_p), ("y", c_void_p), ("dw", c_void_p), ("a", c_void_p), ("b", c_void_p),
+        ("da", c_void_p), ("db", c_void_p), ("n", c_long), ("r", c_long), ("s", c_float),
     ]  # fmt: skip
 
 
@@ -49,12 +49,26 @@ class Attention(Structure):
     ]  # fmt: skip
 
 
-class AdapterWeights(Struct):
-    """An adapter: float32 a, r x K, and b, N x r, and the scale of their product."""
+class LayerWeights(Struct):
+    """bfloat16 weight, N x K, and its adapter where there is one: float32 a, r x K, and b, N x r, and scale."""
 
-    a_rK: torch.Tensor
-    b_Nr: torch.Tensor
-    scale: float
+    weight_NK: torch.Tensor
+    a_rK: torch.Tensor | None = None
+    b_Nr: torch.Tensor | None = None
+    scale: float = 1.0
+
+    @property
+    def rank(self) -> int:
+        """Of the adapter, 0 where there is none."""
+        return 0 if self.a_rK is None else len(self.a_rK)
+
+
+class LayerGradients(Struct):
+    """Of a layer's weight, bfloat16, and of its adapter, float32, where they are wanted."""
+
+    weight_NK: torch.Tensor | None = None
+    a_rK: torch.Tensor | None = None
+    b_Nr: torch.Tensor | None = None
 
 
 @cache
@@ -70,8 +84,8 @@ def load_library() -> ctypes.CDLL:
         for name in NAMES.values():
             declare(library, f"{part}_{name}", types)
     if library.has_bfloat16_products():
-        declare(library, "adapters_forward", [c_void_p, POINTER(Adapter), *LONGS * 3, c_void_p, c_int])
-        declare(library, "adapters_backward", [*POINTERS * 2, POINTER(Adapter), *LONGS * 3, c_void_p, c_int])
+        declare(library, "project_forward", [c_void_p, POINTER(Layer), *LONGS * 3, c_void_p, c_int])
+        declare(library, "project_backward", [*POINTERS * 2, POINTER(Layer), *LONGS * 3, c_void_p, c_int])
         declare(library, "attention_forward", [POINTER(Attention), *POINTERS * 9])
         declare(library, "attention_backward", [POINTER(Attention), *POINTERS * 10])
     return library
@@ -164,53 +178,68 @@ def cross_entropy(
     return losses_T
 
 
-def count_ranks(adapters: Sequence[AdapterWeights]) -> int:
-    """Return R: the ranks of a group, each up to an even number."""
-    return sum(one.b_Nr.shape[1] + one.b_Nr.shape[1] % 2 for one in adapters)
-
-
-def list_adapters(
-    adapters: Sequence[AdapterWeights],
+def list_layers(
+    layers: Sequence[LayerWeights],
     ys_TN: Sequence[torch.Tensor],
-    grads: Sequence[tuple[torch.Tensor, torch.Tensor]] | None = None,
-) -> ctypes.Array[Adapter]:
-    """Return adapters with their outputs, or the gradients of those, as adapters.c wants them."""
-    listed = (Adapter * len(adapters))()
-    for index, (one, y_TN) in enumerate(zip(adapters, ys_TN, strict=True)):
+    grads: Sequence[LayerGradients] | None = None,
+) -> ctypes.Array[Layer]:
+    """Return layers with their outputs, or the gradients of those, as projections.c wants them."""
+    listed = (Layer * len(layers))()
+    for index, (one, y_TN) in enumerate(zip(layers, ys_TN, strict=True)):
         place = listed[index]
-        place.a, place.b, place.y = one.a_rK.data_ptr(), one.b_Nr.data_ptr(), y_TN.data_ptr()
-        place.n, place.r, place.s = *one.b_Nr.shape, one.scale
+        place.w, place.y, place.n = one.weight_NK.data_ptr(), y_TN.data_ptr(), len(one.weight_NK)
+        if one.a_rK is not None and one.b_Nr is not None:
+            place.a, place.b, place.r, place.s = one.a_rK.data_ptr(), one.b_Nr.data_ptr(), one.rank, one.scale
         if grads is not None:
-            place.da, place.db = grads[index][0].data_ptr(), grads[index][1].data_ptr()
+            wanted = grads[index]
+            place.dw, place.da, place.db = (
+                address(wanted.weight_NK),
+                address(wanted.a_rK),
+                address(wanted.b_Nr),
+            )
     return listed
 
 
-def add_adapters(
-    x_TK: torch.Tensor, adapters: Sequence[AdapterWeights], ys_TN: Sequence[torch.Tensor]
-) -> torch.Tensor:
-    """Add s (x A^T) B^T to every y, all bfloat16; returns x A^T, T x R."""
-    down_TR = x_TK.new_empty(len(x_TK), count_ranks(adapters))
-    load_library().adapters_forward(
-        x_TK.data_ptr(), list_adapters(adapters, ys_TN), len(adapters), *x_TK.shape, down_TR.data_ptr(),
+def project_forward(
+    x_TK: torch.Tensor, layers: Sequence[LayerWeights]
+) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Return x W^T + s (x A^T) B^T of every layer, T x N, and all x A^T, T x R; at most eight layers."""
+    ys_TN = [x_TK.new_empty(len(x_TK), len(one.weight_NK)) for one in layers]
+    down_TR = x_TK.new_empty(len(x_TK), sum(one.rank + one.rank % 2 for one in layers))
+    load_library().project_forward(
+        x_TK.data_ptr(), list_layers(layers, ys_TN), len(layers), *x_TK.shape, down_TR.data_ptr(),
         torch.get_num_threads(),
     )  # fmt: skip
-    return down_TR
+    return ys_TN, down_TR
 
 
-def adapter_gradients(
-    x_TK: torch.Tensor,
-    down_TR: torch.Tensor,
-    adapters: Sequence[AdapterWeights],
+def project_backward(
+    x_TK: torch.Tensor | None,
+    down_TR: torch.Tensor | None,
+    layers: Sequence[LayerWeights],
     grads_TN: Sequence[torch.Tensor],
-    grad_x_TK: torch.Tensor | None,
-) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Return the gradients of every a and b, float32; adds the adapters' part to `grad_x_TK` where given."""
-    grads = [(torch.empty_like(one.a_rK), torch.empty_like(one.b_Nr)) for one in adapters]
-    load_library().adapters_backward(
-        x_TK.data_ptr(), down_TR.data_ptr(), list_adapters(adapters, grads_TN, grads), len(adapters), *x_TK.shape,
-        address(grad_x_TK), torch.get_num_threads(),
+    needs_x: bool = True,
+    needs_weights: Sequence[bool] = (),
+) -> tuple[torch.Tensor | None, list[LayerGradients]]:
+    """Return the gradient of x and those of the layers, all adapters' among them.
+
+    x and x A^T may be left out where neither weights nor adapters want a gradient.
+    """
+    num_tokens, width = len(grads_TN[0]), layers[0].weight_NK.shape[1]
+    grad_TK = grads_TN[0].new_empty(num_tokens, width) if needs_x else None
+    grads = [
+        LayerGradients(
+            torch.empty_like(one.weight_NK) if wants else None,
+            None if one.a_rK is None else torch.empty_like(one.a_rK),
+            None if one.b_Nr is None else torch.empty_like(one.b_Nr),
+        )
+        for one, wants in zip(layers, needs_weights or [False] * len(layers), strict=True)
+    ]
+    load_library().project_backward(
+        address(x_TK), address(down_TR), list_layers(layers, grads_TN, grads), len(layers), num_tokens, width,
+        address(grad_TK), torch.get_num_threads(),
     )  # fmt: skip
-    return grads
+    return grad_TK, grads
 
 
 def describe_attention(

@@ -25,11 +25,6 @@ ALWAYS uint32_t pair_of(float first, float second)
     return (uint32_t)narrow(first) | (uint32_t)narrow(second) << 16;
 }
 
-ALWAYS __m512 widen_16(__m256i x)
-{
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
-}
-
 ALWAYS __mmask16 first_lanes(long count)
 {
     return count >= 16 ? (__mmask16)0xffff : count <= 0 ? (__mmask16)0 : (__mmask16)((1u << count) - 1u);
@@ -91,7 +86,7 @@ static void multiply(long rows, long columns, long pairs, const uint32_t *a, lon
 }
 
 /* Pair up rows of a bf16 matrix: word (p, n) holds rows 2p and 2p + 1 of column n; a missing row is zeros. */
-static void pair_rows(const bf16 *x, long x_row, long rows, long columns, uint32_t *words, long words_row)
+static inline void pair_rows(const bf16 *x, long x_row, long rows, long columns, uint32_t *words, long words_row)
 {
     for (long p = 0; 2 * p < rows; p++) {
         const bf16 *first = x + 2 * p * x_row, *second = first + x_row;
@@ -104,4 +99,13 @@ static void pair_rows(const bf16 *x, long x_row, long rows, long columns, uint32
             for (long n = 0; n < columns; n++) out[n] = first[n];
         }
     }
+}
+
+/* out = s sums, `count` of them; in steps of 16, the last of them masked. */
+static inline void round_row(const float *sums, float s, bf16 *out, long count)
+{
+    __m512 factor = _mm512_set1_ps(s);
+    for (long n = 0; n < count; n += VECTOR)
+        _mm256_mask_storeu_epi16(out + n, first_lanes(count - n),
+                                 (__m256i)_mm512_cvtneps_pbh(_mm512_mul_ps(_mm512_loadu_ps(sums + n), factor)));
 }

@@ -28,6 +28,8 @@ SOFTMAX_TOKENS = 32  # of a chunk at a time, so that its logits exist once
 # (logits_nV, targets_n, whether the logits are to become their gradient, factor) -> losses_n in float32
 Soften = Callable[[torch.Tensor, torch.Tensor, bool, torch.Tensor | None], torch.Tensor]
 
+Weigh = Callable[[torch.Tensor, torch.dtype], Weight]
+
 
 class AnswerHead(Speedup):
     """Full logits never exist, nor does their gradient."""
@@ -52,10 +54,10 @@ def loss_of_head(
     hidden_ND: torch.Tensor,
     targets_N: torch.Tensor,
     factor: torch.Tensor | None,
-    soften: Soften | None = None,
+    **parts: Any,
 ) -> torch.Tensor:
     """Return the summed loss; looks the weight up anew, since a tied one may be replaced."""
-    return answer_loss(hidden_ND, head.weight, head.bias, targets_N, factor, soften)
+    return answer_loss(hidden_ND, head.weight, head.bias, targets_N, factor, **parts)
 
 
 def makes_the_logits(head: Any, model: Any) -> bool:
@@ -81,16 +83,20 @@ def answer_loss(
     targets_N: torch.Tensor,
     factor: torch.Tensor | None = None,
     soften: Soften | None = None,
+    weigh: Weigh | None = None,
 ) -> torch.Tensor:
     """Return the cross-entropy summed over N tokens, in float32.
 
     `factor`, in float32, is what the sum will be multiplied with before its backward pass; None for 1.
-    `soften` makes losses and gradients of logits; `soften_rows` if None.
+    `soften` makes losses and gradients of logits; `soften_rows` if None. `weigh` says how the head's weight is
+    multiplied; `weight_for` if None.
     """
     if not torch.is_grad_enabled():  # autograd tells a function what can train, wanted or not
         hidden_ND, weight_VD = hidden_ND.detach(), weight_VD.detach()
         bias_V = None if bias_V is None else bias_V.detach()
-    return AnswerLoss.apply(hidden_ND, weight_VD, bias_V, targets_N, factor, soften or soften_rows)
+    return AnswerLoss.apply(
+        hidden_ND, weight_VD, bias_V, targets_N, factor, soften or soften_rows, weigh or weight_for
+    )
 
 
 class AnswerLoss(Function):
@@ -105,9 +111,10 @@ class AnswerLoss(Function):
         targets_N: torch.Tensor,
         factor: torch.Tensor | None,
         soften: Soften,
+        weigh: Weigh,
     ) -> torch.Tensor:
         """Make loss and gradients, chunk by chunk."""
-        weight = weight_for(weight_VD, hidden_ND.dtype)
+        weight = weigh(weight_VD, hidden_ND.dtype)
         needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
         total = hidden_ND.new_zeros((), dtype=torch.float32)
         grads_ND: list[torch.Tensor] = []
@@ -134,7 +141,7 @@ class AnswerLoss(Function):
         """Scale what the forward pass has made, by 1 where it knew the factor."""
         *made, factor = ctx.saved_tensors
         enlarge(made, factor, grads[0])
-        return *made, None, None, None
+        return *made, None, None, None, None
 
 
 def enlarge(made: Sequence[torch.Tensor | None], factor: torch.Tensor | None, wanted: torch.Tensor) -> None:

@@ -10,9 +10,12 @@ from typing import ClassVar
 
 import torch
 
+from laptime.decoder.linear_layers import Weight
 from laptime.kernels import library
 from laptime.speedups.answer_head import loss_of_head, soften_rows
 from laptime.speedups.compiled import need_library
+from laptime.speedups.compiled_projections import CompiledWeight
+from laptime.speedups.float32_products import weight_for
 from laptime.speedups.speedup import Claim, Setup, Speedup
 
 
@@ -28,7 +31,7 @@ class CompiledLoss(Speedup):
         """Replace the softmax of the head's loss."""
         need_library(setup)
         head = setup.model.get_output_embeddings()
-        setup.forward.head_loss = partial(loss_of_head, head, soften=compiled_soften)
+        setup.forward.head_loss = partial(loss_of_head, head, soften=compiled_soften, weigh=compiled_weigh)
         return f"{head.out_features} words"
 
 
@@ -40,3 +43,11 @@ def compiled_soften(
         return soften_rows(logits_nV, targets_n, needs_gradient, factor)
     enlarged = 1.0 if factor is None else float(factor)
     return library.cross_entropy(logits_nV, targets_n.contiguous(), enlarged, needs_gradient)
+
+
+def compiled_weigh(weight_VD: torch.Tensor, dtype: torch.dtype) -> Weight:
+    """Return the weight as it is multiplied with activations of `dtype`."""
+    is_known = weight_VD.dtype == dtype == torch.bfloat16 and weight_VD.is_contiguous()
+    if is_known and not any(size % 2 for size in weight_VD.shape) and library.has_bfloat16_products():
+        return CompiledWeight(weight_VD)
+    return weight_for(weight_VD, dtype)

@@ -1,0 +1,133 @@
+/* Products with weights as they lie in memory, sums of several of them rounded once.
+ *
+ * A weight is put in pairs a block at a time, on the way into a core's cache: for some hundred rows that costs a
+ * hundredth of the product, and no second copy of the weight is kept.
+ */
+#pragma once
+#include <omp.h>
+#include "tiles.h"
+
+#define DEPTH 256 /* pairs of a block: 64 KiB of a panel */
+#define MOST_ROWS 384
+#define TASKS 24 /* for each thread, below which rows are divided too */
+
+enum { AS_ROWS, AS_COLUMNS, PAIRED }; /* b is depth x width; width x depth; words depth/2 x width */
+
+typedef struct {
+    const uint32_t *a; /* word (row, pair) at a[row * a_row + pair * a_pair] */
+    long a_row, a_pair;
+    const void *b;
+    long b_row, depth; /* numbers (words where PAIRED) from one row to the next; depth is even but AS_ROWS */
+    int kind;
+} term;
+
+/* y = the sum of its terms, rows x width. */
+typedef struct {
+    const term *terms;
+    long count;
+    bf16 *y;
+    long rows, width;
+} product;
+
+/* 16 rows of 16 words become columns. */
+ALWAYS void turn_words(const uint32_t *in, long in_row, uint32_t *out, long out_row)
+{
+    __m512i r[16], s[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_si512(in + i * in_row);
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) {
+        s[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+        s[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        r[4 * i] = _mm512_unpacklo_epi64(s[4 * i], s[4 * i + 2]);
+        r[4 * i + 1] = _mm512_unpackhi_epi64(s[4 * i], s[4 * i + 2]);
+        r[4 * i + 2] = _mm512_unpacklo_epi64(s[4 * i + 1], s[4 * i + 3]);
+        r[4 * i + 3] = _mm512_unpackhi_epi64(s[4 * i + 1], s[4 * i + 3]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        s[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
+        s[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
+        s[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
+        s[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        _mm512_storeu_si512(out + i * out_row, _mm512_shuffle_i32x4(s[i], s[i + 8], 0x88));
+        _mm512_storeu_si512(out + (i + 8) * out_row, _mm512_shuffle_i32x4(s[i], s[i + 8], 0xdd));
+        _mm512_storeu_si512(out + (i + 4) * out_row, _mm512_shuffle_i32x4(s[i + 4], s[i + 12], 0x88));
+        _mm512_storeu_si512(out + (i + 12) * out_row, _mm512_shuffle_i32x4(s[i + 4], s[i + 12], 0xdd));
+    }
+}
+
+/* words (p, n) of pairs first..first+pairs-1 and columns n..n+width-1 of b, PANEL apart. */
+static void pair_block(const term *one, long first, long pairs, long n, long width, uint32_t *words)
+{
+    long row = one->b_row;
+    if (one->kind == AS_ROWS) {
+        const bf16 *b = (const bf16 *)one->b + 2 * first * row + n;
+        pair_rows(b, row, least(2 * pairs, one->depth - 2 * first), width, words, PANEL);
+        return;
+    }
+    const uint32_t *rows = (const uint32_t *)one->b + n * (row / 2) + first;
+    long whole_p = pairs / 16 * 16, whole_n = width / 16 * 16;
+    for (long i = 0; i < whole_n; i += 16)
+        for (long p = 0; p < whole_p; p += 16)
+            turn_words(rows + i * (row / 2) + p, row / 2, words + p * PANEL + i, PANEL);
+    for (long i = 0; i < width; i++)
+        for (long p = i < whole_n ? whole_p : 0; p < pairs; p++) words[p * PANEL + i] = rows[i * (row / 2) + p];
+}
+
+/* sums (rows x PANEL) of rows t.. and columns n.. */
+static void sum_terms(const product *one, long t, long rows, long n, long width, uint32_t *words, float *sums)
+{
+    int adds = 0;
+    for (const term *each = one->terms; each < one->terms + one->count; each++) {
+        long all = (each->depth + 1) / 2;
+        for (long first = 0; first < all; first += DEPTH, adds = 1) {
+            long pairs = least(all - first, DEPTH), b_row = PANEL;
+            const uint32_t *b = words;
+            if (each->kind == PAIRED) {
+                b = (const uint32_t *)each->b + first * each->b_row + n;
+                b_row = each->b_row;
+            } else {
+                pair_block(each, first, pairs, n, width, words);
+            }
+            multiply(rows, up_to(width, VECTOR), pairs, each->a + t * each->a_row + first * each->a_pair, each->a_row,
+                     each->a_pair, b, b_row, sums, PANEL, adds);
+        }
+    }
+}
+
+ALWAYS long count_panels(const product *one) { return (one->width + PANEL - 1) / PANEL; }
+
+/* By all threads of a team, each in its own panels; nobody waits at the end. */
+static void run_products(const product *all, long count)
+{
+    long panels = 0, most = 0, threads = omp_get_num_threads();
+    for (long i = 0; i < count; i++) {
+        panels += count_panels(all + i);
+        most = all[i].rows > most ? all[i].rows : most;
+    }
+    long parts = (most + MOST_ROWS - 1) / MOST_ROWS;
+    while (panels * parts < TASKS * threads && panels * parts % threads && most / parts >= 8 * TILE_ROWS) parts++;
+    long step = up_to((most + parts - 1) / parts, TILE_ROWS);
+    uint32_t *words = take_memory(DEPTH * PANEL * 4);
+    float *sums = take_memory(step * PANEL * 4);
+#pragma omp for schedule(dynamic) nowait
+    for (long task = 0; task < panels * parts; task++) {
+        const product *one = all;
+        long panel = task / parts, t = task % parts * step;
+        for (; panel >= count_panels(one); one++) panel -= count_panels(one);
+        long n = panel * PANEL, width = least(one->width - n, PANEL), rows = least(one->rows - t, step);
+        if (rows <= 0) continue;
+        sum_terms(one, t, rows, n, width, words, sums);
+        for (long m = 0; m < rows; m++)
+            round_row(sums + m * PANEL, 1.0f, one->y + (t + m) * one->width + n, width);
+    }
+    free(words);
+    free(sums);
+}

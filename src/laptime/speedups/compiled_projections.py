@@ -1,0 +1,109 @@
+"""Linear layers that share an input, with their adapters, in C: bfloat16 with float32 sums.
+
+What is added (an adapter's part, the gradients of x from several layers) is added before it is rounded. A
+weight is used as it lies in memory, and no kernel is made anew for another number of tokens. Adapters are read
+as they are, in float32, and so are their gradients.
+
+Shapes: T tokens, K inputs, N outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch.autograd import Function
+
+from laptime.decoder.linear_layers import AnyLinear, Linear, Weight
+from laptime.kernels import library
+from laptime.speedups import fused_projections
+from laptime.speedups.compiled import need_bfloat16_products
+from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
+
+
+class CompiledProjections(Speedup):
+    """An adapter's products cost little of their own, but much around them."""
+
+    name: ClassVar[str] = "compiled_projections"
+    summary: ClassVar[str] = "multiplies weights and adapters together in C code built for this CPU"
+    claims: ClassVar[Claim] = "rounding"
+    needs: ClassVar[tuple[str, ...]] = ("fused_projections",)
+
+    def apply(self, setup: Setup) -> str:
+        """Replace the projections of groups that the C code knows."""
+        need_bfloat16_products(setup)
+        linears = [linear for layer in setup.decoder.layers for linear in layer.linears]
+        known = sum(map(is_known, linears))
+        if not known:
+            raise NoEffect("no layer has bfloat16 weights of even sizes, with or without a float32 adapter")
+        setup.decoder.project = project
+        return f"{known} layers"
+
+
+def is_known(one: AnyLinear) -> bool:
+    """Tell whether the C code can multiply a layer as it is."""
+    if not isinstance(one, Linear) or any(size % 2 for size in one.weight_NK.shape):
+        return False
+    if one.weight_NK.dtype != torch.bfloat16 or not one.weight_NK.is_contiguous():
+        return False
+    if one.a_rK is None or one.b_Nr is None:
+        return True
+    return one.a_rK.dtype == one.b_Nr.dtype == torch.float32
+
+
+def project(x_TK: torch.Tensor, parts: Sequence[AnyLinear]) -> list[torch.Tensor]:
+    """Apply layers that share their input; returns one TxN for each."""
+    linears = [one for one in parts if isinstance(one, Linear)]
+    if x_TK.dtype != torch.bfloat16 or not all(map(is_known, parts)):
+        return fused_projections.project(x_TK, parts)
+    tensors = [t for one in linears for t in (one.weight_NK, one.bias_N, one.a_rK, one.b_Nr)]
+    return list(CompiledProjection.apply(x_TK, [one.scale for one in linears], *tensors))
+
+
+class CompiledProjection(Function):
+    """y_i = x W_i^T + bias_i + scale_i (x A_i^T) B_i^T for every layer i of a group."""
+
+    @staticmethod
+    def forward(ctx: Any, x_TK: torch.Tensor, scales: Sequence[float], *tensors: torch.Tensor) -> Any:
+        """Save x, x A^T and what the layers are made of."""
+        x_TK = x_TK.contiguous()
+        layers = [
+            library.LayerWeights(tensors[4 * index], *tensors[4 * index + 2 : 4 * index + 4], scale)
+            for index, scale in enumerate(scales)
+        ]
+        outputs, down_TR = library.project_forward(x_TK, layers)
+        for y_TN, bias_N in zip(outputs, tensors[1::4], strict=True):
+            if bias_N is not None:
+                y_TN += bias_N
+        ctx.layers = layers
+        ctx.save_for_backward(x_TK, down_TR)
+        return tuple(outputs)
+
+    @staticmethod
+    def backward(ctx: Any, *grads_TN: torch.Tensor) -> Any:
+        """Return the gradients of x and of what trains."""
+        x_TK, down_TR = ctx.saved_tensors
+        grads_TN = tuple(grad_TN.contiguous() for grad_TN in grads_TN)
+        needs = ctx.needs_input_grad
+        grad_TK, found = library.project_backward(x_TK, down_TR, ctx.layers, grads_TN, needs[0], needs[2::4])
+        biases = [
+            grad_TN.sum(0) if wants else None for grad_TN, wants in zip(grads_TN, needs[3::4], strict=True)
+        ]
+        own = [(one.weight_NK, bias, one.a_rK, one.b_Nr) for one, bias in zip(found, biases, strict=True)]
+        return grad_TK, None, *(gradient for parts in own for gradient in parts)
+
+
+class CompiledWeight(Weight):
+    """A weight that the C code multiplies by itself: that of the head."""
+
+    def forward(self, x_TK: torch.Tensor) -> torch.Tensor:
+        """Return x W^T, TxN."""
+        (y_TN,), _ = library.project_forward(x_TK.contiguous(), [library.LayerWeights(self.weight_NK)])
+        return y_TN
+
+    def backward(self, grad_TN: torch.Tensor, into_TK: torch.Tensor | None = None) -> torch.Tensor:
+        """Return g W, TxK, added to `into_TK` where there is one."""
+        grad_TK, _ = library.project_backward(None, None, [library.LayerWeights(self.weight_NK)], [grad_TN])
+        assert grad_TK is not None
+        return grad_TK if into_TK is None else into_TK.add_(grad_TK)
