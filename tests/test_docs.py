@@ -321,6 +321,7 @@ def test_the_table_of_speedups_says_where_they_have_no_effect(maker: Any) -> Non
     said = {kind.name: list(maker.find_reasons(kind)) for kind in find_speedups()}
     assert said["short_attention"] == [
         "a GPU's attention kernels are faster",
+        "compiled_attention attends",
         "examples of up to ... tokens; short means 512",
     ]
     assert "written for llama, mistral, qwen2, qwen3, not for ..." in said["fused_blocks"]

@@ -96,6 +96,7 @@ FULL: dict[str, Any] = {"method": "full", "options": {}}
 TIED = {"tie_word_embeddings": True}
 DROPOUT = {"lora_dropout": 0.25}
 TWO_MODULES = {"lora_rank": 2, "lora_alpha": 5.0, "lora_targets": ("k_proj", "up_proj")}
+WIDE_HEADS = {"head_dim": 64, "vocab_size": 98}  # as compiled code wants them
 CAPPED = {"final_logit_softcapping": 5.0, "query_pre_attn_scalar": 8}
 DROPS_NOTHING = {"embedding_dropout": 0.0, "mlp_dropout": 0.0, "attention_dropout": 0.0}
 GPT2 = {
@@ -117,6 +118,8 @@ JOBS = [
     Job(name="qwen2", family="qwen2"),
     Job(name="qwen3", family="qwen3"),
     Job(name="mistral", family="mistral", lengths=(9, 4, 8)),
+    Job(name="wide_heads", shape=WIDE_HEADS),
+    Job(name="full_wide_heads", shape=WIDE_HEADS | TIED, **FULL),
     Job(name="top", **TOP),
     Job(name="top_one_example", batch_size=1, **TOP),
     Job(name="top_dropout", **TOP | {"options": TOP["options"] | DROPOUT}),

@@ -1,4 +1,4 @@
-"""Builds the C sources of this folder for the processor at hand, once, and keeps the library in the user's cache.
+"""Builds the C sources of this folder for the processor at hand, once; the library stays in the user's cache.
 
 They are plain C with OpenMP and know nothing of torch, so any C compiler makes them in a second or two. The
 threads are those of torch: the library is not linked with an OpenMP of its own, whose threads would wait for
@@ -71,7 +71,7 @@ def read_reason(file: Path) -> str:
 def build_library() -> None:
     """Build it where it is not there yet; a reason is left where it can't be built. Raises nothing."""
     file = library_file()
-    if file.exists() or (file.with_suffix(".txt").exists() and find_compiler() is None):
+    if file.exists() or has_failed(file):
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -85,6 +85,16 @@ def build_library() -> None:
             file.with_suffix(".txt").write_text(f"{error}\n")
     except OSError:  # no room, no right to write: the runs do without
         return
+
+
+def has_failed(file: Path) -> bool:
+    """Tell whether it could not be built before and nothing has changed since: no newer compiler."""
+    try:
+        tried = file.with_suffix(".txt").stat().st_mtime
+    except OSError:
+        return False
+    compiler = find_compiler()
+    return compiler is None or Path(compiler).stat().st_mtime < tried
 
 
 def find_compiler() -> str | None:

@@ -34,7 +34,7 @@ SIGNATURES = {
 class Layer(Structure):
     """A linear layer of a group, as projections.c knows it."""
 
-    _fields_ = [  # noqa: RUF012 - as ctypes wants it
+    _fields_ = [
         ("w", c_void_p), ("y", c_void_p), ("dw", c_void_p), ("a", c_void_p), ("b", c_void_p),
         ("da", c_void_p), ("db", c_void_p), ("n", c_long), ("r", c_long), ("s", c_float),
     ]  # fmt: skip
@@ -43,14 +43,14 @@ class Layer(Structure):
 class Attention(Structure):
     """The shape of an attention, as attention.c knows it."""
 
-    _fields_ = [  # noqa: RUF012 - as ctypes wants it
+    _fields_ = [
         ("begins", POINTER(c_long)), ("examples", c_long), ("T", c_long), ("H", c_long), ("G", c_long),
         ("E", c_long), ("scale", c_float), ("threads", c_int),
     ]  # fmt: skip
 
 
 class LayerWeights(Struct):
-    """bfloat16 weight, N x K, and its adapter where there is one: float32 a, r x K, and b, N x r, and scale."""
+    """A bfloat16 weight, N x K, and its adapter if any: float32 a, r x K, and b, N x r, and their scale."""
 
     weight_NK: torch.Tensor
     a_rK: torch.Tensor | None = None
@@ -160,8 +160,8 @@ def gate_backward(
     """Return the gradients of gate and up."""
     grad_gate_TF, grad_up_TF = torch.empty_like(gate_TF), torch.empty_like(up_TF)
     part_for("gate_backward", gate_TF)(
-        grad_TF.data_ptr(), gate_TF.data_ptr(), up_TF.data_ptr(), grad_gate_TF.data_ptr(), grad_up_TF.data_ptr(),
-        grad_TF.numel(), torch.get_num_threads(),
+        grad_TF.data_ptr(), gate_TF.data_ptr(), up_TF.data_ptr(), grad_gate_TF.data_ptr(),
+        grad_up_TF.data_ptr(), grad_TF.numel(), torch.get_num_threads(),
     )  # fmt: skip
     return grad_gate_TF, grad_up_TF
 
@@ -172,8 +172,8 @@ def cross_entropy(
     """Return the loss of each row; the gradient of `factor` times the loss takes the place of the logits."""
     losses_T = torch.empty(len(logits_TV))
     part_for("cross_entropy", logits_TV)(
-        logits_TV.data_ptr(), targets_T.data_ptr(), losses_T.data_ptr(), *logits_TV.shape, factor, needs_gradient,
-        torch.get_num_threads(),
+        logits_TV.data_ptr(), targets_T.data_ptr(), losses_T.data_ptr(), *logits_TV.shape, factor,
+        needs_gradient, torch.get_num_threads(),
     )  # fmt: skip
     return losses_T
 

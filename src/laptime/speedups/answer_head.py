@@ -88,8 +88,8 @@ def answer_loss(
     """Return the cross-entropy summed over N tokens, in float32.
 
     `factor`, in float32, is what the sum will be multiplied with before its backward pass; None for 1.
-    `soften` makes losses and gradients of logits; `soften_rows` if None. `weigh` says how the head's weight is
-    multiplied; `weight_for` if None.
+    `soften` makes losses and gradients of logits, `soften_rows` if None; `weigh` says how the weight is
+    multiplied, `weight_for` if None.
     """
     if not torch.is_grad_enabled():  # autograd tells a function what can train, wanted or not
         hidden_ND, weight_VD = hidden_ND.detach(), weight_VD.detach()

@@ -12,7 +12,7 @@ import torch
 from torch.autograd import Function
 
 from laptime.kernels import library
-from laptime.speedups.compiled import need_bfloat16_products
+from laptime.speedups.compiled import reason_against_c_products
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 LONGEST = 2048  # tokens: the scores of a block of queries, 24 times as many numbers, stay in a core's cache
@@ -28,7 +28,10 @@ class CompiledAttention(Speedup):
 
     def apply(self, setup: Setup) -> str:
         """Replace the decoder's rotation and attention."""
-        need_bfloat16_products(setup)
+        if setup.device.type != "cpu":
+            raise NoEffect("for CPUs only")
+        if reason := reason_against_c_products(setup):
+            raise NoEffect(reason)
         decoder = setup.decoder
         if setup.longest > LONGEST:
             raise NoEffect(f"examples of up to {setup.longest} tokens; made for {LONGEST}")

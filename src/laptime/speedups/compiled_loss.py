@@ -13,10 +13,10 @@ import torch
 from laptime.decoder.linear_layers import Weight
 from laptime.kernels import library
 from laptime.speedups.answer_head import loss_of_head, soften_rows
-from laptime.speedups.compiled import need_library
+from laptime.speedups.compiled import reason_against_c
 from laptime.speedups.compiled_projections import CompiledWeight
 from laptime.speedups.float32_products import weight_for
-from laptime.speedups.speedup import Claim, Setup, Speedup
+from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 
 class CompiledLoss(Speedup):
@@ -29,7 +29,10 @@ class CompiledLoss(Speedup):
 
     def apply(self, setup: Setup) -> str:
         """Replace the softmax of the head's loss."""
-        need_library(setup)
+        if setup.device.type != "cpu":
+            raise NoEffect("for CPUs only")
+        if reason := reason_against_c():
+            raise NoEffect(reason)
         head = setup.model.get_output_embeddings()
         setup.forward.head_loss = partial(loss_of_head, head, soften=compiled_soften, weigh=compiled_weigh)
         return f"{head.out_features} words"

@@ -13,9 +13,9 @@ from torch.autograd import Function
 from torch.autograd.graph import saved_tensors_hooks
 
 from laptime.kernels import library
-from laptime.speedups.compiled import need_library
+from laptime.speedups.compiled import reason_against_c
 from laptime.speedups.fused_blocks import remade
-from laptime.speedups.speedup import Claim, Setup, Speedup
+from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 
 class CompiledParts(Speedup):
@@ -28,7 +28,10 @@ class CompiledParts(Speedup):
 
     def apply(self, setup: Setup) -> str:
         """Replace the decoder's norm and gate."""
-        need_library(setup)
+        if setup.device.type != "cpu":
+            raise NoEffect("for CPUs only")
+        if reason := reason_against_c():
+            raise NoEffect(reason)
         decoder = setup.decoder
         decoder.norm, decoder.gate = compiled_norm, compiled_gate
         if decoder.keep_gated is remade:

@@ -1,8 +1,8 @@
 """Linear layers that share an input, with their adapters, in C: bfloat16 with float32 sums.
 
 What is added (an adapter's part, the gradients of x from several layers) is added before it is rounded. A
-weight is used as it lies in memory, and no kernel is made anew for another number of tokens. Adapters are read
-as they are, in float32, and so are their gradients.
+weight is used as it lies in memory, and no kernel is made anew for another number of tokens. Adapters are
+read as they are, in float32, and so are their gradients.
 
 Shapes: T tokens, K inputs, N outputs.
 """
@@ -18,7 +18,7 @@ from torch.autograd import Function
 from laptime.decoder.linear_layers import AnyLinear, Linear, Weight
 from laptime.kernels import library
 from laptime.speedups import fused_projections
-from laptime.speedups.compiled import need_bfloat16_products
+from laptime.speedups.compiled import reason_against_c_products
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 
@@ -32,7 +32,10 @@ class CompiledProjections(Speedup):
 
     def apply(self, setup: Setup) -> str:
         """Replace the projections of groups that the C code knows."""
-        need_bfloat16_products(setup)
+        if setup.device.type != "cpu":
+            raise NoEffect("for CPUs only")
+        if reason := reason_against_c_products(setup):
+            raise NoEffect(reason)
         linears = [linear for layer in setup.decoder.layers for linear in layer.linears]
         known = sum(map(is_known, linears))
         if not known:
@@ -69,7 +72,7 @@ class CompiledProjection(Function):
         """Save x, x A^T and what the layers are made of."""
         x_TK = x_TK.contiguous()
         layers = [
-            library.LayerWeights(tensors[4 * index], *tensors[4 * index + 2 : 4 * index + 4], scale)
+            library.LayerWeights(tensors[4 * index], tensors[4 * index + 2], tensors[4 * index + 3], scale)
             for index, scale in enumerate(scales)
         ]
         outputs, down_TR = library.project_forward(x_TK, layers)

@@ -21,6 +21,10 @@ from laptime.speedups.speedup import cannot_apply, speedup_names, works_inside
 from laptime.startup.speedup_switches import is_wanted
 
 FOR_CPUS = {
+    "compiled_attention": "for CPUs only",
+    "compiled_loss": "for CPUs only",
+    "compiled_parts": "for CPUs only",
+    "compiled_projections": "for CPUs only",
     "float32_products": "for CPUs only",
     "prepacked_weights": "only CPU kernels read packed weights",
     "short_attention": "a GPU's attention kernels are faster",

@@ -14,6 +14,7 @@ import torch
 
 from laptime.decoder.linear_layers import Linear, Weight
 from laptime.memory_estimate import PACKING, choose_largest, find_room
+from laptime.speedups.fused_projections import project
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 
@@ -37,6 +38,8 @@ class PrepackedWeights(Speedup):
         if str(setup.model.dtype).removeprefix("torch.") not in setup.native_formats:
             raise NoEffect(f"{setup.model.dtype} is not native here")
         decoder = setup.decoder
+        if decoder.project is not project:
+            raise NoEffect("compiled_projections reads weights as they are")
         frozen = [
             [one for one in layer.linears if not one.weight_NK.requires_grad and type(one.weight) is Weight]
             for layer in decoder.layers

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from laptime.errors import UserError, told_of
 from laptime.hardware.machine import choose_device, describe_processor
 from laptime.hardware.precision import choose_precision, native_formats
 from laptime.hardware.processors import count_usable_cores
+from laptime.kernels.build import build_library
 from laptime.models.config_shape import model_max_length
 from laptime.models.digest import begin_digest, digest_model
 from laptime.models.loading import (
@@ -48,6 +50,7 @@ from laptime.models.source import ModelSource, locate_model
 from laptime.models.stored_weights import check_weights
 from laptime.runs.job import LOG_FILE
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
+from laptime.speedups.speedup import speedup_names
 from laptime.startup.page_cache import begin_reading
 from laptime.startup.speedup_switches import is_wanted
 from laptime.training.trial import try_formats
@@ -63,6 +66,7 @@ def prepare(job: InputJob) -> InputManifest:
     if is_wanted("read_ahead", msgspec.structs.asdict(job.training)) and not job.model.random_weights:
         begin_reading(Path(source.folder))
     base_files = begin_digest(source, job.model.random_weights)
+    kernels = begin_building(job)
     examples = read_examples(job.data, seed=job.training.seed)
     answers = job.answers
     if job.model.random_weights and not answers.ask:
@@ -113,9 +117,25 @@ def prepare(job: InputJob) -> InputManifest:
         gpus=[] if job.training.device == "cpu" else list_gpus(),
         version=VERSION,
     )
+    kernels.result()
     manifest.format_trial = try_formats(job, manifest, encoded)
     write_manifest(folder, manifest)
     return manifest
+
+
+def begin_building(job: InputJob) -> Future[None]:
+    """Build the C parts beside all else, where a run on the CPU would use them and they are not there yet."""
+    on_cpu = job.training.device == "cpu" or not torch.cuda.is_available()
+    training = msgspec.structs.asdict(job.training)
+    pool = ThreadPoolExecutor(1)
+    try:
+        if on_cpu and any(
+            is_wanted(name, training) for name in speedup_names() if name.startswith("compiled_")
+        ):
+            return pool.submit(build_library)
+        return pool.submit(lambda: None)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def list_gpus() -> list[Gpu]:

@@ -26,6 +26,7 @@ from laptime.errors import UserError
 from laptime.hardware.device_memory import give_back_memory
 from laptime.hardware.machine import describe_machine, describe_processor
 from laptime.hardware.precision import native_formats
+from laptime.kernels.build import NotBuiltError, find_library
 from laptime.methods.method import make_method
 from laptime.models.loading import load_model
 from laptime.spec import RunSpec, TrainingSpec
@@ -95,6 +96,8 @@ def name_trial(job: InputJob, manifest: InputManifest, encoded: EncodedData) -> 
     known = ("cpu", "cores", "versions")
     lengths = [int(encoded.examples.lengths.max()), int(median(encoded.examples.lengths.tolist()))]
     shares = round(share_of_new(encoded, training), 1)
+    with suppress(NotBuiltError):
+        options.append(find_library().name)
     depends = [manifest.shape, options, [machine.get(name) for name in known], lengths, shares]
     return hashlib.sha256(msgspec.json.encode(depends)).hexdigest()[:32]
 
