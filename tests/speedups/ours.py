@@ -96,8 +96,9 @@ def take_steps(
     method: Any = setup.method
     record = RecordWriter(folder)
     optimizer = WatchedOptimizer(
-        method.parameter_groups(setup.model), setup.training, loss_scaling=False, fused=setup.fuses_optimizer
-    )
+        method.parameter_groups(setup.model), setup.training, loss_scaling=False, fused=setup.fuses_optimizer,
+        kernels=setup.optimizer_kernels,
+    )  # fmt: skip
     optimizer.model = setup.model
     timer = StepTimer(record, CPU, False)
     train(setup.forward, method, steps, optimizer, RATE, setup.training, timer)

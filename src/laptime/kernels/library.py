@@ -12,8 +12,9 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Sequence
-from ctypes import POINTER, Structure, byref, c_float, c_int, c_long, c_void_p
+from ctypes import POINTER, Structure, byref, c_double, c_float, c_int, c_long, c_void_p
 from functools import cache
+from typing import Any
 
 import torch
 from msgspec import Struct
@@ -22,13 +23,6 @@ from laptime.kernels.build import NotBuiltError, find_library, find_openmp
 
 POINTERS, LONGS = [c_void_p], [c_long]
 NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
-SIGNATURES = {
-    "norm_forward": [*POINTERS * 4, *LONGS * 2, c_float, c_int],
-    "norm_backward": [*POINTERS * 6, *LONGS * 2, c_int],
-    "gate_forward": [*POINTERS * 3, c_long, c_int],
-    "gate_backward": [*POINTERS * 5, c_long, c_int],
-    "cross_entropy": [*POINTERS * 3, *LONGS * 2, c_float, c_int, c_int],
-}
 
 
 class Layer(Structure):
@@ -47,6 +41,26 @@ class Attention(Structure):
         ("begins", POINTER(c_long)), ("examples", c_long), ("T", c_long), ("H", c_long), ("G", c_long),
         ("E", c_long), ("scale", c_float), ("threads", c_int),
     ]  # fmt: skip
+
+
+class Parameter(Structure):
+    """What trains, as optimizer.c knows it."""
+
+    _fields_ = [
+        ("grad", c_void_p), ("master", c_void_p), ("m", c_void_p), ("v", c_void_p), ("weight", c_void_p),
+        ("size", c_long), ("correction1", c_double), ("correction2", c_double),
+    ]  # fmt: skip
+
+
+SIGNATURES: dict[str, list[Any]] = {
+    "norm_forward": [*POINTERS * 4, *LONGS * 2, c_float, c_int],
+    "norm_backward": [*POINTERS * 6, *LONGS * 2, c_int],
+    "gate_forward": [*POINTERS * 3, c_long, c_int],
+    "gate_backward": [*POINTERS * 5, c_long, c_int],
+    "cross_entropy": [*POINTERS * 3, *LONGS * 2, c_float, c_int, c_int],
+    "adamw": [POINTER(Parameter), c_long, *[c_double] * 6, c_int],
+}
+SQUARES_BLOCK = 4096  # numbers, as in optimizer.c
 
 
 class LayerWeights(Struct):
@@ -80,9 +94,10 @@ def load_library() -> ctypes.CDLL:
         library = ctypes.CDLL(str(file))
     except OSError as error:
         raise NotBuiltError(f"they can't be loaded ({error})") from None
-    for part, types in SIGNATURES.items():
-        for name in NAMES.values():
+    for name in NAMES.values():
+        for part, types in SIGNATURES.items():
             declare(library, f"{part}_{name}", types)
+        declare(library, f"sum_squares_{name}", [POINTER(Parameter), c_long, c_void_p, c_int], c_double)
     if library.has_bfloat16_products():
         declare(library, "project_forward", [c_void_p, POINTER(Layer), *LONGS * 3, c_void_p, c_int])
         declare(library, "project_backward", [*POINTERS * 2, POINTER(Layer), *LONGS * 3, c_void_p, c_int])
@@ -91,10 +106,10 @@ def load_library() -> ctypes.CDLL:
     return library
 
 
-def declare(library: ctypes.CDLL, name: str, types: Sequence[type]) -> None:
-    """Tell ctypes what a function takes; none of them returns anything."""
+def declare(library: ctypes.CDLL, name: str, types: Sequence[type], gives: type | None = None) -> None:
+    """Tell ctypes what a function takes and returns."""
     function = getattr(library, name)
-    function.argtypes, function.restype = types, None
+    function.argtypes, function.restype = types, gives
 
 
 def has_bfloat16_products() -> bool:
@@ -286,3 +301,48 @@ def attention_backward(
     tensors = (turned_THE, turned_TGE, value_TGE, cos_TE, sin_TE, lse_HT, grad_THE, *grads)
     load_library().attention_backward(byref(shape), *(x.data_ptr() for x in tensors))
     return grads  # type: ignore[return-value]
+
+
+class Trained(Struct):
+    """What is updated together: float32 masters and moments; `weights` are the masters, or bfloat16.
+
+    `steps` are the updates of each, this one among them.
+    """
+
+    gradients: list[torch.Tensor]
+    masters: list[torch.Tensor]
+    weights: list[torch.Tensor]
+    averages: list[torch.Tensor]
+    squares: list[torch.Tensor]
+    steps: list[float]
+
+
+def sum_squares(gradients: Sequence[torch.Tensor]) -> float:
+    """Return the sum of the squares of all numbers of `gradients`, of one dtype."""
+    listed, num_blocks = (Parameter * len(gradients))(), 0
+    for place, gradient in zip(listed, gradients, strict=True):
+        place.grad, place.size = gradient.data_ptr(), gradient.numel()
+        num_blocks += -(-gradient.numel() // SQUARES_BLOCK)
+    parts = torch.empty(num_blocks, dtype=torch.float64)
+    part = part_for("sum_squares", gradients[0])
+    return float(part(listed, len(listed), parts.data_ptr(), torch.get_num_threads()))
+
+
+def update_adamw(
+    trained: Trained,
+    rate: float,
+    betas: tuple[float, float],
+    epsilon: float,
+    decay: float,
+    divisor: float,
+) -> None:
+    """Make one update of AdamW with gradients, of one dtype, that are divided by `divisor`."""
+    listed = (Parameter * len(trained.gradients))()
+    for index, place in enumerate(listed):
+        place.grad, place.size = trained.gradients[index].data_ptr(), trained.gradients[index].numel()
+        place.master, place.weight = trained.masters[index].data_ptr(), trained.weights[index].data_ptr()
+        place.m, place.v = trained.averages[index].data_ptr(), trained.squares[index].data_ptr()
+        place.correction1, place.correction2 = (1.0 - beta ** trained.steps[index] for beta in betas)
+    part_for("adamw", trained.gradients[0])(
+        listed, len(listed), rate, *betas, epsilon, decay, divisor, torch.get_num_threads()
+    )

@@ -7,7 +7,7 @@
 #include <omp.h>
 #include "tiles.h"
 
-#define DEPTH 256 /* pairs of a block: 64 KiB of a panel */
+#define DEPTH 320 /* pairs of a block, at most: 80 KiB of a panel */
 #define MOST_ROWS 384
 #define TASKS 24 /* for each thread, below which rows are divided too */
 
@@ -81,28 +81,82 @@ static void pair_block(const term *one, long first, long pairs, long n, long wid
         for (long p = i < whole_n ? whole_p : 0; p < pairs; p++) words[p * PANEL + i] = rows[i * (row / 2) + p];
 }
 
-/* sums (rows x PANEL) of rows t.. and columns n.. */
-static void sum_terms(const product *one, long t, long rows, long n, long width, uint32_t *words, float *sums)
+/* What is multiplied next: lines of memory, fetched a few at a time while something else is multiplied. */
+typedef struct {
+    const char *place;
+    long row, lines, left, line; /* bytes from row to row; lines of a row; rows left; line of the present row */
+} coming;
+
+ALWAYS coming foresee(const term *one, long first, long pairs, long n, long width)
 {
-    int adds = 0;
+    if (one->kind == AS_ROWS)
+        return (coming){(const char *)one->b + (2 * first * one->b_row + n) * 2, one->b_row * 2, (width + 31) / 32,
+                        least(2 * pairs, one->depth - 2 * first), 0};
+    if (one->kind == AS_COLUMNS)
+        return (coming){(const char *)one->b + (n * one->b_row + 2 * first) * 2, one->b_row * 2, (pairs + 15) / 16,
+                        width, 0};
+    return (coming){0, 0, 1, 0, 0};
+}
+
+ALWAYS void fetch_some(coming *next, long lines)
+{
+    for (; lines > 0 && next->left > 0; lines--) {
+        _mm_prefetch(next->place + next->line * 64, _MM_HINT_T1);
+        if (++next->line == next->lines) {
+            next->line = 0;
+            next->left--;
+            next->place += next->row;
+        }
+    }
+}
+
+/* Pairs of a block: blocks of one term are of about one size. */
+ALWAYS long block_of(const term *one)
+{
+    long all = (one->depth + 1) / 2, blocks = (all + DEPTH - 1) / DEPTH;
+    return up_to((all + blocks - 1) / blocks, VECTOR);
+}
+
+/* sums (rows x PANEL) of rows t.. and columns n..; `after` is what another panel begins with. */
+static void sum_terms(const product *one, long t, long rows, long n, long width, coming after, uint32_t *words,
+                      float *sums)
+{
+    int adds = 0, vectors = (int)(up_to(width, VECTOR) / VECTOR);
     for (const term *each = one->terms; each < one->terms + one->count; each++) {
-        long all = (each->depth + 1) / 2;
-        for (long first = 0; first < all; first += DEPTH, adds = 1) {
-            long pairs = least(all - first, DEPTH), b_row = PANEL;
+        long all = (each->depth + 1) / 2, block = block_of(each);
+        for (long first = 0; first < all; first += block, adds = 1) {
+            long pairs = least(all - first, block), b_row = PANEL;
             const uint32_t *b = words;
+            coming next = after;
+            if (first + block < all) next = foresee(each, first + block, least(all - first - block, block), n, width);
+            else if (each + 1 < one->terms + one->count && each[1].kind != PAIRED)
+                next = foresee(each + 1, 0, least((each[1].depth + 1) / 2, block_of(each + 1)), n, width);
             if (each->kind == PAIRED) {
                 b = (const uint32_t *)each->b + first * each->b_row + n;
                 b_row = each->b_row;
             } else {
                 pair_block(each, first, pairs, n, width, words);
             }
-            multiply(rows, up_to(width, VECTOR), pairs, each->a + t * each->a_row + first * each->a_pair, each->a_row,
-                     each->a_pair, b, b_row, sums, PANEL, adds);
+            long share = next.lines * next.left * TILE_ROWS / rows + 1;
+            const uint32_t *a = each->a + t * each->a_row + first * each->a_pair;
+            for (long m = 0; m < rows; m += TILE_ROWS) {
+                fetch_some(&next, share);
+                multiply_some((int)least(rows - m, TILE_ROWS), vectors, pairs, a + m * each->a_row, each->a_row,
+                              each->a_pair, b, b_row, sums + m * PANEL, PANEL, adds);
+            }
         }
     }
 }
 
 ALWAYS long count_panels(const product *one) { return (one->width + PANEL - 1) / PANEL; }
+
+/* The product to which a panel belongs, and its first column there. */
+ALWAYS const product *find_panel(const product *all, long panel, long *n)
+{
+    for (; panel >= count_panels(all); all++) panel -= count_panels(all);
+    *n = panel * PANEL;
+    return all;
+}
 
 /* By all threads of a team, each in its own panels; nobody waits at the end. */
 static void run_products(const product *all, long count)
@@ -119,12 +173,18 @@ static void run_products(const product *all, long count)
     float *sums = take_memory(step * PANEL * 4);
 #pragma omp for schedule(dynamic) nowait
     for (long task = 0; task < panels * parts; task++) {
-        const product *one = all;
-        long panel = task / parts, t = task % parts * step;
-        for (; panel >= count_panels(one); one++) panel -= count_panels(one);
-        long n = panel * PANEL, width = least(one->width - n, PANEL), rows = least(one->rows - t, step);
+        long n, t = task % parts * step, next_n;
+        const product *one = find_panel(all, task / parts, &n);
+        long width = least(one->width - n, PANEL), rows = least(one->rows - t, step);
         if (rows <= 0) continue;
-        sum_terms(one, t, rows, n, width, words, sums);
+        coming after = {0, 0, 1, 0, 0};
+        long next = (task + threads) / parts;
+        if (next < panels && next != task / parts) {
+            const product *other = find_panel(all, next, &next_n);
+            const term *its = other->terms;
+            after = foresee(its, 0, least((its->depth + 1) / 2, block_of(its)), next_n, least(other->width - next_n, PANEL));
+        }
+        sum_terms(one, t, rows, n, width, after, words, sums);
         for (long m = 0; m < rows; m++)
             round_row(sums + m * PANEL, 1.0f, one->y + (t + m) * one->width + n, width);
     }

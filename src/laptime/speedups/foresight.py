@@ -23,6 +23,7 @@ from laptime.startup.speedup_switches import is_wanted
 FOR_CPUS = {
     "compiled_attention": "for CPUs only",
     "compiled_loss": "for CPUs only",
+    "compiled_optimizer": "for CPUs only",
     "compiled_parts": "for CPUs only",
     "compiled_projections": "for CPUs only",
     "float32_products": "for CPUs only",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -37,6 +37,16 @@ class NoEffect(Exception):  # noqa: N818 - no error: the run goes on without it
     """A speedup changes nothing here; the message says why, as a phrase."""
 
 
+class OptimizerKernels(Struct):
+    """What stands in the place of torch's AdamW and norm; see `training/optimizer.py`.
+
+    `norm`, of all gradients, gives None, and `update` False, where they can't be used.
+    """
+
+    norm: Callable[[Sequence[torch.Tensor]], torch.Tensor | None]
+    update: Callable[..., bool]
+
+
 class Setup(Struct, kw_only=True):
     """What a run has put together; a speedup replaces parts of it."""
 
@@ -57,6 +67,7 @@ class Setup(Struct, kw_only=True):
     is_spread: bool = False  # the weights lie in parts in several processes
     packs_examples: bool = False  # batches without padding
     fuses_optimizer: bool = False
+    optimizer_kernels: OptimizerKernels | None = None
     saves_in_background: bool = False
 
     @property

@@ -16,6 +16,7 @@ import torch
 from msgspec import Struct
 
 from laptime.spec import TrainingSpec
+from laptime.speedups.speedup import OptimizerKernels
 
 CHUNK_ELEMENTS = 1 << 26  # float32 gradients exist for one chunk of masters at a time: 256 MiB
 FIRST_LOSS_SCALE = 2**16  # at the most
@@ -38,9 +39,15 @@ class Optimizer:
     """Updates every trained parameter once a step."""
 
     def __init__(
-        self, groups: list[dict[str, Any]], training: TrainingSpec, loss_scaling: bool, fused: bool = True
+        self,
+        groups: list[dict[str, Any]],
+        training: TrainingSpec,
+        loss_scaling: bool,
+        fused: bool = True,
+        kernels: OptimizerKernels | None = None,
     ) -> None:
         self.max_grad_norm = training.max_grad_norm
+        self.kernels = kernels
         self._parts = STATE_PARTS if training.optimizer == "adamw" else STATE_PARTS_8BIT
         self.chunks = [
             make_chunk(parameters, group, training, fused)
@@ -88,7 +95,7 @@ class Optimizer:
         found_inf = torch.maximum(found_inf, self._stopped)
         divisor = self._gradient_divisor(norm)
         for chunk in self.chunks:
-            update_chunk(chunk, learning_rate, divisor, found_inf)
+            update_chunk(chunk, learning_rate, divisor, found_inf, self.kernels)
         if self.loss_scale is not None:
             self.used_scale = self.loss_scale.clone()
             torch._amp_update_scale_(
@@ -129,10 +136,11 @@ class Optimizer:
 
     def _gradient_norm(self, parameters: list[torch.nn.Parameter]) -> torch.Tensor:
         """Return the norm of all gradients in float32, without the loss scale."""
-        norms = torch._foreach_norm(
-            [p.grad for p in parameters if p.grad is not None], 2, dtype=torch.float32
-        )
-        norm = torch.linalg.vector_norm(torch.stack(norms))
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        norm = self.kernels.norm(gradients) if self.kernels else None
+        if norm is None:
+            norms = torch._foreach_norm(gradients, 2, dtype=torch.float32)
+            norm = torch.linalg.vector_norm(torch.stack(norms))
         if self.sum_parts is not None:
             norm = self.sum_parts(norm.square()).sqrt()
         return norm if self.loss_scale is None else norm / self.loss_scale
@@ -194,8 +202,16 @@ def make_chunk(
 
 
 @torch.no_grad()
-def update_chunk(chunk: Chunk, learning_rate: float, divisor: torch.Tensor, found_inf: torch.Tensor) -> None:
+def update_chunk(
+    chunk: Chunk,
+    learning_rate: float,
+    divisor: torch.Tensor,
+    found_inf: torch.Tensor,
+    kernels: OptimizerKernels | None = None,
+) -> None:
     """Update one chunk and free its gradients."""
+    if kernels and update_at_once(chunk, learning_rate, divisor, found_inf, kernels):
+        return
     for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
         if master is not parameter:
             master.grad = None if parameter.grad is None else parameter.grad.float()
@@ -213,6 +229,29 @@ def update_chunk(chunk: Chunk, learning_rate: float, divisor: torch.Tensor, foun
         if master is not parameter:
             parameter.copy_(master)
         master.grad = None
+
+
+def update_at_once(
+    chunk: Chunk,
+    learning_rate: float,
+    divisor: torch.Tensor,
+    found_inf: torch.Tensor,
+    kernels: OptimizerKernels,
+) -> bool:
+    """Update one chunk by a kernel that widens and rounds on the way; returns False where it can't."""
+    trained = [
+        (master, parameter, parameter.grad)
+        for parameter, master in zip(chunk.parameters, chunk.masters, strict=True)
+        if parameter.grad is not None
+    ]
+    rate = learning_rate * chunk.rate_factor
+    if trained and not found_inf:
+        masters, weights, gradients = (list(parts) for parts in zip(*trained, strict=True))
+        if not kernels.update(chunk.adam, masters, weights, gradients, rate, float(divisor)):
+            return False
+    for parameter in chunk.parameters:
+        parameter.grad = None
+    return True
 
 
 def scheduled_rate(peak: float, step: int, num_steps: int, training: TrainingSpec) -> float:

@@ -199,7 +199,7 @@ def prepare(
     scales = opened.precision.loss_scaling
     groups = method.parameter_groups(model)
     groups = sharding.groups(groups) if sharding else groups
-    optimizer = Optimizer(groups, spec.training, scales, setup.fuses_optimizer)
+    optimizer = Optimizer(groups, spec.training, scales, setup.fuses_optimizer, setup.optimizer_kernels)
     if sharding:
         optimizer.sum_parts = opened.team.sum_tensor
     checkpoints.restore_optimizer(model, optimizer)
