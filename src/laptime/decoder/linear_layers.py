@@ -29,6 +29,12 @@ class Weight:
         """Return g W, TxK, added to `into_TK` where there is one."""
         return add_product(into_TK, grad_TN, self.weight_NK)
 
+    def gradient(
+        self, grad_TN: torch.Tensor, x_TK: torch.Tensor, into_NK: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return g^T x, NxK, the weight's own gradient, added to `into_NK` where there is one."""
+        return add_product(into_NK, grad_TN.t(), x_TK)
+
 
 def add_product(
     into_MN: torch.Tensor | None, a_MK: torch.Tensor, b_KN: torch.Tensor, alpha: float = 1.0

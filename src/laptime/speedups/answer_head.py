@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.autograd import Function
 
-from laptime.decoder.linear_layers import Weight, add_product
+from laptime.decoder.linear_layers import Weight
 from laptime.models.shape import FAMILIES
 from laptime.speedups.float32_products import weight_for
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
@@ -130,7 +130,7 @@ class AnswerLoss(Function):
             if needs_hidden:
                 grads_ND.append(weight.backward(grad_nV))
             if needs_weight:
-                grad_VD = add_product(grad_VD, grad_nV.t(), hidden_nD)
+                grad_VD = weight.gradient(grad_nV, hidden_nD, grad_VD)
             if grad_V is not None:
                 grad_V += grad_nV.sum(0)
         ctx.save_for_backward(torch.cat(grads_ND) if grads_ND else None, grad_VD, grad_V, factor)

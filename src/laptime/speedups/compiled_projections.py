@@ -110,3 +110,12 @@ class CompiledWeight(Weight):
         grad_TK, _ = library.project_backward(None, None, [library.LayerWeights(self.weight_NK)], [grad_TN])
         assert grad_TK is not None
         return grad_TK if into_TK is None else into_TK.add_(grad_TK)
+
+    def gradient(
+        self, grad_TN: torch.Tensor, x_TK: torch.Tensor, into_NK: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return g^T x, NxK, added to `into_NK` where there is one."""
+        layers = [library.LayerWeights(self.weight_NK)]
+        _, (found,) = library.project_backward(x_TK.contiguous(), None, layers, [grad_TN], False, [True])
+        assert found.weight_NK is not None
+        return found.weight_NK if into_NK is None else into_NK.add_(found.weight_NK)
