@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from transformers import AutoModelForCausalLM
 
 from laptime.data.encoded import read_inputs
+from laptime.kernels.build import has_products
 from laptime.memory_estimate import SPARE, MemoryEstimate, will_pack
 from laptime.methods.method import make_method
 from laptime.models.module_shape import measure_shape
@@ -47,7 +48,8 @@ def test_packed_copies_are_foreseen_to_the_byte(
     if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         pytest.skip("this CPU has no kernels for bfloat16 at all")
     job = NAMED[name]
-    training = TrainingSpec(batch_size=job.batch_size, speedups=speedups)
+    without = () if speedups else ("compiled_projections",)
+    training = TrainingSpec(batch_size=job.batch_size, speedups=speedups, without=without)
     setup = set_up(job, training, dtype, FORMATS[dtype], tmp_path)
     apply_all(setup)
     weights = [one.weight for layer in setup.decoder.layers for one in layer.linears]
@@ -56,6 +58,17 @@ def test_packed_copies_are_foreseen_to_the_byte(
     assert foreseen == sum(weight.weight_NK.nbytes for weight in packed) > 0
     if name == "whole_blocks":  # others are filled up to the blocks that the kernels read
         assert foreseen == sum(torch.ops.mkldnn._nbytes(weight.packed) for weight in packed)
+
+
+def test_weights_that_are_read_as_they_are_have_no_copies(tmp_path: Path) -> None:
+    if not has_products():
+        pytest.skip("this CPU has no C products of bfloat16")
+    training = TrainingSpec()
+    setup = set_up(NAMED["one_example"], training, torch.bfloat16, FORMATS[torch.bfloat16], tmp_path)
+    apply_all(setup)
+    weights = [one.weight for layer in setup.decoder.layers for one in layer.linears]
+    assert not any(isinstance(weight, PackedWeight) for weight in weights)
+    assert make_demand("one_example", training, torch.bfloat16).packed_bytes == 0
 
 
 def make_demand(name: str, training: TrainingSpec, dtype: torch.dtype, **changes: Any) -> MemoryEstimate:
@@ -69,7 +82,7 @@ def make_demand(name: str, training: TrainingSpec, dtype: torch.dtype, **changes
         element_bytes=dtype.itemsize,
         batch_size=job.batch_size,
         longest=max(job.lengths),
-        packs=will_pack(shape, method, training),
+        packs=will_pack(shape, method, training, dtype.itemsize),
         asks_to_pack=bool(training.speedups),
         **changes,
     )

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from laptime.kernels.build import has_products
 from laptime.methods.method import Method
 from laptime.models.shape import FAMILIES, Shape, layer_of
 from laptime.spec import TrainingSpec
@@ -201,9 +202,12 @@ def choose_largest(sizes: Sequence[int], room_bytes: float) -> list[int]:
     return chosen
 
 
-def will_pack(shape: Shape, method: Method, training: TrainingSpec) -> bool:
+def will_pack(shape: Shape, method: Method, training: TrainingSpec, element_bytes: int) -> bool:
     """Foresee whether frozen weights of a native format get copies on a CPU, from shapes and options."""
     settings = msgspec.structs.asdict(training)
+    compiles = is_wanted("compiled_projections", settings) and PACKING not in training.speedups
+    if element_bytes == HALF_BYTES and compiles and has_products():
+        return False  # weights are read as they are
     wanted = (PACKING, *PACKING_NEEDS, "fused_blocks")
     dropout = getattr(method.options, "lora_dropout", 0.0)
     can = shape.model_type in FAMILIES and not dropout

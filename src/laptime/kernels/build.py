@@ -61,6 +61,15 @@ def find_library() -> Path:
     return file
 
 
+def has_products() -> bool:
+    """Tell whether the C products of bfloat16 can be used here, as far as is known without loading them."""
+    try:
+        find_library()
+    except NotBuiltError:
+        return False
+    return "avx512_bf16" in cpu_flags()
+
+
 def read_reason(file: Path) -> str:
     """Return why the library was not built."""
     with suppress(OSError):

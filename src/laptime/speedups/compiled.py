@@ -25,3 +25,8 @@ def reason_against_c_products(setup: Setup) -> str:
     if "bfloat16" not in setup.native_formats or not has_bfloat16_products():
         return "the processor, or the C compiler, has no product of bfloat16 pairs (avx512_bf16)"
     return ""
+
+
+def is_asked_instead(other: str, name: str, setup: Setup) -> bool:
+    """Tell whether the user asked by name for another way of doing the same, and not for `name`."""
+    return other in setup.training.speedups and name not in setup.training.speedups

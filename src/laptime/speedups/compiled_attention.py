@@ -12,7 +12,7 @@ import torch
 from torch.autograd import Function
 
 from laptime.kernels import library
-from laptime.speedups.compiled import reason_against_c_products
+from laptime.speedups.compiled import is_asked_instead, reason_against_c_products
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 LONGEST = 2048  # tokens: the scores of a block of queries, 24 times as many numbers, stay in a core's cache
@@ -32,6 +32,8 @@ class CompiledAttention(Speedup):
             raise NoEffect("for CPUs only")
         if reason := reason_against_c_products(setup):
             raise NoEffect(reason)
+        if is_asked_instead("short_attention", self.name, setup):
+            raise NoEffect("short_attention was asked for by name")
         decoder = setup.decoder
         if setup.longest > LONGEST:
             raise NoEffect(f"examples of up to {setup.longest} tokens; made for {LONGEST}")

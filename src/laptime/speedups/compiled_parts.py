@@ -14,7 +14,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from laptime.kernels import library
 from laptime.speedups.compiled import reason_against_c
-from laptime.speedups.fused_blocks import remade
+from laptime.speedups.fused_blocks import fused_gate, fused_norm, remade
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 
@@ -40,7 +40,9 @@ class CompiledParts(Speedup):
 
 
 def compiled_norm(x_TD: torch.Tensor, weight_D: torch.Tensor, epsilon: float) -> torch.Tensor:
-    """Normalize as `plain_norm` does."""
+    """Normalize as `fused_norm` does, which gets what the C code does not know."""
+    if x_TD.dtype not in library.NAMES:
+        return fused_norm(x_TD, weight_D, epsilon)
     return CompiledNorm.apply(x_TD, weight_D, epsilon)
 
 
@@ -67,7 +69,9 @@ class CompiledNorm(Function):
 
 
 def compiled_gate(gate_TF: torch.Tensor, up_TF: torch.Tensor) -> torch.Tensor:
-    """Return silu(gate) * up; silu(gate) is made again in the backward pass instead of being kept."""
+    """Return silu(gate) * up as `fused_gate` does, which gets what the C code does not know."""
+    if gate_TF.dtype not in library.NAMES:
+        return fused_gate(gate_TF, up_TF)
     return CompiledGate.apply(gate_TF, up_TF)
 
 
@@ -91,6 +95,8 @@ def compiled_remade(
     gated_TF: torch.Tensor, gate_TF: torch.Tensor, up_TF: torch.Tensor
 ) -> AbstractContextManager[Any]:
     """Return a block in which autograd does not keep `gated_TF`, as `remade` does."""
+    if gated_TF.dtype not in library.NAMES:
+        return remade(gated_TF, gate_TF, up_TF)
     gate_TF, up_TF = gate_TF.detach(), up_TF.detach()
     place, size = gated_TF.data_ptr(), gated_TF.numel()
 

@@ -64,7 +64,7 @@ def estimate_memory(
         accumulation=training.gradient_accumulation,
         longest=int(lengths_of(examples).max()),
         recomputes=training.gradient_checkpointing,
-        packs=packs and will_pack(manifest.shape, method, training),
+        packs=packs and will_pack(manifest.shape, method, training, element_bytes),
         packs_half=packs_half,
         asks_to_pack=PACKING in training.speedups,
         plain=training.plain,
