@@ -60,15 +60,16 @@ def test_packed_copies_are_foreseen_to_the_byte(
         assert foreseen == sum(torch.ops.mkldnn._nbytes(weight.packed) for weight in packed)
 
 
-def test_weights_that_are_read_as_they_are_have_no_copies(tmp_path: Path) -> None:
-    if not has_products():
-        pytest.skip("this CPU has no C products of bfloat16")
+@pytest.mark.parametrize("dtype", FORMATS, ids=str)
+def test_weights_that_are_read_as_they_are_have_no_copies(dtype: torch.dtype, tmp_path: Path) -> None:
+    if not has_products(dtype.itemsize):
+        pytest.skip("this CPU has no such products in C")
     training = TrainingSpec()
-    setup = set_up(NAMED["one_example"], training, torch.bfloat16, FORMATS[torch.bfloat16], tmp_path)
+    setup = set_up(NAMED["one_example"], training, dtype, FORMATS[dtype], tmp_path)
     apply_all(setup)
     weights = [one.weight for layer in setup.decoder.layers for one in layer.linears]
     assert not any(isinstance(weight, PackedWeight) for weight in weights)
-    assert make_demand("one_example", training, torch.bfloat16).packed_bytes == 0
+    assert make_demand("one_example", training, dtype).packed_bytes == 0
 
 
 def make_demand(name: str, training: TrainingSpec, dtype: torch.dtype, **changes: Any) -> MemoryEstimate:
@@ -95,7 +96,8 @@ def test_what_is_held_out_and_examples_that_are_not_there_make_no_room(tmp_path:
     write_examples(base / "held_out.jsonl", [("why", "so " * 60)])
     encode(base, "inputs")
     facts, encoded = read_inputs(base / "inputs")
-    spec = RunSpec(method="lora", training=TrainingSpec(batch_size=50, device="cpu"))
+    training = TrainingSpec(batch_size=50, device="cpu", without=("compiled_projections",))
+    spec = RunSpec(method="lora", training=training)
     method = make_method("lora", {})
     model = AutoModelForCausalLM.from_pretrained(base / "model", dtype=torch.float32).requires_grad_(False)
     setup = make_setup(
@@ -136,7 +138,7 @@ def test_no_copies_are_foreseen_where_none_are_made(
 def test_half_precision_packs_nothing_where_it_is_emulated() -> None:
     from laptime.memory_advice import half_precision
 
-    training = TrainingSpec(batch_size=3)
+    training = TrainingSpec(batch_size=3, without=("compiled_projections",))
     native, emulated = (
         half_precision(make_demand("ragged", training, torch.float32, packs_half=half))[0]
         for half in (True, False)

@@ -206,7 +206,7 @@ def will_pack(shape: Shape, method: Method, training: TrainingSpec, element_byte
     """Foresee whether frozen weights of a native format get copies on a CPU, from shapes and options."""
     settings = msgspec.structs.asdict(training)
     compiles = is_wanted("compiled_projections", settings) and PACKING not in training.speedups
-    if element_bytes == HALF_BYTES and compiles and has_products():
+    if compiles and has_products(element_bytes):
         return False  # weights are read as they are
     wanted = (PACKING, *PACKING_NEEDS, "fused_blocks")
     dropout = getattr(method.options, "lora_dropout", 0.0)

@@ -27,7 +27,7 @@ def built(seeded: None) -> None:
 
 @pytest.fixture
 def products() -> None:
-    if not library.has_bfloat16_products():
+    if not library.has_products(BF16):
         pytest.skip("this CPU has no products of bfloat16")
 
 
@@ -152,15 +152,17 @@ GROUPS = [
 ]
 
 
-@pytest.mark.usefixtures("products")
+@pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize(("tokens", "inputs", "outputs", "ranks"), GROUPS)
 @pytest.mark.parametrize("threads", [1, 3])
 def test_projections(
-    tokens: int, inputs: int, outputs: Sequence[int], ranks: Sequence[int], threads: int
+    tokens: int, inputs: int, outputs: Sequence[int], ranks: Sequence[int], threads: int, dtype: torch.dtype
 ) -> None:
-    x = torch.randn(tokens, inputs).to(BF16)
-    layers = [make_layer(inputs, out, rank) for out, rank in zip(outputs, ranks, strict=True)]
-    grads = [torch.randn(tokens, out).to(BF16) for out in outputs]
+    if not library.has_products(dtype):
+        pytest.skip("this CPU has no such products")
+    x = torch.randn(tokens, inputs).to(dtype)
+    layers = [make_layer(inputs, out, rank, dtype) for out, rank in zip(outputs, ranks, strict=True)]
+    grads = [torch.randn(tokens, out).to(dtype) for out in outputs]
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -181,20 +183,20 @@ def test_projections(
         if adapter[0] is not None and adapter[1] is not None:
             exact = exact + one.scale * (wide @ adapter[0].t()) @ adapter[1].t()
         exact.backward(grad.double())
-        near(y, exact)
+        near(y, exact, dtype)
         for mine, theirs in zip((found[index].a_rK, found[index].b_Nr), adapter, strict=True):
             assert (mine is None) == (theirs is None)
             if theirs is not None and theirs.grad is not None:
-                near(mine, theirs.grad)
+                near(mine, theirs.grad, dtype)
         assert (found[index].weight_NK is None) == (index == 1)
         if index != 1 and weight.grad is not None:
-            near(found[index].weight_NK, weight.grad)
+            near(found[index].weight_NK, weight.grad, dtype)
     assert wide.grad is not None
-    near(grad_x, wide.grad)
+    near(grad_x, wide.grad, dtype)
 
 
-def make_layer(inputs: int, outputs: int, rank: int) -> LayerWeights:
-    weight = (torch.randn(outputs, inputs) * inputs**-0.5).to(BF16)
+def make_layer(inputs: int, outputs: int, rank: int, dtype: torch.dtype) -> LayerWeights:
+    weight = (torch.randn(outputs, inputs) * inputs**-0.5).to(dtype)
     if not rank:
         return LayerWeights(weight)
     return LayerWeights(

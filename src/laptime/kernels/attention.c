@@ -8,6 +8,7 @@
 #ifdef __AVX512BF16__
 #include <math.h>
 #include <omp.h>
+#define PER_WORD 2
 #include "tiles.h"
 
 #define QUERIES 24 /* of a block */
@@ -74,6 +75,11 @@ ALWAYS __m512 exponential_16(__m512 x)
     return _mm512_scalef_ps(power, whole);
 }
 
+ALWAYS __mmask16 first_lanes(long count)
+{
+    return count >= 16 ? (__mmask16)0xffff : count <= 0 ? (__mmask16)0 : (__mmask16)((1u << count) - 1u);
+}
+
 ALWAYS void store_rounded(bf16 *out, __m512 x) { _mm256_storeu_si256((__m256i *)out, (__m256i)_mm512_cvtneps_pbh(x)); }
 
 /* Softmax of `count` scores; the odds of what follows up to `width` become 0. Returns log-sum-exp. */
@@ -125,7 +131,7 @@ void attention_forward(const attention *at, const bf16 *q, const bf16 *k, const 
         for (long pair = 0; pair < at->examples * G; pair++) {
             long begin = at->begins[pair / G], t = at->begins[pair / G + 1] - begin, g = pair % G;
             pair_columns(turned_k + (begin * G + g) * E, G * E, t, E, key_pairs + pair * size, width);
-            pair_rows(v + (begin * G + g) * E, G * E, t, E, value_pairs + pair * size, E);
+            rows_as_words(v + (begin * G + g) * E, G * E, t, E, value_pairs + pair * size, E);
         }
 #pragma omp for schedule(dynamic)
         for (long task = at->examples * H * blocks - 1; task >= 0; task--) {
@@ -197,7 +203,7 @@ void attention_backward(const attention *at, const bf16 *turned_q, const bf16 *t
         for (long pair = 0; pair < at->examples * G; pair++) {
             long begin = at->begins[pair / G], t = at->begins[pair / G + 1] - begin, head = pair % G;
             pair_columns(turned_k + (begin * G + head) * E, G * E, t, E, key_pairs + pair * size, width);
-            pair_rows(turned_k + (begin * G + head) * E, G * E, t, E, key_rows + pair * size, E);
+            rows_as_words(turned_k + (begin * G + head) * E, G * E, t, E, key_rows + pair * size, E);
             pair_columns(v + (begin * G + head) * E, G * E, t, E, value_pairs + pair * size, width);
         }
 #pragma omp for schedule(dynamic)
@@ -218,10 +224,10 @@ void attention_backward(const attention *at, const bf16 *turned_q, const bf16 *t
                 for (long m = 0; m < rows; m++)
                     soften_back(scores + m * width, d_odds + m * width, first + m + 1, keys, at->scale,
                                 lse[h * T + begin + first + m], row_odds, odds + m * width, d_scores + m * width);
-                pair_rows(odds, width, rows, count, odds_T, width);
-                pair_rows(d_scores, width, rows, count, d_scores_T, width);
-                pair_rows(q_block, H * E, rows, E, q_rows, E);
-                pair_rows(g_block, H * E, rows, E, g_rows, E);
+                rows_as_words(odds, width, rows, count, odds_T, width);
+                rows_as_words(d_scores, width, rows, count, d_scores_T, width);
+                rows_as_words(q_block, H * E, rows, E, q_rows, E);
+                rows_as_words(g_block, H * E, rows, E, g_rows, E);
                 multiply(count, E, (rows + 1) / 2, odds_T, 1, width, g_rows, E, d_value, E, 1);
                 multiply(count, E, (rows + 1) / 2, d_scores_T, 1, width, q_rows, E, d_key, E, 1);
                 multiply(rows, E, (count + 1) / 2, (const uint32_t *)d_scores, width / 2, 1, key_rows + pair * size, E,

@@ -29,6 +29,8 @@ COMPILERS = ("cc", "gcc", "clang")
 FLAGS = (
     "-std=gnu11", "-O3", "-march=native", "-fopenmp", "-fPIC", "-fno-math-errno", "-fno-trapping-math",
 )  # fmt: skip
+# In /proc/cpuinfo: what a product and its sum take, by the bytes of a number.
+INSTRUCTIONS = {2: {"avx512_bf16"}, 4: {"fma", "asimd"}}
 MOST_SECONDS = 120.0  # of one call of the compiler
 
 
@@ -61,13 +63,13 @@ def find_library() -> Path:
     return file
 
 
-def has_products() -> bool:
-    """Tell whether the C products of bfloat16 can be used here, as far as is known without loading them."""
+def has_products(element_bytes: int) -> bool:
+    """Tell whether the C products of bfloat16 (2 bytes) or float32 can be used here, without loading them."""
     try:
         find_library()
     except NotBuiltError:
         return False
-    return "avx512_bf16" in cpu_flags()
+    return not cpu_flags().isdisjoint(INSTRUCTIONS[element_bytes])
 
 
 def read_reason(file: Path) -> str:

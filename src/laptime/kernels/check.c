@@ -16,15 +16,26 @@ int has_bfloat16_products(void)
 #endif
 }
 
+/* Of float32: 1 where sums take a product in one instruction. */
+int has_float32_products(void)
+{
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    return 1;
+#else
+    return 0;
+#endif
+}
+
 #ifdef __AVX512BF16__
+#define PER_WORD 2
 #include "tiles.h"
 
 static int multiplies(void)
 {
     uint32_t a[2 * 32], b[32 * 16];
     float c[2 * 16];
-    for (int i = 0; i < 2 * 32; i++) a[i] = pair_of(1.0f, 2.0f);
-    for (int i = 0; i < 32 * 16; i++) b[i] = pair_of(3.0f, 0.5f);
+    for (int i = 0; i < 2 * 32; i++) a[i] = word_of(1.0f, 2.0f);
+    for (int i = 0; i < 32 * 16; i++) b[i] = word_of(3.0f, 0.5f);
     multiply(2, 16, 32, a, 32, 1, b, 16, c, 16, 0);
     return c[0] == 128.0f && c[31] == 128.0f;
 }

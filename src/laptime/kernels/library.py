@@ -60,11 +60,12 @@ SIGNATURES: dict[str, list[Any]] = {
     "cross_entropy": [*POINTERS * 3, *LONGS * 2, c_float, c_int, c_int],
     "adamw": [POINTER(Parameter), c_long, *[c_double] * 6, c_int],
 }
+PROJECT: list[Any] = [c_void_p, POINTER(Layer), *LONGS * 3, c_void_p, c_int]
 SQUARES_BLOCK = 4096  # numbers, as in optimizer.c
 
 
 class LayerWeights(Struct):
-    """A bfloat16 weight, N x K, and its adapter if any: float32 a, r x K, and b, N x r, and their scale."""
+    """A weight, N x K, and its adapter if any: float32 a, r x K, and b, N x r, and their scale."""
 
     weight_NK: torch.Tensor
     a_rK: torch.Tensor | None = None
@@ -78,7 +79,7 @@ class LayerWeights(Struct):
 
 
 class LayerGradients(Struct):
-    """Of a layer's weight, bfloat16, and of its adapter, float32, where they are wanted."""
+    """Of a layer's weight, in its dtype, and of its adapter, float32, where they are wanted."""
 
     weight_NK: torch.Tensor | None = None
     a_rK: torch.Tensor | None = None
@@ -98,9 +99,10 @@ def load_library() -> ctypes.CDLL:
         for part, types in SIGNATURES.items():
             declare(library, f"{part}_{name}", types)
         declare(library, f"sum_squares_{name}", [POINTER(Parameter), c_long, c_void_p, c_int], c_double)
+        if name == "float32" or library.has_bfloat16_products():
+            declare(library, f"project_forward_{name}", PROJECT)
+            declare(library, f"project_backward_{name}", [c_void_p, *PROJECT])
     if library.has_bfloat16_products():
-        declare(library, "project_forward", [c_void_p, POINTER(Layer), *LONGS * 3, c_void_p, c_int])
-        declare(library, "project_backward", [*POINTERS * 2, POINTER(Layer), *LONGS * 3, c_void_p, c_int])
         declare(library, "attention_forward", [POINTER(Attention), *POINTERS * 9])
         declare(library, "attention_backward", [POINTER(Attention), *POINTERS * 10])
     return library
@@ -112,9 +114,11 @@ def declare(library: ctypes.CDLL, name: str, types: Sequence[type], gives: type 
     function.argtypes, function.restype = types, gives
 
 
-def has_bfloat16_products() -> bool:
-    """Tell whether the processor multiplies pairs of bfloat16, and the library was built for that."""
-    return bool(load_library().has_bfloat16_products())
+def has_products(dtype: torch.dtype) -> bool:
+    """Tell whether the processor has an instruction for a product and its sum, and the library uses it."""
+    library = load_library()
+    known = {torch.float32: library.has_float32_products, torch.bfloat16: library.has_bfloat16_products}
+    return dtype in known and bool(known[dtype]())
 
 
 def part_for(name: str, tensor: torch.Tensor) -> ctypes._NamedFuncPointer:
@@ -220,8 +224,9 @@ def project_forward(
 ) -> tuple[list[torch.Tensor], torch.Tensor]:
     """Return x W^T + s (x A^T) B^T of every layer, T x N, and all x A^T, T x R; at most eight layers."""
     ys_TN = [x_TK.new_empty(len(x_TK), len(one.weight_NK)) for one in layers]
-    down_TR = x_TK.new_empty(len(x_TK), sum(one.rank + one.rank % 2 for one in layers))
-    load_library().project_forward(
+    per_word = 4 // x_TK.itemsize  # ranks of a layer fill whole words
+    down_TR = x_TK.new_empty(len(x_TK), sum(-(-one.rank // per_word) * per_word for one in layers))
+    part_for("project_forward", x_TK)(
         x_TK.data_ptr(), list_layers(layers, ys_TN), len(layers), *x_TK.shape, down_TR.data_ptr(),
         torch.get_num_threads(),
     )  # fmt: skip
@@ -250,7 +255,7 @@ def project_backward(
         )
         for one, wants in zip(layers, needs_weights or [False] * len(layers), strict=True)
     ]
-    load_library().project_backward(
+    part_for("project_backward", grads_TN[0])(
         address(x_TK), address(down_TR), list_layers(layers, grads_TN, grads), len(layers), num_tokens, width,
         address(grad_TK), torch.get_num_threads(),
     )  # fmt: skip

@@ -1,23 +1,23 @@
 /* Products with weights as they lie in memory, sums of several of them rounded once.
  *
- * A weight is put in pairs a block at a time, on the way into a core's cache: for some hundred rows that costs a
+ * A weight is put in words a block at a time, on the way into a core's cache: for some hundred rows that costs a
  * hundredth of the product, and no second copy of the weight is kept.
  */
 #pragma once
 #include <omp.h>
 #include "tiles.h"
 
-#define DEPTH 320 /* pairs of a block, at most: 80 KiB of a panel */
+#define DEPTH 320 /* words of a block, at most: 80 KiB of a panel */
 #define MOST_ROWS 384
 #define TASKS 24 /* for each thread, below which rows are divided too */
 
-enum { AS_ROWS, AS_COLUMNS, PAIRED }; /* b is depth x width; width x depth; words depth/2 x width */
+enum { AS_ROWS, AS_COLUMNS, AS_WORDS }; /* b is depth x width; width x depth; words depth / PER_WORD x width */
 
 typedef struct {
-    const uint32_t *a; /* word (row, pair) at a[row * a_row + pair * a_pair] */
-    long a_row, a_pair;
+    const uint32_t *a; /* word (row, p) at a[row * a_row + p * a_word] */
+    long a_row, a_word;
     const void *b;
-    long b_row, depth; /* numbers (words where PAIRED) from one row to the next; depth is even but AS_ROWS */
+    long b_row, depth; /* numbers (words where AS_WORDS) from one row to the next; whole words but AS_ROWS */
     int kind;
 } term;
 
@@ -25,13 +25,14 @@ typedef struct {
 typedef struct {
     const term *terms;
     long count;
-    bf16 *y;
+    number *y;
     long rows, width;
 } product;
 
 /* 16 rows of 16 words become columns. */
 ALWAYS void turn_words(const uint32_t *in, long in_row, uint32_t *out, long out_row)
 {
+#ifdef __AVX512F__
     __m512i r[16], s[16];
 #pragma GCC unroll 16
     for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_si512(in + i * in_row);
@@ -61,24 +62,28 @@ ALWAYS void turn_words(const uint32_t *in, long in_row, uint32_t *out, long out_
         _mm512_storeu_si512(out + (i + 4) * out_row, _mm512_shuffle_i32x4(s[i + 4], s[i + 12], 0x88));
         _mm512_storeu_si512(out + (i + 12) * out_row, _mm512_shuffle_i32x4(s[i + 4], s[i + 12], 0xdd));
     }
+#else
+    for (int i = 0; i < 16; i++)
+        for (int p = 0; p < 16; p++) out[p * out_row + i] = in[i * in_row + p];
+#endif
 }
 
-/* words (p, n) of pairs first..first+pairs-1 and columns n..n+width-1 of b, PANEL apart. */
-static void pair_block(const term *one, long first, long pairs, long n, long width, uint32_t *words)
+/* words (p, n) of words first..first+count-1 along the depth and columns n..n+width-1 of b, PANEL apart. */
+static void take_block(const term *one, long first, long count, long n, long width, uint32_t *words)
 {
     long row = one->b_row;
     if (one->kind == AS_ROWS) {
-        const bf16 *b = (const bf16 *)one->b + 2 * first * row + n;
-        pair_rows(b, row, least(2 * pairs, one->depth - 2 * first), width, words, PANEL);
+        const number *b = (const number *)one->b + PER_WORD * first * row + n;
+        rows_as_words(b, row, least(PER_WORD * count, one->depth - PER_WORD * first), width, words, PANEL);
         return;
     }
-    const uint32_t *rows = (const uint32_t *)one->b + n * (row / 2) + first;
-    long whole_p = pairs / 16 * 16, whole_n = width / 16 * 16;
+    row /= PER_WORD;
+    const uint32_t *rows = (const uint32_t *)one->b + n * row + first;
+    long whole_p = count / 16 * 16, whole_n = width / 16 * 16;
     for (long i = 0; i < whole_n; i += 16)
-        for (long p = 0; p < whole_p; p += 16)
-            turn_words(rows + i * (row / 2) + p, row / 2, words + p * PANEL + i, PANEL);
+        for (long p = 0; p < whole_p; p += 16) turn_words(rows + i * row + p, row, words + p * PANEL + i, PANEL);
     for (long i = 0; i < width; i++)
-        for (long p = i < whole_n ? whole_p : 0; p < pairs; p++) words[p * PANEL + i] = rows[i * (row / 2) + p];
+        for (long p = i < whole_n ? whole_p : 0; p < count; p++) words[p * PANEL + i] = rows[i * row + p];
 }
 
 /* What is multiplied next: lines of memory, fetched a few at a time while something else is multiplied. */
@@ -87,21 +92,21 @@ typedef struct {
     long row, lines, left, line; /* bytes from row to row; lines of a row; rows left; line of the present row */
 } coming;
 
-ALWAYS coming foresee(const term *one, long first, long pairs, long n, long width)
+ALWAYS coming foresee(const term *one, long first, long count, long n, long width)
 {
+    long size = (long)sizeof(number), row = one->b_row * size;
+    const char *b = (const char *)one->b;
     if (one->kind == AS_ROWS)
-        return (coming){(const char *)one->b + (2 * first * one->b_row + n) * 2, one->b_row * 2, (width + 31) / 32,
-                        least(2 * pairs, one->depth - 2 * first), 0};
-    if (one->kind == AS_COLUMNS)
-        return (coming){(const char *)one->b + (n * one->b_row + 2 * first) * 2, one->b_row * 2, (pairs + 15) / 16,
-                        width, 0};
+        return (coming){b + PER_WORD * first * row + n * size, row, (width * size + 63) / 64,
+                        least(PER_WORD * count, one->depth - PER_WORD * first), 0};
+    if (one->kind == AS_COLUMNS) return (coming){b + n * row + first * 4, row, (count + 15) / 16, width, 0};
     return (coming){0, 0, 1, 0, 0};
 }
 
 ALWAYS void fetch_some(coming *next, long lines)
 {
     for (; lines > 0 && next->left > 0; lines--) {
-        _mm_prefetch(next->place + next->line * 64, _MM_HINT_T1);
+        __builtin_prefetch(next->place + next->line * 64, 0, 2);
         if (++next->line == next->lines) {
             next->line = 0;
             next->left--;
@@ -110,39 +115,39 @@ ALWAYS void fetch_some(coming *next, long lines)
     }
 }
 
-/* Pairs of a block: blocks of one term are of about one size. */
+/* Words of a block: blocks of one term are of about one size. */
 ALWAYS long block_of(const term *one)
 {
-    long all = (one->depth + 1) / 2, blocks = (all + DEPTH - 1) / DEPTH;
-    return up_to((all + blocks - 1) / blocks, VECTOR);
+    long all = words_of(one->depth), blocks = (all + DEPTH - 1) / DEPTH;
+    return up_to((all + blocks - 1) / blocks, 16);
 }
 
 /* sums (rows x PANEL) of rows t.. and columns n..; `after` is what another panel begins with. */
 static void sum_terms(const product *one, long t, long rows, long n, long width, coming after, uint32_t *words,
                       float *sums)
 {
-    int adds = 0, vectors = (int)(up_to(width, VECTOR) / VECTOR);
+    int adds = 0;
     for (const term *each = one->terms; each < one->terms + one->count; each++) {
-        long all = (each->depth + 1) / 2, block = block_of(each);
+        long all = words_of(each->depth), block = block_of(each);
         for (long first = 0; first < all; first += block, adds = 1) {
-            long pairs = least(all - first, block), b_row = PANEL;
+            long count = least(all - first, block), b_row = PANEL;
             const uint32_t *b = words;
             coming next = after;
             if (first + block < all) next = foresee(each, first + block, least(all - first - block, block), n, width);
-            else if (each + 1 < one->terms + one->count && each[1].kind != PAIRED)
-                next = foresee(each + 1, 0, least((each[1].depth + 1) / 2, block_of(each + 1)), n, width);
-            if (each->kind == PAIRED) {
+            else if (each + 1 < one->terms + one->count && each[1].kind != AS_WORDS)
+                next = foresee(each + 1, 0, least(words_of(each[1].depth), block_of(each + 1)), n, width);
+            if (each->kind == AS_WORDS) {
                 b = (const uint32_t *)each->b + first * each->b_row + n;
                 b_row = each->b_row;
             } else {
-                pair_block(each, first, pairs, n, width, words);
+                take_block(each, first, count, n, width, words);
             }
             long share = next.lines * next.left * TILE_ROWS / rows + 1;
-            const uint32_t *a = each->a + t * each->a_row + first * each->a_pair;
+            const uint32_t *a = each->a + t * each->a_row + first * each->a_word;
             for (long m = 0; m < rows; m += TILE_ROWS) {
                 fetch_some(&next, share);
-                multiply_some((int)least(rows - m, TILE_ROWS), vectors, pairs, a + m * each->a_row, each->a_row,
-                              each->a_pair, b, b_row, sums + m * PANEL, PANEL, adds);
+                multiply(least(rows - m, TILE_ROWS), width, count, a + m * each->a_row, each->a_row, each->a_word, b,
+                         b_row, sums + m * PANEL, PANEL, adds);
             }
         }
     }
@@ -182,7 +187,7 @@ static void run_products(const product *all, long count)
         if (next < panels && next != task / parts) {
             const product *other = find_panel(all, next, &next_n);
             const term *its = other->terms;
-            after = foresee(its, 0, least((its->depth + 1) / 2, block_of(its)), next_n, least(other->width - next_n, PANEL));
+            after = foresee(its, 0, least(words_of(its->depth), block_of(its)), next_n, least(other->width - next_n, PANEL));
         }
         sum_terms(one, t, rows, n, width, after, words, sums);
         for (long m = 0; m < rows; m++)

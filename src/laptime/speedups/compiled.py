@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laptime.kernels.build import NotBuiltError
-from laptime.kernels.library import has_bfloat16_products, load_library
+from laptime.kernels.library import has_products, load_library
 from laptime.speedups.speedup import Setup
 
 
@@ -17,13 +17,12 @@ def reason_against_c() -> str:
 
 
 def reason_against_c_products(setup: Setup) -> str:
-    """Say why the C products of bfloat16 can't be used; "" where they can."""
+    """Say why the C products can't be used with the weights of the model; "" where they can."""
     if reason := reason_against_c():
         return reason
-    if str(setup.model.dtype) != "torch.bfloat16":
-        return f"for bfloat16 only, not {setup.model.dtype}"
-    if "bfloat16" not in setup.native_formats or not has_bfloat16_products():
-        return "the processor, or the C compiler, has no product of bfloat16 pairs (avx512_bf16)"
+    dtype = setup.model.dtype
+    if str(dtype).removeprefix("torch.") not in setup.native_formats or not has_products(dtype):
+        return f"the processor, or its C compiler, has no instruction for products of {dtype}"
     return ""
 
 

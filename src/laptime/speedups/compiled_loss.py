@@ -50,7 +50,7 @@ def compiled_soften(
 
 def compiled_weigh(weight_VD: torch.Tensor, dtype: torch.dtype) -> Weight:
     """Return the weight as it is multiplied with activations of `dtype`."""
-    is_known = weight_VD.dtype == dtype == torch.bfloat16 and weight_VD.is_contiguous()
-    if is_known and not any(size % 2 for size in weight_VD.shape) and library.has_bfloat16_products():
+    is_known = weight_VD.dtype == dtype and weight_VD.is_contiguous()
+    if is_known and not any(size % 2 for size in weight_VD.shape) and library.has_products(dtype):
         return CompiledWeight(weight_VD)
     return weight_for(weight_VD, dtype)

@@ -1,4 +1,4 @@
-"""Linear layers that share an input, with their adapters, in C: bfloat16 with float32 sums.
+"""Linear layers that share an input, with their adapters, in C: float32 or bfloat16, with float32 sums.
 
 What is added (an adapter's part, the gradients of x from several layers) is added before it is rounded. A
 weight is used as it lies in memory, and no kernel is made anew for another number of tokens. Adapters are
@@ -41,7 +41,7 @@ class CompiledProjections(Speedup):
         linears = [linear for layer in setup.decoder.layers for linear in layer.linears]
         known = sum(map(is_known, linears))
         if not known:
-            raise NoEffect("no layer has bfloat16 weights of even sizes, with or without a float32 adapter")
+            raise NoEffect("no layer has weights of even sizes, with or without a float32 adapter")
         setup.decoder.project = project
         return f"{known} layers"
 
@@ -50,7 +50,7 @@ def is_known(one: AnyLinear) -> bool:
     """Tell whether the C code can multiply a layer as it is."""
     if not isinstance(one, Linear) or any(size % 2 for size in one.weight_NK.shape):
         return False
-    if one.weight_NK.dtype != torch.bfloat16 or not one.weight_NK.is_contiguous():
+    if one.weight_NK.dtype not in library.NAMES or not one.weight_NK.is_contiguous():
         return False
     if one.a_rK is None or one.b_Nr is None:
         return True
@@ -60,7 +60,7 @@ def is_known(one: AnyLinear) -> bool:
 def project(x_TK: torch.Tensor, parts: Sequence[AnyLinear]) -> list[torch.Tensor]:
     """Apply layers that share their input; returns one TxN for each."""
     linears = [one for one in parts if isinstance(one, Linear)]
-    if x_TK.dtype != torch.bfloat16 or not all(map(is_known, parts)):
+    if not all(is_known(one) and linears[0].weight_NK.dtype == x_TK.dtype for one in parts):
         return fused_projections.project(x_TK, parts)
     tensors = [t for one in linears for t in (one.weight_NK, one.bias_N, one.a_rK, one.b_Nr)]
     return list(CompiledProjection.apply(x_TK, [one.scale for one in linears], *tensors))
