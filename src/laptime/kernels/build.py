@@ -63,6 +63,14 @@ def find_library() -> Path:
     return file
 
 
+def name_library() -> str:
+    """Return what tells one library from another; "" where there is none."""
+    try:
+        return find_library().name
+    except NotBuiltError:
+        return ""
+
+
 def has_products(element_bytes: int) -> bool:
     """Tell whether the C products of bfloat16 (2 bytes) or float32 can be used here, without loading them."""
     try:

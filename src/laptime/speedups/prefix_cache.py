@@ -20,6 +20,7 @@ import transformers
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from laptime.kernels.build import name_library
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 from laptime.util.atomic import remove_files
 from laptime.util.user_cache import shared_prefixes
@@ -73,7 +74,7 @@ def find_cache_folder(
     same_bits = [
         manifest.model_digest, spec.method_options.get("top_layers"), compute,
         processor, torch.get_num_threads(), str(torch.__version__), transformers.__version__,
-        training.plain, training.without, training.speedups, longest,
+        training.plain, training.without, training.speedups, longest, name_library(),
     ]  # fmt: skip
     key = hashlib.sha256(msgspec.json.encode(same_bits)).hexdigest()[:32]
     return shared_prefixes() / key

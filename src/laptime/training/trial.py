@@ -26,7 +26,7 @@ from laptime.errors import UserError
 from laptime.hardware.device_memory import give_back_memory
 from laptime.hardware.machine import describe_machine, describe_processor
 from laptime.hardware.precision import native_formats
-from laptime.kernels.build import NotBuiltError, find_library
+from laptime.kernels.build import name_library
 from laptime.methods.method import make_method
 from laptime.models.loading import load_model
 from laptime.spec import RunSpec, TrainingSpec
@@ -93,11 +93,10 @@ def name_trial(job: InputJob, manifest: InputManifest, encoded: EncodedData) -> 
     """Return the name of a trial: by machine, versions, model, lengths and the options of a step."""
     training, machine = job.training, describe_machine(torch.device("cpu"))
     options = [training.plain, training.without, training.speedups, training.batch_size, job.threads]
+    options.append(name_library())
     known = ("cpu", "cores", "versions")
     lengths = [int(encoded.examples.lengths.max()), int(median(encoded.examples.lengths.tolist()))]
     shares = round(share_of_new(encoded, training), 1)
-    with suppress(NotBuiltError):
-        options.append(find_library().name)
     depends = [manifest.shape, options, [machine.get(name) for name in known], lengths, shares]
     return hashlib.sha256(msgspec.json.encode(depends)).hexdigest()[:32]
 
