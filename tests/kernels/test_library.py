@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -12,6 +15,7 @@ from laptime.decoder.plain_parts import attend_examples, plain_gate, plain_norm,
 from laptime.kernels import library
 from laptime.kernels.build import NotBuiltError
 from laptime.kernels.library import LayerWeights
+from laptime.runs.exit_reason import means_shortage
 
 TOLERANCES = {torch.float32: 2e-6, torch.bfloat16: 2e-2}
 BF16 = torch.bfloat16
@@ -212,3 +216,15 @@ def test_a_sum_of_an_odd_number_of_rows_reads_nothing_beyond_them() -> None:
     layers = [LayerWeights(torch.randn(64, 64).to(BF16))]
     _, (found,) = library.project_backward(rows[:3], None, layers, [rows[:3]], False, [True])
     near(found.weight_NK, rows[:3].double().t() @ rows[:3].double())
+
+
+def test_where_memory_ends_the_last_line_says_so() -> None:
+    """What watches a run reads it there: the run did not fit."""
+    script = (
+        "from laptime.kernels import library\n"
+        "library.load_library().project_forward_float32(None, (library.Layer * 1)(library.Layer(r=1, n=2)),"
+        " 1, 1, 1 << 55, None, 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGABRT
+    assert means_shortage(done.stderr.splitlines()[-1])

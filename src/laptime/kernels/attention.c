@@ -99,7 +99,6 @@ static float soften_row(const float *scores, long count, long width, float scale
     return largest + logf(*sum_out);
 }
 
-
 static long longest(const attention *at)
 {
     long most = 0;

@@ -8,6 +8,7 @@
 #ifdef __x86_64__
 #include <immintrin.h>
 #endif
+#include <stdio.h>
 #include <stdlib.h>
 #include "numbers.h"
 
@@ -35,7 +36,16 @@ ALWAYS long up_to(long count, long step) { return (count + step - 1) / step * st
 ALWAYS long least(long a, long b) { return a < b ? a : b; }
 ALWAYS long words_of(long count) { return (count + PER_WORD - 1) / PER_WORD; }
 
-ALWAYS void *take_memory(long bytes) { return aligned_alloc(64, (size_t)up_to(bytes + 64, 64)); }
+/* There is nobody to return to from within a team of threads: who watches the process reads its last line. */
+static inline void *take_memory(long bytes)
+{
+    void *memory = aligned_alloc(64, (size_t)up_to(bytes + 64, 64));
+    if (!memory) {
+        fprintf(stderr, "out of memory: %ld bytes for a product\n", bytes);
+        abort();
+    }
+    return memory;
+}
 
 /* A word of two neighbours, of which a float32 has the first alone. */
 ALWAYS uint32_t word_of(float first, float second)
