@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     import torch
 
 PROFILED_STEP = 3
+HEAD_ROWS = 20_000  # a weight of more outputs is taken for the head's
+IN_C = "in C: "  # before the kind of work of the parts in C, which torch's profiler does not see by itself
+C_PARTS = {
+    "attention_forward": "attention", "attention_backward": "attention",
+    "norm_forward": "gate, norm, rotary", "norm_backward": "gate, norm, rotary",
+    "gate_forward": "gate, norm, rotary", "gate_backward": "gate, norm, rotary",
+    "cross_entropy": "loss over the vocabulary",
+    "sum_squares": "optimizer and clipping", "update_adamw": "optimizer and clipping",
+    "project_forward": "", "project_backward": "",  # of the head or of the layers, by the weights
+}  # fmt: skip
 PRODUCTS = {"aten::mm", "aten::addmm", "aten::addmm_", "aten::addmv_", "mkldnn::_linear_pointwise"}
 KINDS = {
     "attention": ("aten::bmm", "aten::baddbmm", "aten::_softmax", "aten::_scaled_dot_product"),
@@ -40,6 +51,7 @@ def profile_step(model: str, data: str, method: str, precision: str, rank: int) 
     from laptime.speedups.forward import Forward
     from laptime.training.run import run
 
+    name_c_parts()
     with tempfile.TemporaryDirectory(prefix="profile-") as folder:
         job = make_job(Path(folder), model, data, method, precision, rank)
         profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True)
@@ -64,6 +76,30 @@ def profile_step(model: str, data: str, method: str, precision: str, rank: int) 
     total = sum(parts.values())
     ordered = sorted(parts.items(), key=lambda part: -part[1])
     return {"profiled_seconds": total, "share": {name: round(part / total, 4) for name, part in ordered}}
+
+
+def name_c_parts() -> None:
+    """Give the parts in C names in the profile, by their kinds of work."""
+    from laptime.kernels import library
+
+    for name, kind in C_PARTS.items():
+        setattr(library, name, named(getattr(library, name), kind))
+
+
+def named(part: Callable[..., Any], kind: str) -> Callable[..., Any]:
+    """Return a part that the profiler sees; where `kind` is left open its layers say which products."""
+    import torch
+
+    def call(*words: Any, **options: Any) -> Any:
+        own = kind
+        if not own:
+            layers = next(word for word in words if isinstance(word, list))
+            is_head = len(layers) == 1 and layers[0].a_rK is None and len(layers[0].weight_NK) > HEAD_ROWS
+            own = "products of the head" if is_head else "products of the layers and adapters"
+        with torch.profiler.record_function(IN_C + own):
+            return part(*words, **options)
+
+    return call
 
 
 def make_job(folder: Path, model: str, data: str, method: str, precision: str, rank: int) -> Any:
@@ -102,6 +138,8 @@ def kind_of(name: str, shapes: list[Any], rank: int, widest: int) -> str:
 
     The head may be multiplied a block of words at a time: a block is still wider than the widest layer.
     """
+    if name.startswith(IN_C):
+        return name.removeprefix(IN_C)
     if name in PRODUCTS:
         sizes = {size for shape in shapes if isinstance(shape, list) for size in shape}
         if max(sizes, default=0) > widest:
