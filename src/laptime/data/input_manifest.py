@@ -49,6 +49,19 @@ class FormatTrial(Struct, frozen=True, kw_only=True):
     seconds: float  # that the trial took; 0 where an earlier one was found
 
 
+class ProductTrial(Struct, frozen=True, kw_only=True):
+    """How long a layer took here, forward and back, in each number format, by C products and by torch's."""
+
+    c_seconds: dict[str, float]
+    torch_seconds: dict[str, float]
+    seconds: float  # that the trial took; 0 where an earlier one was found
+
+    def find(self, number_format: str) -> tuple[float, float] | None:
+        """Return the seconds by C and by torch in a format; None where it was not tried."""
+        ours, theirs = self.c_seconds.get(number_format), self.torch_seconds.get(number_format)
+        return None if ours is None or theirs is None else (ours, theirs)
+
+
 class InputManifest(Struct, kw_only=True):
     """What the preparation found; JSON beside the encoded examples."""
 
@@ -64,6 +77,7 @@ class InputManifest(Struct, kw_only=True):
     base_files: dict[str, BaseFile] = {}  # of model and tokenizer, by name
     gpus: list[Gpu] = []  # those that torch saw
     format_trial: FormatTrial | None = None  # where the fastest format is not clear from the start
+    product_trial: ProductTrial | None = None  # where there are C products
     version: int = 1
 
     @property

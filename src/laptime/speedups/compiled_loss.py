@@ -13,7 +13,7 @@ import torch
 from laptime.decoder.linear_layers import Weight
 from laptime.kernels import library
 from laptime.speedups.answer_head import loss_of_head, soften_rows
-from laptime.speedups.compiled import reason_against_c
+from laptime.speedups.compiled import reason_against_c, reason_of_trial
 from laptime.speedups.compiled_projections import CompiledWeight
 from laptime.speedups.float32_products import weight_for
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
@@ -34,7 +34,8 @@ class CompiledLoss(Speedup):
         if reason := reason_against_c():
             raise NoEffect(reason)
         head = setup.model.get_output_embeddings()
-        setup.forward.head_loss = partial(loss_of_head, head, soften=compiled_soften, weigh=compiled_weigh)
+        weigh = weight_for if reason_of_trial(setup, "compiled_projections") else compiled_weigh
+        setup.forward.head_loss = partial(loss_of_head, head, soften=compiled_soften, weigh=weigh)
         return f"{head.out_features} words"
 
 

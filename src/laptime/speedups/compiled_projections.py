@@ -18,7 +18,7 @@ from torch.autograd import Function
 from laptime.decoder.linear_layers import AnyLinear, Linear, Weight
 from laptime.kernels import library
 from laptime.speedups import fused_projections
-from laptime.speedups.compiled import is_asked_instead, reason_against_c_products
+from laptime.speedups.compiled import is_asked_instead, reason_against_c_products, reason_of_trial
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 
@@ -38,6 +38,8 @@ class CompiledProjections(Speedup):
             raise NoEffect(reason)
         if is_asked_instead("prepacked_weights", self.name, setup):
             raise NoEffect("prepacked_weights was asked for by name")
+        if slower := reason_of_trial(setup, self.name):
+            raise NoEffect(slower)
         linears = [linear for layer in setup.decoder.layers for linear in layer.linears]
         known = sum(map(is_known, linears))
         if not known:

@@ -53,6 +53,7 @@ from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.speedups.speedup import speedup_names
 from laptime.startup.page_cache import begin_reading
 from laptime.startup.speedup_switches import is_wanted
+from laptime.training.product_trial import try_products
 from laptime.training.trial import try_formats
 from laptime.util.atomic import open_log
 from laptime.util.disk import is_full
@@ -118,6 +119,7 @@ def prepare(job: InputJob) -> InputManifest:
         version=VERSION,
     )
     kernels.result()
+    manifest.product_trial = try_products(job, manifest, encoded)
     manifest.format_trial = try_formats(job, manifest, encoded)
     write_manifest(folder, manifest)
     return manifest

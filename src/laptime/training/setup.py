@@ -51,6 +51,7 @@ def make_setup(
         training=spec.training,
         device=device,
         native_formats=native_formats(processor),
+        product_seconds=manifest.product_trial.find(compute) if manifest.product_trial else None,
         expands_heads=expands_heads(processor),
         longest=longest,
         batch_tokens=int(lengths.max()) * min(micro_batch or spec.training.batch_size, len(lengths)),
