@@ -228,3 +228,41 @@ def test_where_memory_ends_the_last_line_says_so() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGABRT
     assert means_shortage(done.stderr.splitlines()[-1])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+def test_no_tokens_make_no_outputs_and_gradients_of_zero(dtype: torch.dtype) -> None:
+    """One of several processes may have no example of a step."""
+    if not library.has_products(dtype):
+        pytest.skip("this CPU has no such products")
+    layers = [make_layer(64, 66, 3, dtype), make_layer(64, 10, 0, dtype)]
+    ys, down = library.project_forward(torch.empty(0, 64, dtype=dtype), layers)
+    assert [tuple(y.shape) for y in ys] == [(0, 66), (0, 10)]
+    grad_x, found = library.project_backward(
+        torch.empty(0, 64, dtype=dtype), down, layers, ys, True, [True, True]
+    )
+    assert grad_x is not None and grad_x.shape == (0, 64)
+    for grads, layer in zip(found, layers, strict=True):
+        for grad in (grads.weight_NK, *((grads.a_rK, grads.b_Nr) if layer.rank else ())):
+            assert grad is not None and not grad.any()
+    assert (
+        len(
+            library.cross_entropy(torch.empty(0, 7, dtype=dtype), torch.empty(0, dtype=torch.long), 1.0, True)
+        )
+        == 0
+    )
+    norm, scale = library.norm_forward(torch.empty(0, 8, dtype=dtype), torch.ones(8), 1e-5)
+    assert len(norm) == len(scale) == 0
+    empty = torch.empty(0, 8, dtype=dtype)
+    assert library.norm_backward(empty, empty, torch.ones(8), scale, True, True)[1].abs().sum() == 0  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures("products")
+@pytest.mark.parametrize("lengths", [[], [0], [3, 0, 2]])
+def test_attention_of_no_tokens(lengths: list[int]) -> None:
+    query, key = torch.randn(sum(lengths), 4, 32).to(BF16), torch.randn(sum(lengths), 2, 32).to(BF16)
+    angles = torch.ones(sum(lengths), 32).to(BF16)
+    shape = library.describe_attention(query, 2, lengths, 0.2)
+    out, *kept, lse = library.attention_forward(shape, query, key, key, angles, angles)
+    grads = library.attention_backward(shape, *kept, key, angles, angles, lse, out)
+    assert out.shape == query.shape and all(torch.isfinite(x).all() for x in (out, *grads))

@@ -118,7 +118,7 @@ ALWAYS void fetch_some(coming *next, long lines)
 /* Words of a block: blocks of one term are of about one size. */
 ALWAYS long block_of(const term *one)
 {
-    long all = words_of(one->depth), blocks = (all + DEPTH - 1) / DEPTH;
+    long all = words_of(one->depth), blocks = all / DEPTH + 1;
     return up_to((all + blocks - 1) / blocks, 16);
 }
 
@@ -151,6 +151,7 @@ static void sum_terms(const product *one, long t, long rows, long n, long width,
             }
         }
     }
+    if (!adds) memset(sums, 0, (size_t)(rows * PANEL) * 4); /* a sum over no tokens */
 }
 
 ALWAYS long count_panels(const product *one) { return (one->width + PANEL - 1) / PANEL; }
@@ -166,7 +167,7 @@ ALWAYS const product *find_panel(const product *all, long panel, long *n)
 /* By all threads of a team, each in its own panels; nobody waits at the end. */
 static void run_products(const product *all, long count)
 {
-    long panels = 0, most = 0, threads = omp_get_num_threads();
+    long panels = 0, most = 1, threads = omp_get_num_threads();
     for (long i = 0; i < count; i++) {
         panels += count_panels(all + i);
         most = all[i].rows > most ? all[i].rows : most;
