@@ -79,7 +79,9 @@ def test_the_commands_of_a_notebook_end_well_and_leave_the_report(name: str, tmp
     if "two" in name:
         assert [row.is_spread for row in result.methods] == [True, False, False]
         losses = {row.name: row.train_losses for row in result.methods}
-        assert losses["one"] == pytest.approx(losses["two"], abs=1e-3)
+        # A small model trains in the format that is faster here; in bf16 another order of sums shows.
+        near = 1e-3 if result.compute_dtype == "float32" else 0.05
+        assert losses["one"] == pytest.approx(losses["two"], abs=near)
 
 
 @pytest.mark.parametrize("name", NAMES)
