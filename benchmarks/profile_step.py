@@ -10,10 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import sys
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from results_folder import RESULTS, machine_name
 
 if TYPE_CHECKING:
     import torch
@@ -159,8 +164,30 @@ def main() -> None:
     parser.add_argument("--method", default="lora")
     parser.add_argument("--precision", choices=["fp32", "bf16"], required=True)
     parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--save", metavar="NAME", help="keep it as results/profile_NAME_<processor>.json")
     options = parser.parse_args()
-    print(json.dumps(profile_step(**vars(options))))
+    words = {name: value for name, value in vars(options).items() if name != "save"}
+    found = profile_step(**words)
+    print(json.dumps(found))
+    if options.save:
+        save_profile(options.save, found)
+
+
+def save_profile(name: str, found: dict[str, Any]) -> None:
+    """Keep a profile beside the machine and the command that made it."""
+    import torch
+
+    from laptime import __version__
+    from laptime.hardware.machine import describe_machine
+
+    machine = describe_machine(torch.device("cpu"))
+    command = ["python", "benchmarks/profile_step.py", *(one.rpartition("/")[2] for one in sys.argv[1:])]
+    content = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"), "laptime": __version__, "machine": machine,
+        "command": shlex.join(command), "profile": found,
+    }  # fmt: skip
+    file = RESULTS / f"profile_{name}_{machine_name(machine)}.json"
+    file.write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":
