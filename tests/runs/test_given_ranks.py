@@ -78,6 +78,8 @@ def test_one_process_is_no_team(environment: dict[str, str]) -> None:
         ({"RANK": "4"}, "RANK=4, WORLD_SIZE=4: no such rank"),
         ({"RANK": "first"}, "RANK=first: not a number"),
         ({"MASTER_PORT": "-1"}, "MASTER_PORT=-1: not a number"),
+        ({"MASTER_PORT": "0"}, "MASTER_PORT=0: not a port"),
+        ({"MASTER_PORT": "65536"}, "MASTER_PORT=65536: not a port"),
         ({"MASTER_ADDR": ""}, "WORLD_SIZE=4: MASTER_ADDR is not set"),
     ],
 )
@@ -87,12 +89,28 @@ def test_what_is_no_place_is_refused(changed: dict[str, str], said: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"SLURM_PROCID": "7"}, "SLURM_PROCID=7, SLURM_STEP_NUM_TASKS=2: no such task"),
+        ({"SLURM_STEP_NUM_TASKS": "0"}, "SLURM_PROCID=0, SLURM_STEP_NUM_TASKS=0: no such task"),
+        ({"SLURM_PROCID": "a"}, "SLURM_PROCID=a: not a number; set it as srun does"),
+        ({"SLURM_STEP_NODELIST": "no[1-"}, "SLURM_STEP_NODELIST=no.1-: names no node"),
+    ],
+)
+def test_what_is_no_task_is_refused(changed: dict[str, str], said: str) -> None:
+    task = {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "one"}
+    with pytest.raises(UserError, match=said):
+        take_rank(task | changed)
+
+
+@pytest.mark.parametrize(
     ("nodes", "first"),
     [
         ("gpu[07-09,12],login", "gpu07"),
         ("gpu[3,5]-ib", "gpu3-ib"),
         ("login,gpu[07-09]", "login"),
         ("one", "one"),
+        ("no[1-", ""),
         ("", ""),
     ],
 )

@@ -52,6 +52,19 @@ def torchrun(node: int, port: int) -> list[str]:
     ]  # fmt: skip
 
 
+def test_who_waits_for_the_first_process_hears_ctrl_c(tmp_path: Path) -> None:
+    """torch would wait in C++ for ten minutes."""
+    place = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(find_port())}
+    command = subprocess.Popen(
+        [sys.executable, "-m", "laptime", "train", *QUICK, "--out", "run"],
+        cwd=tmp_path, env=dict(os.environ) | place, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(8.0)
+    command.send_signal(signal.SIGINT)
+    _, said = command.communicate(timeout=SOON)
+    assert command.returncode == 128 + signal.SIGINT and "Traceback" not in said
+
+
 @pytest.mark.slow
 def test_two_machines_of_torchrun_bring_a_comparison_to_its_end(tmp_path: Path) -> None:
     job = ["compare", "--methods", "full,lora", *QUICK, "--rounds", "1", "--epochs", "1", "--out", "race"]

@@ -115,7 +115,7 @@ def test_a_stopped_training_goes_on_by_any_number_of_processes(tmp_path: Path) -
     assert same_bits(race.saved("whole"), race.saved("2"))
     assert losses[1] == pytest.approx(losses[0], abs=1e-4) and losses[3] == pytest.approx(losses[0], abs=1e-4)
     told = [one.resumptions[-1].changed for one in resumed]
-    assert told == [["processes 2 -> None"], [], ["processes 2 -> 3"]]
+    assert told == [["processes 2 -> 1"], [], ["processes 2 -> 3"]]
 
 
 def same_bits(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -161,6 +161,8 @@ def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_machine_without_gpus_shares_its_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("laptime.hardware.device_choice.lacks_cuda", lambda: True)
     assert name_devices(read_devices("2")) == ["cpu", "cpu"]
+    with pytest.raises(UserError, match=r"--devices 1000: .* GB are there; ask for at most \d"):
+        name_devices(Devices(kind="cpu", number=1000))
     with pytest.raises(UserError, match="--devices 0,1: no GPU here"):
         name_devices(read_devices("0,1"))
 

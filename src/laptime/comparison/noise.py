@@ -181,7 +181,10 @@ def _find_resumed(record: RunRecord) -> Iterator[Finding]:
         text = f"{run} was begun again by itself (--max-restarts), after: {reasons}."
         yield _make_finding("restarted", text, run=run, reasons=reasons)
     if changed := ", ".join(dict.fromkeys(one for event in record.resumptions for one in event.changed)):
-        text = f"{run} was resumed on another machine or with other versions: {changed}."
+        text = (
+            f"{run} was resumed on another machine, by other versions or another number of processes: "
+            f"{changed}."
+        )
         yield _make_finding("resumed_elsewhere", text, run=run, changed=changed)
     if unusable := [reason for event in record.resumptions for reason in event.unusable]:
         reasons = "; ".join(unusable)

@@ -14,8 +14,10 @@ from msgspec import Struct
 from laptime.errors import UserError
 from laptime.hardware.devices import lacks_cuda
 from laptime.hardware.inventory import list_gpus
+from laptime.hardware.system_memory import free_bytes
 
 MOST = 1024
+PROCESS_BYTES = 200_000_000  # Python and torch, of each that trains on a CPU
 EXPECTED = "expected auto, cpu, how many (2) or which GPUs (0,1)"
 
 
@@ -38,8 +40,8 @@ def read_devices(text: str, device: str = "auto") -> Devices:
         return Devices(kind="cpu", number=1)
     if re.fullmatch(r"\d{1,9}", words):
         if not 1 <= int(words) <= MOST:
-            more = "; GPU 0 alone is 0," if int(words) == 0 else ""
-            raise UserError(f"--devices {words}: from 1 to {MOST} devices{more}")
+            more = " (GPU 0 by its number is written '0,')" if int(words) == 0 else ""
+            raise UserError(f"--devices {words}: give a number from 1 to {MOST}{more}")
         return Devices(kind=_kind(device), number=int(words))
     if not re.fullmatch(r"\d{1,9}( *, *\d{1,9})* *,?", words):
         raise UserError(f"--devices: {EXPECTED} (got '{text}')")
@@ -63,14 +65,27 @@ def name_devices(asked: Devices) -> list[str]:
     """
     number = asked.number or 1
     if asked.kind == "cpu" or (asked.kind == "auto" and lacks_cuda()):
+        refuse_too_many(number)
         return ["cpu"] * number
     indices = asked.indices or tuple(range(number))
     num_gpus = count_gpus()
     if num_gpus is not None and max(indices) >= num_gpus:
         named = ",".join(map(str, asked.indices)) or str(number)
-        has = f"{num_gpus} GPU{'s'[: num_gpus != 1]}" if num_gpus else "no GPU"
+        if not num_gpus:
+            raise UserError(f"--devices {named}: no GPU here; give how many processes train on the CPU (2)")
+        has = f"{num_gpus} GPU{'s'[: num_gpus != 1]}"
         raise UserError(f"--devices {named}: {has} here; name those that are there")
     return [f"cuda:{index}" for index in indices]
+
+
+def refuse_too_many(num_processes: int) -> None:
+    """Raise UserError where the processes of a CPU would not even fit before they train."""
+    free, needed = free_bytes(), num_processes * PROCESS_BYTES
+    if num_processes > 1 and free is not None and needed > free:
+        raise UserError(
+            f"--devices {num_processes}: so many processes take about {needed / 1e9:.0f} GB before they "
+            f"train, and {free / 1e9:.1f} GB are there; ask for at most {max(1, free // PROCESS_BYTES)}"
+        )
 
 
 def count_gpus() -> int | None:

@@ -497,7 +497,9 @@ STRINGS: dict[str, str] = {
     "finding.skipped_steps": "{number} steps of {method} were skipped because a gradient overflowed in fp16.",
     "finding.resumed": "{run} was resumed after step {steps}: its training time adds up several processes.",
     "finding.restarted": "{run} was begun again by itself (--max-restarts), after: {reasons}.",
-    "finding.resumed_elsewhere": "{run} was resumed on another machine or with other versions: {changed}.",
+    "finding.resumed_elsewhere": (
+        "{run} was resumed on another machine, by other versions or another number of processes: {changed}."
+    ),
     "finding.damaged_checkpoint": "{run} was resumed from an older checkpoint: {reasons}.",
     "finding.damaged_record": "{run}: damaged lines were left out of its record ({lines}; as it was: "
     "{kept}). What depends on them is not given.",

@@ -503,7 +503,9 @@ STRINGS: dict[str, str] = {
     "프로세스의 시간을 더한 값입니다.",
     "finding.restarted": "{run:은/는} 다음 이유로 끝난 뒤 자동으로 다시 시작되었습니다(--max-restarts): "
     "{reasons}.",
-    "finding.resumed_elsewhere": "{run:은/는} 다른 컴퓨터나 다른 버전에서 이어서 실행했습니다: {changed}.",
+    "finding.resumed_elsewhere": (
+        "{run:은/는} 다른 컴퓨터, 다른 버전 또는 다른 프로세스 수로 이어서 실행했습니다: {changed}."
+    ),
     "finding.damaged_checkpoint": "{run:은/는} 더 오래된 체크포인트에서 이어서 실행했습니다: {reasons}.",
     "finding.damaged_record": "{run}: 기록에서 손상된 줄을 뺐습니다({lines}번째 줄, 원래 파일: {kept}). "
     "그 줄이 필요한 수치는 제시하지 않습니다.",

@@ -23,7 +23,8 @@ _FOREIGN = re.compile(
     r"|MASTER_PORT|PET_.*|TORCHELASTIC_.*)\Z"
 )
 _FIRST_PORT, _NUM_PORTS = 20_000, 10_000  # of those that a Slurm job takes one by its number
-HOW = "as torchrun sets them"
+_LAST_PORT = 65_535
+HOW, SRUN = "as torchrun sets them", "as srun does"
 
 
 class GivenRank(Struct, frozen=True, kw_only=True):
@@ -98,7 +99,7 @@ def read_ranks(environment: MutableMapping[str, str]) -> GivenRank | None:
         local_rank=_read_number(environment, "LOCAL_RANK", 0),
         local_size=_read_number(environment, "LOCAL_WORLD_SIZE", 1),
         address=environment.get("MASTER_ADDR", ""),
-        port=_read_number(environment, "MASTER_PORT", 29_500),
+        port=_read_port(environment, 29_500),
         has_store=environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True",
         attempt=environment.get("TORCHELASTIC_RESTART_COUNT", ""),
     )
@@ -108,11 +109,17 @@ def read_slurm(environment: MutableMapping[str, str]) -> GivenRank | None:
     """Return the place that srun gives to a task; the script around it, and a single task, have none."""
     if environment.get("SLURM_STEP_NUM_TASKS", "1") == "1" or "SLURM_PROCID" not in environment:
         return None
-    rank, tasks = _read_number(environment, "SLURM_PROCID"), _read_number(environment, "SLURM_STEP_NUM_TASKS")
+    rank, tasks = (
+        _read_number(environment, f"SLURM_{name}", how=SRUN) for name in ("PROCID", "STEP_NUM_TASKS")
+    )
+    if not 0 <= rank < tasks:
+        raise UserError(f"SLURM_PROCID={rank}, SLURM_STEP_NUM_TASKS={tasks}: no such task; set both {SRUN}")
     nodes = environment.get("SLURM_STEP_NODELIST") or environment.get("SLURM_JOB_NODELIST", "")
     address = environment.get("MASTER_ADDR") or find_first_node(nodes)
     if not address:
-        raise UserError("SLURM_STEP_NODELIST is not set; set MASTER_ADDR to the node of the first task")
+        raise UserError(
+            f"SLURM_STEP_NODELIST={nodes}: names no node; set MASTER_ADDR to the node of the first task"
+        )
     job, step = (_read_number(environment, f"SLURM_{name}", 0) for name in ("JOB_ID", "STEP_ID"))
     counts = list_counts(environment.get("SLURM_STEP_TASKS_PER_NODE", "1"))
     node = _read_number(environment, "SLURM_NODEID", 0)
@@ -122,7 +129,7 @@ def read_slurm(environment: MutableMapping[str, str]) -> GivenRank | None:
         local_rank=_read_number(environment, "SLURM_LOCALID", 0),
         local_size=counts[min(node, len(counts) - 1)],
         address=address,
-        port=_read_number(environment, "MASTER_PORT", _FIRST_PORT + (7 * job + step) % _NUM_PORTS),
+        port=_read_port(environment, _FIRST_PORT + (7 * job + step) % _NUM_PORTS),
         attempt=environment.get("SLURM_RESTART_COUNT", ""),
     )
 
@@ -132,7 +139,9 @@ def find_first_node(nodes: str) -> str:
     head, bracket, ranges = nodes.partition("[")
     if not bracket or "," in head:
         return head.partition(",")[0].strip()
-    inside, _, tail = ranges.partition("]")
+    inside, closing, tail = ranges.partition("]")
+    if not closing:
+        return ""
     return head + re.split("[-,]", inside)[0] + tail.partition(",")[0]
 
 
@@ -142,11 +151,21 @@ def list_counts(counts: str) -> list[int]:
     return [int(number) for number, times in found for _ in range(int(times or 1))] or [1]
 
 
-def _read_number(environment: MutableMapping[str, str], name: str, default: int | None = None) -> int:
+def _read_port(environment: MutableMapping[str, str], default: int) -> int:
+    """Return MASTER_PORT; raises UserError for what is no port."""
+    port = _read_number(environment, "MASTER_PORT", default)
+    if not 1 <= port <= _LAST_PORT:
+        raise UserError(f"MASTER_PORT={port}: not a port; set one from 1 to {_LAST_PORT}")
+    return port
+
+
+def _read_number(
+    environment: MutableMapping[str, str], name: str, default: int | None = None, how: str = HOW
+) -> int:
     """Return the number that a variable holds; raises UserError."""
     text = environment.get(name)
     if text is None and default is not None:
         return default
     if not re.fullmatch(r"\d{1,9}", (text or "").strip()):
-        raise UserError(f"{name}={text or ''}: not a number; set it {HOW}")
+        raise UserError(f"{name}={text or ''}: not a number; set it {how}")
     return int(text or 0)

@@ -29,6 +29,7 @@ ANSWER = timedelta(seconds=30)
 LOST = (DistNetworkError, DistStoreError)  # what the store raises where it is gone
 WHILE_SECONDS = 20.0
 LOOK_SECONDS = 0.25
+CALL_SECONDS = 5.0  # that a machine may take to answer a call
 T = TypeVar("T")
 
 
@@ -89,10 +90,27 @@ def digest_file(file: Path) -> str:
 
 
 def connect(given: GivenRank, patience: timedelta = ANSWER) -> Store:
-    """Return the store of the command; raises one of LOST where nobody keeps it within `patience`."""
-    store = TCPStore(given.address, given.port, is_master=False, timeout=patience)
-    store.set_timeout(ANSWER)
+    """Return the store of the command; raises one of LOST where nobody keeps it within `patience`.
+
+    Until somebody listens there torch would wait in C++, where no signal is heard.
+    """
+    await_listener(given, patience)
+    store = TCPStore(given.address, given.port, is_master=False, timeout=ANSWER)
     return PrefixStore(f"laptime/{given.attempt}", store)
+
+
+def await_listener(given: GivenRank, patience: timedelta) -> None:
+    """Wait until somebody listens where all are to meet; raises DistNetworkError after `patience`."""
+    end = time.monotonic() + patience.total_seconds()
+    while True:
+        try:
+            socket.create_connection((given.address, given.port), timeout=CALL_SECONDS).close()
+            return
+        except OSError as error:
+            if time.monotonic() > end:
+                minutes = patience.total_seconds() / 60
+                raise DistNetworkError(f"nobody listened for {minutes:g} minutes: {error.strerror}") from None
+        time.sleep(LOOK_SECONDS)
 
 
 def meet(given: GivenRank) -> Store:

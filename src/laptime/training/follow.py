@@ -83,7 +83,10 @@ def main() -> None:
     given = given_rank()
     assert given is not None
     try:
-        follower = Follower(given, Board(connect(given, ARRIVAL)))
+        try:
+            follower = Follower(given, Board(connect(given, ARRIVAL)))
+        except KeyboardInterrupt:  # nobody waits for it yet
+            sys.exit(128 + signal.SIGINT)
         follower.listen()
         code = follower.follow()
         follower.board.leave(given.rank)

@@ -45,6 +45,8 @@ from laptime.util.atomic import as_read, remove_files, remove_leftovers, set_asi
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+ALONE = {"processes": "1"}  # what is not said of an environment that has it
+
 
 class Checkpoints:
     """The checkpoints of one run: the one that it goes on from, and those that it writes."""
@@ -147,7 +149,7 @@ class Checkpoints:
                 seconds_before=state.train_seconds,
                 unusable=self.unusable,
                 changed=[
-                    f"{name} {before.get(name)} -> {now.get(name)}"
+                    f"{name} {before.get(name, ALONE.get(name))} -> {now.get(name, ALONE.get(name))}"
                     for name in sorted(before.keys() | now.keys())
                     if before.get(name) != now.get(name)
                 ],
