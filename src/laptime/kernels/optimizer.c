@@ -13,18 +13,5 @@ typedef struct {
     double correction1, correction2; /* 1 - beta^step */
 } parameter;
 
-#define NUMBER float
-#define READ(x) (x)
-#define WRITE(x) (x)
-#define NAME(part) part##_float32
-#include "optimizer.h"
-#undef NUMBER
-#undef READ
-#undef WRITE
-#undef NAME
-
-#define NUMBER bf16
-#define READ(x) widen(x)
-#define WRITE(x) narrow(x)
-#define NAME(part) part##_bfloat16
-#include "optimizer.h"
+#define PART "optimizer.h"
+#include "both_numbers.h"

@@ -10,11 +10,10 @@ from typing import Any, ClassVar
 
 import torch
 from torch.autograd import Function
-from torch.autograd.graph import saved_tensors_hooks
 
 from laptime.kernels import library
 from laptime.speedups.compiled import reason_against_c
-from laptime.speedups.fused_blocks import fused_gate, fused_norm, remade
+from laptime.speedups.fused_blocks import fused_gate, fused_norm, gate_anew, remade
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 
@@ -95,15 +94,5 @@ def compiled_remade(
     gated_TF: torch.Tensor, gate_TF: torch.Tensor, up_TF: torch.Tensor
 ) -> AbstractContextManager[Any]:
     """Return a block in which autograd does not keep `gated_TF`, as `remade` does."""
-    if gated_TF.dtype not in library.NAMES:
-        return remade(gated_TF, gate_TF, up_TF)
-    gate_TF, up_TF = gate_TF.detach(), up_TF.detach()
-    place, size = gated_TF.data_ptr(), gated_TF.numel()
-
-    def pack(kept: torch.Tensor) -> torch.Tensor | None:
-        return None if (kept.data_ptr(), kept.numel()) == (place, size) else kept
-
-    def unpack(kept: torch.Tensor | None) -> torch.Tensor:
-        return library.gate_forward(gate_TF, up_TF) if kept is None else kept
-
-    return saved_tensors_hooks(pack, unpack)
+    known = gated_TF.dtype in library.NAMES
+    return remade(gated_TF, gate_TF, up_TF, library.gate_forward if known else gate_anew)

@@ -6,6 +6,7 @@ E width of a head, F width between gate and up.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
@@ -139,7 +140,17 @@ class Gate(Function):
         return torch.ops.aten.silu_backward(grads_TF[0] * up_TF, gate_TF), grad_up_TF
 
 
-def remade(gated_TF: torch.Tensor, gate_TF: torch.Tensor, up_TF: torch.Tensor) -> AbstractContextManager[Any]:
+def gate_anew(gate_TF: torch.Tensor, up_TF: torch.Tensor) -> torch.Tensor:
+    """Return silu(gate) * up, of which autograd knows nothing."""
+    return F.silu(gate_TF).mul_(up_TF)
+
+
+def remade(
+    gated_TF: torch.Tensor,
+    gate_TF: torch.Tensor,
+    up_TF: torch.Tensor,
+    make: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = gate_anew,
+) -> AbstractContextManager[Any]:
     """Return a block in which autograd does not keep `gated_TF`: its inputs, kept anyway, make it again."""
     gate_TF, up_TF = gate_TF.detach(), up_TF.detach()
     place, size = gated_TF.data_ptr(), gated_TF.numel()
@@ -148,6 +159,6 @@ def remade(gated_TF: torch.Tensor, gate_TF: torch.Tensor, up_TF: torch.Tensor) -
         return None if (kept.data_ptr(), kept.numel()) == (place, size) else kept
 
     def unpack(kept: torch.Tensor | None) -> torch.Tensor:
-        return F.silu(gate_TF).mul_(up_TF) if kept is None else kept
+        return make(gate_TF, up_TF) if kept is None else kept
 
     return saved_tensors_hooks(pack, unpack)
