@@ -12,18 +12,15 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from statistics import median
 
 import msgspec
 import torch
-from msgspec.structs import replace
 from torch import nn
 
 from laptime.data.encoded import EncodedData
 from laptime.data.input_manifest import InputJob, InputManifest, ProductTrial
 from laptime.decoder.linear_layers import Linear, Weight
-from laptime.errors import UserError
 from laptime.hardware.machine import describe_machine, describe_processor
 from laptime.hardware.precision import native_formats
 from laptime.kernels import library
@@ -31,8 +28,7 @@ from laptime.kernels.build import NotBuiltError, name_library
 from laptime.speedups import compiled_projections, fused_projections
 from laptime.speedups.prepacked_weights import PackedWeight
 from laptime.startup.speedup_switches import is_wanted
-from laptime.training.trial import threads_of_run
-from laptime.util.sealed_file import read_sealed, write_sealed
+from laptime.training.trial import threads_of_run, try_once
 from laptime.util.user_cache import user_cache
 
 RANK = 16
@@ -50,20 +46,17 @@ def try_products(job: InputJob, manifest: InputManifest, encoded: EncodedData) -
         return None
     sizes = find_sizes(job, manifest, encoded)
     file = user_cache() / "products" / f"{name_trial(job, formats, sizes)}.json"
-    with suppress(UserError, OSError):
-        return replace(read_sealed(file, ProductTrial, "a trial", "remove it"), seconds=0.0)
-    begun = time.perf_counter()
-    with threads_of_run(job):
-        found = {str(dtype).removeprefix("torch."): time_ways(*sizes, dtype) for dtype in formats}
-    trial = ProductTrial(
-        c_seconds={name: ours for name, (ours, _) in found.items()},
-        torch_seconds={name: theirs for name, (_, theirs) in found.items()},
-        seconds=time.perf_counter() - begun,
-    )
-    with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_sealed(file, trial)
-    return trial
+
+    def make() -> ProductTrial:
+        with threads_of_run(job):
+            found = {str(dtype).removeprefix("torch."): time_ways(*sizes, dtype) for dtype in formats}
+        return ProductTrial(
+            c_seconds={name: ours for name, (ours, _) in found.items()},
+            torch_seconds={name: theirs for name, (_, theirs) in found.items()},
+            seconds=0.0,
+        )
+
+    return try_once(file, ProductTrial, make)
 
 
 def list_formats(job: InputJob) -> list[torch.dtype]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import fmean, median
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -21,7 +22,7 @@ from msgspec.structs import replace
 
 from laptime.data.batches import TrainStep, make_steps, plan_steps
 from laptime.data.encoded import EncodedData
-from laptime.data.input_manifest import FormatTrial, InputJob, InputManifest
+from laptime.data.input_manifest import FormatTrial, InputJob, InputManifest, ProductTrial
 from laptime.errors import UserError
 from laptime.hardware.device_memory import give_back_memory
 from laptime.hardware.machine import describe_machine, describe_processor
@@ -36,6 +37,7 @@ from laptime.training.setup import make_setup
 from laptime.util.sealed_file import read_sealed, write_sealed
 from laptime.util.user_cache import user_cache
 
+Trial = TypeVar("Trial", FormatTrial, ProductTrial)
 METHOD = "lora"  # the one most often trained; full fine-tuning has the same products
 FORMATS = ("float32", "bfloat16")
 MOST_NUMBERS = 16_000_000  # of a model's layers: beyond it the products decide
@@ -48,17 +50,28 @@ def try_formats(job: InputJob, manifest: InputManifest, encoded: EncodedData) ->
     if not is_open(job, manifest):
         return None
     file = user_cache() / "formats" / f"{name_trial(job, manifest, encoded)}.json"
-    with suppress(UserError, OSError):
-        return replace(read_sealed(file, FormatTrial, "a trial", "remove it"), seconds=0.0)
-    begun = time.perf_counter()
+
+    def make() -> FormatTrial:
+        try:
+            with threads_of_run(job):
+                step_seconds = {name: time_steps(job, manifest, encoded, name) for name in FORMATS}
+        finally:
+            give_back_memory()
+        return FormatTrial(step_seconds=step_seconds, seconds=0.0)
+
     try:
-        with threads_of_run(job):
-            step_seconds = {name: time_steps(job, manifest, encoded, name) for name in FORMATS}
+        return try_once(file, FormatTrial, make)
     except Exception:  # a model that can't be tried is trained as ever; the run itself says what is wrong
         return None
-    finally:
-        give_back_memory()
-    trial = FormatTrial(step_seconds=step_seconds, seconds=time.perf_counter() - begun)
+
+
+def try_once(file: Path, kind: type[Trial], make: Callable[[], Trial]) -> Trial:
+    """Return the trial that an earlier preparation left in `file`, else make, time and keep one."""
+    with suppress(UserError, OSError):
+        return replace(read_sealed(file, kind, "a trial", "remove it"), seconds=0.0)
+    begun = time.perf_counter()
+    found = make()
+    trial = replace(found, seconds=time.perf_counter() - begun)
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_sealed(file, trial)
