@@ -22,7 +22,7 @@ from laptime.memory_estimate import SPARE, MemoryEstimate
 from laptime.methods.method import make_method
 from laptime.models.shape import Shape
 from laptime.runs.events import Failed, Memory, Phase, Started
-from laptime.runs.exit_reason import find_silent_death, means_shortage
+from laptime.runs.exit_reason import find_silent_death, means_shortage, tell_shortage
 from laptime.runs.record import FILE_NAME, RecordWriter, read_record
 from laptime.training.checkpoint import find_newest
 from laptime.training.failure import DoesNotFitError, classify, refuse_what_cannot_fit
@@ -302,6 +302,13 @@ def test_a_resumed_run_dies_of_its_own_cause(begun: Path) -> None:
     assert failure and failure.reason in ("killed", "out_of_memory")
     assert read_record(begun).failed == failure
     assert find_silent_death(begun, 1, begun_at=before) is None
+
+
+def test_what_fits_by_estimate_is_not_told_to_be_smaller() -> None:
+    fits = replace(MEMORY, needed_bytes=GB, would_fit=[])
+    told = tell_shortage(fits, {"vm_hwm": GB})
+    assert told.startswith("peak 1.0 GB, 1.0 GB needed by estimate, 8.0 GB there; by estimate it fits: look")
+    assert "nothing smaller" in tell_shortage(replace(MEMORY, would_fit=[]), {})
 
 
 @pytest.mark.parametrize(

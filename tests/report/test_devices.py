@@ -52,9 +52,9 @@ def test_each_device_has_a_line_on_every_page(render: Any) -> None:
     assert f"| Full fine-tuning | {' | '.join(cells)} |" in markdown
     assert "".join(f"<td>{cell}</td>" for cell in cells) in html
     for text in (markdown, html):
-        assert "it is not timed apart" in text and "that of its fullest device" in text
+        assert "it is not timed apart" in text and "that of its fullest GPU" in text
     assert "fullest of 2 devices" in markdown
-    assert "Of several devices it is that of the fullest." in markdown
+    assert "Of several GPUs it is that of the fullest;" in markdown
     lines = [line.split() for line in printed(invented.make_devices(), 100).splitlines()]
     assert ["full", *" ".join(cells).split()] in lines
 
@@ -122,6 +122,18 @@ def test_options_that_both_have_are_no_difference() -> None:
 def test_memory_says_which_device_it_is_of() -> None:
     told = say(invented.make_devices(), "memory")
     assert "full fine-tuning held 9.8 GB (the fullest of 2 devices) and LoRA held 3.1 GB" in told
+
+
+def test_the_memory_of_processes_on_a_processor_adds_up() -> None:
+    result = invented.make_devices()
+    full = result.methods[0]
+    full.ranks = [replace(rank, device="cpu", name="", peak_bytes=9_000_000_000) for rank in full.ranks]
+    told = say(result, "memory")
+    assert "full fine-tuning held 18 GB (2 processes together) and LoRA held 3.1 GB" in told
+    assert "Full fine-tuning needs 5.86x as much" in told
+    assert "18 GB" in printed(result)
+    full.ranks = [replace(rank, host=f"node{rank.rank}") for rank in full.ranks]
+    assert full.held_bytes == 9_000_000_000, "each machine has a memory of its own"
 
 
 def test_the_slowest_is_named_where_the_others_are_far_from_it() -> None:

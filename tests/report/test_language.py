@@ -70,7 +70,7 @@ def test_particles(word: str, particles: str, expected: str) -> None:
         (
             "spread",
             {"method": "full", "percent": 12.3},
-            "The training times of full fine-tuning spread over 12 % of their median.",
+            "The training times of full fine-tuning lie up to 12 % of their median apart.",
             "전체 파인튜닝의 학습 시간 변동 폭(최대−최소)이 중앙값의 12%입니다.",
         ),
         (

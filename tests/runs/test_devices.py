@@ -10,7 +10,8 @@ from laptime.data.input_manifest import Gpu, InputManifest
 from laptime.memory_estimate import MemoryEstimate
 from laptime.methods.method import make_method
 from laptime.models.config_shape import foresee_shape
-from laptime.runs.devices import choose_devices, count_needed, tell_devices
+from laptime.runs.devices import choose_devices, count_needed, place_job, tell_devices
+from laptime.runs.job import RunJob
 from laptime.spec import RunSpec, TrainingSpec
 
 T4 = Gpu(name="Tesla T4", num_bytes=15_800_000_000, formats=["float16", "float32"])
@@ -75,6 +76,17 @@ def test_examples_are_shared_by_no_more_processes_than_there_are() -> None:
     assert alone.startswith("lora trains on 1 of 4 devices: a step of 1 example can't be shared by more")
     assert some.startswith("lora trains on 3 of 4 devices")
     assert all_of_them == "lora: the examples of a step are shared by 4 devices"
+
+
+def test_what_is_left_out_is_told_in_the_record_too() -> None:
+    notes = []
+    for size in (1, 3):
+        job = RunJob(
+            run="r", spec=ask("lora", device="cpu", devices="3", batch_size=size), folder="", inputs=""
+        )
+        assert place_job(job, make_manifest())
+        notes.append(job.device_note)
+    assert notes[0].startswith("lora trains on 1 of 3 devices") and not notes[1]
 
 
 def test_two_gpus_hold_half_each_and_two_processes_on_a_cpu_hold_all() -> None:

@@ -54,6 +54,7 @@ def set_up(
         method=make_method(job.method, job.options),
         training=training,
         device=CPU,
+        compute=str(dtype).removeprefix("torch."),
         native_formats=native,
         longest=max(job.lengths),
         batch_tokens=max(job.lengths) * job.batch_size,

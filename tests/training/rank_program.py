@@ -23,6 +23,7 @@ from laptime.runs.job import RunJob, start_of
 from laptime.runs.record import RecordWriter
 from laptime.training import opening
 from laptime.training import run as running
+from laptime.training.meeting import VARIABLE as MEETING
 from laptime.training.run import run
 from laptime.training.team import Team
 
@@ -49,6 +50,7 @@ def do_all(folder: Path) -> None:
         record = RecordWriter(team.folder(home))
         if not job.resumes:
             record.write(start_of(job))
+        os.environ[MEETING] = str(home / "meeting")
         team.join(job)
         with ExitStack() as changes:
             if job.spec.training.precision == "fp16":  # which Laptime would not begin on a CPU

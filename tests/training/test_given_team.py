@@ -130,7 +130,7 @@ def test_a_process_that_follows_is_named_when_it_is_killed(
     assert first.returncode == 1, printed + errors
     failed = read_record(run).failed
     said = f"rank 1 on {socket.gethostname()} gave no sign of life for 8 s; all were ended"
-    assert failed and (failed.reason, failed.message) == ("killed", said) and failed.time - at < SOON
+    assert failed and (failed.reason, failed.message) == ("unreachable", said) and failed.time - at < SOON
     tasks = begin("train", "--resume", "run")
     outputs = [task.communicate(DEADLINE) for task in tasks]
     assert [task.returncode for task in tasks] == [0, 0], outputs
@@ -218,18 +218,21 @@ def test_a_run_waits_for_all_and_takes_no_other_version(
 ) -> None:
     agent = make_agent(board, tmp_path)
     board.come(1)
-    assert agent._find_absence(board) == ""
+    assert agent._find_absence(board) is None
     other = replace(make_hello(), host="node2", laptime="0.0.1")
     board._put("hello/1", other)
-    assert agent._find_absence(board).startswith("rank 1 on node2 has laptime 0.0.1 and torch")
+    unlike = agent._find_absence(board)
+    assert unlike and unlike.reason == "error"
+    assert unlike.message.startswith("rank 1 on node2 has laptime 0.0.1 and torch")
     board.miss(1)
-    assert agent._find_absence(board) == "rank 1 on node2 is gone since an earlier run"
+    gone = agent._find_absence(board)
+    assert gone and gone.reason == "unreachable"
+    assert gone.message == "rank 1 on node2 is gone since an earlier run"
 
 
 def test_nobody_waits_for_who_has_not_come(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board_module, "WHILE_SECONDS", 0.1)
     board.come(1)
-    assert board.await_arrival(4) == [2, 3]
+    assert board.await_arrival(4, 0.1) == [2, 3]
     board.come(2)
     board.miss(2)
     begun = time.monotonic()

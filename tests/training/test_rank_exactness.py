@@ -93,6 +93,15 @@ def test_half_precision_trains_alike(race: Race, name: str) -> None:
     assert all(is_alike) or name == "full fp16"
 
 
+def test_a_spread_model_runs_by_the_same_speedups(race: Race) -> None:
+    for name in ("full fifty", "full bf16"):
+        one, two = (
+            {speedup.name for speedup in race.record(f"{name} {number}").speedups if speedup.ran}
+            for number in (1, 2)
+        )
+        assert one - two <= {"prepacked_weights", "float32_products", "compiled_optimizer"}
+
+
 def test_a_head_of_its_own_is_spread_beside_the_embedding(untied: Race) -> None:
     one, two = untied.record("full 1"), untied.record("full 2")
     assert_same_losses(one, two)

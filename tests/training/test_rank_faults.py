@@ -15,6 +15,7 @@ from laptime.runs.heartbeats import FILE_NAME as HEARTBEATS
 from laptime.runs.heartbeats import Heartbeats, beats_file
 from laptime.runs.record import FILE_NAME, read_record
 from laptime.runs.record_lines import decode_events
+from laptime.runs.watchdog import read_stat
 from laptime.training.crew import kill
 from laptime.training.rank_watch import GRACE_SECONDS, STILL_SECONDS
 from tests.commands import Command, laptime
@@ -175,6 +176,21 @@ def test_no_rank_outlives_the_command(tmp_path: Path, begin: Callable[..., Comma
     assert (failed.message, failed.step) == (other.message, other.step)
     (checkpoint,) = (tmp_path / "run" / "checkpoints").iterdir()
     assert checkpoint.name == f"step-{failed.step:08d}"
+
+
+def test_who_watches_the_ranks_may_not_be_stopped(tmp_path: Path, begin: Callable[..., Command]) -> None:
+    """Nobody would see a rank hang; and nothing of the launcher's is left behind."""
+    process = begin(*TRAIN, "--out", "run")
+    wait_for_steps(tmp_path / "run")
+    rank, at = rank_process(tmp_path / "run", 1), time.time()
+    os.kill(int(read_stat(rank)[1]), signal.SIGSTOP)
+    _, errors = process.communicate(DEADLINE)
+    failed = read_record(tmp_path / "run").failed
+    assert process.returncode == 1 and failed and failed.time - at < SOON, errors
+    said = "who watches its processes did nothing for 8 s (stopped by a signal)"
+    assert (failed.reason, failed.message) == ("hung", f"{said}; its processes were ended")
+    assert await_(lambda: not is_running(rank))
+    assert {path.name for path in (tmp_path / "run" / "ranks").iterdir()} == {"1", HEARTBEATS}
 
 
 def test_what_is_stopped_while_its_ranks_start_leaves_nothing(

@@ -206,6 +206,17 @@ def test_who_left_silently_is_to_blame_and_not_who_noticed(tmp_path: Path) -> No
     assert (killed.reason, killed.message[:25]) == ("killed", "rank 1: ended by SIGKILL;")
 
 
+def test_a_full_disk_is_to_blame_where_nobody_could_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats = begin_record(tmp_path)
+    beats.write(0, 1, State.WORKING, 5)
+    beats.write(1, 2, State.FAILED, 5)
+    monkeypatch.setattr("laptime.training.ranks.is_crammed", lambda folder: True)
+    assert explain(tmp_path, beats.read(), {0: -15, 1: 1}).reason == "disk_full"
+    assert explain(tmp_path, beats.read(), {0: -9, 1: 1}).reason == "killed"
+
+
 @pytest.fixture
 def sleeper() -> Iterator[int]:
     """A process that does nothing."""

@@ -43,7 +43,7 @@ from laptime.util.shell import shell_command
 from laptime.util.version import full_version
 
 SPEC_FILE = "spec.json"
-ENDED_FROM_OUTSIDE = ("killed", "hung", "disk_full", "unavailable")
+ENDED_FROM_OUTSIDE = ("killed", "hung", "unreachable", "disk_full", "unavailable")
 
 
 def compare(

@@ -161,6 +161,22 @@ class MethodResult(Struct, kw_only=True):
         return count_devices(self.ranks)
 
     @property
+    def adds_memory(self) -> bool:
+        """Whether its processes took their memory from that of processors, where it adds up."""
+        return bool(self.ranks) and all(rank.device == "cpu" for rank in self.ranks)
+
+    @property
+    def held_bytes(self) -> int | None:
+        """What it took at its peak of the memory of one GPU, or of one machine's processors.
+
+        What processes on processors share (files in the page cache) counts in each of them.
+        """
+        if not self.adds_memory or any(rank.peak_bytes is None for rank in self.ranks):
+            return self.peak_bytes
+        hosts = {rank.host for rank in self.ranks}
+        return max(sum(r.peak_bytes or 0 for r in self.ranks if r.host == host) for host in hosts)
+
+    @property
     def is_spread(self) -> bool:
         """Whether each of its devices held a part of the weights, and none all of them."""
         held = [rank.parameters for rank in self.ranks]

@@ -49,7 +49,7 @@ def read_devices(text: str, device: str = "auto") -> Devices:
         raise UserError(f"--devices {text}: names GPUs, and --device cpu has none; give a number")
     indices = tuple(int(word) for word in words.rstrip(", ").split(","))
     if len(set(indices)) < len(indices):
-        raise UserError(f"--devices {text}: names a GPU twice")
+        raise UserError(f"--devices {text}: names a GPU twice; name each once")
     return Devices(kind="cuda", number=len(indices), indices=indices)
 
 

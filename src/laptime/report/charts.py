@@ -73,9 +73,9 @@ def _phases(result: ComparisonResult, language: Language) -> Chart | None:
 
 def _memory(result: ComparisonResult, language: Language) -> Chart | None:
     bars = [
-        _single_bar(result, method, float(method.peak_bytes), quantities.size(method.peak_bytes), language)
+        _single_bar(result, method, float(method.held_bytes), quantities.size(method.held_bytes), language)
         for method in result.methods
-        if method.peak_bytes
+        if method.held_bytes
     ]
     if not bars:
         return None

@@ -6,7 +6,7 @@ from laptime.comparison.result import UNREADABLE, ComparisonResult, MethodResult
 from laptime.report import quantities
 from laptime.report.against_sentences import write_against
 from laptime.report.check_sentences import write_checks
-from laptime.report.device_sentences import write_devices
+from laptime.report.device_sentences import tell_share, write_devices
 from laptime.report.headline import choose_pair
 from laptime.report.language import Language
 from laptime.report.quality_sentences import write_answers, write_quality
@@ -56,25 +56,25 @@ def describe_contestants(result: ComparisonResult, language: Language) -> list[s
 
 def _write_memory(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Say what each method held at its peak, and the factor between most and least where it is one."""
-    measured = [method for method in result.methods if method.peak_bytes]
+    measured = [method for method in result.methods if method.held_bytes]
     if not measured:
         return []
     items = [
         language.say(
-            "memory.fullest" if method.ranks else "memory.item",
+            tell_share("memory", method) or "memory.item",
             method=language.method(method.name),
-            size=quantities.size(method.peak_bytes),
+            size=quantities.size(method.held_bytes),
             number=len(method.ranks),
         )
         for method in measured
     ]
     sentences = [language.say("memory.list", list=language.join(items))]
-    least, most = _extremes(measured, "peak_bytes")
+    least, most = _extremes(measured, "held_bytes")
     kinds = list(dict.fromkeys(method.peak_bytes_kind for method in measured))
     if len(kinds) > 1:
         sentences.append(language.say("memory.kinds", kinds=", ".join(kinds)))
     elif least is not most:
-        factor = (most.peak_bytes or 0) / (least.peak_bytes or 1)
+        factor = (most.held_bytes or 0) / (least.held_bytes or 1)
         key = "memory.less" if factor >= _NEGLIGIBLE else "memory.same"
         less, more = language.method(least.name), language.method(most.name)
         shown = {"factor": language.ratio(factor), "percent": language.percent(_NEGLIGIBLE - 1)}

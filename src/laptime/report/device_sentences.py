@@ -92,6 +92,13 @@ def _make_cells(rank: RankResult, language: Language) -> list[str]:
     ]
 
 
+def tell_share(key: str, method: MethodResult) -> str:
+    """Return the key of the words for whose memory that of a row is; "" for a row of one process."""
+    if not method.ranks:
+        return ""
+    return f"{key}.together" if method.adds_memory else f"{key}.fullest"
+
+
 def _name_device(rank: RankResult) -> str:
     """Return cpu, cuda:0 (Tesla T4), or cuda:0, node2 (Tesla T4)."""
     place = f"{rank.device}, {rank.host}" if rank.host else rank.device

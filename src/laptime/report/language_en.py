@@ -191,6 +191,7 @@ STRINGS: dict[str, str] = {
     "memory.list": "At its peak {list}.",
     "memory.item": "{method} held {size}",
     "memory.fullest": "{method} held {size} (the fullest of {number} devices)",
+    "memory.together": "{method} held {size} ({number} processes together)",
     "memory.less": "{more} needs {factor} as much as {less}.",
     "memory.same": "They differ by less than {percent}.",
     "memory.kinds": "The counters differ ({kinds}), so the figures are not set against each other.",
@@ -252,6 +253,7 @@ STRINGS: dict[str, str] = {
     "failure.not_finite": "the loss was no longer finite",
     "failure.hung": "it hung: no sign of life, so it was ended",
     "failure.left": "its process left before the end",
+    "failure.unreachable": "another process could not be reached",
     "failure.disk_full": "the disk was full",
     "failure.killed": "the process was killed",
     "failure.interrupted": "interrupted",
@@ -286,6 +288,7 @@ STRINGS: dict[str, str] = {
     "cell.generalisation": "generalisation {score}",
     "cell.exact": "{exact} exact",
     "cell.fullest": "fullest of {number} devices",
+    "cell.together": "{number} processes together",
     "status.finished": "finished",
     "status.partly_failed": "partly failed",
     "status.unfinished": "not finished",
@@ -310,12 +313,12 @@ STRINGS: dict[str, str] = {
     "on a processor they share its cores, and their memory adds up. They make each step together, so that "
     "it takes as long as the slowest of them does. Exchanging = giving gradients, losses, weights and "
     "states of tokens to the others, and waiting for them; computing = the rest of the training. The peak "
-    "memory of the row is that of its fullest device.",
+    "memory of the row is that of its fullest GPU; on a processor, that of its processes together.",
     "devices.caption.single": "The training was done by several processes; on a processor they share its "
     "cores, and their memory adds up. They make each step together, so that it takes as long as the "
     "slowest of them does. Exchanging = giving gradients, losses, weights and states of tokens to the "
     "others, and waiting for them; computing = the rest of the training. The peak memory above is that of "
-    "the fullest device.",
+    "the fullest GPU; on a processor, that of the processes together.",
     "devices.whole": "With {methods} each device holds the whole model and takes a share of the examples "
     "of a step.",
     "devices.spread": "With {methods} the weights, their gradients and their moments are spread: each device "
@@ -361,7 +364,8 @@ STRINGS: dict[str, str] = {
     "chart.phases.text": "Median seconds of each phase that counts for the whole process.",
     "chart.memory": "Peak memory",
     "chart.memory.text": "The highest point of the whole process before evaluation; shorter is better.",
-    "chart.memory.devices": "Of several devices it is that of the fullest.",
+    "chart.memory.devices": "Of several GPUs it is that of the fullest; on a processor, that of all "
+    "processes together.",
     "chart.loss_step": "Loss by step",
     "chart.loss_step.text": "Training loss of the first finished round, before each update.",
     "chart.loss_second": "Loss by second",
@@ -475,7 +479,7 @@ STRINGS: dict[str, str] = {
     "one rate.",
     "finding.trained_dtype": "The optimizer keeps what it trains in different precisions ({values}).",
     "finding.compute_dtype": "The runs compute in different precisions ({values}).",
-    "finding.spread": "The training times of {method} spread over {percent} of their median.",
+    "finding.spread": "The training times of {method} lie up to {percent} of their median apart.",
     "finding.cuts_differ": "The examples of a step of {method} went through in other parts from round to "
     "round, as memory was free ({sizes} at a time); its times differ by that too.",
     "finding.other_rounds": "{method} finished other rounds ({rounds}) than those that are compared, so its "
@@ -538,7 +542,8 @@ STRINGS: dict[str, str] = {
     "terminal.findings.one": "{number} finding on fairness and measurement, see the report",
     "terminal.no_findings": "nothing was flagged",
     "terminal.devices": "Exchanging = giving gradients, losses, weights and states of tokens to the others, "
-    "and waiting for them. A row's memory is that of its fullest device.",
+    "and waiting for them. A row's memory is that of its fullest GPU; on a processor, that of all its "
+    "processes.",
     "terminal.devices.spread": "Gathering the spread weights of {methods} counts as computing.",
     # In the place of the string of the same name where one training alone is shown
     "headline.no_pair.single": "{method} trained in {seconds}",

@@ -200,6 +200,7 @@ STRINGS: dict[str, str] = {
     "memory.list": "최대 메모리 사용량: {list}.",
     "memory.item": "{method} {size}",
     "memory.fullest": "{method} {size}(장치 {number}개 중 가장 많이 쓴 장치)",
+    "memory.together": "{method} {size}(프로세스 {number}개 합계)",
     "memory.less": "{more:은/는} {less}의 {factor:을/를} 사용합니다.",
     "memory.same": "차이는 {percent} 미만입니다.",
     "memory.kinds": "측정 기준이 서로 다르므로({kinds}) 값을 비교하지 않습니다.",
@@ -256,6 +257,7 @@ STRINGS: dict[str, str] = {
     "failure.not_finite": "손실이 유한하지 않음(NaN/inf)",
     "failure.hung": "멈춤(응답이 없어 종료함)",
     "failure.left": "프로세스가 끝나기 전에 스스로 종료됨",
+    "failure.unreachable": "다른 프로세스에 연결할 수 없음",
     "failure.disk_full": "디스크 공간이 부족함",
     "failure.killed": "프로세스가 강제 종료됨",
     "failure.interrupted": "중단됨",
@@ -290,6 +292,7 @@ STRINGS: dict[str, str] = {
     "cell.generalisation": "일반화 {score}",
     "cell.exact": "완전 일치 {exact}",
     "cell.fullest": "장치 {number}개 중 최대",
+    "cell.together": "프로세스 {number}개 합계",
     "status.finished": "완료",
     "status.partly_failed": "일부 실패",
     "status.unfinished": "미완료",
@@ -313,12 +316,12 @@ STRINGS: dict[str, str] = {
     "devices.caption": "라운드의 중앙값입니다. 장치가 여러 개인 행은 장치 수만큼의 프로세스가 함께 "
     "학습합니다. CPU에서는 프로세스들이 코어를 나누어 쓰고 메모리는 합해서 듭니다. 모든 스텝을 함께 하므로 "
     "한 스텝은 가장 느린 프로세스만큼 걸립니다. 교환은 그래디언트, 손실, 가중치, 토큰의 상태를 주고받고 다른 "
-    "프로세스를 기다린 시간이고, 계산은 학습 시간의 나머지입니다. 행의 최대 메모리는 가장 많이 쓴 장치의 "
-    "값입니다.",
+    "프로세스를 기다린 시간이고, 계산은 학습 시간의 나머지입니다. 행의 최대 메모리는 가장 많이 쓴 GPU의 "
+    "값이고, CPU에서는 프로세스들의 합계입니다.",
     "devices.caption.single": "여러 프로세스가 함께 학습했습니다. CPU에서는 프로세스들이 코어를 나누어 "
     "쓰고 메모리는 합해서 듭니다. 모든 스텝을 함께 하므로 한 스텝은 가장 느린 프로세스만큼 걸립니다. "
     "교환은 그래디언트, 손실, 가중치, 토큰의 상태를 주고받고 다른 프로세스를 기다린 시간이고, 계산은 학습 "
-    "시간의 나머지입니다. 위의 최대 메모리는 가장 많이 쓴 장치의 값입니다.",
+    "시간의 나머지입니다. 위의 최대 메모리는 가장 많이 쓴 GPU의 값이고, CPU에서는 프로세스들의 합계입니다.",
     "devices.whole": "{methods}: 장치마다 모델 전체를 두고 한 스텝의 레코드를 나누어 맡습니다.",
     "devices.spread": "{methods}: 가중치, 그래디언트, 모멘트를 장치에 나누어 둡니다. 장치마다 그 일부만 "
     "두고, 레이어가 필요할 때 모읍니다.",
@@ -363,7 +366,7 @@ STRINGS: dict[str, str] = {
     "chart.phases.text": "전체 과정에 포함되는 각 단계의 중앙값(초)입니다.",
     "chart.memory": "최대 메모리",
     "chart.memory.text": "평가 전까지의 최대 사용량입니다. 막대가 짧을수록 좋습니다.",
-    "chart.memory.devices": "장치가 여러 개이면 가장 많이 쓴 장치의 값입니다.",
+    "chart.memory.devices": "GPU가 여러 개이면 가장 많이 쓴 GPU의 값이고, CPU에서는 프로세스들의 합계입니다.",
     "chart.loss_step": "스텝별 손실",
     "chart.loss_step.text": "첫 번째로 완료된 라운드에서 각 업데이트 직전의 학습 손실입니다.",
     "chart.loss_second": "시간별 손실",
@@ -544,7 +547,8 @@ STRINGS: dict[str, str] = {
     "terminal.findings.one": "공정성과 측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
     "terminal.no_findings": "이상 징후 없음",
     "terminal.devices": "교환은 그래디언트, 손실, 가중치, 토큰의 상태를 주고받고 다른 프로세스를 기다린 "
-    "시간입니다. 행의 메모리는 가장 많이 쓴 장치의 값입니다.",
+    "시간입니다. 행의 메모리는 가장 많이 쓴 GPU의 값이고, CPU에서는 "
+    "프로세스들의 합계입니다.",
     "terminal.devices.spread": "{methods}의 나눈 가중치를 모으는 시간은 계산에 들어 있습니다.",
     # In the place of the string of the same name where one training alone is shown
     "headline.no_pair.single": "{method:이/가} {seconds} 만에 학습을 마쳤습니다",

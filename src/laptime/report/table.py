@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from laptime.comparison.result import ComparisonResult, MethodResult, Pair
 from laptime.report import quantities
 from laptime.report.conclusion import failure_reason
+from laptime.report.device_sentences import tell_share
 from laptime.report.headline import read_ratio
 from laptime.report.language import Language
 from laptime.report.quantities import ABSENT, known
@@ -138,10 +139,10 @@ def counter_name(kind: str, language: Language) -> str:
 
 
 def _memory(method: MethodResult, language: Language) -> tuple[str, list[str]]:
-    figure = quantities.size(method.peak_bytes)
+    figure = quantities.size(method.held_bytes)
     below = [counter_name(method.peak_bytes_kind, language)] if figure != ABSENT else []
-    if below and method.ranks:
-        below.append(language.say("cell.fullest", number=len(method.ranks)))
+    if below and (key := tell_share("cell", method)):
+        below.append(language.say(key, number=len(method.ranks)))
     return figure, below
 
 

@@ -148,7 +148,7 @@ def _cells(method: MethodResult) -> list[str]:
         quantities.short_seconds(method.total_seconds),
         quantities.short_seconds(method.steady_step_seconds),
         quantities.rate(method.tokens_per_second),
-        quantities.size(method.peak_bytes),
+        quantities.size(method.held_bytes),
         quantities.count(method.trainable_parameters),
         quantities.size(method.saved_bytes),
         quantities.loss(method.final_train_loss),
@@ -226,6 +226,8 @@ def _print_findings(result: ComparisonResult, language: Language, console: Conso
         if finding.level in ("wrong", "unequal"):
             console.print(Text(finding.text, style="yellow"))
     number = len(result.findings)
+    if not number and not any(method.rounds for method in result.methods):
+        return
     text = language.plural("terminal.findings", number) if number else language.say("terminal.no_findings")
     console.print(Text(language.sentence(text), style="dim"))
 

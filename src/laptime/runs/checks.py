@@ -49,7 +49,10 @@ def check_devices(spec: RunSpec) -> None:
     """Raise UserError for devices that are no such, or for several of another trainer."""
     asked = read_devices(spec.training.devices, spec.training.device)
     if spec.trainer != OURS and (asked.number or 1) > 1:
-        raise UserError(f"--devices {spec.training.devices}: {spec.trainer} trains on one here; leave it out")
+        raise UserError(
+            f"--devices {spec.training.devices}: {spec.trainer} can only be run on one device here; give "
+            f"more to contestants that laptime trains itself"
+        )
 
 
 def check_optimizer(spec: RunSpec) -> None:

@@ -119,6 +119,8 @@ def place_job(job: RunJob, manifest: InputManifest) -> list[str]:
     if job.role == "base" or job.spec.trainer != OURS:
         return []
     job.devices, said = choose_devices(job.spec, manifest)
+    asked = ask_devices(job.spec.training).number or 1
+    job.device_note = said if asked > max(1, len(job.devices)) else ""
     return [said] if said else []
 
 

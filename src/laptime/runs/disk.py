@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from laptime.errors import UserError
 from laptime.methods.method import make_method
@@ -47,13 +48,21 @@ def check_disk(
         left += (
             [f"about {show_size(inputs_bytes)} of encoded examples"] if inputs_bytes > LITTLE_BYTES else []
         )
-        advice = ["a lower --keep-checkpoints"] if kept > saved else []
-        advice += remedies
+        fewest = (
+            saved + count_results([with_one_checkpoint(spec) for spec in waiting], shape)[1] if shape else 0
+        )
+        helps = needed > fewest + SPARE_DISK_BYTES and fewest + SPARE_DISK_BYTES <= free
+        advice = [*(["a lower --keep-checkpoints"] if helps else []), *remedies]
         raise UserError(
             f"--out {folder}: the runs leave {' and '.join(left)}, with "
             f"{show_size(SPARE_DISK_BYTES)} to spare for records and the report; {show_size(free)} are free; "
             f"use {', '.join(advice)}{' or ' if advice else ''}another disk"
         )
+
+
+def with_one_checkpoint(spec: RunSpec) -> RunSpec:
+    """Return a spec that keeps no more than one checkpoint."""
+    return replace(spec, training=replace(spec.training, keep_checkpoints=1))
 
 
 def count_results(runs: Sequence[RunSpec], shape: Shape) -> tuple[int, int]:

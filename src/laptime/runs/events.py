@@ -18,6 +18,7 @@ FailureReason = Literal[
     "killed",
     "hung",
     "left",
+    "unreachable",
     "disk_full",
     "interrupted",
     "refused",

@@ -72,7 +72,7 @@ def explain(
     """Return why a process ended with `code` (negative: by a signal), and the line that says so."""
     said = last_line(folder / LOG_FILE, but=LOST)
     if code >= 0:
-        if shutil.disk_usage(folder).free < LITTLE_BYTES:
+        if is_crammed(folder):
             return "disk_full", f"ended with code {code}: the disk is full"
         if code in RAISED:
             return "error", f"ended with code {code}: {said}"
@@ -88,6 +88,11 @@ def explain(
     if kills > oom_kills_before:
         return "out_of_memory", f"the system ended it: {tell_shortage(memory, peaks)}"
     return "killed", "ended by SIGKILL; not for want of memory, by the system's count"
+
+
+def is_crammed(folder: Path) -> bool:
+    """Tell whether the disk of a folder has no room even for what a run says of itself."""
+    return shutil.disk_usage(folder).free < LITTLE_BYTES
 
 
 def signal_name(number: int) -> str:
@@ -111,7 +116,14 @@ def tell_shortage(memory: Memory | None, peaks: dict[str, int], counter: str = "
     parts.append(f"{gigabytes(memory.needed_bytes)} needed by estimate")
     if memory.available_bytes is not None:
         parts.append(f"{gigabytes(memory.available_bytes)} there")
-    return f"{', '.join(parts)}; {tell_remedies(memory)}"
+    return f"{', '.join(parts)}; {tell_cause(memory)}"
+
+
+def tell_cause(memory: Memory) -> str:
+    """Say what would fit; of a run that fits by estimate, that something else must have come in between."""
+    if not memory.would_fit and memory.needed_bytes <= (memory.available_bytes or 0):
+        return "by estimate it fits: look at what else takes memory there, or who ended it"
+    return tell_remedies(memory)
 
 
 def tell_remedies(memory: Memory) -> str:

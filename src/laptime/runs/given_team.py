@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from laptime.errors import UserError
@@ -27,16 +27,17 @@ class Hub:
 
     def await_ready(self) -> None:
         """Wait until others can come, and a while until they have; raises UserError where they can't."""
-        assert self._process.stdout is not None
-        said = self._process.stdout.readline().decode().strip()
-        ready, *missing = said.split() or [""]
-        if ready == "ready" and missing:
-            ranks = f"rank{'s'[: len(missing) > 1]} {', '.join(missing[:MOST_NAMED])}"
-            more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
-            print(f"waiting for {ranks}{more}, 10 minutes at most", file=sys.stderr)
-        if ready != "ready":
+        said = self._read_line()
+        if said.startswith("waiting"):
+            print(tell_missing(said.split()[1:]), file=sys.stderr)
+            said = self._read_line()
+        if said != "ready":
             why = said or f"the place where the {self.given.size} processes meet could not be kept"
             raise UserError(f"{why}; give MASTER_ADDR and MASTER_PORT an address of rank 0 that is free")
+
+    def _read_line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().decode().strip()
 
     def close(self, code: int) -> None:
         """Say to all that no run will come any more, and with which code they are to end as well.
@@ -52,6 +53,13 @@ class Hub:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def tell_missing(ranks: Sequence[str]) -> str:
+    """Return the line on the ranks that have not come yet."""
+    names = f"rank{'s'[: len(ranks) > 1]} {', '.join(ranks[:MOST_NAMED])}"
+    more = f" and {len(ranks) - MOST_NAMED} more" if len(ranks) > MOST_NAMED else ""
+    return f"waiting for {names}{more}, 10 minutes at most"
 
 
 @contextmanager

@@ -38,6 +38,7 @@ class RunJob(Struct, kw_only=True):
     asks: bool = True  # the questions: those of a comparison are put to each contestant once
     threads: Threads | None = None  # chosen once for all runs; None: torch's own number
     devices: list[str] = []  # a process for each, as torch names them; []: one process, which chooses
+    device_note: str = ""  # what the record tells of them, where they are fewer than were asked for
     rate: float | None = None  # the learning rate of earlier runs of this work, where none was asked for
     resumes: bool = False  # go on from the newest whole checkpoint in the folder
     restart: int = 0  # how often it was begun again by itself (--max-restarts), and what had ended it

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from laptime.errors import UserError
 from laptime.hardware.system_memory import count_oom_kills
 from laptime.methods.method import find_method
 from laptime.runs.events import Failed
-from laptime.runs.exit_reason import LITTLE_BYTES, SILENCE, append, find_silent_death, last_line, signal_name
+from laptime.runs.exit_reason import SILENCE, append, find_silent_death, is_crammed, last_line, signal_name
 from laptime.runs.job import JOB_FILE, LOG_FILE, RunJob, start_of
 from laptime.runs.lock import descriptors_to_hand_on
 from laptime.runs.record import FILE_NAME, RecordWriter, count_whole_bytes
@@ -104,7 +103,8 @@ class ProcessRunner:
         process = self._process_for(job)
         try:
             with ended_on_error(process, SAVE_SECONDS):
-                life = follow(process, folder / FILE_NAME, on_event, job.spec.training.hang_minutes, position)
+                minutes, together = job.spec.training.hang_minutes, len(job.devices) > 1
+                life = follow(process, folder / FILE_NAME, on_event, minutes, position, together)
         except HungError as error:
             failure: Failed | None = note_hung(folder, str(error))
         else:
@@ -181,7 +181,7 @@ def await_manifest(process: subprocess.Popen[bytes], file: Path, hang_minutes: f
 def tell_preparation(folder: Path, code: int) -> str:
     """Return the line for a preparation that ended with `code`: the user's mistake, or what happened."""
     said = last_line(folder / LOG_FILE)
-    if said == SILENCE and code >= 0 and shutil.disk_usage(folder).free < LITTLE_BYTES:
+    if said == SILENCE and code >= 0 and is_crammed(folder):
         needs = "not even the reason can be written why the inputs could not be prepared"
         return str(no_room(f"--out {folder.parent}", folder, needs))
     if code == 2:

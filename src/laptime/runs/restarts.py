@@ -19,7 +19,7 @@ from laptime.runs.runner import Runner
 from laptime.runs.watchdog import OnEvent
 from laptime.spec import OURS
 
-BEGUN_AGAIN = ("killed", "hung", "left")
+BEGUN_AGAIN = ("killed", "hung", "left", "unreachable")
 
 
 def run_with_restarts(

@@ -27,6 +27,8 @@ LEAST_SHARE = 0.01  # of one core over the time without a sign of life: less is 
 LEAST_BYTES = 1 << 20  # read or written: the same for those who wait for a disk
 MANY_STEPS = 20.0  # a step may take so many times the median without being suspected
 OnEvent = Callable[[AnyEvent], None]
+STOPPED_SECONDS = 8.0  # that a process which looks after others may be stopped
+STOPPED = {"T", "t"}
 STATES = {"T": "stopped by a signal", "t": "stopped by a debugger", "D": "waiting for a disk or a device"}
 
 
@@ -81,12 +83,15 @@ class Work(NamedTuple):
 class Life:
     """The signs of life of a process and its group, for the time since it was begun.
 
-    Where the system tells no processor time (/proc is Linux's), nothing is ever called hung.
+    Where the system tells no processor time (/proc is Linux's), nothing is ever called hung. One that
+    `watches` others may not even be stopped while these work: nobody would see them hang.
     """
 
-    def __init__(self, pid: int, hang_minutes: float) -> None:
+    def __init__(self, pid: int, hang_minutes: float, watches: bool = False) -> None:
         self.pid = pid
         self.hang_seconds = 60 * hang_minutes
+        self.watches = watches
+        self.stopped_seconds = 0.0
         self.peak_bytes = 0
         self.step_seconds: list[float] = []
         self.last_step = 0
@@ -115,14 +120,26 @@ class Life:
         if now - self._looked < LIFE_SECONDS:
             return
         # Not more than two looks' worth: while this process itself was stopped, nobody looked.
-        self.silent_seconds += min(now - self._looked, 2 * LIFE_SECONDS)
-        self._looked = now
+        passed, self._looked = min(now - self._looked, 2 * LIFE_SECONDS), now
+        self.silent_seconds += passed
+        if self.watches:
+            self._look_at_watcher(passed)
         status = read_lines(PROC / str(self.pid) / "status")
         self.peak_bytes = max(self.peak_bytes, read_kilobytes(status, "VmHWM:"))
         if self._heard or self.shows_work():
             self.begin_anew()
         elif self.hang_seconds and self.silent_seconds > self.longest_silence():
             raise HungError(self.describe())
+
+    def _look_at_watcher(self, passed: float) -> None:
+        """Raise HungError where the one that watches others has been stopped for too long."""
+        self.stopped_seconds += passed
+        if (state := process_state(self.pid)) not in STOPPED:
+            self.stopped_seconds = 0.0
+        elif self.stopped_seconds > STOPPED_SECONDS:
+            raise HungError(
+                f"who watches its processes did nothing for {STOPPED_SECONDS:.0f} s ({STATES[state]})"
+            )
 
     def shows_work(self) -> bool:
         """Tell whether the process, or another of its group, has worked since the last sign of life."""
@@ -204,13 +221,14 @@ def follow(
     on_event: OnEvent,
     hang_minutes: float = 0.0,
     position: int = 0,
+    watches: bool = False,
 ) -> Life:
     """Hand on the events of a growing record from `position` until the process ends; returns what was seen.
 
-    The process stays unreaped where the system allows it. Raises HungError, and UserError when the record
-    is gone.
+    With `watches` the process looks after others. It stays unreaped where the system allows it. Raises
+    HungError, and UserError when the record is gone.
     """
-    life, end = Life(process.pid, hang_minutes), End(process)
+    life, end = Life(process.pid, hang_minutes, watches), End(process)
 
     def hear(event: AnyEvent) -> None:
         life.hear(event)

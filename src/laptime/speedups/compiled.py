@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from laptime.kernels.build import NotBuiltError
 from laptime.kernels.library import has_products, load_library
 from laptime.speedups.speedup import Setup
@@ -19,12 +21,11 @@ def reason_against_c() -> str:
 
 
 def reason_against_c_products(setup: Setup) -> str:
-    """Say why the C products can't be used with the weights of the model; "" where they can."""
+    """Say why the C products can't be used in the format of the run; "" where they can."""
     if reason := reason_against_c():
         return reason
-    dtype = setup.model.dtype
-    if str(dtype).removeprefix("torch.") not in setup.native_formats or not has_products(dtype):
-        return f"the processor, or its C compiler, has no instruction for products of {dtype}"
+    if setup.compute not in setup.native_formats or not has_products(getattr(torch, setup.compute)):
+        return f"the processor, or its C compiler, has no instruction for products of {setup.compute}"
     return ""
 
 

@@ -32,8 +32,8 @@ class CompiledAttention(Speedup):
             raise NoEffect("for CPUs only")
         if reason := reason_against_c_products(setup):
             raise NoEffect(reason)
-        if setup.model.dtype != torch.bfloat16:
-            raise NoEffect(f"for bfloat16 only, not {setup.model.dtype}")
+        if setup.compute != "bfloat16":
+            raise NoEffect(f"for bfloat16 only, not {setup.compute}")
         if is_asked_instead("short_attention", self.name, setup):
             raise NoEffect("short_attention was asked for by name")
         decoder = setup.decoder

@@ -27,17 +27,16 @@ class Float32Products(Speedup):
 
     def apply(self, setup: Setup) -> str:
         """Run the decoder on float32 activations; weights are widened block by block."""
-        dtype = str(setup.model.dtype).removeprefix("torch.")
         if setup.device.type != "cpu":
             raise NoEffect("for CPUs only")
-        if dtype in setup.native_formats:
-            raise NoEffect(f"{dtype} is native here")
+        if setup.compute in setup.native_formats:
+            raise NoEffect(f"{setup.compute} is native here")
         decoder = setup.decoder
         decoder.dtype = torch.float32
         for layer in decoder.layers:
             for linear in layer.linears:
                 linear.weight = weight_for(linear.weight_NK, torch.float32)
-        return f"{dtype} weights, float32 activations and products"
+        return f"{setup.compute} weights, float32 activations and products"
 
 
 def weight_for(weight_NK: torch.Tensor, dtype: torch.dtype) -> Weight:

@@ -35,8 +35,8 @@ class PrepackedWeights(Speedup):
             raise NoEffect("only CPU kernels read packed weights")
         if not torch.backends.mkldnn.is_available():
             raise NoEffect("this torch has no oneDNN")
-        if str(setup.model.dtype).removeprefix("torch.") not in setup.native_formats:
-            raise NoEffect(f"{setup.model.dtype} is not native here")
+        if setup.compute not in setup.native_formats:
+            raise NoEffect(f"{setup.compute} is not native here")
         decoder = setup.decoder
         if decoder.project is not project:
             raise NoEffect("compiled_projections reads weights as they are")

@@ -54,6 +54,7 @@ class Setup(Struct, kw_only=True):
     method: Method | None  # None: the base, which is only evaluated
     training: TrainingSpec
     device: torch.device
+    compute: str  # the format of the layers' arithmetic; what a spread model keeps is float32
     native_formats: frozenset[str]  # dtypes that the processor multiplies in hardware
     product_seconds: tuple[float, float] | None = None  # of a layer by C and by torch, where both were tried
     expands_heads: bool = False  # the processor's attention kernels know no grouped heads

@@ -200,14 +200,14 @@ class Board:
     def await_leaving(self, size: int) -> None:
         """Wait a while for all ranks but the first to leave, and for none that is gone or has not come."""
         come = [rank for rank in range(1, size) if self.find_hello(rank)]
-        self._await_all("bye", [rank for rank in come if not self.is_missed(rank)])
+        self._await_all("bye", [rank for rank in come if not self.is_missed(rank)], WHILE_SECONDS)
 
-    def await_arrival(self, size: int) -> list[int]:
-        """Wait a while for all ranks but the first to come; returns those that have not."""
-        return self._await_all("hello", range(1, size))
+    def await_arrival(self, size: int, seconds: float) -> list[int]:
+        """Wait for all ranks but the first to come; returns those that have not."""
+        return self._await_all("hello", range(1, size), seconds)
 
-    def _await_all(self, what: str, ranks: Sequence[int]) -> list[int]:
-        end = time.monotonic() + WHILE_SECONDS
+    def _await_all(self, what: str, ranks: Sequence[int], seconds: float) -> list[int]:
+        end = time.monotonic() + seconds
         while not self.store.check([f"{what}/{rank}" for rank in ranks]) and time.monotonic() < end:
             time.sleep(LOOK_SECONDS)
         return [rank for rank in ranks if not self.store.check([f"{what}/{rank}"])]

@@ -10,7 +10,6 @@ from laptime.runs.heartbeats import Beat, Heartbeats, State
 from laptime.runs.watchdog import Work, moved_bytes, process_state, process_ticks
 
 ENDS = {State.DONE, State.FAILED, State.LEFT_ALONE}
-STOPPED = {"T", "t"}
 GONE = {"", "Z", "X"}
 
 

@@ -110,8 +110,7 @@ class GivenAgent(Thread):
             print_traceback(type(error), error, error.__traceback__)
 
     def _lead(self, board: Board) -> None:
-        if why := self._find_absence(board):
-            self.failure = Failed(reason="killed", message=why)  # from outside: it may be tried again
+        self.failure = self._find_absence(board)
         announcement = self._make_announcement()
         board.announce(announcement)
         if announcement.size:
@@ -130,8 +129,8 @@ class GivenAgent(Thread):
             size=self._size if is_begun else 0,
         )
 
-    def _find_absence(self, board: Board) -> str:
-        """Wait for all that take part; returns why the run can't begin, "" where they are there and alike."""
+    def _find_absence(self, board: Board) -> Failed | None:
+        """Wait for all that take part; returns why the run can't begin, None where they are all alike."""
         board.come(0)
         own, missing = make_hello(), [*range(self._size)]
         end = time.monotonic() + ARRIVAL.total_seconds()
@@ -139,14 +138,17 @@ class GivenAgent(Thread):
             for rank in missing:
                 hello = board.find_hello(rank)
                 if hello and board.is_missed(rank):
-                    return f"rank {rank} on {hello.host} is gone since an earlier run"
+                    why = f"rank {rank} on {hello.host} is gone since an earlier run"
+                    return Failed(reason="unreachable", message=why)
                 if hello and hello.versions != own.versions:
-                    return f"rank {rank} on {hello.host} has {hello.versions}, rank 0 {own.versions}"
+                    why = f"rank {rank} on {hello.host} has {hello.versions}, rank 0 {own.versions}"
+                    return Failed(reason="error", message=why)
             missing = [rank for rank in missing if board.find_hello(rank) is None]
             time.sleep(LOOK_SECONDS if missing else 0.0)
-        names = ", ".join(map(str, missing[:8]))
-        minutes = ARRIVAL.total_seconds() / 60
-        return f"rank {names} did not come within {minutes:.0f} minutes" if missing else ""
+        if not missing:
+            return None
+        names, minutes = ", ".join(map(str, missing[:8])), ARRIVAL.total_seconds() / 60
+        return Failed(reason="unreachable", message=f"rank {names} did not come within {minutes:.0f} minutes")
 
     def _await_ends(self, board: Board) -> dict[int, Ending]:
         """Wait until each rank has ended, or is lost."""
@@ -165,7 +167,7 @@ class GivenAgent(Thread):
         for rank in sorted(self._crew.lost - ends.keys()):
             host = self._find_host(board, rank)
             silent = f"rank {rank}{host} gave no sign of life for {LOST_SECONDS:.0f} s; all were ended"
-            self.failure = self.failure or Failed(reason="killed", message=silent)
+            self.failure = self.failure or Failed(reason="unreachable", message=silent)
 
     def _find_host(self, board: Board, rank: int) -> str:
         hello = board.find_hello(rank)
@@ -180,7 +182,7 @@ def tell_loss(given: GivenRank) -> Failed:
     """Return the failure of a run whose processes have no place any more at which they meet."""
     place = f"{given.address}:{given.port}"
     return Failed(
-        reason="killed",
+        reason="unreachable",
         message=f"the store at {place}, where the processes meet, is gone: its machine or launcher has ended",
     )
 

@@ -16,9 +16,10 @@ from contextlib import suppress
 from torch.distributed import TCPStore
 
 from laptime.runs.given_ranks import GivenRank, given_rank
-from laptime.training.board import ANSWER, LOST, Board, connect
+from laptime.training.board import ANSWER, LOST, WHILE_SECONDS, Board, connect
 
-READY = "ready"
+WAITING, READY = "waiting", "ready"
+SOON_SECONDS = 3.0  # before it is said who is missing
 KILLED = 137
 
 
@@ -30,11 +31,14 @@ def main() -> None:
         kept = None if given.has_store else keep_store(given)
         board = Board(connect(given))
         # What they import would pass for other work on this machine.
-        missing = board.await_arrival(given.size)
+        missing = board.await_arrival(given.size, SOON_SECONDS)
+        if missing:
+            print(WAITING, *missing, flush=True)
+            board.await_arrival(given.size, WHILE_SECONDS - SOON_SECONDS)
     except (OSError, *LOST) as error:
         print(f"{given.address}:{given.port} (MASTER_ADDR, MASTER_PORT): {tell_error(error)}", flush=True)
         sys.exit(1)
-    print(READY, *missing, flush=True)
+    print(READY, flush=True)
     code = sys.stdin.read()  # until the command ends, in whatever way
     with suppress(*LOST):
         board.announce_end(int(code) if code.isdigit() else KILLED)

@@ -10,11 +10,19 @@ from msgspec import Struct
 
 from laptime.runs.events import Failed
 from laptime.runs.heartbeats import State
-from laptime.runs.watchdog import LEAST_BYTES, MANY_STEPS, STATES, Work, tell_seconds
-from laptime.training.crew import ENDS, STOPPED, Crew, Sight
+from laptime.runs.watchdog import (
+    LEAST_BYTES,
+    MANY_STEPS,
+    STATES,
+    STOPPED,
+    STOPPED_SECONDS,
+    Work,
+    tell_seconds,
+)
+from laptime.training.crew import ENDS, Crew, Sight
 
 LOOK_SECONDS = 0.25
-STILL_SECONDS = 8.0  # that a rank may do nothing at all while all others wait for it
+STILL_SECONDS = STOPPED_SECONDS  # that a rank may do nothing at all while all others wait for it
 GRACE_SECONDS = 3.0  # for the others, once one is gone
 BAD_ENDS = {State.FAILED, State.LEFT_ALONE}
 

@@ -21,6 +21,7 @@ from threading import Thread
 from types import FrameType
 
 import msgspec
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -28,20 +29,19 @@ from laptime.credentials import print_traceback
 from laptime.errors import UserError
 from laptime.hardware.system_memory import count_oom_kills
 from laptime.runs.events import Failed, Finished
-from laptime.runs.exit_reason import append_last, last_line, last_peaks
+from laptime.runs.exit_reason import append_last, is_crammed, last_line, last_peaks
 from laptime.runs.exit_reason import explain as explain_exit
 from laptime.runs.given_ranks import given_rank, loopback_settings
-from laptime.runs.heartbeats import MEETING_FILE, RANKS_FOLDER, Beat, Heartbeats, State, beats_file
+from laptime.runs.heartbeats import RANKS_FOLDER, Beat, Heartbeats, State, beats_file
 from laptime.runs.job import LOG_FILE, RunJob
 from laptime.runs.process import SAVE_SECONDS
 from laptime.runs.record import FILE_NAME, count_whole_bytes, read_record
 from laptime.runs.record_lines import decode_events
 from laptime.training.crew import ENDS, Crew
 from laptime.training.given_crew import GivenAgent, gather_given
+from laptime.training.meeting import BACKEND, HERE, open_meeting
 from laptime.training.rank_watch import LOOK_SECONDS, Watch
 from laptime.util.atomic import discard_folder
-
-LAUNCH_FILE = "launch"
 
 
 def explain(
@@ -56,13 +56,15 @@ def explain(
         if beat.state == State.FAILED and (told := find_told(folder, beat.rank)):
             return told
     silent = [beat for beat in beats if beat.state not in ENDS]
+    killed = [
+        beat.rank for beat in silent if codes.get(beat.rank, 0) < 0 and codes[beat.rank] != -signal.SIGTERM
+    ]
+    if not killed and is_crammed(folder):
+        return Failed(reason="disk_full", message="the processes ended: the disk is full")
     if not silent:
         return Failed(
             reason="error", message=f"the processes lost each other: {last_line(folder / LOG_FILE)}"
         )
-    killed = [
-        beat.rank for beat in silent if codes.get(beat.rank, 0) < 0 and codes[beat.rank] != -signal.SIGTERM
-    ]
     rank = next(iter([*killed, *(beat.rank for beat in silent)]))
     record = read_record(folder)
     if rank and given_rank():  # nobody here knows what the system of another machine has counted
@@ -140,22 +142,19 @@ class Agent(Thread):
 def configure(job: RunJob) -> LaunchConfig:
     """Return how the ranks are started: all on this machine, where nothing of ours listens for them.
 
-    They meet by files that are begun anew: a store that listens would do so on all of the machine's networks.
+    They meet in memory.
     """
-    home = Path(job.folder) / RANKS_FOLDER
-    for name in (MEETING_FILE, LAUNCH_FILE):
-        (home / name).unlink(missing_ok=True)
-    os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
+    open_meeting(Path(job.folder))
     return LaunchConfig(
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=len(job.devices),
         run_id=job.run,
-        rdzv_backend="c10d",
-        rdzv_endpoint=str(home / LAUNCH_FILE),
-        rdzv_configs={"store_type": "file"},
-        local_addr="127.0.0.1",
+        rdzv_backend=BACKEND,
+        rdzv_endpoint=HERE,
+        local_addr=HERE,
         max_restarts=0,
+        logs_specs=DefaultLogsSpecs(log_dir=os.devnull),  # nothing of the launcher's own stays behind
     )
 
 

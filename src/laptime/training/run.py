@@ -159,7 +159,7 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     is_spread = opened.team.size > 1 and method.spreads_weights
     model = method.attach(opened.load_frozen(is_spread))
     opened.part_ways()
-    notes = [*method.notes(manifest.shape)]
+    notes = [*filter(None, [opened.job.device_note]), *method.notes(manifest.shape)]
     sharding = checkpoints.sharding = spread_model(opened, model, notes, fit) if is_spread else None
     checkpoints.restore_weights(model)
     if fit.recomputes:

@@ -50,6 +50,7 @@ def make_setup(
         method=method,
         training=spec.training,
         device=device,
+        compute=compute,
         native_formats=native_formats(processor),
         product_seconds=manifest.product_trial.find(compute) if manifest.product_trial else None,
         expands_heads=expands_heads(processor),

@@ -18,7 +18,7 @@ import torch
 
 from laptime.runs.exit_reason import LOST
 from laptime.runs.given_ranks import given_rank
-from laptime.runs.heartbeats import MEETING_FILE, RANKS_FOLDER, Heartbeats, State, beats_file
+from laptime.runs.heartbeats import RANKS_FOLDER, Heartbeats, State, beats_file
 from laptime.runs.job import RunJob
 
 TEXT_BYTES = 256
@@ -267,13 +267,13 @@ class Team:
 
 def find_meeting(job: RunJob) -> Any:
     """Return the store by which the processes of a run find each other: a file, or a launcher's."""
-    import torch.distributed as dist
-
     if given := given_rank():
         from laptime.training.board import meet
 
         return meet(given)
-    return dist.FileStore(str(Path(job.folder) / RANKS_FOLDER / MEETING_FILE), len(job.devices))
+    from laptime.training.meeting import find_store
+
+    return find_store(len(job.devices))
 
 
 def means_gone(error: RuntimeError) -> bool:
