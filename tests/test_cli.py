@@ -312,6 +312,12 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
             "without: fused_blocks\nspeedups: fused_blocks",
             "job.yaml: --without fused_blocks: --speedups asks for it; leave one of the two out",
         ),
+        (
+            "job.toml",
+            "devices = [0, true]",
+            "job.toml: --devices: expected text (got [0, true]); put it in quotes",
+        ),
+        ("job.yaml", "devices: [0, 0]", "job.yaml: --devices 0,0: names a GPU twice; name each once"),
         ("job.yaml", "lang: no", "job.yaml: --lang: expected text (got false); put it in quotes"),
         ("job.yaml", "model: no", "job.yaml: --model: expected text (got false); put it in quotes"),
         (

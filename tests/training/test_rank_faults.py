@@ -39,6 +39,7 @@ def sleep(number, frame):
 def fail(*_): raise ValueError("this row is bad")
 
 if os.environ.get("RANK") == "1":
+    time.sleep(float(os.environ.get("LATE", 0)))
     for number, does in enumerate((leave, sleep, fail)):
         signal.signal(signal.SIGRTMIN + number, does)
 """
@@ -194,9 +195,10 @@ def test_who_watches_the_ranks_may_not_be_stopped(tmp_path: Path, begin: Callabl
 
 
 def test_what_is_stopped_while_its_ranks_start_leaves_nothing(
-    tmp_path: Path, begin: Callable[..., Command]
+    tmp_path: Path, begin: Callable[..., Command], environment: dict[str, str]
 ) -> None:
     """So that the same command begins anew, as it says."""
+    environment["LATE"] = "60"
     process = begin(*TRAIN, "--out", "run")
     assert await_(lambda: (tmp_path / "run" / "ranks").exists())
     process.send_signal(signal.SIGINT)

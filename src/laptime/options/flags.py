@@ -283,8 +283,15 @@ def read_config_value(option: SectionedOption, value: Any, source: str = "") -> 
         return value if accepts_one(option) else [value]
     if option.owner is None and isinstance(value, list) and all(isinstance(part, str) for part in value):
         return ",".join(value)
+    if option.name == "devices" and isinstance(value, list) and all(map(is_index, value)):
+        return ",".join(map(str, value))
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return str(value) if is_number and option.kind is str and option.owner else value
+
+
+def is_index(value: object) -> bool:
+    """Tell whether a part of a list is the number of a GPU."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_list(option: SectionedOption) -> bool:

@@ -111,7 +111,7 @@ def is_first_line_cut(record: Path) -> bool:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, option: str = "--out") -> Iterator[None]:
     """Keep others out of `folder`.
 
     When the block is left by an error, a start that got no further than its inputs leaves no trace: what this
@@ -119,7 +119,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     made = make_folder(folder)
     try:
-        with file_lock(folder / MARKER_FILE, f"--out {folder}", hands_on=True) as is_new:
+        with file_lock(folder / MARKER_FILE, f"{option} {folder}", hands_on=True) as is_new:
             if is_new:
                 refuse_marking(folder)
             try:

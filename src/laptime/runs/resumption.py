@@ -21,6 +21,7 @@ from laptime.runs.record_lines import Line, encode_line, is_sealed
 from laptime.spec import MAY_CHANGE, RunSpec, flag, flatten_run
 from laptime.util.atomic import as_read, find_numbered, write_whole
 from laptime.util.shell import shell_command
+from laptime.util.untrusted import tell_absent
 
 
 def read_begun(folder: Path) -> RunSpec:
@@ -28,6 +29,8 @@ def read_begun(folder: Path) -> RunSpec:
     if (folder / PLAN_FILE).exists():
         again = shell_command("laptime", "compare", "--config", folder / "spec.json", "--out", folder)
         raise UserError(f"--resume {folder}: a comparison; it goes on with: {again}")
+    if not (folder / FILE_NAME).exists():
+        raise UserError(f"--resume {tell_absent(folder, FILE_NAME, 'a run')}")
     lines = read_record_lines(folder)
     record = make_record(folder, keep_whole(folder, lines))
     if record.finished:

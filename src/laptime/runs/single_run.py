@@ -87,7 +87,7 @@ def go_on_training(
     """
     read_begun(folder)  # before the lock: a refused folder stays untouched
     notes = make_room(spec.training, waits, listener.say)
-    with locked(folder):
+    with locked(folder, "--resume"):
         read_begun(folder)  # an earlier command may have come to its end meanwhile
         mend_record(folder)
         listener.preparing()
