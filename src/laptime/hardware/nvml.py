@@ -34,6 +34,30 @@ def driver_version() -> str:
     return str(load().nvmlSystemGetDriverVersion())
 
 
+def describe_link(device: torch.device) -> tuple[str, str]:
+    """Return generation and width of the PCIe link now, and the most that card and slot can do: "3 x16".
+
+    An idle card lowers its generation, never its width.
+    """
+    nvml, handle = find_gpu(device)
+    now = nvml.nvmlDeviceGetCurrPcieLinkGeneration(handle), nvml.nvmlDeviceGetCurrPcieLinkWidth(handle)
+    most = nvml.nvmlDeviceGetMaxPcieLinkGeneration(handle), nvml.nvmlDeviceGetMaxPcieLinkWidth(handle)
+    return f"{now[0]} x{now[1]}", f"{most[0]} x{most[1]}"
+
+
+def list_slowdowns(device: torch.device) -> list[str]:
+    """Return what lowers the clocks of a GPU at the moment, idleness left out."""
+    nvml, handle = find_gpu(device)
+    reasons = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
+    known = {
+        "heat": nvml.nvmlClocksThrottleReasonSwThermalSlowdown
+        | nvml.nvmlClocksThrottleReasonHwThermalSlowdown,
+        "its power limit": nvml.nvmlClocksThrottleReasonSwPowerCap,
+        "a power brake": nvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown,
+    }
+    return [name for name, bits in known.items() if reasons & bits]
+
+
 def find_gpu(device: torch.device) -> tuple[Any, Any]:
     """Return the library and its handle of a device of torch."""
     nvml = load()

@@ -82,14 +82,19 @@ def check_kernels(processor: Processor) -> None:
     Kernels run on cards of their own major capability from their minor one up (sm_75 on 7.5, not on 7.0);
     those kept as PTX (compute_90) on every later card.
     """
-    capability, kernels = processor.capability, processor.kernels
-    if capability is None or not kernels or any(_runs_on(name, capability) for name in kernels):
+    if has_kernels(processor):
         return
     raise UserError(
-        f"--device: {processor.name} (compute capability {_dotted(capability)}) has no kernels in this "
-        f"torch, which is built for {', '.join(kernels)}; install a torch that is built for it, or use "
-        f"--device cpu"
+        f"--device: {processor.name} (compute capability {_dotted(processor.capability or (0, 0))}) has no "
+        f"kernels in this torch, which is built for {', '.join(processor.kernels)}; install a torch that is "
+        f"built for it, or use --device cpu"
     )
+
+
+def has_kernels(processor: Processor) -> bool:
+    """Tell whether this torch has kernels for a processor, as far as that is known."""
+    capability, kernels = processor.capability, processor.kernels
+    return capability is None or not kernels or any(_runs_on(name, capability) for name in kernels)
 
 
 def _runs_on(kernels: str, capability: tuple[int, int]) -> bool:

@@ -48,6 +48,12 @@ class Threads(Struct, frozen=True, kw_only=True):
         return f"{self.number} thread{'s'[: self.number != 1]} ({reasons[self.why]})"
 
 
+def named_threads() -> int | None:
+    """Return the threads that OMP_NUM_THREADS asks for, None for none."""
+    named = os.environ.get(VARIABLE, "").split(",")[0].strip()
+    return int(named) if named.isdigit() and int(named) else None
+
+
 class Ticks(NamedTuple):
     """What a processor has counted since boot."""
 
@@ -69,8 +75,8 @@ class Look:
         cores = group_by_core(allowed_processors())
         if wanted:
             return Threads(number=wanted, cores=len(cores), why="asked")
-        if (named := os.environ.get(VARIABLE, "").split(",")[0].strip()).isdigit() and int(named):
-            return Threads(number=int(named), cores=len(cores), why="environment")
+        if named := named_threads():
+            return Threads(number=named, cores=len(cores), why="environment")
         time.sleep(max(0.0, self._begun + LOOK_SECONDS - time.monotonic()))
         seconds = time.monotonic() - self._begun
         own = (own_seconds() - self._own) / seconds if seconds else 0.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -14,6 +15,7 @@ from rich.text import Text
 from laptime.data.input_manifest import InputManifest
 from laptime.report import quantities
 from laptime.report.plain_text import clean, wrap_words
+from laptime.report.plan_lines import foresee_comparison
 from laptime.report.screen import Screen
 from laptime.runs.contestants import tell_options
 from laptime.runs.events import (
@@ -29,6 +31,7 @@ from laptime.runs.events import (
     Saved,
     Step,
 )
+from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.plan import PlannedRun
 from laptime.runs.runner import Prospect
 from laptime.spec import CompareSpec, RunSpec
@@ -93,6 +96,7 @@ class Watcher:
     def __init__(self, console: Console, header: Callable[[], None] = lambda: None) -> None:
         self.console = console
         self.header = header  # says what begins, where something does
+        self.foresee: Callable[[InputManifest], Sequence[str]] = lambda manifest: ()  # what it will take
         self.live = Live(console) if console.is_terminal else None
         self.num_steps = 0
         self.num_runs = 0
@@ -125,6 +129,8 @@ class Watcher:
         )
         for note in data.get("notes", []):
             self.say(f"note: {note}")
+        for line in self.foresee(manifest):
+            self.say(line)
 
     def say(self, text: str) -> None:
         """Print a line of plain words, wrapped between them: a path in it stays whole."""
@@ -313,7 +319,10 @@ class Clock(ProgressColumn):
 
 def watch(screen: Screen, spec: CompareSpec | RunSpec, folder: Path) -> Watcher:
     """Return who prints how far a comparison or a training has come."""
-    return Watcher(screen, header=lambda: say_what_it_is(screen, spec, folder))
+    watcher = Watcher(screen, lambda: say_what_it_is(screen, spec, folder))
+    if isinstance(spec, CompareSpec) and not (folder / PLAN_FILE).exists():
+        watcher.foresee = partial(foresee_comparison, spec)
+    return watcher
 
 
 def say_what_it_is(screen: Screen, spec: CompareSpec | RunSpec, folder: Path) -> None:

@@ -51,7 +51,7 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
     _print_banners(result, unfinished, console)
     console.print()
     tables = [make_table(result, language, short) for short in (False, True)]
-    _print_fitting(next((one for one in tables if least_width(one) <= console.width), tables[0]), console)
+    print_fitting(next((one for one in tables if least_width(one) <= console.width), tables[0]), console)
     _print_devices(result, language, console)
     _print_failures(result, language, console)
     _print_speedups(result, language, console)
@@ -98,7 +98,7 @@ def least_width(table: Table) -> int:
     return sum(widths) + len(widths) - 1
 
 
-def _print_fitting(table: Table, console: Console) -> None:
+def print_fitting(table: Table, console: Console) -> None:
     """Print a table, or a block a row with a figure a line where its columns would be cut."""
     if least_width(table) <= console.width:
         console.print(table)
@@ -167,7 +167,7 @@ def _print_devices(result: ComparisonResult, language: Language, console: Consol
             table.add_row(Text(language.short(row.name), style="bold"), *map(Text, cells))
     if table.row_count:
         console.print()
-        _print_fitting(table, console)
+        print_fitting(table, console)
         text = language.say("terminal.devices")
         if spread := [language.method(row.name) for row in result.methods if row.hides_gathering]:
             text += " " + language.say("terminal.devices.spread", methods=language.join(spread))
@@ -207,7 +207,7 @@ def _print_ablation(ablation: AblationTable, language: Language, console: Consol
     table.add_row(Text(language.say("ablation.nothing")), Text(ablation.step), "", "", "")
     for row in ablation.rows:
         table.add_row(*map(Text, (row.name, row.step, row.ratio, row.interval, row.verdict)))
-    _print_fitting(table, console)
+    print_fitting(table, console)
     for row in ablation.rows:
         if row.also_off:
             console.print(Text(f"{row.name} {row.also_off}", style="dim"))

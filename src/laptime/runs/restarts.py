@@ -14,6 +14,7 @@ from laptime.errors import UserError
 from laptime.runs.events import Failed
 from laptime.runs.folder import has_checkpoint
 from laptime.runs.job import SAVED_FOLDER, RunJob
+from laptime.runs.past_runs import remember
 from laptime.runs.record import read_record
 from laptime.runs.runner import Runner
 from laptime.runs.watchdog import OnEvent
@@ -35,6 +36,8 @@ def run_with_restarts(
     is left as it is.
     """
     runner.run(job, on_event)
+    if job.until == "end":
+        remember(Path(job.folder))
     most = job.spec.training.max_restarts
     for number in range(1, most + 1):
         failed = find_loss(Path(job.folder))

@@ -1,0 +1,160 @@
+"""How far `laptime plan` is from what then happens: time, memory and the ratio of two methods.
+
+    python benchmarks/forecasts.py --data FILE.jsonl --model DIR [--model DIR ...] --steps 20 --name cpu
+
+Each method trains on each model twice by `laptime train`: four steps, as `plan --probe` makes them, and the
+job itself. Then the job is foretold three times by Laptime's own code: from nothing but the machine's
+measured speed; from the jobs of all other models; and with its probe beside these. `laptime doctor` must have
+measured the machine before. The result goes to benchmarks/results/forecasts_NAME_MACHINE.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+from results_folder import RESULTS, machine_name
+
+from laptime.data.input_manifest import read_manifest
+from laptime.forecast.forecast import Forecast, forecast
+from laptime.forecast.surroundings import look_around
+from laptime.runs.folder import INPUTS_FOLDER
+from laptime.runs.past_runs import PastRun, describe
+from laptime.runs.record import RunRecord, read_record
+from laptime.spec import RunSpec
+
+METHODS = ("full", "lora", "lora_top")
+PROBED_STEPS = 4
+OPTIONS = ["--max-questions", "0", "--skip-self-checks", "--skip-bad"]
+
+
+class Job(msgspec.Struct, kw_only=True):
+    """A job that was done: its probe, itself, and how it is told apart."""
+
+    model: str
+    method: str
+    devices: int
+    probe: RunRecord
+    done: RunRecord
+
+
+def train(folder: Path, model: str, method: str, data: str, steps: int, devices: int) -> RunRecord:
+    """Train in a folder and return the record; ends this program where that fails."""
+    words = ["train", "--model", model, "--method", method, "--data", data, "--max-steps", str(steps)]
+    words += ["--out", str(folder), "--epochs", "100", *OPTIONS]
+    words += ["--devices", str(devices), "--batch-size", str(devices)] if devices > 1 else []
+    subprocess.run([sys.executable, "-m", "laptime", *words], check=True, stdout=subprocess.DEVNULL)
+    return read_record(folder)
+
+
+def do_jobs(home: Path, options: argparse.Namespace) -> list[Job]:
+    """Do every job, and its probe before it."""
+    jobs = []
+    places = [(model, 1) for model in options.model] + [(model, 2) for model in options.together]
+    for model, devices in places:
+        for method in METHODS:
+            data = "builtin" if model == "builtin" else options.data
+            name = f"{Path(model).name}-{method}-{devices}"
+            probe = train(home / f"{name}-probe", model, method, data, PROBED_STEPS, devices)
+            done = train(home / name, model, method, data, options.steps, devices)
+            jobs.append(Job(model=Path(model).name, method=method, devices=devices, probe=probe, done=done))
+            print(name, f"{done.train_seconds or 0:.2f} s", flush=True)
+    return jobs
+
+
+def foretell(job: Job, past: list[PastRun]) -> Forecast:
+    """Return what would have been said of a job with such a past."""
+    spec = msgspec.convert(job.done.started.spec, RunSpec)
+    manifest = read_manifest(job.done.folder / INPUTS_FOLDER)
+    facts = job.done.machine.facts if job.done.machine else {}
+    around = look_around(spec, manifest, int(facts.get("threads", 1)) * max(1, job.devices))
+    around.past = past
+    return forecast(job.method, spec, around, job.devices)
+
+
+def judge(job: Job, jobs: list[Job]) -> dict[str, Any]:
+    """Return what was foretold of a job in each way, and what happened."""
+    own, probe = describe(job.done), describe(job.probe)
+    assert own is not None and probe is not None and job.done.finished is not None
+    others = [past for one in jobs if one.model != job.model and (past := describe(one.done))]
+    ways = {"no past": [], "other models": others, "probed": [*others, probe]}
+    happened = {
+        "train_seconds": job.done.train_seconds, "total_seconds": job.done.total_seconds,
+        "memory_bytes": own.peak_bytes,
+    }  # fmt: skip
+    found: dict[str, Any] = {
+        "model": job.model, "method": job.method, "devices": job.devices, "steps": len(job.done.steps),
+        "parameters": own.parameters, "dtype": own.dtype, "step_seconds": own.step_seconds, **happened,
+    }  # fmt: skip
+    for way, past in ways.items():
+        told = foretell(job, past)
+        found[way] = {name: getattr(told, name) / (value or 1) - 1 for name, value in happened.items()} | {
+            "inside": told.train_range[0] <= (job.done.train_seconds or 0) <= told.train_range[1]
+        }
+        found[way]["foretold_train_seconds"] = told.train_seconds
+    return found
+
+
+def sum_up(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how far each way was from what happened: medians and the most, and the ratios of methods."""
+    result: dict[str, Any] = {}
+    for way in ("no past", "other models", "probed"):
+        result[way] = {
+            name: {
+                "median": median(abs(row[way][name]) for row in rows),
+                "most": max(abs(row[way][name]) for row in rows),
+                "within_15_percent": sum(abs(row[way][name]) <= 0.15 for row in rows),
+                "within_10_percent": sum(abs(row[way][name]) <= 0.10 for row in rows),
+                "of": len(rows),
+            }
+            for name in ("train_seconds", "total_seconds", "memory_bytes")
+        }
+        result[way]["inside the range"] = sum(row[way]["inside"] for row in rows)
+        result[way]["ratio of full to lora"] = [
+            (full[way]["foretold_train_seconds"] / lora[way]["foretold_train_seconds"])
+            / (full["train_seconds"] / lora["train_seconds"])
+            - 1
+            for full in rows
+            for lora in rows
+            if (full["method"], lora["method"]) == ("full", "lora")
+            and (full["model"], full["devices"]) == (lora["model"], lora["devices"])
+        ]
+    return result
+
+
+def main() -> None:
+    """Do the jobs, foretell them, and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--model", action="append", required=True)
+    parser.add_argument("--together", action="append", default=[], help="by two processes too")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--name", required=True)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        jobs = do_jobs(Path(scratch), options)
+        rows = [judge(job, jobs) for job in jobs]
+    facts = jobs[0].done.machine.facts if jobs[0].done.machine else {}
+    result = {
+        "command": shlex.join(["python", "benchmarks/forecasts.py", *sys.argv[1:]]),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": facts,
+        "summary": sum_up(rows),
+        "jobs": rows,
+    }
+    file = RESULTS / f"forecasts_{options.name}_{machine_name(facts)}.json"
+    file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    print(json.dumps(result["summary"], indent=1), file)
+
+
+if __name__ == "__main__":
+    main()

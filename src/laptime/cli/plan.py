@@ -1,0 +1,136 @@
+"""`laptime plan`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from msgspec.structs import replace
+
+from laptime.options.commands import compare_options, train_options
+from laptime.options.flags import SectionedCommand, gather
+
+if TYPE_CHECKING:
+    from laptime.data.input_manifest import InputManifest
+    from laptime.forecast.forecast import Forecast
+    from laptime.hardware.processors import Threads
+    from laptime.spec import CompareSpec
+
+NOT_HERE = {"--out", "--track", "--lang", "--wait", "--against", "--ablate"}  # what a plan has no use for
+PROBED_STEPS = 4
+
+
+def plan_command(**_: Any) -> None:
+    """Say beforehand what each method will take: time, memory, disk, and whether it fits.
+
+    Nothing is trained, and no weights are fetched. The figures stand on this machine's past runs and on what
+    laptime doctor measured of it; without either the ranges are wide.
+
+    \b
+    Examples:
+      laptime plan --model meta-llama/Llama-3.2-1B --data train.jsonl
+      laptime plan --methods full,lora,lora_top --epochs 5 --data train.jsonl --price 0.35
+      laptime plan --data train.jsonl --probe        (a few real steps of each)
+    """
+    from laptime.hardware.processors import Look
+
+    look = Look()
+    from laptime.api import race_spec
+
+    ctx = click.get_current_context()
+    spec = race_spec(gather(ctx))
+    threads = look.choose(spec.training.threads)
+    plan(spec, threads, ctx.params["price"], ctx.params["probe"], ctx.params["as_json"])
+
+
+def plan(spec: CompareSpec, threads: Threads, price: float | None, probes: bool, as_json: bool) -> None:
+    """Print what the runs of a comparison will take."""
+    from laptime.comparison.checks import check_spec
+    from laptime.forecast.surroundings import forecast_all
+
+    check_spec(spec)
+    with tempfile.TemporaryDirectory(prefix="laptime-plan-") as scratch:
+        manifest = prepare(spec, Path(scratch), threads)
+        if probes:
+            probe(spec, Path(scratch) / "probe", threads)
+    found = forecast_all(spec, manifest, threads.number)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    else:
+        show(spec, manifest, found, price)
+
+
+def prepare(spec: CompareSpec, scratch: Path, threads: Threads) -> InputManifest:
+    """Encode the examples and find the model's shape; of a hub model its configuration alone is fetched."""
+    from laptime.runs.preparation import make_input_job
+    from laptime.runs.process import ProcessRunner
+    from laptime.spec import BUILTIN
+
+    is_here = spec.model.model == BUILTIN or Path(spec.model.model).is_dir()
+    without = spec if is_here else replace(spec, model=replace(spec.model, random_weights=True))
+    runner = ProcessRunner()
+    try:
+        return runner.prepare(make_input_job(without, scratch, threads))
+    finally:
+        runner.close()
+
+
+def probe(spec: CompareSpec, folder: Path, threads: Threads) -> None:
+    """Make a few real steps of each contestant, which are remembered as any finished run is."""
+    from laptime.comparison.race import compare
+    from laptime.runs.process import ProcessRunner
+    from laptime.session import Silence
+
+    short = replace(
+        spec,
+        rounds=1,
+        training=replace(spec.training, max_steps=PROBED_STEPS, save_every=None),
+        answers=replace(spec.answers, max_questions=0, ask=(), skip_self_checks=True),
+    )
+    runner = ProcessRunner()
+    click.echo(f"{PROBED_STEPS} steps of each ...", err=True)
+    try:
+        compare(short, folder, runner, Silence(), "", threads)
+    finally:
+        runner.close()
+
+
+def show(spec: CompareSpec, manifest: InputManifest, found: list[Forecast], price: float | None) -> None:
+    """Print the plan."""
+    from laptime.report.plan_lines import make_table, tell_comparison, tell_grounds, tell_ratios
+    from laptime.report.screen import console
+    from laptime.report.terminal import print_fitting
+
+    screen, data = console(), manifest.data
+    shape = manifest.shape
+    screen.say(
+        f"{spec.model.model}: {shape.num_parameters / 1e6:,.1f} M parameters; {data['num_records']:,} "
+        f"examples, {data['num_tokens']:,} tokens an epoch, {data['longest']:,} at most in one"
+    )
+    print_fitting(make_table(found, price), screen)
+    for line in [*tell_ratios(found), *tell_grounds(found)]:
+        screen.say(line)
+    is_open = spec.rounds == "auto"
+    screen.say(tell_comparison(found, 1 if isinstance(spec.rounds, str) else spec.rounds, is_open))
+
+
+def command() -> click.Command:
+    """Return the command: the options of a comparison but for those that say where it goes."""
+    own: list[click.Parameter] = [
+        click.Option(
+            ["--price"],
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="X",
+            help="Cost of an hour of this machine: shown for each run.",
+        ),
+        click.Option(["--probe"], is_flag=True, help="Make a few real steps of each method first."),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print the plan as JSON."),
+    ]
+    shared = [option for option in compare_options() if option.opts[0] not in NOT_HERE]
+    made = SectionedCommand("plan", callback=plan_command, params=[*own, *shared], help=plan_command.__doc__)
+    made.of_others = [*train_options(), *compare_options()]
+    return made

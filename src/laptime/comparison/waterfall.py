@@ -1,0 +1,147 @@
+"""Where the seconds of a run went: parts that add up to what its user waited for, from its record alone.
+
+The training is split by its steps: the first one as a whole, since it warms up what the others find warm, and
+the others by what their parts took together. What no part accounts for is a part of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from msgspec import Struct
+
+from laptime.comparison.fairness import compare_records
+from laptime.errors import UserError
+from laptime.runs.contestants import own_options
+from laptime.runs.events import Step
+from laptime.runs.past_runs import count_step_flops
+from laptime.runs.plan import FILE_NAME as PLAN_FILE
+from laptime.runs.plan import PlannedRun, read_plan, run_folder
+from laptime.runs.record import FILE_NAME as RECORD_FILE
+from laptime.runs.record import RunRecord, has_first_line, read_record
+
+BEFORE, AFTER = ("import", "load", "prepare", "warm_up"), ("checkpoint", "save")
+STEP_PARTS = ("data", "forward", "backward", "exchange", "optimizer")
+UNCOUNTED = ("encode", "evaluate", "answer", "check")  # what nobody waits for the result for
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """A part of a run; those of `depth` 1 are parts of the training above them."""
+
+    name: str
+    seconds: float
+    depth: int = 0
+
+
+class Waterfall(Struct, frozen=True, kw_only=True):
+    """A run's parts, whose seconds at depth 0 add up to `total_seconds`, and what lies outside of these."""
+
+    run: str
+    parts: list[Part]
+    total_seconds: float
+    outside: list[Part]
+    num_steps: int
+
+    def seconds_of(self, name: str) -> float:
+        """Return the seconds of a part, 0 for none."""
+        return sum(part.seconds for part in self.parts if part.name == name)
+
+
+def make_waterfall(record: RunRecord) -> Waterfall:
+    """Split the seconds of a finished run; raises UserError for another."""
+    if record.finished is None or record.train_seconds is None:
+        raise UserError(f"{record.folder}: has not come to its end, so there is no whole to be split")
+    if record.lacks_steps or not record.steps:
+        raise UserError(f"{record.folder}: its record lacks steps, so its training can't be split")
+    phases = record.phase_seconds()
+    parts = [Part(name=name, seconds=phases.get(name, 0.0)) for name in BEFORE]
+    parts += [Part(name="train", seconds=record.train_seconds), *split_training(record)]
+    parts += [Part(name=name, seconds=phases.get(name, 0.0)) for name in AFTER]
+    total = sum(part.seconds for part in parts if not part.depth)
+    outside = [Part(name=name, seconds=phases.get(name, 0.0)) for name in UNCOUNTED]
+    rest = record.finished.wall_seconds - total - sum(part.seconds for part in outside)
+    return Waterfall(
+        run=record.started.run,
+        parts=[part for part in parts if part.seconds],
+        total_seconds=total,
+        outside=[part for part in [*outside, Part(name="rest", seconds=max(0.0, rest))] if part.seconds],
+        num_steps=len(record.steps),
+    )
+
+
+def split_training(record: RunRecord) -> list[Part]:
+    """Return the parts of the training: they add up to it."""
+    first, *others = record.steps
+    found = [Part(name="first_step", seconds=first.seconds, depth=1)]
+    found += [Part(name=name, seconds=add_up(others, name), depth=1) for name in STEP_PARTS]
+    rest = sum(step.seconds for step in record.steps) - sum(part.seconds for part in found)
+    between = (record.train_seconds or 0.0) - sum(step.seconds for step in record.steps)
+    of_steps = "steps" if any(step.parts for step in record.steps) else "unsplit"
+    found.append(Part(name=of_steps, seconds=rest, depth=1))
+    return [*found, Part(name="between", seconds=between, depth=1)]
+
+
+def add_up(steps: Sequence[Step], name: str) -> float:
+    """Return the seconds of a part over steps."""
+    return sum(step.parts.get(name, 0.0) for step in steps)
+
+
+def count_flops(record: RunRecord) -> float:
+    """Return the FLOPs of the products that the training can't do without; 0 where no record tells."""
+    return sum(count_step_flops(record, step) for step in record.steps)
+
+
+def find_records(folder: Path, names: Sequence[str]) -> list[RunRecord]:
+    """Return the runs that are asked for: by their names, or of a contestant the one of median time.
+
+    Without names the run in `folder` itself, or one of each contestant of the comparison there. Raises
+    UserError.
+    """
+    if not (folder / PLAN_FILE).exists():
+        if names:
+            raise UserError(f"{names[0]}: {folder} is a single run; leave the name out")
+        return [read_record(folder)]
+    runs = [run for run in read_plan(folder).runs if run.role == "measured"]
+    known = list(dict.fromkeys(run.name for run in runs))
+    for name in names:
+        if name not in known and name not in {run.run for run in runs}:
+            raise UserError(f"{name}: neither a row nor a run of {folder}; there are {', '.join(known)}")
+    finished = {name: list_finished(folder, runs, name) for name in names or known}
+    if len(names) == 2 and (rounds := find_common(*finished.values())):
+        of_first = [one for one in finished[names[0]] if one.started.round in rounds]
+        middle = choose_median(of_first).started.round
+        return [one for records in finished.values() for one in records if one.started.round == middle]
+    return [choose_median(records) for records in finished.values()]
+
+
+def list_finished(folder: Path, runs: Sequence[PlannedRun], name: str) -> list[RunRecord]:
+    """Return the records of the finished runs that a name means; raises UserError where there are none."""
+    named = [run.run for run in runs if name in (run.run, run.name)]
+    places = [place for run in named if has_first_line((place := run_folder(folder, run)) / RECORD_FILE)]
+    if finished := [record for place in places if (record := read_record(place)).finished]:
+        return finished
+    raise UserError(f"{folder}: no run of {name} has come to its end yet")
+
+
+def find_common(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> set[int]:
+    """Return the rounds in which both have come to their end: each round has an order of its own."""
+    return {one.started.round for one in first} & {one.started.round for one in second}
+
+
+def choose_median(finished: Sequence[RunRecord]) -> RunRecord:
+    """Return the record whose seconds are nearest to the median."""
+    middle = median(record.total_seconds or 0.0 for record in finished)
+    return min(finished, key=lambda record: abs((record.total_seconds or 0.0) - middle))
+
+
+def refuse_unlike(folder: Path, first: RunRecord, second: RunRecord) -> None:
+    """Raise UserError, naming what differs, where two runs of a comparison did not do the same work.
+
+    What a contestant was given for itself may differ: it is what is compared.
+    """
+    spec = read_plan(folder).spec
+    free = {option for record in (first, second) for option in own_options(spec, record.started.name)}
+    if different := next(compare_records(first, second, free), None):
+        raise UserError(f"{folder}: {different.text} Their seconds can't be set side by side")

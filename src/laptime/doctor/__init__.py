@@ -1,0 +1,1 @@
+"""What `laptime doctor` finds out about this machine, and what it advises."""

@@ -1,0 +1,103 @@
+"""What the runs of a comparison, or of a training, will take of time, memory and disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from laptime.data.input_manifest import InputManifest
+from laptime.forecast.calibration import Guess, Speed, guess
+from laptime.forecast.job_shape import JobShape, estimate_memory, shape_of_job
+from laptime.memory_advice import find_remedies
+from laptime.runs.past_runs import PastRun
+from laptime.spec import RunSpec
+
+PHASES = ("import", "load", "prepare", "save")
+USUAL_SECONDS = {"import": 2.0, "load": 1.0, "prepare": 0.2, "save": 0.5}  # of a machine without a past
+
+
+class Forecast(Struct, kw_only=True):
+    """One run: seconds with their range, bytes; `would_fit` only where it does not fit as it is."""
+
+    name: str
+    method: str
+    num_steps: int
+    step_seconds: float
+    train_seconds: float
+    train_range: tuple[float, float]
+    total_seconds: float
+    total_range: tuple[float, float]
+    phase_seconds: dict[str, float]
+    memory_bytes: int
+    estimated_bytes: int  # by which a run is refused
+    saved_bytes: int
+    fits: bool | None  # None where nobody knows how much is there
+    would_fit: list[str] = []
+    num_runs: int  # past ones that it stands on
+    of_method: bool  # whether some of them were of this method
+
+
+class Surroundings(Struct, kw_only=True):
+    """What forecasts stand on: the inputs, the machine's speed by format, its free memory and past runs."""
+
+    manifest: InputManifest
+    dtype: str
+    speed: Speed
+    on_cuda: bool
+    available_bytes: int | None
+    past: list[PastRun]
+
+
+def forecast(name: str, spec: RunSpec, around: Surroundings, num_devices: int = 1) -> Forecast:
+    """Return what one run will take."""
+    job = shape_of_job(spec, around.manifest, around.dtype, num_devices)
+    step = guess(job, around.past, lambda run: run.step_seconds, around.speed.least_seconds)
+    first = guess_first(job, around.past, step.value)
+    train = step.value * job.num_steps + first
+    phases = {phase: guess_phase(phase, job, around.past) for phase in PHASES}
+    total = train + sum(one.value for one in phases.values())
+    spread = step.error * train
+    wide = spread + sum(one.error * one.value for one in phases.values())
+    estimate = estimate_memory(spec, around.manifest, job.element_bytes, around.on_cuda, num_devices)
+    available = around.available_bytes
+    there = available if available is not None else 1 << 62
+    needed = estimate.cut_to_fit(there).needed_bytes(there)
+    fits = None if available is None else needed <= available
+    memory = guess(job, around.past, lambda run: run.peak_bytes / max(1, run.needed_bytes), lambda _: 1.0)
+    return Forecast(
+        name=name,
+        method=spec.method,
+        num_steps=job.num_steps,
+        step_seconds=step.value,
+        train_seconds=train,
+        train_range=(train - min(spread, 0.9 * train), train + spread),
+        total_seconds=total,
+        total_range=(total - min(wide, 0.9 * total), total + wide),
+        phase_seconds={phase: one.value for phase, one in phases.items()},
+        memory_bytes=round(needed * (memory.value if memory.num_runs else 1.0)),
+        estimated_bytes=needed,
+        saved_bytes=job.saved_bytes,
+        fits=fits,
+        would_fit=find_remedies(estimate, available) if fits is False and available is not None else [],
+        num_runs=step.num_runs,
+        of_method=step.of_method,
+    )
+
+
+def guess_first(job: JobShape, past: Sequence[PastRun], step_seconds: float) -> float:
+    """Return what the first step takes beyond an ordinary one: as a share of it, by past runs."""
+    found = guess(job, past, lambda run: run.first_step_seconds / run.step_seconds, lambda _: 1.0)
+    return found.value * step_seconds if found.num_runs else step_seconds
+
+
+def guess_phase(phase: str, job: JobShape, past: Sequence[PastRun]) -> Guess:
+    """Return the seconds of a phase: loading grows with the model, saving with what is saved."""
+
+    def expect(shape: JobShape) -> float:
+        grows = {"load": shape.parameters * shape.element_bytes, "save": shape.saved_bytes}
+        # Half a second is the same for all; what grows goes at some bytes a second that past runs know.
+        return 0.5 + grows[phase] / 1.5e9 if phase in grows else 1.0
+
+    found = guess(job, past, lambda run: run.phases.get(phase, 0.0), expect)
+    return found if found.num_runs else Guess(value=USUAL_SECONDS[phase] * expect(job), error=found.error)

@@ -1,0 +1,107 @@
+"""A run as far as its time depends on it: what a step multiplies and moves, what is loaded and saved."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from laptime.data.input_manifest import InputManifest
+from laptime.memory_estimate import FLOAT32_BYTES, HALF_BYTES, MemoryEstimate, find_moment_bytes
+from laptime.methods.method import make_method
+from laptime.runs.past_runs import PastRun
+from laptime.spec import RunSpec
+
+OPTIMIZER_BYTES = 28  # read and written of a trained number: itself, its gradient, two moments, in float32
+MASTERED_BYTES = 4  # more in half precision: the weight and its gradient beside the master
+PASSES = 12  # over the values between the products, forward and back, some of them fused
+
+
+class JobShape(Struct, frozen=True, kw_only=True):
+    """One run, past or to come."""
+
+    method: str
+    dtype: str
+    num_devices: int
+    hidden_size: int
+    num_layers: int
+    parameters: int
+    trained: int
+    step_flops: float
+    step_tokens: float
+    num_steps: int = 0
+    saved_bytes: int = 0
+
+    @property
+    def element_bytes(self) -> int:
+        """The bytes of a weight."""
+        return FLOAT32_BYTES if self.dtype == "float32" else HALF_BYTES
+
+    @property
+    def moved_bytes(self) -> float:
+        """Roughly what a step moves beside its products: what is trained, and values between layers."""
+        of_weight = OPTIMIZER_BYTES + (MASTERED_BYTES if self.element_bytes < FLOAT32_BYTES else 0)
+        values = self.step_tokens * self.hidden_size * self.num_layers * self.element_bytes
+        return self.trained * of_weight + PASSES * values
+
+
+def shape_of_past(run: PastRun) -> JobShape:
+    """Return a past run as a job."""
+    return JobShape(
+        method=run.method,
+        dtype=run.dtype,
+        num_devices=run.num_devices,
+        hidden_size=run.hidden_size,
+        num_layers=run.num_layers,
+        parameters=run.parameters,
+        trained=run.trained,
+        step_flops=run.step_flops,
+        step_tokens=run.step_tokens,
+        saved_bytes=run.saved_bytes,
+    )
+
+
+def shape_of_job(spec: RunSpec, manifest: InputManifest, dtype: str, num_devices: int = 1) -> JobShape:
+    """Return a run that is to come."""
+    training, data, shape = spec.training, manifest.data, manifest.shape
+    method = make_method(spec.method, spec.method_options)
+    cost = method.cost(shape, manifest.weight_bytes, training.epochs)
+    examples = data["num_records"]
+    in_step = min(training.batch_size * training.gradient_accumulation, examples)
+    num_steps = -(-examples // in_step) * training.epochs
+    steps = min(num_steps, training.max_steps or num_steps)
+    tokens = data["num_tokens"] * training.epochs / num_steps
+    trained_tokens = data["num_trained_tokens"] * training.epochs / num_steps
+    a_weight = 6.0 if method.saved_kind == "model" else 4.0
+    head = shape.hidden_size * shape.vocabulary_size
+    return JobShape(
+        method=spec.method,
+        dtype=dtype,
+        num_devices=num_devices,
+        hidden_size=shape.hidden_size,
+        num_layers=shape.num_layers,
+        parameters=shape.num_parameters,
+        trained=cost.trainable_parameters,
+        step_flops=cost.flops_per_token * tokens - a_weight * head * (tokens - trained_tokens),
+        step_tokens=tokens,
+        num_steps=steps,
+        saved_bytes=cost.saved_bytes,
+    )
+
+
+def estimate_memory(
+    spec: RunSpec, manifest: InputManifest, element_bytes: int, on_cuda: bool, num_ranks: int
+) -> MemoryEstimate:
+    """Return the estimate by which a run is refused or made to fit."""
+    training = spec.training
+    return MemoryEstimate(
+        shape=manifest.shape,
+        method=make_method(spec.method, spec.method_options),
+        element_bytes=element_bytes,
+        batch_size=min(training.batch_size, manifest.data["num_records"]),
+        accumulation=training.gradient_accumulation,
+        longest=manifest.data["longest"],
+        recomputes=training.gradient_checkpointing,
+        plain=training.plain,
+        on_cuda=on_cuda,
+        num_ranks=num_ranks,
+        moment_bytes=find_moment_bytes(training),
+    )

@@ -1,0 +1,101 @@
+"""A plan as lines of a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.table import Table
+
+from laptime.data.input_manifest import InputManifest
+from laptime.errors import UserError
+from laptime.forecast.forecast import Forecast
+from laptime.forecast.surroundings import forecast_all
+from laptime.hardware.processors import count_usable_cores, named_threads
+from laptime.report import quantities
+from laptime.spec import CompareSpec
+from laptime.util.disk import show_size
+
+NARROWS = "--probe makes a few steps of each, and every finished run narrows it"
+
+
+def make_table(found: Sequence[Forecast], price_per_hour: float | None) -> Table:
+    """Return a row for each run: seconds with their range, memory, disk, and cost where a price is known."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("run", no_wrap=True)
+    costs = ["cost"] if price_per_hour else []
+    for column in ("steps", "step", "training", "range", "whole", "memory", "saved", *costs):
+        table.add_column(column, justify="right", no_wrap=True)
+    for one in found:
+        cells = [
+            f"{one.num_steps:,}",
+            quantities.short_seconds(one.step_seconds),
+            quantities.short_seconds(one.train_seconds),
+            tell_range(one.train_range),
+            quantities.short_seconds(one.total_seconds),
+            show_size(one.memory_bytes),
+            show_size(one.saved_bytes),
+        ]
+        if price_per_hour:
+            cells.append(f"{one.total_seconds / 3600 * price_per_hour:,.4f}")
+        table.add_row(one.name, *cells)
+    return table
+
+
+def tell_range(seconds: tuple[float, float]) -> str:
+    """Return 38.1 s-48.0 s, in few characters."""
+    low, high = (quantities.short_seconds(one).replace(" ", "") for one in seconds)
+    return f"{low}-{high}"
+
+
+def tell_grounds(found: Sequence[Forecast]) -> Iterator[str]:
+    """Yield what the figures stand on, and what does not fit."""
+    for one in found:
+        if not one.num_runs:
+            yield f"{one.name}: no run of this machine is known, so the range is wide; {NARROWS}"
+        elif not one.of_method:
+            yield f"{one.name}: by {tell_runs(one)} of other methods; {NARROWS}"
+        else:
+            yield f"{one.name}: by {tell_runs(one)} of it on this machine"
+        if one.fits is False:
+            fitting = f"; would fit: {', '.join(one.would_fit)}" if one.would_fit else ""
+            yield f"{one.name}: does not fit ({show_size(one.estimated_bytes)} needed by estimate){fitting}"
+
+
+def foresee_comparison(spec: CompareSpec, manifest: InputManifest) -> list[str]:
+    """Return the line on a comparison that is about to begin; none where a row has no past."""
+    try:
+        found = forecast_all(spec, manifest, named_threads() or count_usable_cores())
+    except UserError:  # whoever begins the runs says what is wrong
+        return []
+    if not found or not all(one.of_method for one in found):
+        return []
+    is_open = isinstance(spec.rounds, str)
+    return [
+        f"by past runs of this machine, {tell_comparison(found, 1 if is_open else int(spec.rounds), is_open)}"
+    ]
+
+
+def tell_runs(one: Forecast) -> str:
+    """Return 12 runs."""
+    return f"{one.num_runs} run{'s'[: one.num_runs != 1]}"
+
+
+def tell_ratios(found: Sequence[Forecast]) -> Iterator[str]:
+    """Yield how many times as long the slowest training takes as each other one."""
+    slowest = max(found, key=lambda one: one.train_seconds)
+    for one in found:
+        if one is not slowest and one.train_seconds:
+            ratio = quantities.significant(slowest.train_seconds / one.train_seconds, 3)
+            yield f"{one.name} is to train {ratio}x as fast as {slowest.name}"
+
+
+def tell_comparison(found: Sequence[Forecast], num_rounds: int, is_open: bool) -> str:
+    """Return the line on a comparison as a whole."""
+    runs = num_rounds * len(found)
+    seconds = num_rounds * sum(one.total_seconds for one in found)
+    most = max(one.memory_bytes for one in found)
+    more = "at least " if is_open else ""
+    return (
+        f"a comparison: {more}{runs} run{'s'[: runs != 1]}, about {quantities.seconds(seconds)} beside "
+        f"evaluation and answers; {show_size(most)} of memory at most"
+    )

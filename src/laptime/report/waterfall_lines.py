@@ -1,0 +1,97 @@
+"""Where the seconds of runs went, as lines of a terminal: a bar for each part, or two runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from laptime.comparison.waterfall import Part, Waterfall, count_flops
+from laptime.hardware.measurements import find_rate
+from laptime.report import quantities
+from laptime.runs.record import RunRecord
+
+NAMES = {
+    "import": "imports", "load": "loading the base", "prepare": "preparing", "warm_up": "warm-up",
+    "train": "training", "first_step": "first step", "data": "waiting for data", "forward": "forward",
+    "backward": "backward", "exchange": "exchanging", "optimizer": "optimizer",
+    "steps": "in no part of a step", "unsplit": "other steps, not split", "between": "between the steps",
+    "checkpoint": "checkpoints", "save": "saving", "encode": "encoding", "evaluate": "held-out loss",
+    "answer": "answers", "check": "self-checks", "rest": "everything else",
+}  # fmt: skip
+NAME_WIDTH, BAR_WIDTH = 26, 30
+UNITS = ((1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"))
+
+
+def draw_waterfall(record: RunRecord, waterfall: Waterfall) -> Iterator[str]:
+    """Yield a run's parts with their seconds, their share of the whole and a bar, and what lies outside."""
+    steps = f"{waterfall.num_steps} step{'s'[: waterfall.num_steps != 1]}"
+    yield f"{waterfall.run}: {quantities.seconds(waterfall.total_seconds)} in all, {steps}"
+    done = 0.0  # where the bar of the next part begins
+    for part in waterfall.parts:
+        yield draw(part, waterfall.total_seconds, done)
+        if part.name != "train":  # its parts begin where it does
+            done += part.seconds
+    if waterfall.outside:
+        parts = ", ".join(
+            f"{NAMES[part.name]} {quantities.seconds(part.seconds)}" for part in waterfall.outside
+        )
+        yield f"  not counted, since nobody waits for the result for it: {parts}"
+    yield from tell_limit(record, waterfall)
+
+
+def draw(part: Part, total: float, done: float) -> str:
+    """Return the line of a part; its bar begins where the parts before it end."""
+    name = "  " * (part.depth + 1) + NAMES[part.name]
+    begin = min(BAR_WIDTH - 1, round(BAR_WIDTH * done / total)) if total else 0
+    length = round(BAR_WIDTH * part.seconds / total) if total else 0
+    bar = " " * begin + ("█" * min(length, BAR_WIDTH - begin) or "▏")
+    share = f"{100 * part.seconds / total:.0f} %" if total else ""
+    return f"{name:<{NAME_WIDTH}}{quantities.seconds(part.seconds):>10}{share:>7}  {bar}"
+
+
+def tell_limit(record: RunRecord, waterfall: Waterfall) -> Iterator[str]:
+    """Yield what the products alone would take at the rate that was measured here, and the share reached."""
+    model, machine, flops = record.model, record.machine, count_flops(record)
+    if model is None or machine is None or not flops:
+        return
+    work = f"  its products are {show_operations(flops)}"
+    processor = str(machine.facts.get("gpu") if model.device != "cpu" else machine.facts.get("cpu"))
+    threads, width = int(machine.facts.get("threads", 0)), int(model.shape.get("hidden_size", 0))
+    rate = find_rate(processor, threads, model.compute_dtype, width)
+    if record.ranks:
+        yield f"{work}; several processes shared them"
+        return
+    if rate is None:
+        yield f"{work}; laptime doctor measures how fast they can be here"
+        return
+    least, took = flops / rate, sum(step.seconds for step in record.steps)
+    yield (
+        f"{work}: at {show_operations(rate)}/s, which laptime doctor measured for {model.compute_dtype} on "
+        f"this {processor}, {quantities.seconds(least)}"
+    )
+    yield (
+        f"  the steps took {quantities.seconds(took)}: {100 * least / took:.0f} % of what is possible; the "
+        f"whole run {100 * least / waterfall.total_seconds:.0f} %"
+    )
+
+
+def show_operations(number: float) -> str:
+    """Return 0.52 MFLOP, 425 GFLOP, 62.1 TFLOP."""
+    size, unit = next((pair for pair in UNITS if number >= pair[0]), UNITS[-1])
+    return f"{quantities.significant(number / size, 3)} {unit}"
+
+
+def set_side_by_side(first: Waterfall, second: Waterfall) -> Iterator[str]:
+    """Yield the parts of two runs and their differences, which add up to that of the whole."""
+    yield f"{'':<{NAME_WIDTH}}{first.run:>20}{second.run:>20}{'difference':>14}"
+    depths = {part.name: part.depth for part in [*first.parts, *second.parts]}
+    for name in filter(depths.__contains__, NAMES):
+        yield compare("  " * depths[name] + NAMES[name], first.seconds_of(name), second.seconds_of(name))
+    yield compare("in all", first.total_seconds, second.total_seconds)
+
+
+def compare(name: str, first: float, second: float) -> str:
+    """Return the line of a part in two runs."""
+    sign = "+" if second >= first else "-"
+    difference = f"{sign}{quantities.seconds(abs(second - first))}"
+    seconds = f"{quantities.seconds(first):>20}{quantities.seconds(second):>20}"
+    return f"{name:<{NAME_WIDTH}}{seconds}{difference:>14}"

@@ -1,0 +1,136 @@
+"""What this machine's finished runs took, kept for forecasts: a line a run in the user's cache.
+
+A line holds figures, the sizes of the model and the name of the processor; no name of a model, a file or a
+folder, and nothing of the data.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+
+import msgspec
+from msgspec import Struct
+
+from laptime import __version__
+from laptime.errors import UserError
+from laptime.runs.events import Step
+from laptime.runs.record import RunRecord, read_record
+from laptime.spec import OURS
+from laptime.util.user_cache import user_cache
+
+FILE_NAME = "past-runs.jsonl"
+MOST_BYTES = 2_000_000  # a few thousand runs; the older half goes then
+
+
+class PastRun(Struct, kw_only=True):
+    """A finished run as far as its time and memory depend on something."""
+
+    laptime: str
+    processor: str  # its name, or that of the GPU
+    device: str  # cpu, cuda
+    threads: int  # of all its processes
+    num_devices: int = 1
+    method: str
+    dtype: str
+    hidden_size: int
+    num_layers: int
+    parameters: int
+    trained: int
+    step_flops: float  # of the products of an ordinary step
+    step_tokens: float
+    step_seconds: float  # of an ordinary step
+    first_step_seconds: float  # beyond an ordinary one
+    phases: dict[str, float]  # import, load, prepare, save
+    saved_bytes: int
+    needed_bytes: int  # by estimate
+    peak_bytes: int
+    time: float
+
+
+def past_runs_file() -> Path:
+    """Return where the lines are."""
+    return user_cache() / FILE_NAME
+
+
+def remember(folder: Path) -> None:
+    """Keep what the run in `folder` took, where it has come to its end by itself; never raises."""
+    with suppress(UserError, OSError, msgspec.MsgspecError):
+        if past := describe(read_record(folder)):
+            file = past_runs_file()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            shorten(file)
+            with file.open("ab") as opened:
+                opened.write(msgspec.json.encode(past) + b"\n")
+
+
+def shorten(file: Path) -> None:
+    """Leave the newer half of a file that has grown too large."""
+    if file.exists() and file.stat().st_size > MOST_BYTES:
+        lines = file.read_bytes().splitlines(keepends=True)
+        file.write_bytes(b"".join(lines[len(lines) // 2 :]))
+
+
+def list_past_runs() -> list[PastRun]:
+    """Return all runs that are known; lines that are no such are passed over."""
+    found: list[PastRun] = []
+    with suppress(OSError):
+        for line in past_runs_file().read_bytes().splitlines():
+            with suppress(msgspec.MsgspecError):
+                found.append(msgspec.json.decode(line, type=PastRun))
+    return found
+
+
+def describe(record: RunRecord) -> PastRun | None:
+    """Return a run for later; None for what tells nothing: others' trainers, resumed, unfinished, ablated."""
+    model, machine, memory, steps = record.model, record.machine, record.memory, record.steps
+    ordinary = record.started.role == "measured" and record.started.trainer == OURS
+    if not (ordinary and record.finished and model and machine and memory) or len(steps) < 2:
+        return None
+    training = record.started.spec.get("training", {})
+    if record.resumptions or record.damaged or training.get("plain") or training.get("without"):
+        return None
+    usual = median(step.seconds for step in steps[1:])
+    device = "cpu" if model.device == "cpu" else "cuda"
+    phases, counter = record.phase_seconds(), "vm_hwm" if device == "cpu" else "cuda_reserved"
+    peaks = [rank.peak_bytes.get(counter, 0) for rank in record.ranks] or [
+        record.finished.peak_bytes.get(counter, 0)
+    ]
+    together = len(peaks) if device == "cpu" else 1  # processes on a CPU share its cores and its memory
+    return PastRun(
+        laptime=__version__,
+        processor=str(machine.facts.get("cpu" if device == "cpu" else "gpu")),
+        device=device,
+        threads=int(machine.facts.get("threads", 0)) * together,
+        num_devices=max(1, len(record.ranks)),
+        method=record.started.method,
+        dtype=model.compute_dtype,
+        hidden_size=int(model.shape.get("hidden_size", 0)),
+        num_layers=int(model.shape.get("num_layers", 0)),
+        parameters=model.parameters,
+        trained=model.trainable_parameters,
+        step_flops=median(count_step_flops(record, step) for step in steps),
+        step_tokens=median(step.tokens for step in steps),
+        step_seconds=usual,
+        first_step_seconds=max(0.0, steps[0].seconds - usual),
+        phases={name: phases.get(name, 0.0) for name in ("import", "load", "prepare", "save")},
+        saved_bytes=record.saved.num_bytes if record.saved else 0,
+        needed_bytes=memory.needed_bytes,
+        peak_bytes=sum(peaks) if together > 1 else max(peaks),
+        time=record.finished.time or 0.0,
+    )
+
+
+def count_step_flops(record: RunRecord, step: Step) -> float:
+    """Return the FLOPs of the products that a step can't do without.
+
+    The head is needed for trained tokens only: two operations a weight forward and two for the gradient of
+    its input, in full fine-tuning two more.
+    """
+    model = record.model
+    if model is None or not model.flops_per_token:
+        return 0.0
+    head = model.shape.get("hidden_size", 0) * model.shape.get("vocabulary_size", 0)
+    a_weight = 6.0 if model.trainable_parameters == model.parameters else 4.0
+    return model.flops_per_token * step.tokens - a_weight * head * (step.tokens - step.trained_tokens)

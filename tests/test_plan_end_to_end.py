@@ -1,0 +1,103 @@
+"""The three commands around a run, as a person types them: doctor, plan, explain, on the toy."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from laptime.doctor.facts import Examination
+from laptime.forecast.forecast import Forecast
+from tests import commands
+
+laptime = partial(commands.laptime, forks=True)
+RUN = ["--max-questions", "0", "--skip-self-checks", "--device", "cpu", "--precision", "fp32"]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> dict[str, str]:
+    """A user's cache in which nothing was measured and nothing has run."""
+    return {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+
+def test_a_plan_learns_from_every_run(tmp_path: Path, cache: dict[str, str]) -> None:
+    words = ["plan", "--methods", "full,lora", "--device", "cpu", "--precision", "fp32", "--json"]
+    without = msgspec.json.decode(laptime(tmp_path, *words, **cache), type=list[Forecast])
+    assert [one.num_runs for one in without] == [0, 0]
+    laptime(tmp_path, "train", "--method", "lora", "--epochs", "1", *RUN, "--out", "run", **cache)
+    full, lora = msgspec.json.decode(laptime(tmp_path, *words, **cache), type=list[Forecast])
+    assert (full.num_runs, full.of_method, lora.num_runs, lora.of_method) == (1, False, 1, True)
+    for one in (full, lora):
+        assert one.num_steps == 50 and one.fits
+        assert one.train_range[0] < one.train_seconds < one.train_range[1]
+        assert one.train_seconds < one.total_seconds
+    assert lora.saved_bytes < full.saved_bytes and lora.train_seconds < full.train_seconds * 2
+    told = laptime(tmp_path, *words[:-1], "--price", "3600", **cache)
+    assert "lora: by 1 run of it on this machine" in told and "full: by 1 run of other methods" in told
+    assert "cost" in told and "a comparison: at least 2 runs" in told
+
+
+def test_a_comparison_says_its_plan_where_every_row_has_a_past(tmp_path: Path, cache: dict[str, str]) -> None:
+    words = ["compare", "--methods", "lora", "--rounds", "1", "--epochs", "1", *RUN]
+    assert "by past runs" not in laptime(tmp_path, *words, "--out", "first", **cache)
+    told = laptime(tmp_path, *words, "--out", "second", **cache)
+    assert "by past runs of this machine, a comparison: 1 run, about" in " ".join(told.split())
+    explained = laptime(tmp_path, "explain", "second", **cache)
+    assert explained.startswith("lora-r1: ") and "forward" in explained
+    assert "laptime doctor measures how fast" in explained
+
+
+def test_a_probe_makes_a_few_steps_and_leaves_nothing_but_a_past(
+    tmp_path: Path, cache: dict[str, str]
+) -> None:
+    words = ["plan", "--methods", "lora", "--device", "cpu", "--precision", "fp32", "--probe"]
+    told = laptime(tmp_path, *words, **cache)
+    assert "4 steps of each" in told and "lora: by 1 run of it on this machine" in told
+    assert {path.name for path in tmp_path.iterdir()} == {"cache"}
+
+
+def test_the_doctor_looks_at_the_machine_and_keeps_what_it_measured(
+    tmp_path: Path, cache: dict[str, str]
+) -> None:
+    words = ["doctor", "--model", "builtin", "--device", "cpu", "--out", "results/race", "--json"]
+    first = msgspec.json.decode(laptime(tmp_path, *words, **cache), type=Examination)
+    assert first.cpu.threads == 1 and first.measured.processor == first.cpu.name
+    assert {rate.dtype for rate in first.measured.products} >= {"float32"}
+    assert all(rate.flops_per_second > 1e6 for rate in first.measured.products)
+    assert (first.measured.memory_bytes_per_second or 0) > 1e8
+    assert first.disk.folder == "results/race" and not (tmp_path / "results").exists()
+    facts = json.loads(laptime(tmp_path, *words, **cache))
+    assert facts["cpu"]["name"] == first.cpu.name
+    kept = [*(tmp_path / "cache" / "laptime" / "doctor").iterdir()]
+    # Tests run beside each other: what is measured then is told, and not kept.
+    assert len(kept) == (1 if first.cpu.free in (None, first.cpu.allowed) else len(kept))
+    told = laptime(tmp_path, *words[:-1], **cache)
+    assert told.startswith("This machine\n  processor") and "\nA training here\n" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["plan", "--methods", "lroa"], "no method 'lroa'; did you mean 'lora'?"),
+        (["plan", "--out", "race"], "no option --out"),
+        (["plan", "--price", "0"], "--price"),
+        (["plan", "--data", "absent.jsonl"], "--data absent.jsonl"),
+        (["doctor", "--model", "./absent"], "--model ./absent: no such folder"),
+        (["doctor", "--out", "file/below"], "--out file/below"),
+        (["doctor", "--device", "cuda"], "--device cuda: torch sees no CUDA device here"),
+        (["explain", "absent"], "absent: no such folder"),
+        (["explain", "."], "no record.jsonl here"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(tmp_path: Path, words: list[str], said: str) -> None:
+    import torch
+
+    if "cuda" in words and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    (tmp_path / "file").touch()
+    told = laptime(tmp_path, *words, code=2)
+    (line,) = told.strip().splitlines()
+    assert said in line
