@@ -1,6 +1,6 @@
 """How far `laptime plan` is from what then happens: time, memory and the ratio of two methods.
 
-    python benchmarks/forecasts.py --data FILE.jsonl --model DIR [--model DIR ...] --steps 20 --name cpu
+    python benchmarks/forecasts.py --data FILE.jsonl --model DIR [--model DIR ...] --examples 15 --name cpu
 
 Each method trains on each model twice by `laptime train`: four steps, as `plan --probe` makes them, and the
 job itself. Then the job is foretold three times by Laptime's own code: from nothing but the machine's
@@ -33,7 +33,7 @@ from laptime.runs.record import RunRecord, read_record
 from laptime.spec import RunSpec
 
 METHODS = ("full", "lora", "lora_top")
-PROBED_STEPS = 4
+PROBED_STEPS, EPOCHS = 4, 2
 OPTIONS = ["--max-questions", "0", "--skip-self-checks", "--skip-bad"]
 
 
@@ -47,10 +47,11 @@ class Job(msgspec.Struct, kw_only=True):
     done: RunRecord
 
 
-def train(folder: Path, model: str, method: str, data: str, steps: int, devices: int) -> RunRecord:
+def train(folder: Path, model: str, method: str, data: Path, steps: int | None, devices: int) -> RunRecord:
     """Train in a folder and return the record; ends this program where that fails."""
-    words = ["train", "--model", model, "--method", method, "--data", data, "--max-steps", str(steps)]
-    words += ["--out", str(folder), "--epochs", "100", *OPTIONS]
+    words = ["train", "--model", model, "--method", method, "--data", str(data)]
+    words += ["--max-steps", str(steps)] if steps else []
+    words += ["--out", str(folder), "--epochs", str(EPOCHS), *OPTIONS]
     words += ["--devices", str(devices), "--batch-size", str(devices)] if devices > 1 else []
     subprocess.run([sys.executable, "-m", "laptime", *words], check=True, stdout=subprocess.DEVNULL)
     return read_record(folder)
@@ -60,12 +61,13 @@ def do_jobs(home: Path, options: argparse.Namespace) -> list[Job]:
     """Do every job, and its probe before it."""
     jobs = []
     places = [(model, 1) for model in options.model] + [(model, 2) for model in options.together]
+    data = home / "data.jsonl"
+    data.write_text("".join(Path(options.data).read_text().splitlines(keepends=True)[: options.examples]))
     for model, devices in places:
         for method in METHODS:
-            data = "builtin" if model == "builtin" else options.data
             name = f"{Path(model).name}-{method}-{devices}"
             probe = train(home / f"{name}-probe", model, method, data, PROBED_STEPS, devices)
-            done = train(home / name, model, method, data, options.steps, devices)
+            done = train(home / name, model, method, data, None, devices)
             jobs.append(Job(model=Path(model).name, method=method, devices=devices, probe=probe, done=done))
             print(name, f"{done.train_seconds or 0:.2f} s", flush=True)
     return jobs
@@ -137,7 +139,7 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--model", action="append", required=True)
     parser.add_argument("--together", action="append", default=[], help="by two processes too")
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--examples", type=int, default=15, help="of the data, the first ones")
     parser.add_argument("--name", required=True)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

@@ -8,8 +8,9 @@ import pytest
 
 from laptime.comparison.result import ComparisonResult
 from laptime.report.conclusion import write_conclusion
-from laptime.report.language import Language
+from laptime.report.language import Language, choose_language
 from laptime.report.rounds_sentences import write_rounds
+from laptime.runs.plan import Foretold
 from tests.report import invented
 
 
@@ -247,3 +248,26 @@ def test_equal_runs_beside_others_say_what_the_machine_shows() -> None:
     assert not {"source", "arithmetic"} & set(said), "equal runs differ by nothing that could be named"
     assert "LoRA (again)" in said["time"]
     assert "would tell" not in _say(invented.make_equal_runs("not_settled", 1.02, 1.09))["rounds"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("en", "By past runs of this machine LoRA was to train for 8.0 s (6.4 s to 10.0 s) and took 9.3 s."),
+        ("ko", "이 컴퓨터의 이전 실행에 따른 학습 시간 예측: LoRA 예측 8.0초(6.4초~10.0초), 실제 9.3초."),
+    ],
+)
+def test_what_was_foretold_stands_beside_what_was_measured(lang: Any, said: str) -> None:
+    told = Foretold(
+        train_seconds=8.0, train_range=(6.4, 10.0), total_seconds=12.0, memory_bytes=1, num_runs=3
+    )
+    result = invented.make_result(foretold={"lora": told, "gone": told})
+    sentences = write_conclusion(result, choose_language(lang, result))
+    assert [one.text for one in sentences if one.topic == "foretold"] == [said]
+    unfinished = invented.make_unfinished()
+    unfinished.foretold = {"full": told}
+    assert not [
+        one
+        for one in write_conclusion(unfinished, choose_language("en", unfinished))
+        if one.topic == "foretold"
+    ]

@@ -186,6 +186,7 @@ def assemble(collected: Collected) -> ComparisonResult:
         repeat_command=plan.repeat_command,
         spec=spec,
         ablation=summarise_ablation(rows, plan, collected.records, confidence),
+        foretold=plan.foretold,
         against=set_beside(plan.against, plan.laptime, rows, confidence) if plan.against else None,
     )
 

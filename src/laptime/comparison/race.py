@@ -21,6 +21,7 @@ from laptime.data.input_manifest import (
     refuse_other_base,
 )
 from laptime.errors import UserError, without_remedy
+from laptime.forecast.surroundings import forecast_all
 from laptime.hardware.processors import Threads
 from laptime.methods.method import find_method
 from laptime.runs.contestants import list_contestants, run_options
@@ -29,7 +30,16 @@ from laptime.runs.disk import check_disk
 from laptime.runs.folder import INPUTS_FOLDER, REHEARSAL, claim, has_checkpoint, locked
 from laptime.runs.foresight import refuse_sizes
 from laptime.runs.machine_lock import machine_lock
-from laptime.runs.plan import INTERRUPTED, Before, Plan, PlannedRun, read_plan, run_folder, write_plan
+from laptime.runs.plan import (
+    INTERRUPTED,
+    Before,
+    Foretold,
+    Plan,
+    PlannedRun,
+    read_plan,
+    run_folder,
+    write_plan,
+)
 from laptime.runs.preparation import make_input_job, prepare_inputs
 from laptime.runs.record import read_rate, read_record
 from laptime.runs.restarts import run_with_restarts
@@ -268,4 +278,22 @@ def make_plan(
         threads=threads,
         awaits_rounds=spec.rounds == AUTO,
         against=against,
+        foretold=foretell(spec, manifest, threads),
     )
+
+
+def foretell(spec: CompareSpec, manifest: InputManifest, threads: Threads | None) -> dict[str, Foretold]:
+    """Return what the rows are to take that have a past on this machine."""
+    if threads is None:
+        return {}
+    return {
+        one.name: Foretold(
+            train_seconds=one.train_seconds,
+            train_range=one.train_range,
+            total_seconds=one.total_seconds,
+            memory_bytes=one.memory_bytes,
+            num_runs=one.num_runs,
+        )
+        for one in forecast_all(spec, manifest, threads.number)
+        if one.of_method
+    }

@@ -11,7 +11,7 @@ from msgspec import Struct
 from laptime.comparison.devices import RankResult, count_devices
 from laptime.errors import UserError
 from laptime.runs.events import CheckName
-from laptime.runs.plan import RoundsEnd
+from laptime.runs.plan import Foretold, RoundsEnd
 from laptime.spec import OURS
 from laptime.util.sealed_file import DamagedFileError, read_sealed, write_sealed
 from laptime.util.untrusted import tell_absent
@@ -331,6 +331,7 @@ class ComparisonResult(Struct, kw_only=True):
     spec: dict[str, Any]  # the resolved CompareSpec
     ablation: list[Ablation] = []  # one a method, where it was asked for
     against: Against | None = None  # an older comparison, where one was named
+    foretold: dict[str, Foretold] = {}  # by row: what it was to take, by past runs of the machine
 
     @property
     def is_single(self) -> bool:

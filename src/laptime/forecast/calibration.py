@@ -19,9 +19,12 @@ from laptime.runs.past_runs import PastRun
 CALL_SECONDS = (
     0.001  # of Python and of launches, in a layer forward and back: roughly, and past runs know better
 )
+EXCHANGED_PER_SECOND = (
+    0.7e9  # bytes, by two processes over gloo (benchmarks/forecasts.py); GPUs: not measured
+)
 NEAR = 0.15  # decades of size within which two runs count as of one size
 LEAST_ERROR = 0.05  # rounds of one job differ by so much
-MOST_ERROR = 1.0
+MOST_ERROR = 3.0
 UNKNOWN_FACTOR, UNKNOWN_ERROR = 1.6, 0.6  # of a machine without a past: of several that were measured
 MOST_RUNS = 200  # the newest of those that are alike
 
@@ -35,11 +38,12 @@ class Speed(Struct, frozen=True, kw_only=True):
     def least_seconds(self, job: JobShape) -> float:
         """Return what arithmetic says of a step, and what small models spend on calls alone."""
         calls = CALL_SECONDS * (2 + job.num_layers)
-        return job.step_flops / self.flops_per_second + job.moved_bytes / self.bytes_per_second + calls
+        moving = job.moved_bytes / self.bytes_per_second + job.exchanged_bytes / EXCHANGED_PER_SECOND
+        return job.step_flops / self.flops_per_second + moving + calls
 
 
 class Guess(Struct, frozen=True, kw_only=True):
-    """A figure, by which share it may be wrong either way, and from how many past runs of which kind."""
+    """A figure, which may be too small or too large by a factor of 1 + `error`, and what it stands on."""
 
     value: float
     error: float
@@ -103,11 +107,11 @@ def weigh(job: JobShape, alike: Sequence[tuple[JobShape, float]]) -> float:
 def find_error(alike: Sequence[tuple[JobShape, float]], nearest: float) -> float:
     """Return by which share a guess may be wrong: as past runs would have been, guessed from the others.
 
-    A job that is unlike all of them may be further off: half of the distance to the nearest, in decades.
+    A job that is unlike all of them may be further off: by the distance to the nearest, in decades.
     """
     errors = []
     for place, (shape, factor) in enumerate(alike):
         if others := [*alike[:place], *alike[place + 1 :]]:
             errors.append(abs(math.log(weigh(shape, others) / factor)))
     usual = sorted(errors)[min(len(errors) - 1, math.ceil(0.9 * len(errors)) - 1)] if errors else 0.2
-    return min(MOST_ERROR, max(LEAST_ERROR, usual) + 0.5 * max(0.0, nearest - NEAR))
+    return min(MOST_ERROR, max(LEAST_ERROR, math.expm1(usual)) + max(0.0, nearest - NEAR))

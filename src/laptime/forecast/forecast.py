@@ -57,8 +57,8 @@ def forecast(name: str, spec: RunSpec, around: Surroundings, num_devices: int = 
     train = step.value * job.num_steps + first
     phases = {phase: guess_phase(phase, job, around.past) for phase in PHASES}
     total = train + sum(one.value for one in phases.values())
-    spread = step.error * train
-    wide = spread + sum(one.error * one.value for one in phases.values())
+    ranges = [(train, step.error), *((one.value, one.error) for one in phases.values())]
+    low, high = (sum(find_range(*pair)[end] for pair in ranges) for end in (0, 1))
     estimate = estimate_memory(spec, around.manifest, job.element_bytes, around.on_cuda, num_devices)
     available = around.available_bytes
     there = available if available is not None else 1 << 62
@@ -71,9 +71,9 @@ def forecast(name: str, spec: RunSpec, around: Surroundings, num_devices: int = 
         num_steps=job.num_steps,
         step_seconds=step.value,
         train_seconds=train,
-        train_range=(train - min(spread, 0.9 * train), train + spread),
+        train_range=find_range(train, step.error),
         total_seconds=total,
-        total_range=(total - min(wide, 0.9 * total), total + wide),
+        total_range=(low, high),
         phase_seconds={phase: one.value for phase, one in phases.items()},
         memory_bytes=round(needed * (memory.value if memory.num_runs else 1.0)),
         estimated_bytes=needed,
@@ -83,6 +83,11 @@ def forecast(name: str, spec: RunSpec, around: Surroundings, num_devices: int = 
         num_runs=step.num_runs,
         of_method=step.of_method,
     )
+
+
+def find_range(value: float, error: float) -> tuple[float, float]:
+    """Return the least and the most of a figure."""
+    return value / (1 + error), value * (1 + error)
 
 
 def guess_first(job: JobShape, past: Sequence[PastRun], step_seconds: float) -> float:

@@ -36,6 +36,19 @@ class JobShape(Struct, frozen=True, kw_only=True):
         return FLOAT32_BYTES if self.dtype == "float32" else HALF_BYTES
 
     @property
+    def exchanged_bytes(self) -> float:
+        """What each of several processes gives the others in a step.
+
+        A whole model is spread: weights are gathered forward and back, gradients are summed in float32.
+        Of adapters the gradients are summed.
+        """
+        if self.num_devices == 1:
+            return 0.0
+        if self.trained == self.parameters:
+            return self.parameters * (2.0 * self.element_bytes + FLOAT32_BYTES)
+        return 2.0 * self.trained * FLOAT32_BYTES
+
+    @property
     def moved_bytes(self) -> float:
         """Roughly what a step moves beside its products: what is trained, and values between layers."""
         of_weight = OPTIMIZER_BYTES + (MASTERED_BYTES if self.element_bytes < FLOAT32_BYTES else 0)

@@ -10,6 +10,7 @@ from laptime.report.device_sentences import tell_share, write_devices
 from laptime.report.headline import choose_pair
 from laptime.report.language import Language
 from laptime.report.quality_sentences import write_answers, write_quality
+from laptime.report.quantities import known
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sentence import Sentence
 from laptime.report.speed_sentences import write_arithmetic, write_source, write_time, write_total
@@ -24,6 +25,7 @@ def write_conclusion(result: ComparisonResult, language: Language) -> list[Sente
     sentences = [Sentence("contestants", text) for text in describe_contestants(result, language)]
     sentences += write_against(result, language)
     sentences += write_time(result, pair, language)
+    sentences += _write_foretold(result, language)
     if pair is not None:
         sentences += write_total(result, pair, language)
     if pair is not None and not pair.equal_runs:
@@ -52,6 +54,23 @@ def describe_contestants(result: ComparisonResult, language: Language) -> list[s
         for row in result.methods
         if row.name in language.names
     ]
+
+
+def _write_foretold(result: ComparisonResult, language: Language) -> list[Sentence]:
+    """Set what trainings were to take beside what they took."""
+    items = []
+    for row in result.methods:
+        told = result.foretold.get(row.name)
+        if told and known(row.train_seconds):
+            low, high = map(language.seconds, told.train_range)
+            seconds = {"foretold": language.seconds(told.train_seconds), "low": low, "high": high}
+            took = language.seconds(row.train_seconds)
+            method = language.method(row.name)
+            items.append(language.say("foretold.item", method=method, took=took, **seconds))
+    if not items:
+        return []
+    text = language.say("foretold.list", list=language.join(items))
+    return [Sentence("foretold", language.sentence(text))]
 
 
 def _write_memory(result: ComparisonResult, language: Language) -> list[Sentence]:

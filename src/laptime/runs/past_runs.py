@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from statistics import median
+from statistics import fmean
 
 import msgspec
 from msgspec import Struct
@@ -38,10 +38,10 @@ class PastRun(Struct, kw_only=True):
     num_layers: int
     parameters: int
     trained: int
-    step_flops: float  # of the products of an ordinary step
+    step_flops: float  # of the products of a step; means over all but the first
     step_tokens: float
-    step_seconds: float  # of an ordinary step
-    first_step_seconds: float  # beyond an ordinary one
+    step_seconds: float
+    first_step_seconds: float  # beyond these
     phases: dict[str, float]  # import, load, prepare, save
     saved_bytes: int
     needed_bytes: int  # by estimate
@@ -91,7 +91,7 @@ def describe(record: RunRecord) -> PastRun | None:
     training = record.started.spec.get("training", {})
     if record.resumptions or record.damaged or training.get("plain") or training.get("without"):
         return None
-    usual = median(step.seconds for step in steps[1:])
+    usual = fmean(step.seconds for step in steps[1:])
     device = "cpu" if model.device == "cpu" else "cuda"
     phases, counter = record.phase_seconds(), "vm_hwm" if device == "cpu" else "cuda_reserved"
     peaks = [rank.peak_bytes.get(counter, 0) for rank in record.ranks] or [
@@ -110,8 +110,8 @@ def describe(record: RunRecord) -> PastRun | None:
         num_layers=int(model.shape.get("num_layers", 0)),
         parameters=model.parameters,
         trained=model.trainable_parameters,
-        step_flops=median(count_step_flops(record, step) for step in steps),
-        step_tokens=median(step.tokens for step in steps),
+        step_flops=fmean(count_step_flops(record, step) for step in steps[1:]),
+        step_tokens=fmean(step.tokens for step in steps[1:]),
         step_seconds=usual,
         first_step_seconds=max(0.0, steps[0].seconds - usual),
         phases={name: phases.get(name, 0.0) for name in ("import", "load", "prepare", "save")},

@@ -71,6 +71,16 @@ class Before(Struct, frozen=True, kw_only=True):
         return (self.id, self.created) == (other.id, other.created)
 
 
+class Foretold(Struct, frozen=True, kw_only=True):
+    """What a row's run was to take, by this machine's past runs."""
+
+    train_seconds: float
+    train_range: tuple[float, float]
+    total_seconds: float
+    memory_bytes: int
+    num_runs: int  # past ones
+
+
 class PlannedRun(Struct, kw_only=True, frozen=True):
     """One run of the plan; `run` names its folder. The base has round 0."""
 
@@ -114,6 +124,7 @@ class Plan(Struct, kw_only=True):
     awaits_rounds: bool = False
     rounds_end: RoundsEnd = ""
     against: Before | None = None
+    foretold: dict[str, Foretold] = {}  # by row, of those that have a past on this machine
 
     @property
     def awaits_more(self) -> bool:
