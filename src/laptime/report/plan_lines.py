@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.table import Table
 
-from laptime.data.input_manifest import InputManifest
-from laptime.errors import UserError
 from laptime.forecast.forecast import Forecast
-from laptime.forecast.surroundings import forecast_all
-from laptime.hardware.processors import count_usable_cores, named_threads
 from laptime.report import quantities
+from laptime.runs.contestants import list_contestants
+from laptime.runs.plan import Foretold, read_plan
 from laptime.spec import CompareSpec
 from laptime.util.disk import show_size
 
@@ -61,18 +60,14 @@ def tell_grounds(found: Sequence[Forecast]) -> Iterator[str]:
             yield f"{one.name}: does not fit ({show_size(one.estimated_bytes)} needed by estimate){fitting}"
 
 
-def foresee_comparison(spec: CompareSpec, manifest: InputManifest) -> list[str]:
-    """Return the line on a comparison that is about to begin; none where a row has no past."""
-    try:
-        found = forecast_all(spec, manifest, named_threads() or count_usable_cores())
-    except UserError:  # whoever begins the runs says what is wrong
-        return []
-    if not found or not all(one.of_method for one in found):
+def foresee_comparison(spec: CompareSpec, folder: Path) -> list[str]:
+    """Return the line on the comparison whose plan lies in `folder`; none where a row has no past."""
+    found = read_plan(folder).foretold
+    if not found or any(one.name not in found for one in list_contestants(spec)):
         return []
     is_open = isinstance(spec.rounds, str)
-    return [
-        f"by past runs of this machine, {tell_comparison(found, 1 if is_open else int(spec.rounds), is_open)}"
-    ]
+    rounds = 1 if is_open else int(spec.rounds)
+    return [f"by past runs of this machine, {tell_comparison([*found.values()], rounds, is_open)}"]
 
 
 def tell_runs(one: Forecast) -> str:
@@ -89,7 +84,7 @@ def tell_ratios(found: Sequence[Forecast]) -> Iterator[str]:
             yield f"{one.name} is to train {ratio}x as fast as {slowest.name}"
 
 
-def tell_comparison(found: Sequence[Forecast], num_rounds: int, is_open: bool) -> str:
+def tell_comparison(found: Sequence[Forecast | Foretold], num_rounds: int, is_open: bool) -> str:
     """Return the line on a comparison as a whole."""
     runs = num_rounds * len(found)
     seconds = num_rounds * sum(one.total_seconds for one in found)

@@ -96,7 +96,7 @@ class Watcher:
     def __init__(self, console: Console, header: Callable[[], None] = lambda: None) -> None:
         self.console = console
         self.header = header  # says what begins, where something does
-        self.foresee: Callable[[InputManifest], Sequence[str]] = lambda manifest: ()  # what it will take
+        self.foresee: Callable[[], Sequence[str]] = lambda: ()  # what it will take
         self.live = Live(console) if console.is_terminal else None
         self.num_steps = 0
         self.num_runs = 0
@@ -129,7 +129,7 @@ class Watcher:
         )
         for note in data.get("notes", []):
             self.say(f"note: {note}")
-        for line in self.foresee(manifest):
+        for line in self.foresee():
             self.say(line)
 
     def say(self, text: str) -> None:
@@ -321,7 +321,7 @@ def watch(screen: Screen, spec: CompareSpec | RunSpec, folder: Path) -> Watcher:
     """Return who prints how far a comparison or a training has come."""
     watcher = Watcher(screen, lambda: say_what_it_is(screen, spec, folder))
     if isinstance(spec, CompareSpec) and not (folder / PLAN_FILE).exists():
-        watcher.foresee = partial(foresee_comparison, spec)
+        watcher.foresee = partial(foresee_comparison, spec, folder)
     return watcher
 
 
