@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec.structs import replace
 
+from laptime.errors import UserError
 from laptime.options.commands import compare_options, train_options
 from laptime.options.flags import SectionedCommand, gather
 
 if TYPE_CHECKING:
     from laptime.data.input_manifest import InputManifest
     from laptime.forecast.forecast import Forecast
+    from laptime.forecast.gpus import GpuModel
     from laptime.hardware.processors import Threads
     from laptime.spec import CompareSpec
 
@@ -33,19 +35,31 @@ def plan_command(**_: Any) -> None:
       laptime plan --model meta-llama/Llama-3.2-1B --data train.jsonl
       laptime plan --methods full,lora,lora_top --epochs 5 --data train.jsonl --price 0.35
       laptime plan --data train.jsonl --probe        (a few real steps of each)
+      laptime plan --data train.jsonl --gpu t4x2
     """
     from laptime.hardware.processors import Look
 
     look = Look()
     from laptime.api import race_spec
+    from laptime.forecast.gpus import find_gpu
 
     ctx = click.get_current_context()
     spec = race_spec(gather(ctx))
     threads = look.choose(spec.training.threads)
-    plan(spec, threads, ctx.params["price"], ctx.params["probe"], ctx.params["as_json"])
+    gpu = find_gpu(ctx.params["gpu"]) if ctx.params["gpu"] else None
+    if gpu and ctx.params["probe"]:
+        raise UserError(f"--probe: a {gpu.name} is not here to make steps on; leave it or --gpu out")
+    plan(spec, threads, gpu, ctx.params["price"], ctx.params["probe"], ctx.params["as_json"])
 
 
-def plan(spec: CompareSpec, threads: Threads, price: float | None, probes: bool, as_json: bool) -> None:
+def plan(
+    spec: CompareSpec,
+    threads: Threads,
+    gpu: GpuModel | None,
+    price: float | None,
+    probes: bool,
+    as_json: bool,
+) -> None:
     """Print what the runs of a comparison will take."""
     from laptime.comparison.checks import check_spec
     from laptime.forecast.surroundings import forecast_all
@@ -55,13 +69,13 @@ def plan(spec: CompareSpec, threads: Threads, price: float | None, probes: bool,
         manifest = prepare(spec, Path(scratch), threads)
         if probes:
             probe(spec, Path(scratch) / "probe", threads)
-    found = forecast_all(spec, manifest, threads.number)
+    found = forecast_all(spec, manifest, threads.number, gpu)
     if as_json:
         import msgspec
 
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:
-        show(spec, manifest, found, price)
+        show(spec, manifest, found, gpu, price)
 
 
 def prepare(spec: CompareSpec, scratch: Path, threads: Threads) -> InputManifest:
@@ -99,7 +113,13 @@ def probe(spec: CompareSpec, folder: Path, threads: Threads) -> None:
         runner.close()
 
 
-def show(spec: CompareSpec, manifest: InputManifest, found: list[Forecast], price: float | None) -> None:
+def show(
+    spec: CompareSpec,
+    manifest: InputManifest,
+    found: list[Forecast],
+    gpu: GpuModel | None,
+    price: float | None,
+) -> None:
     """Print the plan."""
     from laptime.report.plan_lines import make_table, tell_comparison, tell_grounds, tell_ratios
     from laptime.report.screen import console
@@ -112,10 +132,20 @@ def show(spec: CompareSpec, manifest: InputManifest, found: list[Forecast], pric
         f"examples, {data['num_tokens']:,} tokens an epoch, {data['longest']:,} at most in one"
     )
     print_fitting(make_table(found, price), screen)
-    for line in [*tell_ratios(found), *tell_grounds(found)]:
+    if gpu:
+        screen.say(f"planned for {gpu.count}x {gpu.name}, not measured: {tell_gpu(gpu)}")
+    for line in [*tell_ratios(found), *tell_grounds(found, elsewhere=gpu is not None)]:
         screen.say(line)
     is_open = spec.rounds == "auto"
     screen.say(tell_comparison(found, 1 if isinstance(spec.rounds, str) else spec.rounds, is_open))
+
+
+def tell_gpu(gpu: GpuModel) -> str:
+    """Return what a GPU that is not here is taken to do."""
+    return (
+        f"taken to sustain {gpu.sustained_tflops:g} TFLOP/s in {gpu.precision} and "
+        f"{gpu.memory_gb_per_second:g} GB/s, with {gpu.memory_gb:g} GB of memory"
+    )
 
 
 def command() -> click.Command:
@@ -126,6 +156,12 @@ def command() -> click.Command:
             type=click.FloatRange(min=0, min_open=True),
             metavar="X",
             help="Cost of an hour of this machine: shown for each run.",
+        ),
+        click.Option(
+            ["--gpu"],
+            metavar="NAME",
+            help="Plan for a GPU that is not here: t4, t4x2, l4, a10g, l40s, a100-40, a100-80, h100, h200, "
+            "or a file.",
         ),
         click.Option(["--probe"], is_flag=True, help="Make a few real steps of each method first."),
         click.Option(["--json", "as_json"], is_flag=True, help="Print the plan as JSON."),

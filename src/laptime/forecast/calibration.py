@@ -16,12 +16,8 @@ from laptime.forecast.job_shape import JobShape, shape_of_past
 from laptime.hardware.measurements import Measured, join_rates
 from laptime.runs.past_runs import PastRun
 
-CALL_SECONDS = (
-    0.001  # of Python and of launches, in a layer forward and back: roughly, and past runs know better
-)
-EXCHANGED_PER_SECOND = (
-    0.7e9  # bytes, by two processes over gloo (benchmarks/forecasts.py); GPUs: not measured
-)
+CALL_SECONDS = 0.001  # of Python and of launches, in a layer forward and back: roughly
+EXCHANGED_PER_SECOND = 0.35e9  # bytes, by two processes on a CPU (benchmarks/forecasts.py)
 NEAR = 0.15  # decades of size within which two runs count as of one size
 LEAST_ERROR = 0.05  # rounds of one job differ by so much
 MOST_ERROR = 3.0
@@ -34,11 +30,12 @@ class Speed(Struct, frozen=True, kw_only=True):
 
     flops_per_second: float
     bytes_per_second: float
+    exchanged_per_second: float = EXCHANGED_PER_SECOND  # bytes that a process gives others
 
     def least_seconds(self, job: JobShape) -> float:
         """Return what arithmetic says of a step, and what small models spend on calls alone."""
         calls = CALL_SECONDS * (2 + job.num_layers)
-        moving = job.moved_bytes / self.bytes_per_second + job.exchanged_bytes / EXCHANGED_PER_SECOND
+        moving = job.moved_bytes / self.bytes_per_second + job.exchanged_bytes / self.exchanged_per_second
         return job.step_flops / self.flops_per_second + moving + calls
 
 

@@ -34,6 +34,7 @@ class Forecast(Struct, kw_only=True):
     saved_bytes: int
     fits: bool | None  # None where nobody knows how much is there
     would_fit: list[str] = []
+    num_devices: int = 1
     num_runs: int  # past ones that it stands on
     of_method: bool  # whether some of them were of this method
 
@@ -80,6 +81,7 @@ def forecast(name: str, spec: RunSpec, around: Surroundings, num_devices: int = 
         saved_bytes=job.saved_bytes,
         fits=fits,
         would_fit=find_remedies(estimate, available) if fits is False and available is not None else [],
+        num_devices=num_devices,
         num_runs=step.num_runs,
         of_method=step.of_method,
     )

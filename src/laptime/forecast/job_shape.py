@@ -42,18 +42,23 @@ class JobShape(Struct, frozen=True, kw_only=True):
         A whole model is spread: weights are gathered forward and back, gradients are summed in float32.
         Of adapters the gradients are summed.
         """
-        if self.num_devices == 1:
-            return 0.0
-        if self.trained == self.parameters:
-            return self.parameters * (2.0 * self.element_bytes + FLOAT32_BYTES)
-        return 2.0 * self.trained * FLOAT32_BYTES
+        of_others = (self.num_devices - 1) / self.num_devices
+        if self.is_spread:
+            return of_others * self.parameters * (2.0 * self.element_bytes + FLOAT32_BYTES)
+        return of_others * 2.0 * self.trained * FLOAT32_BYTES
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether each of several processes holds a part of what trains."""
+        return self.num_devices > 1 and self.trained == self.parameters
 
     @property
     def moved_bytes(self) -> float:
         """Roughly what a step moves beside its products: what is trained, and values between layers."""
         of_weight = OPTIMIZER_BYTES + (MASTERED_BYTES if self.element_bytes < FLOAT32_BYTES else 0)
         values = self.step_tokens * self.hidden_size * self.num_layers * self.element_bytes
-        return self.trained * of_weight + PASSES * values
+        own = self.trained / self.num_devices if self.is_spread else self.trained
+        return own * of_weight + PASSES * values
 
 
 def shape_of_past(run: PastRun) -> JobShape:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from laptime.data.input_manifest import InputManifest
 from laptime.forecast.calibration import Speed, speed_of
 from laptime.forecast.forecast import Forecast, Surroundings, forecast
+from laptime.forecast.gpus import GpuModel
+from laptime.hardware.device_choice import read_devices
 from laptime.hardware.devices import describe_cpu, lacks_cuda
 from laptime.hardware.inventory import cpu_name
 from laptime.hardware.measurements import list_measurements
 from laptime.hardware.system_memory import free_bytes
+from laptime.methods.method import find_method
 from laptime.runs.contestants import list_contestants
 from laptime.runs.devices import choose_devices
 from laptime.runs.past_runs import list_past_runs
@@ -17,17 +20,49 @@ from laptime.spec import OURS, CompareSpec, RunSpec
 SLOW = Speed(flops_per_second=50e9, bytes_per_second=10e9)  # a core of a machine that nobody measured
 
 
-def forecast_all(spec: CompareSpec, manifest: InputManifest, num_threads: int) -> list[Forecast]:
-    """Return a forecast for each contestant that Laptime trains itself, in the order of the comparison."""
+def forecast_all(
+    spec: CompareSpec, manifest: InputManifest, num_threads: int, gpu: GpuModel | None = None
+) -> list[Forecast]:
+    """Return a forecast for each contestant that Laptime trains itself, in the order of the comparison.
+
+    On this machine, or on a `gpu` that is elsewhere.
+    """
     found: list[Forecast] = []
     if not {"num_tokens", "num_trained_tokens", "longest"} <= manifest.data.keys():
         return found  # an earlier version did not count them
     for one in list_contestants(spec):
         if one.run_spec.trainer == OURS:
+            if gpu:
+                found.append(forecast_elsewhere(one.name, one.run_spec, manifest, gpu))
+                continue
             around = look_around(one.run_spec, manifest, num_threads)
             devices, _ = choose_devices(one.run_spec, manifest)
             found.append(forecast(one.name, one.run_spec, around, max(1, len(devices))))
     return found
+
+
+def forecast_elsewhere(name: str, spec: RunSpec, manifest: InputManifest, gpu: GpuModel) -> Forecast:
+    """Return a forecast for GPUs that are not here, of which nothing has run yet.
+
+    A whole model is spread over as many as it needs, adapters train on one, unless --devices says otherwise.
+    """
+    around = Surroundings(
+        manifest=manifest,
+        dtype=gpu.dtype,
+        speed=gpu.speed,
+        on_cuda=True,
+        available_bytes=round(1e9 * gpu.memory_gb),
+        past=[],
+    )
+    asked = read_devices(spec.training.devices).number
+    if not find_method(spec.method).spreads_weights:
+        of_step = spec.training.batch_size * spec.training.gradient_accumulation
+        return forecast(name, spec, around, max(1, min(asked or 1, of_step)))
+    if asked:
+        return forecast(name, spec, around, asked)
+    tried = (forecast(name, spec, around, number) for number in range(1, gpu.count + 1))
+    *others, last = tried
+    return next((one for one in others if one.fits), last)
 
 
 def look_around(spec: RunSpec, manifest: InputManifest, num_threads: int) -> Surroundings:

@@ -46,10 +46,14 @@ def tell_range(seconds: tuple[float, float]) -> str:
     return f"{low}-{high}"
 
 
-def tell_grounds(found: Sequence[Forecast]) -> Iterator[str]:
-    """Yield what the figures stand on, and what does not fit."""
+def tell_grounds(found: Sequence[Forecast], elsewhere: bool = False) -> Iterator[str]:
+    """Yield what the figures stand on, and what does not fit; `elsewhere` none of it was measured."""
     for one in found:
-        if not one.num_runs:
+        if one.num_devices > 1:
+            yield f"{one.name}: spread over, or shared by, {one.num_devices} devices; memory is that of one"
+        if elsewhere:
+            pass
+        elif not one.num_runs:
             yield f"{one.name}: no run of this machine is known, so the range is wide; {NARROWS}"
         elif not one.of_method:
             yield f"{one.name}: by {tell_runs(one)} of other methods; {NARROWS}"
