@@ -88,6 +88,12 @@ def test_the_doctor_looks_at_the_machine_and_keeps_what_it_measured(
         (["doctor", "--model", "./absent"], "--model ./absent: no such folder"),
         (["doctor", "--out", "file/below"], "--out file/below"),
         (["doctor", "--device", "cuda"], "--device cuda: torch sees no CUDA device here"),
+        (["plan", "--gpu", "t5"], "--gpu t5: not known; there are t4, t4x2"),
+        (["plan", "--gpu", "t4", "--probe"], "--probe: a Tesla T4 is not here"),
+        (["explain"], "DIR: missing"),
+        (["explain", "--model", "builtin", "file"], "--model: goes with --scenario alone"),
+        (["explain", "--scenario", "trainer-defaults", "file"], "makes runs of its own; leave file out"),
+        (["explain", "--scenario", "none"], "--scenario"),
         (["explain", "absent"], "absent: no such folder"),
         (["explain", "."], "no record.jsonl here"),
     ],
@@ -101,3 +107,22 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path, words: list[str], said
     told = laptime(tmp_path, *words, code=2)
     (line,) = told.strip().splitlines()
     assert said in line
+
+
+@pytest.mark.slow
+def test_the_scenario_shows_where_the_ratio_comes_from(tmp_path: Path, cache: dict[str, str]) -> None:
+    words = ["explain", "--scenario", "trainer-defaults", "--out", "scenario"]
+    told = laptime(tmp_path, *words, **cache)
+    _, waterfalls = told.split("\nfull-r1: ")
+    assert "checkpoints" in waterfalls and "\nlora-r1: " in waterfalls
+    ratios = [line.rpartition(", ") for line in told.splitlines() if line.endswith("x")]
+    assert [name.partition(":")[0] for name, _, _ in ratios][:3] == [
+        "from start to saved result", "training alone", "training and checkpoints",
+    ]  # fmt: skip
+    again = laptime(tmp_path, *words, **cache)
+    assert again == "full-r1: " + waterfalls, "what is done is not done again"
+    pair = laptime(tmp_path, "explain", "scenario/defaults", "scenario/lora", **cache)
+    assert pair == again
+    laptime(tmp_path, "train", "--epochs", "2", *RUN, "--out", "other", **cache)
+    said = laptime(tmp_path, "explain", "scenario/lora", "other", code=2, **cache)
+    assert "made different numbers of steps" in said and "can't be set side by side" in said

@@ -145,3 +145,18 @@ def refuse_unlike(folder: Path, first: RunRecord, second: RunRecord) -> None:
     free = {option for record in (first, second) for option in own_options(spec, record.started.name)}
     if different := next(compare_records(first, second, free), None):
         raise UserError(f"{folder}: {different.text} Their seconds can't be set side by side")
+
+
+def is_training(folder: Path) -> bool:
+    """Tell whether a folder holds a single run."""
+    return (folder / RECORD_FILE).is_file() and not (folder / PLAN_FILE).exists()
+
+
+def refuse_other_work(first: RunRecord, second: RunRecord) -> None:
+    """Raise UserError, naming what differs, where two trainings did other work or ran elsewhere.
+
+    How they trained may differ in any option: that is what is explained.
+    """
+    free = {*first.started.spec.get("training", {}), *second.started.spec.get("training", {})}
+    if different := next(compare_records(first, second, free), None):
+        raise UserError(f"{second.folder}: {different.text} Their seconds can't be set side by side")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from laptime.comparison.waterfall import Part, Waterfall, count_flops
 from laptime.hardware.measurements import find_rate
@@ -95,3 +95,25 @@ def compare(name: str, first: float, second: float) -> str:
     difference = f"{sign}{quantities.seconds(abs(second - first))}"
     seconds = f"{quantities.seconds(first):>20}{quantities.seconds(second):>20}"
     return f"{name:<{NAME_WIDTH}}{seconds}{difference:>14}"
+
+
+def tell_ratios(records: Sequence[RunRecord], waterfalls: Sequence[Waterfall]) -> Iterator[str]:
+    """Yield how many times as long the slower of two took by which clock, and what operations explain."""
+    slow, fast = sorted((0, 1), key=lambda place: -waterfalls[place].total_seconds)
+    one, other = waterfalls[slow], waterfalls[fast]
+    clocks = {
+        "from start to saved result": (one.total_seconds, other.total_seconds),
+        "training alone": (one.seconds_of("train"), other.seconds_of("train")),
+        "training and checkpoints": tuple(
+            waterfall.seconds_of("train") + waterfall.seconds_of("checkpoint") for waterfall in (one, other)
+        ),
+    }
+    if not one.seconds_of("checkpoint") and not other.seconds_of("checkpoint"):
+        del clocks["training and checkpoints"]
+    for name, (longer, shorter) in clocks.items():
+        if shorter:
+            shown = f"{quantities.seconds(longer)} against {quantities.seconds(shorter)}"
+            yield f"{name}: {shown}, {quantities.significant(longer / shorter, 3)}x"
+    flops = [count_flops(records[place]) for place in (slow, fast)]
+    if all(flops):
+        yield f"by the operations of their products: {quantities.significant(flops[0] / flops[1], 3)}x"
