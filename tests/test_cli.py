@@ -18,6 +18,7 @@ from laptime.speedups.speedup import speedup_names
 from tests.commands import run_command
 
 COMMAND = [sys.executable, "-m", "laptime"]
+COMMANDS = ["compare", "train", "data", "ask", "report", "show", "plan", "doctor", "explain"]
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -42,7 +43,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
 
 
-@pytest.mark.parametrize("command", ["compare", "train", "data", "ask", "report", "show"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0
@@ -416,7 +417,7 @@ def test_the_version_is_told() -> None:
     assert run("--version").stdout == f"laptime, version {cli.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["", "compare", "train", "data", "ask", "report", "show"])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_stays_within_eighty_columns(command: str) -> None:
     shown = run(*command.split(), "--help").stdout
     assert len(shown.splitlines()) > 8

@@ -11,9 +11,10 @@ from laptime.options.flags import OnceCommand
 
 
 def doctor_command(model: str | None, out: str, device: str, fresh: bool, as_json: bool) -> None:
-    """Look at this machine: what a training gets, how fast it is, and what is wrong.
+    """Look at this machine: how fast it is, and what is wrong.
 
-    It takes some seconds. Speeds are measured once and kept; what is free is looked at each time.
+    It says what a training gets of it, and takes some seconds. Speeds are measured once and kept; what is
+    free is looked at each time.
 
     \b
     Examples:

@@ -25,15 +25,15 @@ PROBED_STEPS = 4
 
 
 def plan_command(**_: Any) -> None:
-    """Say beforehand what each method will take: time, memory, disk, and whether it fits.
+    """Say beforehand what each method takes, and whether it fits.
 
-    Nothing is trained, and no weights are fetched. The figures stand on this machine's past runs and on what
-    laptime doctor measured of it; without either the ranges are wide.
+    Time, memory and disk; nothing is trained, and no weights are fetched. The figures stand on this machine's
+    past runs and on what laptime doctor measured of it; without either the ranges are wide.
 
     \b
     Examples:
       laptime plan --model meta-llama/Llama-3.2-1B --data train.jsonl
-      laptime plan --methods full,lora,lora_top --epochs 5 --data train.jsonl --price 0.35
+      laptime plan --methods full,lora_top --epochs 5 --data train.jsonl --price 0.4
       laptime plan --data train.jsonl --probe        (a few real steps of each)
       laptime plan --data train.jsonl --gpu t4x2
     """
