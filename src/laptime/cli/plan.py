@@ -33,7 +33,7 @@ def plan_command(**_: Any) -> None:
     \b
     Examples:
       laptime plan --model meta-llama/Llama-3.2-1B --data train.jsonl
-      laptime plan --methods full,lora_top --epochs 5 --data train.jsonl --price 0.4
+      laptime plan --methods full,lora --epochs 5 --price 0.4 --data train.jsonl
       laptime plan --data train.jsonl --probe        (a few real steps of each)
       laptime plan --data train.jsonl --gpu t4x2
     """
@@ -63,8 +63,12 @@ def plan(
     """Print what the runs of a comparison will take."""
     from laptime.comparison.checks import check_spec
     from laptime.forecast.surroundings import forecast_all
+    from laptime.runs.contestants import list_contestants
+    from laptime.spec import OURS
 
     check_spec(spec)
+    if all(one.run_spec.trainer != OURS for one in list_contestants(spec)):
+        raise UserError("--trainers: a plan is made for laptime's own trainings; name laptime among them")
     with tempfile.TemporaryDirectory(prefix="laptime-plan-") as scratch:
         manifest = prepare(spec, Path(scratch), threads)
         if probes:

@@ -35,6 +35,7 @@ class Forecast(Struct, kw_only=True):
     fits: bool | None  # None where nobody knows how much is there
     would_fit: list[str] = []
     num_devices: int = 1
+    device: str = "cpu"
     num_runs: int  # past ones that it stands on
     of_method: bool  # whether some of them were of this method
 
@@ -82,6 +83,7 @@ def forecast(name: str, spec: RunSpec, around: Surroundings, num_devices: int = 
         fits=fits,
         would_fit=find_remedies(estimate, available) if fits is False and available is not None else [],
         num_devices=num_devices,
+        device="cuda" if around.on_cuda else "cpu",
         num_runs=step.num_runs,
         of_method=step.of_method,
     )

@@ -50,7 +50,8 @@ def tell_grounds(found: Sequence[Forecast], elsewhere: bool = False) -> Iterator
     """Yield what the figures stand on, and what does not fit; `elsewhere` none of it was measured."""
     for one in found:
         if one.num_devices > 1:
-            yield f"{one.name}: spread over, or shared by, {one.num_devices} devices; memory is that of one"
+            whose = "of one GPU" if one.device == "cuda" else "of all together"
+            yield f"{one.name}: by {one.num_devices} processes; the memory is that {whose}"
         if elsewhere:
             pass
         elif not one.num_runs:
