@@ -72,7 +72,9 @@ def look_around(spec: RunSpec, manifest: InputManifest, num_threads: int) -> Sur
     number = spec.training.threads or num_threads
     dtype = choose_dtype(spec, manifest, on_cuda)
     past = [
-        run for run in list_past_runs() if run.processor == processor and (on_cuda or run.threads == number)
+        run
+        for run in list_past_runs()
+        if run.processor == processor and (on_cuda or run.threads == number) and not is_stripped(spec)
     ]
     return Surroundings(
         manifest=manifest,
@@ -82,6 +84,11 @@ def look_around(spec: RunSpec, manifest: InputManifest, num_threads: int) -> Sur
         available_bytes=manifest.gpus[0].num_bytes if on_cuda else free_bytes(),
         past=past,
     )
+
+
+def is_stripped(spec: RunSpec) -> bool:
+    """Tell whether speedups are switched off, with which the past runs were made."""
+    return spec.training.plain or bool(spec.training.without)
 
 
 def choose_dtype(spec: RunSpec, manifest: InputManifest, on_cuda: bool) -> str:
