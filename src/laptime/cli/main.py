@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -72,8 +73,14 @@ def tell_no_option(error: click.exceptions.NoSuchOption) -> str:
         return f"no option {name}; leave it out: {reason}"
     having = [one for one, other in commands.commands.items() if any(name in p.opts for p in other.params)]
     if having:
-        return f"no option {name} of laptime {command.name}; it is one of {' and '.join(having)}"
+        return f"no option {name} of laptime {command.name}; it is one of {join(having)}"
     return f"no option {name}{suggest(name, options)}"
+
+
+def join(names: Sequence[str]) -> str:
+    """Return names as a list within a sentence: compare, train and plan."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def main() -> None:

@@ -29,14 +29,14 @@ class Float32Products(Speedup):
         """Run the decoder on float32 activations; weights are widened block by block."""
         if setup.device.type != "cpu":
             raise NoEffect("for CPUs only")
-        if setup.compute in setup.native_formats:
-            raise NoEffect(f"{setup.compute} is native here")
+        if (dtype := setup.compute) in setup.native_formats:
+            raise NoEffect(f"{dtype} is native here")
         decoder = setup.decoder
         decoder.dtype = torch.float32
         for layer in decoder.layers:
             for linear in layer.linears:
                 linear.weight = weight_for(linear.weight_NK, torch.float32)
-        return f"{setup.compute} weights, float32 activations and products"
+        return f"{dtype} weights, float32 activations and products"
 
 
 def weight_for(weight_NK: torch.Tensor, dtype: torch.dtype) -> Weight:
