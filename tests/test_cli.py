@@ -115,7 +115,10 @@ def test_rounds_are_a_number_or_a_word() -> None:
             ["train", "--deepspeed", "x"],
             "no option --deepspeed; leave it out: --devices says how many work together, the method how",
         ),
-        (["data", "--epochs", "3"], "no option --epochs of laptime data; it is one of compare, train and plan"),
+        (
+            ["data", "--epochs", "3"],
+            "no option --epochs of laptime data; it is one of compare, train and plan",
+        ),
         (
             ["train", "--method", "qlora"],
             "--method: no method 'qlora'; did you mean 'lora'? there are full, lora, lora_top",
