@@ -33,6 +33,7 @@ CASES: list[tuple[int, list[tuple[str, dict[str, Any]]], list[str]]] = [
     (1, [("cpu", {"allowed": 1, "free": 1})], ["note hidden_cores", "note emulated_bf16"]),
     (0, [("cpu", {"quota": 0.5})], ["wrong quota"]),
     (0, [("cpu", {"threads": 1, "threads_reason": "as OMP_NUM_THREADS says"})], ["wrong few_threads"]),
+    (0, [("cpu", {"threads": 64})], ["wrong many_threads"]),
     (0, [("cpu", {"free": 1})], ["wrong load"]),
     (0, [("cpu", {"free": None})], []),
     (0, [("cpu", {"throttle_count": 12})], ["note throttled"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,17 @@ def test_no_damage_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     remember(run)
     with past_runs_file().open("ab") as file:
         file.write(b'{"laptime": 3}\nnot json\n')
+        whole = past_runs_file().read_bytes().splitlines()[0]
+        for wrong in (b"-1.0", b"0.0", b"1e300", b"NaN", b"1e9"):
+            file.write(re.sub(rb'"step_seconds":[^,]+', b'"step_seconds":' + wrong, whole) + b"\n")
     remember(run)
     assert len(list_past_runs()) == 2
     monkeypatch.setattr(past_runs, "MOST_BYTES", 100)
     remember(run)
     assert len(list_past_runs()) == 2, "the older half has gone"
+    monkeypatch.setattr(past_runs, "was_disturbed", lambda folder: True)
+    remember(run)
+    assert len(list_past_runs()) == 2
     past_runs_file().unlink()
     past_runs_file().mkdir()
     remember(run)

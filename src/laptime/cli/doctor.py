@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from laptime.errors import check_path
+from laptime.errors import UserError, check_path
 from laptime.options.flags import OnceCommand
 
 
@@ -31,7 +31,11 @@ def doctor_command(model: str | None, out: str, device: str, fresh: bool, as_jso
     from laptime.report.screen import console
 
     shape, name = find_shape(model)
-    from laptime.doctor.examination import examine
+    try:
+        from laptime.doctor.examination import examine
+    except (ImportError, MemoryError) as error:
+        line = next(iter(str(error).splitlines()), "")
+        raise UserError(f"torch can't be loaded, so nothing can be measured ({line})") from None
     from laptime.doctor.telling import tell
 
     found = examine(look, shape, name, Path(out), device, fresh)

@@ -46,10 +46,12 @@ def plan_command(**_: Any) -> None:
     ctx = click.get_current_context()
     spec = race_spec(gather(ctx))
     threads = look.choose(spec.training.threads)
+    if (price := ctx.params["price"]) and not 1e-6 <= price <= 1e9:
+        raise UserError(f"--price {price:g}: give the cost of an hour, from 0.000001 to 1000000000")
     gpu = find_gpu(ctx.params["gpu"]) if ctx.params["gpu"] else None
     if gpu and ctx.params["probe"]:
         raise UserError(f"--probe: a {gpu.name} is not here to make steps on; leave it or --gpu out")
-    plan(spec, threads, gpu, ctx.params["price"], ctx.params["probe"], ctx.params["as_json"])
+    plan(spec, threads, gpu, price, ctx.params["probe"], ctx.params["as_json"])
 
 
 def plan(
@@ -75,11 +77,30 @@ def plan(
             probe(spec, Path(scratch) / "probe", threads)
     found = forecast_all(spec, manifest, threads.number, gpu)
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        click.echo(encode(spec, found, threads, gpu, price))
     else:
-        show(spec, manifest, found, gpu, price)
+        show(spec, manifest, found, threads, gpu, price)
+
+
+def encode(
+    spec: CompareSpec, found: list[Forecast], threads: Threads, gpu: GpuModel | None, price: float | None
+) -> str:
+    """Return the plan as JSON."""
+    import msgspec
+
+    from laptime.report.plan_lines import tell_comparison
+
+    told = {
+        "model": spec.model.model,
+        "data": spec.data.named,
+        "threads": threads.number,
+        "gpu": gpu,
+        "price_per_hour": price,
+        "comparison": tell_comparison(found, spec),
+        "rows": found,
+        "cost_by_row": {one.name: one.total_seconds / 3600 * price for one in found} if price else {},
+    }
+    return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
 
 
 def prepare(spec: CompareSpec, scratch: Path, threads: Threads) -> InputManifest:
@@ -121,6 +142,7 @@ def show(
     spec: CompareSpec,
     manifest: InputManifest,
     found: list[Forecast],
+    threads: Threads,
     gpu: GpuModel | None,
     price: float | None,
 ) -> None:
@@ -128,20 +150,31 @@ def show(
     from laptime.report.plan_lines import make_table, tell_comparison, tell_grounds, tell_ratios
     from laptime.report.screen import console
     from laptime.report.terminal import print_fitting
+    from laptime.runs.contestants import list_contestants
+    from laptime.runs.devices import tell_devices
+    from laptime.spec import OURS
 
     screen, data = console(), manifest.data
     shape = manifest.shape
     screen.say(
         f"{spec.model.model}: {shape.num_parameters / 1e6:,.1f} M parameters; {data['num_records']:,} "
-        f"examples, {data['num_tokens']:,} tokens an epoch, {data['longest']:,} at most in one"
+        f"example{'s'[: data['num_records'] != 1]}, {data['num_tokens']:,} tokens an epoch, "
+        f"{data['longest']:,} at most in one"
     )
+    if gpu is None:
+        formats = " and ".join(dict.fromkeys(one.dtype for one in found))
+        screen.say(f"{formats} on {found[0].device}, {threads}")
+        for line in tell_devices([one.run_spec for one in list_contestants(spec)], manifest):
+            screen.say(line)
     print_fitting(make_table(found, price), screen)
     if gpu:
         screen.say(f"planned for {gpu.count}x {gpu.name}, not measured: {tell_gpu(gpu)}")
     for line in [*tell_ratios(found), *tell_grounds(found, elsewhere=gpu is not None)]:
         screen.say(line)
-    is_open = spec.rounds == "auto"
-    screen.say(tell_comparison(found, 1 if isinstance(spec.rounds, str) else spec.rounds, is_open))
+    for one in list_contestants(spec):
+        if one.run_spec.trainer != OURS:
+            screen.say(f"{one.name}: not planned: trained by {one.run_spec.trainer}")
+    screen.say(tell_comparison(found, spec))
 
 
 def tell_gpu(gpu: GpuModel) -> str:

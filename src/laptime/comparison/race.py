@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from laptime.data.input_manifest import (
     refuse_other_base,
 )
 from laptime.errors import UserError, without_remedy
+from laptime.forecast.forecast import Forecast
 from laptime.forecast.surroundings import forecast_all
 from laptime.hardware.processors import Threads
 from laptime.methods.method import find_method
@@ -286,6 +287,13 @@ def foretell(spec: CompareSpec, manifest: InputManifest, threads: Threads | None
     """Return what the rows are to take that have a past on this machine."""
     if threads is None:
         return {}
+    with suppress(UserError, ArithmeticError, ValueError):  # a forecast stops no race
+        return tell_rows(forecast_all(spec, manifest, threads.number))
+    return {}
+
+
+def tell_rows(found: Sequence[Forecast]) -> dict[str, Foretold]:
+    """Return what a plan keeps of forecasts: of rows with a past."""
     return {
         one.name: Foretold(
             train_seconds=one.train_seconds,
@@ -294,6 +302,6 @@ def foretell(spec: CompareSpec, manifest: InputManifest, threads: Threads | None
             memory_bytes=one.memory_bytes,
             num_runs=one.num_runs,
         )
-        for one in forecast_all(spec, manifest, threads.number)
+        for one in found
         if one.of_method
     }

@@ -12,18 +12,20 @@ from statistics import median
 
 from msgspec import Struct
 
+from laptime.comparison.belonging import refuse_other_run
 from laptime.comparison.fairness import compare_records
 from laptime.errors import UserError
 from laptime.runs.contestants import own_options
 from laptime.runs.events import Step
 from laptime.runs.past_runs import count_step_flops
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
-from laptime.runs.plan import PlannedRun, read_plan, run_folder
+from laptime.runs.plan import Plan, PlannedRun, read_plan, run_folder
 from laptime.runs.record import FILE_NAME as RECORD_FILE
 from laptime.runs.record import RunRecord, has_first_line, read_record
 
 BEFORE, AFTER = ("import", "load", "prepare", "warm_up"), ("checkpoint", "save")
 STEP_PARTS = ("data", "forward", "backward", "exchange", "optimizer")
+HIDDEN_SHARE = 0.02  # of the training: less is not worth a word
 UNCOUNTED = ("encode", "evaluate", "answer", "check")  # what nobody waits for the result for
 
 
@@ -43,6 +45,7 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     total_seconds: float
     outside: list[Part]
     num_steps: int
+    hidden_exchange: float = 0.0  # seconds within forward and backward in which a spread model was gathered
 
     def seconds_of(self, name: str) -> float:
         """Return the seconds of a part, 0 for none."""
@@ -68,7 +71,16 @@ def make_waterfall(record: RunRecord) -> Waterfall:
         total_seconds=total,
         outside=[part for part in [*outside, Part(name="rest", seconds=max(0.0, rest))] if part.seconds],
         num_steps=len(record.steps),
+        hidden_exchange=find_hidden_exchange(record),
     )
+
+
+def find_hidden_exchange(record: RunRecord) -> float:
+    """Return the seconds of the first process that its steps count as forward and backward; of few, 0."""
+    if not record.ranks or record.resumptions:
+        return 0.0
+    hidden = record.ranks[0].exchange_seconds - add_up(record.steps, "exchange")
+    return hidden if hidden > HIDDEN_SHARE * (record.train_seconds or 0.0) else 0.0
 
 
 def split_training(record: RunRecord) -> list[Part]:
@@ -103,12 +115,14 @@ def find_records(folder: Path, names: Sequence[str]) -> list[RunRecord]:
         if names:
             raise UserError(f"{names[0]}: {folder} is a single run; leave the name out")
         return [read_record(folder)]
-    runs = [run for run in read_plan(folder).runs if run.role == "measured"]
-    known = list(dict.fromkeys(run.name for run in runs))
+    plan = read_plan(folder)
+    runs, known = [run for run in plan.runs if run.role == "measured"], plan.contestants
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"{twice}: named twice; name two rows or runs")
     for name in names:
         if name not in known and name not in {run.run for run in runs}:
             raise UserError(f"{name}: neither a row nor a run of {folder}; there are {', '.join(known)}")
-    finished = {name: list_finished(folder, runs, name) for name in names or known}
+    finished = {name: list_finished(folder, plan, runs, name) for name in names or known}
     if len(names) == 2 and (rounds := find_common(*finished.values())):
         of_first = [one for one in finished[names[0]] if one.started.round in rounds]
         middle = choose_median(of_first).started.round
@@ -116,11 +130,17 @@ def find_records(folder: Path, names: Sequence[str]) -> list[RunRecord]:
     return [choose_median(records) for records in finished.values()]
 
 
-def list_finished(folder: Path, runs: Sequence[PlannedRun], name: str) -> list[RunRecord]:
+def list_finished(folder: Path, plan: Plan, runs: Sequence[PlannedRun], name: str) -> list[RunRecord]:
     """Return the records of the finished runs that a name means; raises UserError where there are none."""
-    named = [run.run for run in runs if name in (run.run, run.name)]
-    places = [place for run in named if has_first_line((place := run_folder(folder, run)) / RECORD_FILE)]
-    if finished := [record for place in places if (record := read_record(place)).finished]:
+    finished = []
+    for run in runs:
+        place = run_folder(folder, run.run)
+        if name in (run.run, run.name) and has_first_line(place / RECORD_FILE):
+            record = read_record(place)
+            refuse_other_run(plan, run, record)
+            if record.finished:
+                finished.append(record)
+    if finished:
         return finished
     raise UserError(f"{folder}: no run of {name} has come to its end yet")
 
@@ -141,6 +161,9 @@ def refuse_unlike(folder: Path, first: RunRecord, second: RunRecord) -> None:
 
     What a contestant was given for itself may differ: it is what is compared.
     """
+    if first.started.round != second.started.round:
+        runs = f"{first.started.run} and {second.started.run}"
+        raise UserError(f"{folder}: {runs} are of two rounds, whose orders differ; name two of one round")
     spec = read_plan(folder).spec
     free = {option for record in (first, second) for option in own_options(spec, record.started.name)}
     if different := next(compare_records(first, second, free), None):

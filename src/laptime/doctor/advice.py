@@ -114,6 +114,17 @@ def find_limited_cores(of: Examination) -> Iterator[Advice]:
         )
 
 
+def find_many_threads(of: Examination) -> Iterator[Advice]:
+    """More threads than cores: each waits for the others."""
+    if of.cpu.threads > of.cpu.allowed:
+        yield Advice(
+            code="many_threads",
+            level="wrong",
+            text=f"{of.cpu.threads} threads on {of.cpu.allowed} cores wait for each other at every product",
+            fix=f"unset {VARIABLE}",
+        )
+
+
 def find_load(of: Examination) -> Iterator[Advice]:
     """Other programs at work, a processor that is too hot."""
     cpu = of.cpu
@@ -245,6 +256,6 @@ def width(link: str) -> int:
 
 
 RULES: tuple[Rule, ...] = (
-    find_unused_gpus, find_unusable_cards, find_limited_cores, find_load, find_short_memory, find_slow_disk,
-    find_held_gpus, find_emulation, find_missing_parts,
+    find_unused_gpus, find_unusable_cards, find_limited_cores, find_many_threads, find_load,
+    find_short_memory, find_slow_disk, find_held_gpus, find_emulation, find_missing_parts,
 )  # fmt: skip

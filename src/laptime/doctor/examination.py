@@ -19,7 +19,7 @@ from laptime.doctor.advice import advise
 from laptime.doctor.disk_speed import is_in_memory, measure_disk
 from laptime.errors import UserError
 from laptime.hardware import nvml
-from laptime.hardware.inventory import cpu_flags, gpu_names, total_bytes
+from laptime.hardware.inventory import gpu_names, list_instructions, name_processor, total_bytes
 from laptime.hardware.machine import choose_device, describe_machine, describe_processor, read_load
 from laptime.hardware.measurements import Measured, ProductRate, keep_measurement, read_measurement
 from laptime.hardware.precision import Precision, choose_precision, has_kernels, native_formats
@@ -38,8 +38,6 @@ from laptime.speedups.compiled import reason_against_c
 NUM_TOKENS = 256  # of a step of a small job: fewer multiply more slowly
 PRODUCT_SECONDS = 0.1  # of each way of a product
 MOST_SECONDS = 10.0  # of all products together; those that are left out are counted
-# What a step's speed depends on, in the words of /proc/cpuinfo.
-INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16", "sve_bf16")
 
 
 def examine(
@@ -86,7 +84,7 @@ def threads_of(threads: Threads) -> Iterator[None]:
 
 def describe_cpu(threads: Threads) -> facts.Cpu:
     """Return the processor and what this process gets of it."""
-    load, flags = read_load(), cpu_flags()
+    load = read_load()
     return facts.Cpu(
         name=describe_machine(torch.device("cpu"))["cpu"],
         cores=os.cpu_count() or 1,
@@ -95,7 +93,7 @@ def describe_cpu(threads: Threads) -> facts.Cpu:
         free=threads.free,
         threads=threads.number,
         threads_reason=str(threads).partition("(")[2].rstrip(")"),
-        instructions=[name for name in INSTRUCTIONS if name in flags],
+        instructions=list_instructions(),
         load_average=load["load_average"],
         clock_mhz=load["clock_mhz"],
         throttle_count=load["throttle_count"],
@@ -210,7 +208,7 @@ def measure_once(device: torch.device, shape: Shape, threads: Threads, fresh: bo
 def name_measurement(device: torch.device, shape: Shape, threads: Threads) -> str:
     """Return the name of a measurement: by machine, versions, shapes and threads."""
     machine = describe_machine(device)
-    known = ("cpu", "cores", "versions", "gpu", "gpu_count", "driver")
+    known = ("cpu", "instructions", "cores", "versions", "gpu", "gpu_count", "driver")
     depends = [[machine.get(name) for name in known], list_sizes(shape), threads.number, NUM_TOKENS]
     return hashlib.sha256(msgspec.json.encode(depends)).hexdigest()[:32]
 
@@ -225,7 +223,10 @@ def measure(device: torch.device, shape: Shape, threads: Threads) -> Measured:
     begun = time.perf_counter()
     processor = describe_processor(device)
     measured = Measured(
-        device=str(device), processor=processor.name, threads=threads.number, time=time.time()
+        device=str(device),
+        processor=name_processor(describe_machine(device), device.type),
+        threads=threads.number,
+        time=time.time(),
     )
     formats = sorted(native_formats(processor), key=lambda name: name != "float32")
     for dtype in formats:

@@ -46,6 +46,7 @@ class Guess(Struct, frozen=True, kw_only=True):
     error: float
     num_runs: int = 0
     of_method: bool = False
+    nearest: float = 0.0  # decades to the most like of them
 
 
 def speed_of(measured: Measured, dtype: str) -> Speed | None:
@@ -57,9 +58,10 @@ def speed_of(measured: Measured, dtype: str) -> Speed | None:
 
 
 def distance(one: JobShape, other: JobShape) -> float:
-    """Return how unlike two jobs are: decades of a step's work and of the model, and other methods."""
+    """Return how unlike two jobs are: decades of work, model and tokens of a step, and other methods."""
     far = abs(math.log10(max(1.0, one.step_flops) / max(1.0, other.step_flops)))
     far += abs(math.log10(max(1, one.parameters) / max(1, other.parameters)))
+    far += abs(math.log10(max(1.0, one.step_tokens) / max(1.0, other.step_tokens)))
     return far + (0.0 if one.method == other.method else 1.0) + (0.0 if one.dtype == other.dtype else 0.5)
 
 
@@ -86,12 +88,23 @@ def guess(
     ]
     if not alike:
         return Guess(value=UNKNOWN_FACTOR * expect(job), error=UNKNOWN_ERROR)
+    nearest = min(distance(job, shape) for shape, _ in alike)
     return Guess(
         value=weigh(job, alike) * expect(job),
-        error=find_error(alike, min(distance(job, shape) for shape, _ in alike)),
+        error=find_error(alike, nearest),
+        nearest=nearest,
         num_runs=len(alike),
         of_method=any(shape.method == job.method for shape, _ in alike),
     )
+
+
+def guess_offset(job: JobShape, runs: Sequence[PastRun], figure: Callable[[PastRun], float]) -> float:
+    """Return what past runs had more or less than expected, whatever their size; 0 without any."""
+    alike = [(shape, figure(run)) for run, shape in choose_alike(job, runs)]
+    if not alike:
+        return 0.0
+    weights = [1.0 / (NEAR + distance(job, shape)) ** 3 for shape, _ in alike]
+    return sum(w * offset for w, (_, offset) in zip(weights, alike, strict=True)) / sum(weights)
 
 
 def weigh(job: JobShape, alike: Sequence[tuple[JobShape, float]]) -> float:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from laptime.data.input_manifest import InputManifest
-from laptime.forecast.calibration import Guess, Speed, guess
+from laptime.forecast.calibration import UNKNOWN_FACTOR, Guess, Speed, guess, guess_offset
 from laptime.forecast.job_shape import JobShape, estimate_memory, shape_of_job
 from laptime.memory_advice import find_remedies
 from laptime.runs.past_runs import PastRun
 from laptime.spec import RunSpec
 
+VAGUE_ERROR = 2.0  # without a past, where products are the lesser part of a step
+LEAST_SHARE = 0.3  # of the estimated memory that a run holds at least
 PHASES = ("import", "load", "prepare", "save")
 USUAL_SECONDS = {"import": 2.0, "load": 1.0, "prepare": 0.2, "save": 0.5}  # of a machine without a past
 
@@ -38,6 +41,8 @@ class Forecast(Struct, kw_only=True):
     device: str = "cpu"
     num_runs: int  # past ones that it stands on
     of_method: bool  # whether some of them were of this method
+    nearest: float = 0.0  # decades between this job and the most like of them
+    dtype: str = ""
 
 
 class Surroundings(Struct, kw_only=True):
@@ -55,6 +60,11 @@ def forecast(name: str, spec: RunSpec, around: Surroundings, num_devices: int = 
     """Return what one run will take."""
     job = shape_of_job(spec, around.manifest, around.dtype, num_devices)
     step = guess(job, around.past, lambda run: run.step_seconds, around.speed.least_seconds)
+    if (
+        not step.num_runs
+        and job.step_flops / around.speed.flops_per_second < 0.5 * step.value / UNKNOWN_FACTOR
+    ):
+        step = replace(step, error=VAGUE_ERROR)
     first = guess_first(job, around.past, step.value)
     train = step.value * job.num_steps + first
     phases = {phase: guess_phase(phase, job, around.past) for phase in PHASES}
@@ -66,7 +76,7 @@ def forecast(name: str, spec: RunSpec, around: Surroundings, num_devices: int = 
     there = available if available is not None else 1 << 62
     needed = estimate.cut_to_fit(there).needed_bytes(there)
     fits = None if available is None else needed <= available
-    memory = guess(job, around.past, lambda run: run.peak_bytes / max(1, run.needed_bytes), lambda _: 1.0)
+    beside = guess_offset(job, around.past, lambda run: run.peak_bytes - run.needed_bytes)
     return Forecast(
         name=name,
         method=spec.method,
@@ -77,7 +87,7 @@ def forecast(name: str, spec: RunSpec, around: Surroundings, num_devices: int = 
         total_seconds=total,
         total_range=(low, high),
         phase_seconds={phase: one.value for phase, one in phases.items()},
-        memory_bytes=round(needed * (memory.value if memory.num_runs else 1.0)),
+        memory_bytes=round(max(needed + beside, LEAST_SHARE * needed)),
         estimated_bytes=needed,
         saved_bytes=job.saved_bytes,
         fits=fits,
@@ -86,6 +96,8 @@ def forecast(name: str, spec: RunSpec, around: Surroundings, num_devices: int = 
         device="cuda" if around.on_cuda else "cpu",
         num_runs=step.num_runs,
         of_method=step.of_method,
+        nearest=step.nearest,
+        dtype=around.dtype,
     )
 
 

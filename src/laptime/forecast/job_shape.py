@@ -81,7 +81,8 @@ def shape_of_job(spec: RunSpec, manifest: InputManifest, dtype: str, num_devices
     """Return a run that is to come."""
     training, data, shape = spec.training, manifest.data, manifest.shape
     method = make_method(spec.method, spec.method_options)
-    cost = method.cost(shape, manifest.weight_bytes, training.epochs)
+    element_bytes = FLOAT32_BYTES if dtype == "float32" else HALF_BYTES  # a model is saved as it computes
+    cost = method.cost(shape, element_bytes, training.epochs)
     examples = data["num_records"]
     in_step = min(training.batch_size * training.gradient_accumulation, examples)
     num_steps = -(-examples // in_step) * training.epochs

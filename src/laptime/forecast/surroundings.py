@@ -8,7 +8,7 @@ from laptime.forecast.forecast import Forecast, Surroundings, forecast
 from laptime.forecast.gpus import GpuModel
 from laptime.hardware.device_choice import read_devices
 from laptime.hardware.devices import describe_cpu, lacks_cuda
-from laptime.hardware.inventory import cpu_name
+from laptime.hardware.inventory import describe_hardware, name_processor
 from laptime.hardware.measurements import list_measurements
 from laptime.hardware.system_memory import free_bytes
 from laptime.methods.method import find_method
@@ -68,7 +68,7 @@ def forecast_elsewhere(name: str, spec: RunSpec, manifest: InputManifest, gpu: G
 def look_around(spec: RunSpec, manifest: InputManifest, num_threads: int) -> Surroundings:
     """Gather what a forecast of one run stands on."""
     on_cuda = spec.training.device != "cpu" and bool(manifest.gpus) and not lacks_cuda()
-    processor = manifest.gpus[0].name if on_cuda else cpu_name()
+    processor = manifest.gpus[0].name if on_cuda else name_processor(describe_hardware(), "cpu")
     number = spec.training.threads or num_threads
     dtype = choose_dtype(spec, manifest, on_cuda)
     past = [

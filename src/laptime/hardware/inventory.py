@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 from laptime.hardware.processors import allowed_processors
 from laptime.hardware.system_memory import PROC, read_lines
 
+# What a step's speed depends on, in the words of /proc/cpuinfo.
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16", "sve_bf16")
+
 
 def describe_hardware() -> dict[str, Any]:
     """Return the processor's name, the cores that this process may use, and the bytes of memory."""
-    return {"cpu": cpu_name(), "cores": count_cores(), "memory_bytes": total_bytes()}
+    return {
+        "cpu": cpu_name(),
+        "instructions": list_instructions(),
+        "cores": count_cores(),
+        "memory_bytes": total_bytes(),
+    }
+
+
+def list_instructions() -> list[str]:
+    """Return those of the CPU's instructions that speed depends on: processors of one name differ in them."""
+    flags = cpu_flags()
+    return [name for name in INSTRUCTIONS if name in flags]
+
+
+def name_processor(facts: Mapping[str, Any], device: str) -> str:
+    """Return the name of what computed, from the facts of a machine: two of one name can do the same."""
+    if device != "cpu":
+        return str(facts.get("gpu"))
+    return "; ".join([str(facts.get("cpu")), *facts.get("instructions", [])])
 
 
 def cpu_name() -> str:

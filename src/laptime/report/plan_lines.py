@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from laptime.comparison.stopping import FEWEST_ROUNDS
 from laptime.forecast.forecast import Forecast
 from laptime.report import quantities
 from laptime.runs.contestants import list_contestants
@@ -14,6 +15,7 @@ from laptime.runs.plan import Foretold, read_plan
 from laptime.spec import CompareSpec
 from laptime.util.disk import show_size
 
+UNLIKE = 0.5  # decades of size, or another method
 NARROWS = "--probe makes a few steps of each, and every finished run narrows it"
 
 
@@ -35,7 +37,7 @@ def make_table(found: Sequence[Forecast], price_per_hour: float | None) -> Table
             show_size(one.saved_bytes),
         ]
         if price_per_hour:
-            cells.append(f"{one.total_seconds / 3600 * price_per_hour:,.4f}")
+            cells.append(quantities.significant(one.total_seconds / 3600 * price_per_hour, 3))
         table.add_row(one.name, *cells)
     return table
 
@@ -52,17 +54,21 @@ def tell_grounds(found: Sequence[Forecast], elsewhere: bool = False) -> Iterator
         if one.num_devices > 1:
             whose = "of one GPU" if one.device == "cuda" else "of all together"
             yield f"{one.name}: by {one.num_devices} processes; the memory is that {whose}"
-        if elsewhere:
-            pass
-        elif not one.num_runs:
-            yield f"{one.name}: no run of this machine is known, so the range is wide; {NARROWS}"
-        elif not one.of_method:
-            yield f"{one.name}: by {tell_runs(one)} of other methods; {NARROWS}"
-        else:
-            yield f"{one.name}: by {tell_runs(one)} of it on this machine"
+        if not elsewhere:
+            yield f"{one.name}: {tell_past(one)}"
         if one.fits is False:
             fitting = f"; would fit: {', '.join(one.would_fit)}" if one.would_fit else ""
             yield f"{one.name}: does not fit ({show_size(one.estimated_bytes)} needed by estimate){fitting}"
+
+
+def tell_past(one: Forecast) -> str:
+    """Return which past runs a forecast stands on, and how unlike the job they are."""
+    if not one.num_runs:
+        return f"no past run with such threads is known, so the range is wide; {NARROWS}"
+    whose = "of this method" if one.of_method else "of other methods"
+    if one.nearest < UNLIKE:
+        return f"by {tell_runs(one)} {whose} on this machine"
+    return f"by {tell_runs(one)} {whose} on this machine, none of them of a job like this; {NARROWS}"
 
 
 def foresee_comparison(spec: CompareSpec, folder: Path) -> list[str]:
@@ -70,9 +76,7 @@ def foresee_comparison(spec: CompareSpec, folder: Path) -> list[str]:
     found = read_plan(folder).foretold
     if not found or any(one.name not in found for one in list_contestants(spec)):
         return []
-    is_open = isinstance(spec.rounds, str)
-    rounds = 1 if is_open else int(spec.rounds)
-    return [f"by past runs of this machine, {tell_comparison([*found.values()], rounds, is_open)}"]
+    return [f"by past runs of this machine, {tell_comparison([*found.values()], spec)}"]
 
 
 def tell_runs(one: Forecast) -> str:
@@ -81,21 +85,25 @@ def tell_runs(one: Forecast) -> str:
 
 
 def tell_ratios(found: Sequence[Forecast]) -> Iterator[str]:
-    """Yield how many times as long the slowest training takes as each other one."""
-    slowest = max(found, key=lambda one: one.train_seconds)
-    for one in found:
-        if one is not slowest and one.train_seconds:
+    """Yield how many times as long the slowest training that fits takes as each other one."""
+    fitting = [one for one in found if one.fits is not False]
+    slowest = max(fitting, key=lambda one: one.train_seconds, default=None)
+    for one in fitting:
+        if slowest and one is not slowest and one.train_seconds:
             ratio = quantities.significant(slowest.train_seconds / one.train_seconds, 3)
             yield f"{one.name} is to train {ratio}x as fast as {slowest.name}"
 
 
-def tell_comparison(found: Sequence[Forecast | Foretold], num_rounds: int, is_open: bool) -> str:
-    """Return the line on a comparison as a whole."""
-    runs = num_rounds * len(found)
-    seconds = num_rounds * sum(one.total_seconds for one in found)
-    most = max(one.memory_bytes for one in found)
-    more = "at least " if is_open else ""
+def tell_comparison(found: Sequence[Forecast | Foretold], spec: CompareSpec) -> str:
+    """Return the line on a comparison as a whole; what does not fit takes no time."""
+    is_open = isinstance(spec.rounds, str)
+    rounds = FEWEST_ROUNDS if isinstance(spec.rounds, str) else spec.rounds
+    fitting = [one for one in found if not (isinstance(one, Forecast) and one.fits is False)]
+    if not fitting:
+        return "a comparison: nothing of it fits"
+    runs, seconds = rounds * len(fitting), rounds * sum(one.total_seconds for one in fitting)
+    most = max(one.memory_bytes for one in fitting)
     return (
-        f"a comparison: {more}{runs} run{'s'[: runs != 1]}, about {quantities.seconds(seconds)} beside "
-        f"evaluation and answers; {show_size(most)} of memory at most"
+        f"a comparison: {'at least ' * is_open}{runs} run{'s'[: runs != 1]}, about "
+        f"{quantities.seconds(seconds)} beside evaluation and answers; {show_size(most)} of memory at most"
     )

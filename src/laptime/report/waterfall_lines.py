@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from laptime.comparison.waterfall import Part, Waterfall, count_flops
+from laptime.comparison.waterfall import STEP_PARTS, Part, Waterfall, count_flops
+from laptime.hardware.inventory import name_processor
 from laptime.hardware.measurements import find_rate
 from laptime.report import quantities
 from laptime.runs.record import RunRecord
@@ -30,11 +31,13 @@ def draw_waterfall(record: RunRecord, waterfall: Waterfall) -> Iterator[str]:
         yield draw(part, waterfall.total_seconds, done)
         if part.name != "train":  # its parts begin where it does
             done += part.seconds
+    if (hidden := waterfall.hidden_exchange) > 0:
+        yield f"  of forward and backward {quantities.seconds(hidden)} were exchanging with other processes"
     if waterfall.outside:
         parts = ", ".join(
             f"{NAMES[part.name]} {quantities.seconds(part.seconds)}" for part in waterfall.outside
         )
-        yield f"  not counted, since nobody waits for the result for it: {parts}"
+        yield f"  beside that, not counted: {parts}"
     yield from tell_limit(record, waterfall)
 
 
@@ -54,14 +57,15 @@ def tell_limit(record: RunRecord, waterfall: Waterfall) -> Iterator[str]:
     if model is None or machine is None or not flops:
         return
     work = f"  its products are {show_operations(flops)}"
-    processor = str(machine.facts.get("gpu") if model.device != "cpu" else machine.facts.get("cpu"))
+    processor = name_processor(machine.facts, "cpu" if model.device == "cpu" else "cuda")
     threads, width = int(machine.facts.get("threads", 0)), int(model.shape.get("hidden_size", 0))
     rate = find_rate(processor, threads, model.compute_dtype, width)
     if record.ranks:
         yield f"{work}; several processes shared them"
         return
     if rate is None:
-        yield f"{work}; laptime doctor measures how fast they can be here"
+        how = f"{model.compute_dtype} with {threads} thread{'s'[: threads != 1]}"
+        yield f"{work}; laptime doctor has measured no {how} on such a processor"
         return
     least, took = flops / rate, sum(step.seconds for step in record.steps)
     yield (
@@ -85,14 +89,24 @@ def set_side_by_side(first: Waterfall, second: Waterfall) -> Iterator[str]:
     yield f"{'':<{NAME_WIDTH}}{first.run:>20}{second.run:>20}{'difference':>14}"
     depths = {part.name: part.depth for part in [*first.parts, *second.parts]}
     for name in filter(depths.__contains__, NAMES):
-        yield compare("  " * depths[name] + NAMES[name], first.seconds_of(name), second.seconds_of(name))
+        shown = "  " * depths[name] + NAMES[name]
+        yield compare(shown, *(find_seconds(waterfall, name) for waterfall in (first, second)))
     yield compare("in all", first.total_seconds, second.total_seconds)
 
 
-def compare(name: str, first: float, second: float) -> str:
+def find_seconds(waterfall: Waterfall, name: str) -> float | None:
+    """Return the seconds of a part; None where a run's steps are not split, or are."""
+    is_split = not waterfall.seconds_of("unsplit")
+    unknown = ("unsplit",) if is_split else (*STEP_PARTS, "steps")
+    return None if name in unknown else waterfall.seconds_of(name)
+
+
+def compare(name: str, first: float | None, second: float | None) -> str:
     """Return the line of a part in two runs."""
-    sign = "+" if second >= first else "-"
-    difference = f"{sign}{quantities.seconds(abs(second - first))}"
+    if first is None or second is None:
+        difference = quantities.ABSENT
+    else:
+        difference = f"{'+' if second >= first else '-'}{quantities.seconds(abs(second - first))}"
     seconds = f"{quantities.seconds(first):>20}{quantities.seconds(second):>20}"
     return f"{name:<{NAME_WIDTH}}{seconds}{difference:>14}"
 

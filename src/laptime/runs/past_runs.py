@@ -15,12 +15,15 @@ from msgspec import Struct
 
 from laptime import __version__
 from laptime.errors import UserError
+from laptime.hardware.inventory import name_processor
 from laptime.runs.events import Step
+from laptime.runs.job import read_job
 from laptime.runs.record import RunRecord, read_record
 from laptime.spec import OURS
 from laptime.util.user_cache import user_cache
 
 FILE_NAME = "past-runs.jsonl"
+MOST, MOST_SECONDS = 1e24, 1e6  # of any figure, of a step: beyond it somebody else wrote the line
 MOST_BYTES = 2_000_000  # a few thousand runs; the older half goes then
 
 
@@ -28,7 +31,7 @@ class PastRun(Struct, kw_only=True):
     """A finished run as far as its time and memory depend on something."""
 
     laptime: str
-    processor: str  # its name, or that of the GPU
+    processor: str  # as `name_processor` names it
     device: str  # cpu, cuda
     threads: int  # of all its processes
     num_devices: int = 1
@@ -57,12 +60,22 @@ def past_runs_file() -> Path:
 def remember(folder: Path) -> None:
     """Keep what the run in `folder` took, where it has come to its end by itself; never raises."""
     with suppress(UserError, OSError, msgspec.MsgspecError):
+        if was_disturbed(folder):
+            return
         if past := describe(read_record(folder)):
             file = past_runs_file()
             file.parent.mkdir(parents=True, exist_ok=True)
             shorten(file)
             with file.open("ab") as opened:
                 opened.write(msgspec.json.encode(past) + b"\n")
+
+
+def was_disturbed(folder: Path) -> bool:
+    """Tell whether other programs were at work when a run began: it tells nothing of the next one."""
+    with suppress(UserError, OSError):
+        threads = read_job(folder).threads
+        return threads is not None and threads.why == "busy"
+    return False
 
 
 def shorten(file: Path) -> None:
@@ -78,8 +91,28 @@ def list_past_runs() -> list[PastRun]:
     with suppress(OSError):
         for line in past_runs_file().read_bytes().splitlines():
             with suppress(msgspec.MsgspecError):
-                found.append(msgspec.json.decode(line, type=PastRun))
+                run = msgspec.json.decode(line, type=PastRun)
+                if is_sound(run):
+                    found.append(run)
     return found
+
+
+def is_sound(run: PastRun) -> bool:
+    """Tell whether all figures of a run are such as runs have."""
+    above = (
+        run.step_flops,
+        run.step_tokens,
+        run.step_seconds,
+        run.needed_bytes,
+        run.peak_bytes,
+        run.parameters,
+    )
+    others = (run.first_step_seconds, run.saved_bytes, run.trained, *run.phases.values())
+    counts = (run.num_devices, run.threads, run.hidden_size, run.num_layers)
+    sizes_are_sound = all(0 < one < MOST for one in (*above, *counts)) and all(
+        0 <= one < MOST for one in others
+    )
+    return sizes_are_sound and run.step_seconds < MOST_SECONDS
 
 
 def describe(record: RunRecord) -> PastRun | None:
@@ -100,7 +133,7 @@ def describe(record: RunRecord) -> PastRun | None:
     together = len(peaks) if device == "cpu" else 1  # processes on a CPU share its cores and its memory
     return PastRun(
         laptime=__version__,
-        processor=str(machine.facts.get("cpu" if device == "cpu" else "gpu")),
+        processor=name_processor(machine.facts, device),
         device=device,
         threads=int(machine.facts.get("threads", 0)) * together,
         num_devices=max(1, len(record.ranks)),

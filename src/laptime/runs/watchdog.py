@@ -134,12 +134,10 @@ class Life:
     def _look_at_watcher(self, passed: float) -> None:
         """Raise HungError where the one that watches others has been stopped for too long."""
         self.stopped_seconds += passed
-        if (state := process_state(self.pid)) not in STOPPED:
+        if process_state(self.pid) not in STOPPED:
             self.stopped_seconds = 0.0
         elif self.stopped_seconds > STOPPED_SECONDS:
-            raise HungError(
-                f"who watches its processes did nothing for {STOPPED_SECONDS:.0f} s ({STATES[state]})"
-            )
+            raise HungError(f"the process that watches its ranks was stopped for {STOPPED_SECONDS:.0f} s")
 
     def shows_work(self) -> bool:
         """Tell whether the process, or another of its group, has worked since the last sign of life."""
