@@ -27,7 +27,8 @@ LINES = [
     "    optimizer                 1.50 s   11 %                           ███",
     "  saving                      750 ms    5 %                              ██",
     "  beside that, not counted: held-out loss 3.0 s",
-    "  its products are 0.320 MFLOP; laptime doctor has measured no float32 with 2 threads on such a processor",
+    "  its products are 0.320 MFLOP; laptime doctor has measured no float32 with 2 threads on such a "
+    "processor",
 ]
 
 

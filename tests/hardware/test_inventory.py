@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from laptime.hardware import inventory as system_machine
-from laptime.hardware.inventory import cpu_flags, cpu_name, describe_hardware, gpu_names
+from laptime.hardware.inventory import cpu_flags, cpu_name, describe_hardware, gpu_names, name_processor
 
 CPUINFO = """processor\t: 0
 model name\t: A Processor @ 2.00GHz
@@ -28,7 +28,12 @@ def test_the_first_processor_names_them_all(proc: Path, monkeypatch: pytest.Monk
     (proc / "cpuinfo").write_text(CPUINFO)
     monkeypatch.setattr(system_machine, "allowed_processors", lambda: {0, 1, 5})
     monkeypatch.setattr(system_machine, "total_bytes", lambda: 1_000)
-    assert describe_hardware() == {"cpu": "A Processor @ 2.00GHz", "cores": 3, "memory_bytes": 1_000}
+    facts = describe_hardware()
+    assert facts == {
+        "cpu": "A Processor @ 2.00GHz", "instructions": ["avx2"], "cores": 3, "memory_bytes": 1_000
+    }  # fmt: skip
+    assert name_processor(facts, "cpu") == "A Processor @ 2.00GHz; avx2"
+    assert name_processor({"gpu": "Tesla T4"}, "cuda") == "Tesla T4"
     assert cpu_flags() == {"fpu", "avx2"}
 
 
