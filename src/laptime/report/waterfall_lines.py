@@ -70,7 +70,7 @@ def tell_limit(record: RunRecord, waterfall: Waterfall) -> Iterator[str]:
     least, took = flops / rate, sum(step.seconds for step in record.steps)
     yield (
         f"{work}: at {show_operations(rate)}/s, which laptime doctor measured for {model.compute_dtype} on "
-        f"this {processor}, {quantities.seconds(least)}"
+        f"this {processor.partition(';')[0]}, {quantities.seconds(least)}"
     )
     yield (
         f"  the steps took {quantities.seconds(took)}: {100 * least / took:.0f} % of what is possible; the "
