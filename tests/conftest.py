@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from laptime.kernels.build import build_library, library_file
+from laptime.kernels.build import build_library
+from tests.caches import make_cache
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -66,9 +67,7 @@ def own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A cache and temporary files of the tests' own: another laptime at work does not bar them."""
     temporary = str(tmp_path_factory.mktemp("tmp"))
     build_library()  # once on a machine, in the user's own cache
-    kernels, cache = library_file().parent, tmp_path_factory.mktemp("cache")
-    (cache / "laptime").mkdir()
-    (cache / "laptime" / "kernels").symlink_to(kernels)
+    cache = make_cache(tmp_path_factory.mktemp("cache"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
         patch.setenv("TMPDIR", temporary)

@@ -12,6 +12,7 @@ import pytest
 from laptime.doctor.facts import Examination
 from laptime.forecast.forecast import Forecast
 from tests import commands
+from tests.caches import make_cache
 
 laptime = partial(commands.laptime, forks=True)
 RUN = ["--max-questions", "0", "--skip-self-checks", "--device", "cpu", "--precision", "fp32"]
@@ -25,7 +26,7 @@ def read_rows(text: str) -> list[Forecast]:
 @pytest.fixture
 def cache(tmp_path: Path) -> dict[str, str]:
     """A user's cache in which nothing was measured and nothing has run."""
-    return {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    return {"XDG_CACHE_HOME": str(make_cache(tmp_path / "cache"))}
 
 
 def test_a_plan_learns_from_every_run(tmp_path: Path, cache: dict[str, str]) -> None:

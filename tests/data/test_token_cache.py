@@ -14,6 +14,7 @@ from laptime.data.encoded import read_encoded
 from laptime.data.input_manifest import ENCODED_FILE, InputJob, InputManifest
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.training import preprocess as preparation
+from tests.caches import make_cache
 from tests.tiny import make_tiny_model
 
 LINES = [f'{{"prompt": "Question {n}?", "completion": "Answer {n}."}}' for n in range(6)]
@@ -22,7 +23,7 @@ LINES = [f'{{"prompt": "Question {n}?", "completion": "Answer {n}."}}' for n in 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(make_cache(tmp_path / "cache")))
     return tmp_path / "cache" / "laptime" / "tokens"
 
 
@@ -143,7 +144,6 @@ def test_what_a_comparison_has_is_its_own(tmp_path: Path, model: Path, data: Pat
 def test_a_cache_that_cannot_be_written_costs_nothing_else(
     tmp_path: Path, model: Path, data: Path, own_cache: Path
 ) -> None:
-    own_cache.parent.mkdir(parents=True)
     own_cache.write_text("a file in the place of the folder", encoding="utf-8")
     for place in "ab":
         assert not prepare(tmp_path / place, model, data).data["encoded_before"]

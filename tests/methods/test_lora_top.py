@@ -21,6 +21,7 @@ from laptime.models.shape import Shape
 from laptime.runs.record import RunRecord
 from laptime.spec import ModelSpec
 from laptime.speedups import prefix_cache, short_attention
+from tests.caches import make_cache
 from tests.commands import run_command
 from tests.speedups import runs
 from tests.speedups.runs import EXAMPLES, encode, make_base, speedup, write_examples
@@ -82,7 +83,7 @@ def test_caching_changes_no_bit(
 def test_a_later_run_finds_the_cache_and_ends_in_the_same_adapter(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(make_cache(tmp_path / "cache")))
     options = {"top_layers": 2, "reuse_cache": True}
     train(base, tmp_path / "alone", without=("prefix_cache",))
     first = train(base, tmp_path / "first", options)
@@ -101,7 +102,7 @@ def test_other_attention_is_another_cache(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Longer examples change the attention of all, and with it the last bits of what was cached."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(make_cache(tmp_path / "cache")))
     options = {"top_layers": 2, "reuse_cache": True}
     train(base, tmp_path / "short", options)
     monkeypatch.setattr(short_attention, "LONGEST", 100)
@@ -120,7 +121,7 @@ REUSING = {"top_layers": 2, "reuse_cache": True}
 
 def fill_cache(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Path], list[bytes]]:
     """Train once with a cache of its own; return its files and what they hold."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(make_cache(tmp_path / "cache")))
     train(base, tmp_path / "first", REUSING)
     files = sorted((tmp_path / "cache").rglob("*.safetensors"))
     return files, [file.read_bytes() for file in files]

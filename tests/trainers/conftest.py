@@ -17,6 +17,7 @@ from laptime.trainers.environments import name_environment
 from laptime.trainers.peer_job import LoraJob, PeerJob
 from laptime.trainers.trainer import find_trainer
 from laptime.training.other_trainer import START
+from tests.caches import make_cache
 
 MakeRun = Callable[..., Any]
 
@@ -35,7 +36,7 @@ def write_python(folder: Path) -> Path:
 def scripted_trl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """TRL, installed in a cache of this module's own, as far as Laptime can tell."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache-with-trl")))
+        patch.setenv("XDG_CACHE_HOME", str(make_cache(tmp_path_factory.mktemp("cache-with-trl"))))
         name_environment(find_trainer("trl"), str(write_python(tmp_path_factory.mktemp("bin"))))
         yield
 

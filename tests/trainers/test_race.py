@@ -11,6 +11,7 @@ from laptime.comparison.result import ComparisonResult, MethodResult, read_resul
 from laptime.runs.record import RunRecord, read_record
 from laptime.trainers.environments import name_environment
 from laptime.trainers.trainer import find_trainer
+from tests.caches import make_cache
 from tests.commands import laptime
 from tests.trainers import scripted_python as script
 from tests.trainers.conftest import write_python
@@ -151,7 +152,7 @@ def test_a_trainer_that_is_not_installed_runs_when_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripted_trl: None
 ) -> None:
     words = ["compare", "--trainers", "laptime,trl", "--methods", "full", *SHORT]
-    printed = laptime(tmp_path, *words, code=1, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    printed = laptime(tmp_path, *words, code=1, XDG_CACHE_HOME=str(make_cache(tmp_path / "cache")))
     before, _, after = printed.partition("[1/3]")
     assert "TRL is not installed; laptime trainers add trl: its rows will have no figures" in before
     printed = after
@@ -174,7 +175,7 @@ def test_what_another_trainer_failed_at_is_tried_again_by_the_same_command(
     python.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('boom')\n")
     (tmp_path / "whole").mkdir()
     whole = write_python(tmp_path / "whole")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(make_cache(tmp_path / "cache")))
     name_environment(find_trainer("trl"), str(whole))
     content = whole.read_bytes()
     whole.write_bytes(python.read_bytes())

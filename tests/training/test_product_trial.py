@@ -11,12 +11,13 @@ from msgspec.structs import replace
 
 from laptime.data.input_manifest import InputJob, ProductTrial
 from laptime.kernels import library
-from laptime.kernels.build import NotBuiltError, library_file
+from laptime.kernels.build import NotBuiltError
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.speedups.fused_projections import project
 from laptime.speedups.speedup import apply_all
 from laptime.training.preprocess import prepare
 from laptime.training.product_trial import list_formats, time_ways
+from tests.caches import make_cache
 from tests.speedups.jobs import NAMED
 from tests.speedups.ours import set_up
 from tests.tiny import make_tiny_model
@@ -36,9 +37,7 @@ def built() -> None:
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InputJob:
     """The preparation of a tiny model, with trials of its own in the cache."""
-    (tmp_path / "cache" / "laptime").mkdir(parents=True)
-    (tmp_path / "cache" / "laptime" / "kernels").symlink_to(library_file().parent.resolve())
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(make_cache(tmp_path / "cache")))
     data = tmp_path / "train.jsonl"
     rows = [{"prompt": f"question {n}", "completion": f"answer {n}"} for n in range(3)]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))

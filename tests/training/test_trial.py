@@ -19,6 +19,7 @@ from laptime.spec import AnswerSpec, DataSpec, ModelSpec, TrainingSpec
 from laptime.training import trial
 from laptime.training.preprocess import prepare
 from laptime.training.trial import choose_steps, is_open, share_of_new, try_formats
+from tests.caches import make_cache
 from tests.tiny import make_tiny_model
 
 NATIVE = Processor(kind="cpu", name="new", cpu_flags=frozenset({"avx512_bf16"}))
@@ -28,7 +29,7 @@ WITHOUT = Processor(kind="cpu", name="old", cpu_flags=frozenset({"avx2"}))
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InputJob:
     """The preparation of a tiny model on a CPU that has both formats, with a cache of its own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(make_cache(tmp_path / "cache")))
     monkeypatch.setattr(trial, "describe_processor", lambda _: NATIVE)
     data = tmp_path / "train.jsonl"
     rows = [{"prompt": f"question {n}", "completion": f"answer {n}"} for n in range(3)]
