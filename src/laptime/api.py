@@ -29,6 +29,7 @@ from laptime.report.headline import write_headline
 from laptime.report.language import choose_language
 from laptime.report.progress import watch
 from laptime.report.screen import console
+from laptime.runs.between import add_between
 from laptime.runs.checks import check_training
 from laptime.runs.folder import refuse_records_alone
 from laptime.runs.given_team import refuse_given
@@ -167,15 +168,17 @@ def race_spec(values: Mapping[str, Any]) -> CompareSpec:
     """Return the spec of a comparison from its options; raises UserError."""
     chosen = section_values(CompareSpec, values)
     methods, contestants = choose_entrants(values, chosen.methods)
-    return CompareSpec(
+    spec = CompareSpec(
         methods=methods,
         contestants=contestants,
         rounds=chosen.rounds,
         minutes=chosen.minutes,
         ablate=chosen.ablate,
+        explain=chosen.explain,
         **sections(values),
         method_options=options_by_method(values, [*methods, *(one.method for one in contestants)]),
     )
+    return add_between(spec)
 
 
 def single_spec(values: Mapping[str, Any]) -> RunSpec:
@@ -236,7 +239,7 @@ def _enter(older: CompareSpec, begun: Mapping[str, Any], values: Mapping[str, An
     named = {"methods": racing} if "trainers" in given else known
     merged = named | given
     methods, contestants = choose_entrants(merged, tuple(merged.get("methods", ())))
-    return replace(older, methods=methods, contestants=contestants)
+    return add_between(replace(older, methods=methods, contestants=contestants))
 
 
 def _refuse_changes(place: str, older: CompareSpec, spec: CompareSpec) -> None:

@@ -248,6 +248,7 @@ class ContestantSpec(Options, frozen=True):
     as_it_comes: bool = False
     training: dict[str, Any] = {}
     method_options: dict[str, Any] = {}
+    is_between: bool = False  # no row: with --explain it is one step on the way from one row to the other
 
     @property
     def differs(self) -> dict[str, Any]:
@@ -283,6 +284,13 @@ class CompareSpec(Options, frozen=True):
         Meta(
             description="Also run each method with every speedup switched off in turn, and with none: what "
             "each contributes here."
+        ),
+    ] = False
+    explain: Annotated[
+        bool,
+        Meta(
+            description="Of two contestants: say why one is faster, one thing in which they differ at a "
+            "time; where these are several, also run what lies between the two."
         ),
     ] = False
     model: ModelSpec = field(default_factory=ModelSpec)
@@ -448,8 +456,9 @@ def flatten(spec: CompareSpec) -> dict[str, Any]:
     """Return every option of a comparison under its flag's name, as a `--config` file would hold it."""
     flat = _flatten_sections(spec)
     flat |= {"methods": list(spec.methods) or None, "rounds": spec.rounds, "minutes": spec.minutes}
-    flat["ablate"] = spec.ablate
-    tables = [{"name": one.name, "method": one.method} | one.differs for one in spec.contestants]
+    flat |= {"ablate": spec.ablate, "explain": spec.explain}
+    own = [one for one in spec.contestants if not one.is_between]
+    tables = [{"name": one.name, "method": one.method} | one.differs for one in own]
     flat["contestants"] = tables or None
     for options in spec.method_options.values():
         flat |= options

@@ -126,6 +126,7 @@ def write_scripted_run(
     contestant: str = "",
     spec: RunSpec | None = None,
     ranks: Sequence[RankUse] = (),
+    is_between: bool = False,
 ) -> Path:
     """Write the record of one run into `folder` and return the folder.
 
@@ -144,6 +145,7 @@ def write_scripted_run(
         method_options=method_options or {},
     )
     role: Any = "ablation" if without else "base" if method == "base" else "measured"
+    role = "between" if is_between else role
     run = run_name(contestant or method, round, without)
     events: list[Any] = [
         Started(

@@ -88,7 +88,7 @@ class ScriptedRunner:
             return
         seconds = SECONDS[method][(max(round_, 1) - 1) % 3]
         of_job: Any = {"comparison": job.comparison, "spec": job.spec, "without": switched_off(job.run)}
-        of_job["contestant"] = job.contestant
+        of_job |= {"contestant": job.contestant, "is_between": job.role == "between"}
         if job.until == "preparation":
             write_scripted_run(folder, method, round_)
             return

@@ -12,9 +12,11 @@ from laptime.comparison.devices import RankResult
 from laptime.comparison.result import (
     Ablation,
     Against,
+    Cause,
     Change,
     CheckResult,
     ComparisonResult,
+    Explanation,
     Failure,
     Finding,
     MethodAnswer,
@@ -294,6 +296,29 @@ def make_ablated() -> ComparisonResult:
         Ablation(method="lora", step_seconds=0.182, variants=lora),
     ]
     return make_result(ablation=ablation)
+
+
+def make_cause(name: str, seconds: float, ratio: float | None, verdict: Any, **changes: Any) -> Cause:
+    """Return what a thing saves of a whole process of 27 s."""
+    interval = None if ratio is None or verdict == "one_round" else (ratio * 0.95, ratio * 1.05)
+    values: dict[str, Any] = {
+        "name": name, "option": name, "first": None, "second": None, "seconds": seconds,
+        "seconds_by_order": [seconds, seconds], "ratio": ratio, "interval": interval, "verdict": verdict,
+        "parts": {"import": 0.0, "backward": seconds * 0.75, "optimizer": seconds * 0.25},
+    }  # fmt: skip
+    return Cause(**(values | changes))
+
+
+def make_explained() -> ComparisonResult:
+    """Return a comparison with what two rows differ by; one thing depends on the rest, another costs time."""
+    causes = [
+        make_cause("precision", 2.0, 1.08, "not_settled", first="fp32", second="auto"),
+        make_cause("plain", 6.5, 1.31, "faster", first=True, second=False, seconds_by_order=[4.0, 9.0]),
+        make_cause("fused_blocks", -0.4, 0.98, "slower", option="without", first=True, second=False),
+        make_cause("method", 4.3, 1.22, "faster", first="full", second="lora"),
+    ]
+    found = Explanation(first="full", second="lora", rounds=[1, 2, 3], seconds=(28.4, 16.0), causes=causes)
+    return make_result(explanation=found)
 
 
 def make_one_round(**changes: Any) -> ComparisonResult:
@@ -604,6 +629,7 @@ SITUATIONS = {
     "normal": make_result,
     "devices": make_devices,
     "ablated": make_ablated,
+    "explained": make_explained,
     "one_round": make_one_round,
     "not_settled": make_not_settled,
     "about_the_same": make_about_the_same,

@@ -59,6 +59,7 @@ def _visit(browser: Any, folder: Path, width: int, scheme: str) -> tuple[Any, li
     [
         ("normal", "en"),
         ("ablated", "ko"),
+        ("explained", "en"),
         ("toy", "ko"),
         ("five", "ko"),
         ("hostile", "en"),
@@ -100,7 +101,7 @@ def test_charts_stay_within_their_drawing(browser: Any, render: Callable[..., Pa
       const box = node.getBBox(), view = node.ownerSVGElement.viewBox.baseVal;
       return box.x < -4 || box.x + box.width > view.width + 12 || box.y + box.height > view.height + 4;
     }).map(node => node.textContent)"""
-    for situation in ("five", "extreme", "hostile", "long"):
+    for situation in ("five", "extreme", "hostile", "long", "explained"):
         page, _ = _visit(browser, render(situation), 1280, "light")
         assert page.evaluate(outside) == []
         page.context.close()

@@ -42,6 +42,7 @@ def plan_command(**_: Any) -> None:
     look = Look()
     from laptime.api import race_spec
     from laptime.forecast.gpus import find_gpu
+    from laptime.report.crossover_chart import refuse_foreign
 
     ctx = click.get_current_context()
     spec = race_spec(gather(ctx))
@@ -51,7 +52,10 @@ def plan_command(**_: Any) -> None:
     gpu = find_gpu(ctx.params["gpu"]) if ctx.params["gpu"] else None
     if gpu and ctx.params["probe"]:
         raise UserError(f"--probe: a {gpu.name} is not here to make steps on; leave it or --gpu out")
-    plan(spec, threads, gpu, price, ctx.params["probe"], ctx.params["as_json"])
+    chart = Path(ctx.params["chart"]) if ctx.params["chart"] else None
+    if chart:
+        refuse_foreign(chart)
+    plan(spec, threads, gpu, price, ctx.params["probe"], ctx.params["as_json"], chart)
 
 
 def plan(
@@ -61,10 +65,13 @@ def plan(
     price: float | None,
     probes: bool,
     as_json: bool,
+    chart: Path | None = None,
 ) -> None:
     """Print what the runs of a comparison will take."""
     from laptime.comparison.checks import check_spec
+    from laptime.forecast.crossover import find_growths, list_fastest
     from laptime.forecast.surroundings import forecast_all
+    from laptime.report.crossover_chart import write_crossover
     from laptime.runs.contestants import list_contestants
     from laptime.spec import OURS
 
@@ -76,6 +83,11 @@ def plan(
         if probes:
             probe(spec, Path(scratch) / "probe", threads)
     found = forecast_all(spec, manifest, threads.number, gpu)
+    if chart:
+        growths = find_growths(found, spec)
+        if not growths:
+            raise UserError("--chart: nothing grows with the examples: --max-steps ends it, or nothing fits")
+        write_crossover(chart, growths, list_fastest(growths))
     if as_json:
         click.echo(encode(spec, found, threads, gpu, price))
     else:
@@ -88,8 +100,10 @@ def encode(
     """Return the plan as JSON."""
     import msgspec
 
+    from laptime.forecast.crossover import COUNTS, find_growths, list_fastest
     from laptime.report.plan_lines import tell_comparison
 
+    growths = find_growths(found, spec)
     told = {
         "model": spec.model.model,
         "data": spec.data.named,
@@ -98,6 +112,11 @@ def encode(
         "price_per_hour": price,
         "comparison": tell_comparison(found, spec),
         "rows": found,
+        "by_examples": {
+            "examples": COUNTS,
+            "seconds": {one.name: [one.seconds(count) for count in COUNTS] for one in growths},
+            "fastest": list_fastest(growths),
+        },
         "cost_by_row": {one.name: one.total_seconds / 3600 * price for one in found} if price else {},
     }
     return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
@@ -147,6 +166,8 @@ def show(
     price: float | None,
 ) -> None:
     """Print the plan."""
+    from laptime.forecast.crossover import find_growths, list_fastest
+    from laptime.report.crossover_chart import make_growth_table, tell_fastest
     from laptime.report.plan_lines import make_table, tell_comparison, tell_grounds, tell_ratios
     from laptime.report.screen import console
     from laptime.report.terminal import print_fitting
@@ -171,6 +192,10 @@ def show(
         screen.say(f"planned for {gpu.count}x {gpu.name}, not measured: {tell_gpu(gpu)}")
     for line in [*tell_ratios(found), *tell_grounds(found, elsewhere=gpu is not None)]:
         screen.say(line)
+    if growths := find_growths(found, spec):
+        print_fitting(make_growth_table(growths), screen)
+        for line in tell_fastest(list_fastest(growths)) if len(growths) > 1 else ():
+            screen.say(line)
     for one in list_contestants(spec):
         if one.run_spec.trainer != OURS:
             screen.say(f"{one.name}: not planned: trained by {one.run_spec.trainer}")
@@ -201,6 +226,9 @@ def command() -> click.Command:
             "or a file.",
         ),
         click.Option(["--probe"], is_flag=True, help="Make a few real steps of each method first."),
+        click.Option(
+            ["--chart"], metavar="FILE", help="Draw time by number of examples, a line a run, into this SVG."
+        ),
         click.Option(["--json", "as_json"], is_flag=True, help="Print the plan as JSON."),
     ]
     shared = [option for option in compare_options() if option.opts[0] not in NOT_HERE]

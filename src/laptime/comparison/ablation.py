@@ -31,6 +31,7 @@ def add_ablation(plan: Plan, records: Mapping[str, RunRecord]) -> Plan:
     variants = [
         replace(run, role="ablation", without=name)
         for run in measured
+        if run.role == "measured"
         for name in _speedups_to_switch_off(run.name, plan, records)
     ]
     base = [run for run in plan.runs if run.round == 0]

@@ -14,6 +14,7 @@ from laptime.comparison.ablation import summarise_ablation
 from laptime.comparison.against import set_beside
 from laptime.comparison.answers import BASE, find_answered, gather_questions
 from laptime.comparison.belonging import refuse_other_run
+from laptime.comparison.explanation import explain
 from laptime.comparison.fairness import BATCHING, find_stated_differences, find_unequal_work, list_unequal
 from laptime.comparison.noise import (
     find_in_ablation,
@@ -114,7 +115,7 @@ def plan_of_one(record: RunRecord) -> Plan:
 
 
 def read_measured(folder: Path, result: ComparisonResult) -> list[RunRecord]:
-    """Return the records behind `result` in the order in which they ran, without base and ablation.
+    """Return the records behind `result` in the order in which they ran: those of its rows.
 
     `folder` is that of the comparison, or of the single run that `collect_single` read.
     """
@@ -186,6 +187,7 @@ def assemble(collected: Collected) -> ComparisonResult:
         repeat_command=plan.repeat_command,
         spec=spec,
         ablation=summarise_ablation(rows, plan, collected.records, confidence),
+        explanation=explain(plan, {name: collected.runs_of(name) for name in plan.racing}, confidence),
         foretold=plan.foretold,
         against=set_beside(plan.against, plan.laptime, rows, confidence) if plan.against else None,
     )

@@ -219,6 +219,42 @@ class Ablation(Struct, kw_only=True):
     variants: list[Variant]
 
 
+class Cause(Struct, kw_only=True):
+    """A thing in which two contestants differ, from `first` to `second`, and the seconds that it saves.
+
+    `seconds` are of the whole process, in the mean of the rounds and of the orders in which things changed;
+    `parts` split them. `ratio` is seconds before over seconds behind the change.
+    """
+
+    name: str  # an option, a speedup, "method" or "trainer"
+    option: str
+    first: Any
+    second: Any
+    seconds: float
+    seconds_by_order: list[float]
+    ratio: float | None
+    interval: tuple[float, float] | None
+    confidence: float | None = None
+    verdict: Verdict
+    parts: dict[str, float]
+
+
+class Explanation(Struct, kw_only=True):
+    """What the second of two contestants saves against the first and by what; the causes add up to it.
+
+    `seconds` are the means of both over `rounds`. `reason` says why there are no causes: nothing_differs,
+    unequal_work, or not_finished, where the runs of `lacking` have not come to their end.
+    """
+
+    first: str
+    second: str
+    rounds: list[int] = []
+    seconds: tuple[float, float] | None = None
+    causes: list[Cause] = []
+    reason: Literal["", "nothing_differs", "unequal_work", "not_finished"] = ""
+    lacking: list[str] = []
+
+
 class Pair(Struct, kw_only=True):
     """Two rows compared, paired by round: ratio = seconds of `slower` over seconds of `faster`.
 
@@ -330,6 +366,7 @@ class ComparisonResult(Struct, kw_only=True):
     repeat_command: str
     spec: dict[str, Any]  # the resolved CompareSpec
     ablation: list[Ablation] = []  # one a method, where it was asked for
+    explanation: Explanation | None = None  # of two contestants, where it was asked for
     against: Against | None = None  # an older comparison, where one was named
     foretold: dict[str, Foretold] = {}  # by row: what it was to take, by past runs of the machine
 

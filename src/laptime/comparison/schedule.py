@@ -24,7 +24,13 @@ def plan_runs(spec: CompareSpec) -> list[PlannedRun]:
     """Lay out the runs: the base first, then the contestants of each round; with --rounds auto the fewest."""
     base = PlannedRun(run=BASE, method=BASE, round=0, role="base")
     entrants = [
-        PlannedRun(run="", method=one.method, round=0, contestant=one.name if one.name != one.method else "")
+        PlannedRun(
+            run="",
+            method=one.method,
+            round=0,
+            role="between" if one.is_between else "measured",
+            contestant=one.name if one.name != one.method else "",
+        )
         for one in list_contestants(spec)
     ]
     number = FEWEST_ROUNDS if spec.rounds == AUTO else spec.rounds
@@ -100,7 +106,7 @@ def run_spec(spec: CompareSpec, planned: PlannedRun) -> RunSpec:
 
 def list_measured(spec: CompareSpec, runs: Iterable[PlannedRun]) -> list[RunSpec]:
     """Return the specs of those of `runs` that leave a result."""
-    return [run_spec(spec, planned) for planned in runs if planned.role == "measured"]
+    return [run_spec(spec, planned) for planned in runs if planned.role in ("measured", "between")]
 
 
 def switch_off(spec: RunSpec, without: str) -> RunSpec:

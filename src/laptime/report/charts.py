@@ -10,6 +10,7 @@ from laptime.comparison.result import ComparisonResult, MethodResult
 from laptime.report import quantities
 from laptime.report.bars import Bar, draw_bars, draw_legend
 from laptime.report.drawing import Drawing
+from laptime.report.explanation_table import list_savings, tell_signed
 from laptime.report.language import Language
 from laptime.report.plots import (
     LOW_HEIGHT,
@@ -47,9 +48,37 @@ def draw_charts(result: ComparisonResult, language: Language) -> list[Chart]:
     """Return the charts for which there are figures, in their order on the page."""
     builders = [_phases, _loss_by_step]
     if len(result.methods) > 1:  # these show nothing but how methods differ
-        builders = [_phases, _memory, _loss_by_step, _loss_by_second, _time_against_quality, _saved]
+        builders = [_explanation, _phases, _memory, _loss_by_step, _loss_by_second, _time_against_quality]
+        builders.append(_saved)
     charts = [build(result, language) for build in builders]
     return [chart for chart in charts if chart is not None]
+
+
+def _explanation(result: ComparisonResult, language: Language) -> Chart | None:
+    """Draw the way from one contestant's seconds to the other's: a bar hangs where the one before it ends."""
+    found = result.explanation
+    if found is None or found.seconds is None:
+        return None
+    number = {method.name: _number(result, method) for method in result.methods}
+    first, second = found.first, found.second
+    bars = [_end_bar(first, found.seconds[0], number[first], language)]
+    level = found.seconds[0]
+    for label, saved in list_savings(found, language):
+        shown, low = tell_signed(saved, language), min(level, level - saved)
+        kind = "saves" if saved >= 0 else "costs"
+        segments = [(max(0.0, low), "ghost", ""), (abs(saved), kind, f"{label}: {shown}")]
+        bars.append(Bar(label, shown, segments))
+        level -= saved
+    bars.append(_end_bar(second, found.seconds[1], number[second], language))
+    names = {"first": language.method(first), "second": language.method(second)}
+    title, caption = language.say("chart.explanation", **names), language.say("chart.explanation.text")
+    figures = _figures([(bar.label, bar.shown) for bar in bars])
+    return Chart("explanation", title, caption, draw_bars(bars), figures)
+
+
+def _end_bar(name: str, seconds: float, number: int, language: Language) -> Bar:
+    label, shown = language.title(name), language.seconds(seconds)
+    return Bar(label, shown, [(seconds, f"fill m{number}", f"{label}: {shown}")])
 
 
 def _phases(result: ComparisonResult, language: Language) -> Chart | None:

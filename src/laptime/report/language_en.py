@@ -454,6 +454,52 @@ STRINGS: dict[str, str] = {
     "any false difference stays below 5 %. Above 1 the speedup pays. Those that are shown come first. Each "
     "is a run of its own that ends with its training and stands in no other figure. Several that save the "
     "same time each look small alone.",
+    # Why one of two contestants is faster
+    "explanation.title": "Why {first} and {second} take different times",
+    "explanation.less": "{first} took {before} from start to saved result, {second} {after}: {difference} "
+    "less, in the mean of {number} rounds.",
+    "explanation.less.one": "{first} took {before} from start to saved result, {second} {after}: "
+    "{difference} less, in one round.",
+    "explanation.more": "{first} took {before} from start to saved result, {second} {after}: {difference} "
+    "more, in the mean of {number} rounds.",
+    "explanation.more.one": "{first} took {before} from start to saved result, {second} {after}: "
+    "{difference} more, in one round.",
+    "explanation.one": "They differ in one thing, {cause}. It changes {parts}.",
+    "explanation.causes": "One thing after another changed from the one to the other, each measured by runs "
+    "before and behind its change: {list}. Together that is the whole difference; nothing is left over.",
+    "explanation.saves": "{seconds} less by {cause}",
+    "explanation.costs": "{seconds} more by {cause}",
+    "explanation.unsure": "Not shown to change anything, it may be chance: {list}.",
+    "explanation.depends": "How much that is depends on the rest for {cause}: {low} or {high}, by what had "
+    "changed before. The figure is the mean of both.",
+    "explanation.nothing_differs": "{first} and {second} differ in nothing on which time depends.",
+    "explanation.unequal_work": "{first} and {second} did other work (see the findings), so that their "
+    "difference is not split.",
+    "explanation.not_finished": "Their difference can't be split yet: there are no whole runs of {lacking}.",
+    "explanation.cause": "What differs",
+    "explanation.saved": "Time",
+    "explanation.share": "Share",
+    "explanation.ratio": "Before over after",
+    "explanation.parts": "Where",
+    "explanation.rest": "all else",
+    "explanation.caption": "Means over the rounds, from start to saved result; below 0 is time saved. Where "
+    "several things differ, they changed in two orders, and a figure is the mean of both. Ratios are paired "
+    "by round and judged together by Holm's method. What lies between the two rows ran in each round as "
+    "they did, and stands in no other figure.",
+    "cause.method": "the method ({first} → {second})",
+    "cause.trainer": "the trainer ({first} → {second})",
+    "cause.ours": "laptime without speedups",
+    "cause.option": "{option} ({first} → {second})",
+    "cause.speedups": "the speedups",
+    "cause.on": "on",
+    "cause.off": "off",
+    "waterfall.first_step": "first step",
+    "waterfall.steps": "rest of the steps",
+    "waterfall.unsplit": "steps",
+    "waterfall.between": "between the steps",
+    "chart.explanation": "From {first} to {second}",
+    "chart.explanation.text": "What each thing in which they differ saves (or costs), from start to saved "
+    "result.",
     # Findings
     "findings.none": "The runs did the same work under the same conditions; nothing was flagged.",
     "findings.wrong": "Self-checks that failed",

@@ -455,6 +455,50 @@ STRINGS: dict[str, str] = {
     "없는 차이를 하나라도 있다고 할 확률은 5% 미만입니다. 1보다 크면 효과가 있으며, 효과가 확인된 기법이 "
     "먼저 나옵니다. 각각 따로 실행해 학습까지만 진행했으며 다른 수치에는 포함하지 않습니다. 같은 시간을 "
     "줄이는 기법이 여럿이면 하나씩 껐을 때의 차이는 작게 보입니다.",
+    # Why one of two contestants is faster
+    "explanation.title": "{first:과/와} {second}의 시간이 다른 이유",
+    "explanation.less": "시작부터 저장까지 {first:은/는} {before}, {second:은/는} {after} 걸려 {difference} "
+    "짧았습니다({number}개 라운드의 평균).",
+    "explanation.less.one": "시작부터 저장까지 {first:은/는} {before}, {second:은/는} {after} 걸려 "
+    "{difference} 짧았습니다(한 라운드).",
+    "explanation.more": "시작부터 저장까지 {first:은/는} {before}, {second:은/는} {after} 걸려 {difference} "
+    "길었습니다({number}개 라운드의 평균).",
+    "explanation.more.one": "시작부터 저장까지 {first:은/는} {before}, {second:은/는} {after} 걸려 "
+    "{difference} 길었습니다(한 라운드).",
+    "explanation.one": "둘은 한 가지만 다릅니다: {cause}. 달라진 시간: {parts}.",
+    "explanation.causes": "한쪽에서 다른 쪽으로 하나씩 바꾸며, 바꾸기 전과 후를 각각 실행해 쟀습니다: "
+    "{list}. 모두 더하면 전체 차이와 같으며 남는 부분이 없습니다.",
+    "explanation.saves": "{cause} {seconds} 단축",
+    "explanation.costs": "{cause} {seconds} 증가",
+    "explanation.unsure": "효과가 확인되지 않아 우연일 수 있는 것: {list}.",
+    "explanation.depends": "{cause:은/는} 나머지 조건에 따라 효과가 다릅니다: 먼저 바꾼 것에 따라 {low} 또는 "
+    "{high}. 표의 값은 둘의 평균입니다.",
+    "explanation.nothing_differs": "{first:과/와} {second:은/는} 시간에 영향을 주는 설정이 모두 같습니다.",
+    "explanation.unequal_work": "{first:과/와} {second:은/는} 서로 다른 작업을 했으므로(확인 사항 참고) "
+    "차이를 나누지 않습니다.",
+    "explanation.not_finished": "아직 차이를 나눌 수 없습니다. 끝난 실행이 없는 것: {lacking}.",
+    "explanation.cause": "다른 점",
+    "explanation.saved": "시간",
+    "explanation.share": "비율",
+    "explanation.ratio": "전/후 비",
+    "explanation.parts": "달라진 곳",
+    "explanation.rest": "그 밖",
+    "explanation.caption": "시작부터 저장까지, 라운드의 평균이며 0보다 작으면 줄어든 시간입니다. 여러 가지가 "
+    "다르면 두 가지 순서로 바꾸었고 값은 둘의 평균입니다. 비는 라운드별로 짝지어 Holm 방법으로 함께 "
+    "판정했습니다. 두 행 사이의 실행은 라운드마다 같은 방식으로 실행했으며 다른 수치에는 들어가지 않습니다.",
+    "cause.method": "학습 방법({first} → {second})",
+    "cause.trainer": "학습 도구({first} → {second})",
+    "cause.ours": "가속 기법 없는 laptime",
+    "cause.option": "{option}({first} → {second})",
+    "cause.speedups": "가속 기법",
+    "cause.on": "켬",
+    "cause.off": "끔",
+    "waterfall.first_step": "첫 스텝",
+    "waterfall.steps": "스텝의 나머지",
+    "waterfall.unsplit": "스텝",
+    "waterfall.between": "스텝 사이",
+    "chart.explanation": "{first}에서 {second:으로/로}",
+    "chart.explanation.text": "다른 점 하나하나가 줄이거나 늘린 시간(시작부터 저장까지).",
     # Findings
     "findings.none": "모든 실행이 같은 조건에서 같은 작업을 했으며, 이상 징후는 없었습니다.",
     "findings.wrong": "실패한 자체 점검",

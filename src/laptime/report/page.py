@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 from datetime import UTC, datetime
-from importlib import resources
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from laptime.errors import UserError
 from laptime.report import device_sentences, environment, plain_text, quantities
 from laptime.report.charts import Chart, draw_charts
 from laptime.report.conclusion import count_runs, write_conclusion
+from laptime.report.explanation_table import make_explanation
 from laptime.report.findings import group_findings
 from laptime.report.headline import write_headline
 from laptime.report.language import Language, choose_language
@@ -27,13 +27,15 @@ from laptime.report.quantities import Lang
 from laptime.report.sanitising import sanitise
 from laptime.report.sentence import Sentence
 from laptime.report.speedup_tables import make_ablation, make_speedups
+from laptime.report.style import read_template
 from laptime.report.table import choose_columns, make_pairs, make_rows
 from laptime.report.usage import BUILTIN, ask_command, list_leftovers
 from laptime.util.atomic import write_whole
 
 HTML_NAME, MARKDOWN_NAME, CHARTS_FOLDER = "report.html", "report.md", "charts"
 CHART_NAMES = (
-    "time_by_phase", "memory", "loss_by_step", "loss_by_second", "time_against_quality", "saved_bytes",
+    "explanation", "time_by_phase", "memory", "loss_by_step", "loss_by_second", "time_against_quality",
+    "saved_bytes",
 )  # fmt: skip
 MARK = "laptime report"  # stands near the beginning of every file of a report, before its digest
 UNKNOWN = 16 * "0"  # in the place of the digest while it is made
@@ -50,7 +52,7 @@ def render_report(folder: Path, lang: Lang | None = None) -> list[Path]:
     """
     result = sanitise(read_result(folder))
     context = make_context(result, choose_language(lang or find_language(folder), result))
-    style = _template_text("chart.css")
+    style = read_template("chart.css")
     files = {folder / HTML_NAME: render_html(context), folder / MARKDOWN_NAME: render_markdown(context)}
     for chart in context["charts"]:
         svg = f"<!-- {context['mark']} -->\n{chart.render(style)}\n"
@@ -109,14 +111,9 @@ def _write(path: Path, content: str) -> None:
     write_whole(path, _mark(content.encode()))
 
 
-def _template_text(name: str) -> str:
-    """Return one of the files in templates/."""
-    return (resources.files("laptime.report") / "templates" / name).read_text(encoding="utf-8")
-
-
 def _load_templates(autoescape: bool) -> jinja2.Environment:
     """Return the templates; undefined names are errors."""
-    loader = jinja2.FunctionLoader(_template_text)
+    loader = jinja2.FunctionLoader(read_template)
     return jinja2.Environment(
         loader=loader,
         autoescape=autoescape,
@@ -138,7 +135,7 @@ def render_html(context: dict[str, Any]) -> str:
 def _write_style(race: list[dict[str, Any]]) -> str:
     """Return the page's one style sheet, with the widths of the bars: no element has a style of its own."""
     widths = [f".lane{number}{{width:{lane['percent']}%}}" for number, lane in enumerate(race)]
-    return _template_text("chart.css") + _template_text("page.css") + "".join(widths)
+    return read_template("chart.css") + read_template("page.css") + "".join(widths)
 
 
 def _write_policy(style: str) -> str:
@@ -184,6 +181,7 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "devices_explained": device_sentences.explain_devices(result, language),
         "methods": [language.title(method.name) for method in result.methods],
         "speedups": make_speedups(result, language),
+        "explanation": make_explanation(result, language),
         "ablation": make_ablation(result, language),
         "charts": draw_charts(result, language),
         "questions": [_show_question(question, result, language) for question in result.questions],

@@ -32,17 +32,20 @@ class Series:
 
 
 def draw_frame(
-    series: list[Series], log: bool, y_label: str, x_label: str, room: float, height: float = PLOT_HEIGHT
+    series: list[Series],
+    log: bool,
+    y_label: str,
+    x_label: str,
+    room: float,
+    height: float = PLOT_HEIGHT,
+    log_up: bool = False,
 ) -> tuple[Drawing, Scale, Scale]:
     """Draw axes for all points; `room` is left free at the right for labels."""
     xs = [x for each in series for x, _ in each.points]
     ys = [y for each in series for _, y in each.points if y is not None]
-    low, high = min(ys), max(ys)
-    low = 0.0 if 0 <= low < 0.5 * high else low - 0.08 * (high - low)
-    high = high + 0.04 * (high - low) if high > low else high + max(abs(high), 1e-9) * 0.5
     start = min(xs) if log else 0.0
     bottom = PLOT_TOP + height
-    up = Scale(low, high, bottom, PLOT_TOP)
+    up = Scale(*(_widen(ys) if not log_up else (min(ys), max(ys))), bottom, PLOT_TOP, log_up)
     left = max(text_width(_tick(tick, up.ticks()), SMALL_SIZE) for tick in up.ticks()) + 10
     across = Scale(start, max(xs), left, WIDTH - room, log)
     drawing = Drawing(bottom + 40)
@@ -54,6 +57,13 @@ def draw_frame(
     _draw_x_ticks(drawing, across, bottom + 17)
     drawing.text((left + WIDTH - room) / 2, bottom + 36, x_label, "small", "middle")
     return drawing, across, up
+
+
+def _widen(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of a linear scale: from 0 where that costs little, with some room at the top."""
+    low, high = min(values), max(values)
+    low = 0.0 if 0 <= low < 0.5 * high else low - 0.08 * (high - low)
+    return low, high + 0.04 * (high - low) if high > low else high + max(abs(high), 1e-9) * 0.5
 
 
 def _draw_x_ticks(drawing: Drawing, across: Scale, y: float) -> None:

@@ -17,6 +17,7 @@ from laptime.report.against_sentences import write_against
 from laptime.report.check_sentences import write_checks
 from laptime.report.conclusion import describe_contestants, failure_reason
 from laptime.report.device_sentences import make_devices, write_devices
+from laptime.report.explanation_table import ExplanationTable, make_explanation
 from laptime.report.headline import choose_pair, write_headline
 from laptime.report.language import Language, choose_language
 from laptime.report.page import REAL_MODEL_COMMAND
@@ -54,6 +55,8 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
     print_fitting(next((one for one in tables if least_width(one) <= console.width), tables[0]), console)
     _print_devices(result, language, console)
     _print_failures(result, language, console)
+    if explanation := make_explanation(result, language):
+        _print_explanation(explanation, language, console)
     _print_speedups(result, language, console)
     for ablation in make_ablation(result, language):
         _print_ablation(ablation, language, console)
@@ -193,6 +196,24 @@ def _print_speedups(result: ComparisonResult, language: Language, console: Conso
     if grid.row_count:
         console.print()
         console.print(grid)
+
+
+def _print_explanation(explanation: ExplanationTable, language: Language, console: Console) -> None:
+    """Print why one of two contestants is faster."""
+    console.print()
+    console.print(Text(explanation.title, style="bold"))
+    for text in explanation.sentences:
+        console.print(Text(text))
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column(language.say("explanation.cause"), overflow="fold")
+    for column in ("saved", "share", "ratio"):
+        table.add_column(language.say(f"explanation.{column}"), justify="right", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for row in explanation.rows:
+        table.add_row(*map(Text, (row.cause, row.saved, row.share, row.ratio, row.interval, row.verdict)))
+    if table.row_count:
+        print_fitting(table, console)
 
 
 def _print_ablation(ablation: AblationTable, language: Language, console: Console) -> None:

@@ -25,6 +25,7 @@ class Contestant(Struct, frozen=True, kw_only=True):
     name: str
     run_spec: RunSpec
     differs: dict[str, Any] = {}  # its own options by name, as the user gave them
+    is_between: bool = False  # on the way from one row to another, and none itself
 
     @property
     def method(self) -> str:
@@ -42,8 +43,14 @@ def list_contestants(spec: CompareSpec) -> list[Contestant]:
     methods = zip(name_contestants(spec.methods), spec.methods, strict=True)
     entrants = [*methods, *((one.name, one.method) for one in spec.contestants)]
     own = {one.name: one.differs for one in spec.contestants}
+    between = {one.name for one in spec.contestants if one.is_between}
     return [
-        Contestant(name=name, run_spec=make_run_spec(spec, name, method), differs=own.get(name, {}))
+        Contestant(
+            name=name,
+            run_spec=make_run_spec(spec, name, method),
+            differs=own.get(name, {}),
+            is_between=name in between,
+        )
         for name, method in entrants
     ]
 
@@ -85,11 +92,12 @@ def _find_own(spec: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def tell_options(options: Mapping[str, Any]) -> str:
     """Return options as one types them: "--lora-rank 64 --plain"."""
     return " ".join(
-        flag(name) if value is True else f"{flag(name)} {_tell(value)}" for name, value in options.items()
+        flag(name) if value is True else f"{flag(name)} {tell_value(value)}"
+        for name, value in options.items()
     )
 
 
-def _tell(value: Any) -> str:
+def tell_value(value: Any) -> str:
     """Return a value as one types it."""
     if isinstance(value, (list, tuple)):
         return ",".join(map(str, value)) or "none"

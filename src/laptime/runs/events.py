@@ -10,7 +10,8 @@ from laptime.spec import OURS
 
 VERSION = 3  # with runs of other trainers
 
-Role = Literal["measured", "base", "ablation"]  # ablation: a speedup is switched off to see what it gives
+# ablation: a speedup is switched off to see what it gives; between: on the way from one row to another.
+Role = Literal["measured", "base", "ablation", "between"]
 CheckName = Literal["parameters", "loss", "reload"]
 FailureReason = Literal[
     "out_of_memory",

@@ -23,6 +23,11 @@ SAVED_FOLDER = "saved"
 PREFIX_FOLDER = "prefix-cache"
 
 
+# How far to go: a rehearsal ends before it trains, an ablation before it saves anything, what lies between
+# two rows once it has saved.
+Until = Literal["preparation", "training", "saving", "end"]
+
+
 class RunJob(Struct, kw_only=True):
     """One run: what to do, where its inputs lie and where its record and result go."""
 
@@ -33,8 +38,7 @@ class RunJob(Struct, kw_only=True):
     folder: str
     inputs: str  # the folder that the preparation filled
     role: Role = "measured"
-    # How far to go: a rehearsal ends before it trains, an ablation before it saves anything.
-    until: Literal["preparation", "training", "end"] = "end"
+    until: Until = "end"
     asks: bool = True  # the questions: those of a comparison are put to each contestant once
     threads: Threads | None = None  # chosen once for all runs; None: torch's own number
     devices: list[str] = []  # a process for each, as torch names them; []: one process, which chooses

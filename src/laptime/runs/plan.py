@@ -140,6 +140,12 @@ class Plan(Struct, kw_only=True):
         return list(dict.fromkeys([*(name for name in asked if name in planned), *planned]))
 
     @property
+    def racing(self) -> list[str]:
+        """The names of those that race, and of those between them."""
+        between = dict.fromkeys(run.name for run in self.runs if run.role == "between")
+        return [*self.contestants, *between]
+
+    @property
     def num_rounds(self) -> int:
         """How often each method is to run."""
         return max((run.round for run in self.runs if run.role == "measured"), default=0)

@@ -10,11 +10,13 @@ from msgspec import Struct
 
 from laptime.data.input_manifest import InputJob, InputManifest
 from laptime.hardware.processors import Threads
-from laptime.runs.events import AnyEvent
-from laptime.runs.job import RunJob
+from laptime.runs.events import AnyEvent, Role
+from laptime.runs.job import RunJob, Until
 from laptime.runs.plan import PlannedRun
 from laptime.runs.record import read_record
 from laptime.spec import RunSpec
+
+ENDS: dict[Role, Until] = {"ablation": "training", "between": "saving"}  # how far runs go that are no rows
 
 
 class Prospect(Struct, frozen=True):
@@ -72,7 +74,7 @@ def make_job(spec: RunSpec, planned: PlannedRun, home: Path, inputs: Path, threa
         folder=str(home),
         inputs=str(inputs),
         role=planned.role,
-        until="training" if planned.role == "ablation" else "end",
+        until=ENDS.get(planned.role, "end"),
         threads=threads,
     )
 

@@ -118,7 +118,7 @@ def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds
         seconds = meter.seconds["train"] - checkpoints.seconds_before
         peak_bytes = tell_ranks(opened, count_held(loaded), seconds, record, meter.peak_bytes())
         begun = time.perf_counter()
-        if loaded.sharding and job.until == "end":
+        if loaded.sharding and job.until in ("saving", "end"):
             loaded = gather(opened, loaded, prepared)
         gather_seconds = time.perf_counter() - begun
         team.leave()
@@ -126,13 +126,15 @@ def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds
             finish(record, meter, peak_bytes)
             return
         result = Result(opened, loaded.method, loaded.model, record, meter, gather_seconds)
-        if job.until == "end":
+        if job.until in ("saving", "end"):
             beside = prepared.setup.saves_in_background
             with result.saving(checkpoints.saved_before, beside, save_points.begin_result):
                 del optimizer
                 checkpoints.end()
                 gc.collect()
-                measure(opened, prepared, record, meter, loaded.fit.micro_batch)
+                if job.until == "end":
+                    measure(opened, prepared, record, meter, loaded.fit.micro_batch)
+        if job.until == "end":
             ask_questions(opened, loaded.model, record, meter)
             del prepared  # copies of weights that only training needs
             check(opened, loaded, record, meter)
