@@ -1,4 +1,4 @@
-"""A user's cache that is empty but for the parts in C, whose building takes seconds and is tested elsewhere."""
+"""A user's cache that is empty but for the parts in C, whose building takes seconds and has its own tests."""
 
 from __future__ import annotations
 
