@@ -22,6 +22,7 @@ from laptime.comparison.older import Older, read_older
 from laptime.comparison.result import ComparisonResult
 from laptime.errors import UserError
 from laptime.hardware.processors import Look
+from laptime.methods.method import expand_methods
 from laptime.options.commands import by_name, compare_options, tracker_names, train_options
 from laptime.options.entrants import choose_entrants
 from laptime.options.flags import check_options, options_by_method, section_values, sections
@@ -167,13 +168,14 @@ def race_job(values: Mapping[str, Any]) -> tuple[CompareSpec, Before | None]:
 def race_spec(values: Mapping[str, Any]) -> CompareSpec:
     """Return the spec of a comparison from its options; raises UserError."""
     chosen = section_values(CompareSpec, values)
-    methods, contestants = choose_entrants(values, chosen.methods)
+    methods, contestants = choose_entrants(values, expand_methods("--methods", chosen.methods))
     spec = CompareSpec(
         methods=methods,
         contestants=contestants,
         rounds=chosen.rounds,
         minutes=chosen.minutes,
         ablate=chosen.ablate,
+        tune=chosen.tune,
         explain=chosen.explain,
         **sections(values),
         method_options=options_by_method(values, [*methods, *(one.method for one in contestants)]),
@@ -238,7 +240,8 @@ def _enter(older: CompareSpec, begun: Mapping[str, Any], values: Mapping[str, An
     known = {name: begun[name] for name in ("methods", "contestants") if name in begun}
     named = {"methods": racing} if "trainers" in given else known
     merged = named | given
-    methods, contestants = choose_entrants(merged, tuple(merged.get("methods", ())))
+    named = expand_methods("--methods", merged.get("methods", ()))
+    methods, contestants = choose_entrants(merged, named)
     return add_between(replace(older, methods=methods, contestants=contestants))
 
 

@@ -263,7 +263,11 @@ class CompareSpec(Options, frozen=True):
 
     methods: Annotated[
         tuple[str, ...],
-        Meta(min_length=1, description="Methods to race, comma-separated (laptime train --help lists them)."),
+        Meta(
+            min_length=1,
+            description="Methods to race, comma-separated; all, or a pattern (lora*). laptime methods lists "
+            "them.",
+        ),
     ] = ("full", "lora")
     rounds: Annotated[
         Annotated[int, Meta(ge=1, le=1000)] | Literal["auto"],
@@ -286,6 +290,13 @@ class CompareSpec(Options, frozen=True):
             "each contributes here."
         ),
     ] = False
+    tune: Annotated[
+        Annotated[int, Meta(ge=3, le=21)] | None,
+        Meta(
+            description="Before the race, try N learning rates of each method about its default and race "
+            "with the best by held-out loss (N: 5 where none is given)."
+        ),
+    ] = None
     explain: Annotated[
         bool,
         Meta(
@@ -456,7 +467,7 @@ def flatten(spec: CompareSpec) -> dict[str, Any]:
     """Return every option of a comparison under its flag's name, as a `--config` file would hold it."""
     flat = _flatten_sections(spec)
     flat |= {"methods": list(spec.methods) or None, "rounds": spec.rounds, "minutes": spec.minutes}
-    flat |= {"ablate": spec.ablate, "explain": spec.explain}
+    flat |= {"ablate": spec.ablate, "tune": spec.tune, "explain": spec.explain}
     own = [one for one in spec.contestants if not one.is_between]
     tables = [{"name": one.name, "method": one.method} | one.differs for one in own]
     flat["contestants"] = tables or None

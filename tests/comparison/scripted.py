@@ -127,6 +127,7 @@ def write_scripted_run(
     spec: RunSpec | None = None,
     ranks: Sequence[RankUse] = (),
     is_between: bool = False,
+    rate: float | None = None,
 ) -> Path:
     """Write the record of one run into `folder` and return the folder.
 
@@ -145,8 +146,9 @@ def write_scripted_run(
         method_options=method_options or {},
     )
     role: Any = "ablation" if without else "base" if method == "base" else "measured"
-    role = "between" if is_between else role
+    role = "tuning" if rate is not None else "between" if is_between else role
     run = run_name(contestant or method, round, without)
+    run = f"{contestant or method}-rate-{rate:g}" if rate is not None else run
     events: list[Any] = [
         Started(
             laptime="0.1.0",

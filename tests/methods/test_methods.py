@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +12,14 @@ import msgspec
 import pytest
 import torch
 from peft import PeftModel
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM
 
 from laptime.data.batches import make_steps
 from laptime.data.encoding import EncodedExample
 from laptime.errors import UserError
 from laptime.methods.lora import Lora, LoraOptions
-from laptime.methods.method import find_method, find_methods, make_method
+from laptime.methods.method import expand_methods, find_method, find_methods, make_method
 from laptime.models.loading import build_empty_model
 from laptime.models.module_shape import measure_shape
 from laptime.models.shape import Shape
@@ -30,6 +32,8 @@ from laptime.training.optimizer import Optimizer
 from tests.tiny import make_tiny_model
 
 METHODS = list(find_methods())
+EXACTLY = {"rtol": 0.0, "atol": 0.0}
+NEARLY = {torch.float32: {"rtol": 1e-4, "atol": 1e-5}, torch.bfloat16: {"rtol": 0.05, "atol": 0.05}}
 PROMPT_BT = torch.tensor([[256, 10, 20, 30, 40]])
 
 
@@ -75,7 +79,11 @@ def test_what_is_saved_loads_in_plain_libraries_with_identical_logits(
     with torch.no_grad():
         ours = model(PROMPT_BT).logits
         before = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=dtype)(PROMPT_BT).logits
-        assert torch.equal(ours, plain.eval()(PROMPT_BT).logits)
+        theirs = plain.eval()(PROMPT_BT).logits
+        if method.changes_base:  # the same sum in another order
+            torch.testing.assert_close(ours, theirs, **NEARLY[dtype])
+        else:
+            assert torch.equal(ours, theirs)
         assert not torch.equal(ours, before), "it learned something"
 
 
@@ -87,7 +95,10 @@ def test_our_own_loading_and_merging_compute_the_same(tiny_model: Path, tmp_path
     loaded = method.load(base, tmp_path / "saved", torch.float32).eval()
     with torch.no_grad():
         expected = model(PROMPT_BT).logits
-        assert torch.equal(loaded(PROMPT_BT).logits, expected)
+        found = loaded(PROMPT_BT).logits
+        torch.testing.assert_close(
+            found, expected, **NEARLY[torch.float32] if method.changes_base else EXACTLY
+        )
         torch.testing.assert_close(method.merge(model)(PROMPT_BT).logits, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -99,7 +110,27 @@ def test_the_cost_is_what_the_model_shows(tiny_model: Path, tmp_path: Path, shap
     method.save(model, tmp_path / "saved")
     weights = sum(file.stat().st_size for file in (tmp_path / "saved").glob("*.safetensors"))
     assert cost.saved_bytes <= weights <= cost.saved_bytes + 10_000, "weights plus the file's header"
-    assert 0 < cost.flops_per_token <= 6 * shape.num_matmul_weights + 6 * cost.trainable_parameters
+    assert cost.flops_per_token > 0
+
+
+# What a pass measures of each layer's weight, whatever its tokens, is no cost of a token.
+OF_A_PASS = {"dora"}
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in OF_A_PASS])
+def test_the_operations_are_those_that_torch_counts(shape: Shape, tiny_model: Path, name: str) -> None:
+    """Of the products of a step in which every token trains, less the scores of its attention."""
+    method = make_method(name, {})
+    model = AutoModelForCausalLM.from_pretrained(
+        tiny_model, dtype=torch.float32, attn_implementation="eager"
+    ).requires_grad_(False)
+    model = method.attach(model)
+    with FlopCounterMode(display=False) as counter:
+        model(input_ids=PROMPT_BT).logits.sum().backward()
+    counts = counter.get_flop_counts()["Global"]
+    counted = sum(n for kind, n in counts.items() if "mm" in str(kind) and "bmm" not in str(kind))
+    expected = method.cost(shape, 4).flops_per_token * PROMPT_BT.numel()
+    assert counted == pytest.approx(expected, rel=0.01)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -116,6 +147,73 @@ def test_methods_are_listed_without_torch() -> None:
         "print('torch' in sys.modules)"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
+
+
+def test_b_learns_faster_than_a(tiny_model: Path) -> None:
+    method = make_method("lora_plus", {"lora_plus_ratio": 8.0})
+    model = method.attach(AutoModelForCausalLM.from_pretrained(tiny_model).requires_grad_(False))
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    groups = method.parameter_groups(model)
+    factors = {names[p]: group["rate_factor"] for group in groups for p in group["params"]}
+    assert factors.keys() == {name for name in names.values() if "lora_" in name}
+    assert all(factor == (8.0 if "lora_B" in name else 1.0) for name, factor in factors.items())
+
+
+def test_a_frozen_a_stays_and_half_trains(tiny_model: Path, shape: Shape) -> None:
+    whole, half = (make_method(name, {}).cost(shape, 4) for name in ("lora", "lora_fa"))
+    assert half.trainable_parameters < whole.trainable_parameters and half.saved_bytes == whole.saved_bytes
+    model = make_method("lora_fa", {}).attach(AutoModelForCausalLM.from_pretrained(tiny_model))
+    assert not any("lora_A" in name for name, p in model.named_parameters() if p.requires_grad)
+
+
+def test_only_the_top_layers_train(tiny_model: Path, shape: Shape) -> None:
+    method = make_method("top_layers", {"top_layers": 1})
+    model = method.attach(AutoModelForCausalLM.from_pretrained(tiny_model))
+    trained = {name.split(".")[2] for name, p in model.named_parameters() if p.requires_grad}
+    assert trained == {str(shape.num_layers - 1)}
+    assert method.lowest_layer(shape) == shape.num_layers - 1
+    with pytest.raises(UserError, match="--top-layers 99: this model has 2 layers"):
+        make_method("top_layers", {"top_layers": 99}).cost(shape, 4)
+
+
+def test_what_an_adapter_began_with_is_no_part_of_what_is_saved(tiny_model: Path, tmp_path: Path) -> None:
+    method = make_method("pissa", {"lora_rank": 4})
+    model = method.attach(AutoModelForCausalLM.from_pretrained(tiny_model).requires_grad_(False))
+    method.save(model, tmp_path)  # untrained: nothing was learned
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert (config["r"], config["lora_alpha"], config["init_lora_weights"]) == (8, 16, True)
+    assert model.peft_config["default"].r == 4, "as it trains on"
+    base = AutoModelForCausalLM.from_pretrained(tiny_model)
+    with torch.no_grad():
+        before = base(PROMPT_BT).logits
+        after = PeftModel.from_pretrained(base, str(tmp_path))(PROMPT_BT).logits
+    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["lora*"], ("lora", "lora_fa", "lora_plus", "lora_top")),
+        (["full", "?issa"], ("full", "pissa")),
+        (["lora", "lora"], ("lora", "lora")),
+        (["lora", "lora*"], ("lora", "lora_fa", "lora_plus", "lora_top")),
+        (["nope"], ("nope",)),  # refused with the nearest name by whoever makes it
+    ],
+)
+def test_patterns_mean_methods(names: list[str], expected: tuple[str, ...]) -> None:
+    assert expand_methods("--methods", names) == expected
+    assert set(expand_methods("--methods", ["all"])) == set(METHODS)
+
+
+def test_a_pattern_that_means_none_is_refused() -> None:
+    with pytest.raises(UserError, match=r"--methods: no method like 'x\*'; there are full, dora"):
+        expand_methods("--methods", ["x*"])
+
+
+def test_scales_need_layers_of_those_names(shape: Shape) -> None:
+    with pytest.raises(UserError) as error:
+        make_method("ia3", {"ia3_targets": ("k_prj",)}).cost(shape, 4)
+    assert str(error.value) == "--ia3-targets: no linear layer 'k_prj'; did you mean 'k_proj'?"
 
 
 def test_lora_learns_ten_times_faster_than_full_but_in_narrow_models(shape: Shape) -> None:

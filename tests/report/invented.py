@@ -26,6 +26,8 @@ from laptime.comparison.result import (
     Score,
     SetBeside,
     SpeedupResult,
+    TriedRate,
+    Tuning,
     Variant,
 )
 
@@ -319,6 +321,25 @@ def make_explained() -> ComparisonResult:
     ]
     found = Explanation(first="full", second="lora", rounds=[1, 2, 3], seconds=(28.4, 16.0), causes=causes)
     return make_result(explanation=found)
+
+
+def make_tuned() -> ComparisonResult:
+    """Return a comparison with the learning rates that were tried; one row's best is at the edge."""
+
+    def tune(name: str, default: float, losses: list[float | None], chosen: int) -> Tuning:
+        rates = [default * factor for factor in (0.1, 0.32, 1.0, 3.2, 10.0)]
+        tried = [TriedRate(rate=rate, loss=loss) for rate, loss in zip(rates, losses, strict=True)]
+        bracketed = 0 < chosen < len(tried) - 1
+        return Tuning(
+            contestant=name, default_rate=default, tried=tried, chosen=rates[chosen], is_bracketed=bracketed,
+            seconds=61.0,
+        )  # fmt: skip
+
+    tuning = [
+        tune("full", 2e-5, [2.41, 2.2, 2.02, 1.95, 1.93], 4),
+        tune("lora", 2e-4, [2.3, 1.99, 1.87, 2.05, None], 2),
+    ]
+    return make_result(tuning=tuning)
 
 
 def make_one_round(**changes: Any) -> ComparisonResult:
@@ -630,6 +651,7 @@ SITUATIONS = {
     "devices": make_devices,
     "ablated": make_ablated,
     "explained": make_explained,
+    "tuned": make_tuned,
     "one_round": make_one_round,
     "not_settled": make_not_settled,
     "about_the_same": make_about_the_same,

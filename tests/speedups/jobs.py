@@ -80,7 +80,7 @@ def fill_adapters(model: Any) -> Any:
     torch.manual_seed(2)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if "lora_B" in name:
+            if "lora_B" in name or "vera_lambda_b" in name:
                 parameter.normal_(std=0.1)
     return model
 
@@ -123,6 +123,14 @@ JOBS = [
     Job(name="top", **TOP),
     Job(name="top_one_example", batch_size=1, **TOP),
     Job(name="top_dropout", **TOP | {"options": TOP["options"] | DROPOUT}),
+    Job(name="rslora", method="rslora", batch_size=1),
+    Job(name="dora", method="dora"),
+    Job(name="lora_fa", method="lora_fa", options={"lora_rank": 4} | DROPOUT),
+    Job(name="lora_fa_wide_heads", method="lora_fa", shape=WIDE_HEADS, batch_size=1),
+    Job(name="pissa", method="pissa", shape=TIED),
+    Job(name="olora", method="olora", batch_size=1),
+    Job(name="top_layers", method="top_layers", options={"top_layers": 2}, shape=THREE_LAYERS | TIED),
+    Job(name="top_layer", method="top_layers", options={"top_layers": 1}, batch_size=1),
     Job(name="full", shape=TIED, **FULL),
     Job(name="full_untied", shape={"mlp_bias": True}, batch_size=2, accumulation=2, **FULL),
     Job(name="full_recompute", recomputes=True, **FULL),
@@ -133,6 +141,8 @@ JOBS = [
     Job(name="full_qwen3", family="qwen3", batch_size=1, **FULL),
     Job(name="narrow_window", family="mistral", shape={"sliding_window": 8}, unknown="window of 8 tokens"),
     Job(name="other_gate", shape={"hidden_act": "gelu"}, unknown="gate is gelu"),
+    Job(name="vera", method="vera", options={"vera_rank": 8}, unknown="a layer is not as expected"),
+    Job(name="ia3", method="ia3", options={}, unknown="a layer is not as expected"),
     Job(name="gpt_neox", family="gpt_neox", unknown="not for gpt_neox"),
     Job(name="full_gpt2", family="gpt2", shape=GPT2, unknown="not for gpt2", **FULL),
     Job(name="scaled_logits", family="cohere", shape={"logit_scale": 0.25}, unknown="not for cohere"),

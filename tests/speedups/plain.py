@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from msgspec import Struct
-from peft import LoraConfig, get_peft_model
+from peft import IA3Config, LoraConfig, PeftConfig, VeraConfig, get_peft_model
 from transformers import Trainer
 
 from laptime.data.batches import plan_steps
@@ -71,14 +71,47 @@ def make_model(name: str, dtype: torch.dtype) -> Any:
     job = NAMED[name]
     model = job.make_model(dtype)
     torch.manual_seed(SEED)
-    return fill_adapters(model if job.method == "full" else get_peft_model(model, peft_config(job)))
+    if job.method == "full":
+        return model
+    if job.method == "top_layers":
+        return freeze_below(model, job.options["top_layers"])
+    adapted = fill_adapters(get_peft_model(model, peft_config(job)))
+    for name, parameter in adapted.named_parameters():
+        if job.method == "lora_fa" and ".lora_A." in name:
+            parameter.requires_grad_(False)
+    return adapted
 
 
-def peft_config(job: Job) -> LoraConfig:
+def freeze_below(model: Any, number: int) -> Any:
+    """Let the weights of the highest layers train, and nothing else."""
+    model.requires_grad_(False)
+    for layer in model.model.layers[-number:]:
+        layer.requires_grad_(True)
+    return model
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "rslora": {"use_rslora": True},
+    "dora": {"use_dora": True},
+    "pissa": {"init_lora_weights": "pissa_niter_16"},
+    "olora": {"init_lora_weights": "olora"},
+}
+
+
+def peft_config(job: Job) -> PeftConfig:
     """Say in PEFT's words what the job's method says in ours."""
+    names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    if job.method == "vera":
+        return VeraConfig(r=job.options["vera_rank"], target_modules=names, task_type="CAUSAL_LM")
+    if job.method == "ia3":
+        return IA3Config(
+            target_modules=["k_proj", "v_proj", "down_proj"],
+            feedforward_modules=["down_proj"],
+            task_type="CAUSAL_LM",
+        )
     targets = job.options.get("lora_targets", "all-linear")
     if job.layers is not None:  # PEFT finds layers by number only where modules have names
-        targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+        targets = names
     return LoraConfig(
         r=job.options["lora_rank"],
         lora_alpha=job.options.get("lora_alpha", 2 * job.options["lora_rank"]),
@@ -86,6 +119,7 @@ def peft_config(job: Job) -> LoraConfig:
         target_modules=targets if isinstance(targets, str) else list(targets),
         layers_to_transform=job.layers,
         task_type="CAUSAL_LM",
+        **VARIANTS.get(job.method, {}),
     )
 
 

@@ -183,6 +183,8 @@ def test_every_method_changes_what_it_trains_and_nothing_else(
 ) -> None:
     training = TrainingSpec(epochs=1)
     before = dict(load(tiny_model).named_parameters())
+    if find_methods()[name].changes_base:  # before the training, of which the resume tests tell
+        pytest.skip("its adapters begin with a part of the base")
     model, recorded = run_ours(
         tiny_model, make_method(name, {}), make_steps(ragged_examples(), training, 0), training, tmp_path
     )

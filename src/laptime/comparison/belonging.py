@@ -5,7 +5,7 @@ from __future__ import annotations
 from laptime.errors import UserError
 from laptime.models.digest import hash_once
 from laptime.runs.contestants import run_options
-from laptime.runs.events import Started
+from laptime.runs.events import Role, Started
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.plan import Plan, PlannedRun
 from laptime.runs.record import FILE_NAME, RunRecord
@@ -13,7 +13,11 @@ from laptime.runs.spec_changes import complete_run, differing_keys
 from laptime.spec import flag
 from laptime.util.atomic import as_read
 
-SWITCHES = {"plain", "without", "speedups", "reuse_cache"}  # what an ablation changes
+# What runs change that are no rows: an ablation switches off, a tuning has a seed that is no round's.
+FREE: dict[Role, set[str]] = {
+    "ablation": {"plain", "without", "speedups", "reuse_cache"},
+    "tuning": {"seed", "reuse_cache"},
+}
 
 
 def refuse_other_run(plan: Plan, planned: PlannedRun, record: RunRecord) -> None:
@@ -55,7 +59,7 @@ def differing_options(plan: Plan, planned: PlannedRun, started: Started) -> set[
     """Return the options in which a run is not what the plan fixes."""
     asked = as_read(run_options(plan.spec, planned.name, planned.method))
     expected = complete_run(asked, planned.method)
-    free = {"round"} | (SWITCHES if planned.role == "ablation" else set())
+    free = {"round"} | FREE.get(planned.role, set())
     return differing_keys(expected, started.spec) - free
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from laptime.comparison.tuning import is_tuned
 from laptime.errors import UserError, told_of
 from laptime.methods.method import find_method
 from laptime.runs.checks import check_inputs, check_rates, check_run
 from laptime.runs.contestants import Contestant, list_contestants
-from laptime.spec import AUTO, CompareSpec
+from laptime.spec import AUTO, BUILTIN, CompareSpec
 
 
 def check_spec(spec: CompareSpec, begins: bool = True) -> str:
@@ -18,9 +21,22 @@ def check_spec(spec: CompareSpec, begins: bool = True) -> str:
     contestants = check_contestants(spec)
     if spec.minutes and spec.rounds != AUTO:
         raise UserError(f"--minutes: --rounds {spec.rounds} is a number already; leave one of the two out")
+    check_tuning(spec, contestants)
     if spec.ablate and all(one.run_spec.training.plain for one in contestants):
         raise UserError("--ablate: --plain leaves nothing to switch off; leave one of the two out")
     return check_inputs(spec, [(one.place, one.run_spec) for one in contestants] if begins else [])
+
+
+def check_tuning(spec: CompareSpec, contestants: Sequence[Contestant]) -> None:
+    """Raise UserError where learning rates can't be tried, or are all given."""
+    if spec.tune is None:
+        return
+    if spec.data.held_out is None and spec.data.data != BUILTIN:
+        raise UserError("--tune: chooses by the held-out loss; give --held-out (a file, or a share: 0.1)")
+    if spec.model.random_weights:
+        raise UserError("--tune: with --random-weights no loss means anything; leave one of the two out")
+    if not any(map(is_tuned, contestants)):
+        raise UserError("--tune: every row has a learning rate already; leave one of the two out")
 
 
 def check_contestants(spec: CompareSpec) -> list[Contestant]:

@@ -16,6 +16,7 @@ from laptime.comparison.answers import BASE, find_answered, gather_questions
 from laptime.comparison.belonging import refuse_other_run
 from laptime.comparison.explanation import explain
 from laptime.comparison.fairness import BATCHING, find_stated_differences, find_unequal_work, list_unequal
+from laptime.comparison.held_out import compare_held_out
 from laptime.comparison.noise import (
     find_in_ablation,
     find_in_progress,
@@ -28,6 +29,7 @@ from laptime.comparison.pairs import choose_rounds, compare_rows
 from laptime.comparison.result import UNREADABLE, ComparisonResult, Failure, Finding, MethodResult
 from laptime.comparison.rows import MethodRuns, summarise
 from laptime.comparison.stopping import choose_confidence
+from laptime.comparison.tuning import summarise_tuning
 from laptime.errors import UserError
 from laptime.runs.contestants import own_options, run_options
 from laptime.runs.plan import INTERRUPTED, Plan, PlannedRun, read_plan, run_folder
@@ -60,7 +62,7 @@ class Collected(Struct, kw_only=True):
 
     def runs_of(self, name: str) -> MethodRuns:
         """Return what there is of one contestant, or of the base."""
-        own = [planned for planned in self.plan.runs if planned.role != "ablation"]
+        own = [planned for planned in self.plan.runs if planned.role not in ("ablation", "tuning")]
         planned = sorted((p for p in own if p.name == name), key=lambda p: p.round)
         method = planned[0].method if planned else name
         return MethodRuns(
@@ -187,6 +189,8 @@ def assemble(collected: Collected) -> ComparisonResult:
         repeat_command=plan.repeat_command,
         spec=spec,
         ablation=summarise_ablation(rows, plan, collected.records, confidence),
+        held_out_differences=compare_held_out(rows),
+        tuning=summarise_tuning(plan, collected.records),
         explanation=explain(plan, {name: collected.runs_of(name) for name in plan.racing}, confidence),
         foretold=plan.foretold,
         against=set_beside(plan.against, plan.laptime, rows, confidence) if plan.against else None,

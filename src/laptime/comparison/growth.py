@@ -6,7 +6,7 @@ same runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -17,9 +17,11 @@ from laptime.comparison.pairs import headline_pair, name_entrants
 from laptime.comparison.result import Pair
 from laptime.comparison.schedule import add_round, list_measured
 from laptime.comparison.stopping import MOST_ROUNDS, count_seconds, find_end, limit_seconds
+from laptime.comparison.tuning import grow_tuning
 from laptime.data.input_manifest import InputManifest
 from laptime.runs.disk import SPARE_DISK_BYTES, count_free, count_results
 from laptime.runs.plan import Plan, PlannedRun, RoundsEnd
+from laptime.runs.record import RunRecord
 from laptime.runs.runner import Prospect
 from laptime.spec import CompareSpec
 
@@ -29,7 +31,8 @@ def foresee(plan: Plan, folder: Path) -> Prospect:
     if not plan.awaits_rounds or len(plan.contestants) < 2:  # one alone has no interval to make narrow
         return Prospect(ablates=plan.awaits_ablation)
     last = [run for run in plan.runs if run.round == plan.num_rounds]
-    limit, spent = limit_seconds(plan.spec), count_seconds(read_runs(folder, plan).records.values())
+    raced = _list_raced(read_runs(folder, plan).records.values())
+    limit, spent = limit_seconds(plan.spec), count_seconds(raced)
     seconds = None if limit is None else limit - spent
     return Prospect(last * (MOST_ROUNDS - plan.num_rounds), seconds, plan.awaits_ablation)
 
@@ -39,6 +42,8 @@ def grow(
 ) -> Plan:
     """Return `plan` with what is to run next, or closed; `say` is told why it goes on."""
     collected = read_runs(folder, plan)
+    if plan.awaits_tuning:
+        return grow_tuning(plan, spec, collected.records, say)
     if plan.awaits_ablation:
         grown = add_ablation(plan, collected.records)
         if more := len(grown.runs) - len(plan.runs):
@@ -86,12 +91,17 @@ def _find_end(
     plan = collected.plan
     if end := find_end(pair.train_interval if pair else None, plan.num_rounds):
         return end
-    limit, spent = limit_seconds(plan.spec), count_seconds(collected.records.values())
+    limit, spent = limit_seconds(plan.spec), count_seconds(_list_raced(collected.records.values()))
     if limit is not None and spent + _seconds_of_a_round(collected) > limit:
         return "minutes"
     # The time limit goes first: it ends the same comparison in the same way on every disk.
     room = count_free(collected.folder) - SPARE_DISK_BYTES
     return "disk" if sum(count_results(list_measured(spec, added), manifest.shape)) > room else ""
+
+
+def _list_raced(records: Iterable[RunRecord]) -> list[RunRecord]:
+    """Return the records but those of learning rates that were tried: a limit of time is the race's."""
+    return [record for record in records if record.started.role != "tuning"]
 
 
 def _seconds_of_a_round(collected: Collected) -> float:

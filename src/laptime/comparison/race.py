@@ -15,6 +15,7 @@ from laptime.comparison.growth import foresee, grow
 from laptime.comparison.older import keep_threads, refuse_other_older, refuse_unlike_inputs, tell
 from laptime.comparison.result import ComparisonResult, refuse_foreign_result, write_result
 from laptime.comparison.schedule import list_measured, plan_runs, run_spec
+from laptime.comparison.tuning import plan_tuned
 from laptime.data.input_manifest import (
     InputManifest,
     read_manifest,
@@ -25,7 +26,7 @@ from laptime.forecast.forecast import Forecast
 from laptime.forecast.surroundings import forecast_all
 from laptime.hardware.processors import Threads
 from laptime.methods.method import find_method
-from laptime.runs.contestants import list_contestants, run_options
+from laptime.runs.contestants import list_contestants
 from laptime.runs.devices import place_job, tell_devices
 from laptime.runs.disk import check_disk
 from laptime.runs.folder import INPUTS_FOLDER, REHEARSAL, claim, has_checkpoint, locked
@@ -37,6 +38,7 @@ from laptime.runs.plan import (
     Foretold,
     Plan,
     PlannedRun,
+    name_work,
     read_plan,
     run_folder,
     write_plan,
@@ -131,7 +133,7 @@ def run_waiting(
         waiting = [planned for planned in find_waiting(plan.runs, folder) if planned.run not in tried]
         listener.planned(plan.runs, len(plan.runs) - len(waiting), foresee(plan, folder))
         for planned in waiting:
-            if plan.awaits_ablation and planned.round > 1:
+            if (plan.awaits_ablation and planned.round > 1) or (plan.awaits_tuning and planned.round):
                 break
             tried.add(planned.run)
             run_one(spec, planned, folder, runner, listener)
@@ -171,7 +173,8 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
     home = run_folder(folder, planned.run)
     plan = read_plan(folder)
     job = make_job(run_spec(spec, planned), planned, home, folder / INPUTS_FOLDER, plan.threads)
-    job.comparison, job.rate = plan.id, find_rate(folder, plan, planned)
+    job.comparison = plan.id
+    job.rate = planned.rate or plan.rates.get(planned.name) or find_rate(folder, plan, planned)
     job.asks = not has_answered(folder, plan, planned)
     place_job(job, read_manifest(folder / INPUTS_FOLDER))
     if damage := find_record_damage(home):
@@ -204,16 +207,16 @@ def has_answered(folder: Path, plan: Plan, planned: PlannedRun) -> bool:
 def find_rate(folder: Path, plan: Plan, planned: PlannedRun) -> float | None:
     """Return the learning rate of earlier runs of the same work; None where there are none."""
     alike = (
-        one for one in plan.runs if one.role != "base" and name_work(plan, one) == name_work(plan, planned)
+        one
+        for one in plan.runs
+        if one.role not in ("base", "tuning") and work_of(plan, one) == work_of(plan, planned)
     )
     return next((rate for one in alike if (rate := read_rate(run_folder(folder, one.run)))), None)
 
 
-def name_work(plan: Plan, planned: PlannedRun) -> tuple[Any, ...]:
-    """Return what the learning rate of a run follows from, within a comparison."""
-    options = run_options(plan.spec, planned.name, planned.method)
-    own_rates = options.get("trainer", OURS) if options.get("as_it_comes") else ""
-    return planned.method, options["training"], options["method_options"], own_rates
+def work_of(plan: Plan, planned: PlannedRun) -> tuple[Any, ...]:
+    """Return what the learning rate of a planned run follows from."""
+    return name_work(plan.spec, planned.name, planned.method)
 
 
 def has_not_begun(home: Path) -> bool:
@@ -270,12 +273,13 @@ def make_plan(
         laptime=full_version(),
         created=time.time(),
         spec=as_read(spec),
-        runs=plan_runs(spec),
+        runs=plan_tuned(spec, manifest) if spec.tune else plan_runs(spec),
         data=manifest.data,
         model_digest=manifest.model_digest,
         summaries={one.method: find_method(one.method).summary for one in list_contestants(spec)},
         repeat_command=shell_command("laptime", "compare", "--config", folder / SPEC_FILE, "--out", "AGAIN"),
         awaits_ablation=spec.ablate,
+        awaits_tuning=spec.tune is not None,
         threads=threads,
         awaits_rounds=spec.rounds == AUTO,
         against=against,

@@ -219,6 +219,41 @@ class Ablation(Struct, kw_only=True):
     variants: list[Variant]
 
 
+class HeldOutDifference(Struct, kw_only=True):
+    """By how much the held-out loss of `first` is above that of `second`, and the error of that.
+
+    The standard error is that of the held-out set: over its groups of examples, of which other ones would
+    have given another difference. None for fewer than FEWEST_GROUPS.
+    """
+
+    first: str
+    second: str
+    difference: float
+    standard_error: float | None
+    num_groups: int
+
+
+class TriedRate(Struct, kw_only=True):
+    """A learning rate that was tried, and the held-out loss that it led to; None where it led to none."""
+
+    rate: float
+    loss: float | None
+
+
+class Tuning(Struct, kw_only=True):
+    """The learning rates that were tried for a row before the race, in order, and which it races with.
+
+    `is_bracketed`: rates on both sides of the best are worse. `seconds` is what trying took.
+    """
+
+    contestant: str
+    default_rate: float
+    tried: list[TriedRate]
+    chosen: float | None
+    is_bracketed: bool
+    seconds: float
+
+
 class Cause(Struct, kw_only=True):
     """A thing in which two contestants differ, from `first` to `second`, and the seconds that it saves.
 
@@ -366,6 +401,8 @@ class ComparisonResult(Struct, kw_only=True):
     repeat_command: str
     spec: dict[str, Any]  # the resolved CompareSpec
     ablation: list[Ablation] = []  # one a method, where it was asked for
+    held_out_differences: list[HeldOutDifference] = []
+    tuning: list[Tuning] = []  # one a row, where learning rates were tried
     explanation: Explanation | None = None  # of two contestants, where it was asked for
     against: Against | None = None  # an older comparison, where one was named
     foretold: dict[str, Foretold] = {}  # by row: what it was to take, by past runs of the machine

@@ -17,6 +17,7 @@ from laptime.runs.contestants import list_contestants, make_run_spec
 from laptime.runs.plan import PLAIN, Plan, PlannedRun
 from laptime.spec import AUTO, CompareSpec, RunSpec
 
+TUNING_SEED = 104_729  # beyond the seed of the first round: no round comes so far
 GAP = ""  # a place in a round that nobody takes
 
 
@@ -101,6 +102,10 @@ def williams_design(size: int) -> list[list[int]]:
 def run_spec(spec: CompareSpec, planned: PlannedRun) -> RunSpec:
     """Return the part of the comparison's spec that one run needs."""
     whole = make_run_spec(spec, planned.name, planned.method, planned.round)
+    if planned.role == "tuning":  # the race has other orders of the examples
+        options = {name: value for name, value in whole.method_options.items() if name != "reuse_cache"}
+        training = replace(whole.training, seed=(whole.training.seed + TUNING_SEED) % 2**31)
+        return replace(whole, training=training, method_options=options)
     return switch_off(whole, planned.without) if planned.without else whole
 
 

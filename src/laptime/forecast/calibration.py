@@ -34,7 +34,7 @@ class Speed(Struct, frozen=True, kw_only=True):
 
     def least_seconds(self, job: JobShape) -> float:
         """Return what arithmetic says of a step, and what small models spend on calls alone."""
-        calls = CALL_SECONDS * (2 + job.num_layers)
+        calls = CALL_SECONDS * (2 + job.num_layers) * job.num_passes
         moving = job.moved_bytes / self.bytes_per_second + job.exchanged_bytes / self.exchanged_per_second
         return job.step_flops / self.flops_per_second + moving + calls
 

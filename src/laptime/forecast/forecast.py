@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from laptime.data.input_manifest import InputManifest
 from laptime.forecast.calibration import UNKNOWN_FACTOR, Guess, Speed, guess, guess_offset
-from laptime.forecast.job_shape import JobShape, estimate_memory, shape_of_job
+from laptime.forecast.job_shape import JobShape, estimate_memory, fit_job, shape_of_job
 from laptime.memory_advice import find_remedies
 from laptime.runs.past_runs import PastRun
 from laptime.spec import RunSpec
@@ -59,6 +59,11 @@ class Surroundings(Struct, kw_only=True):
 def forecast(name: str, spec: RunSpec, around: Surroundings, num_devices: int = 1) -> Forecast:
     """Return what one run will take."""
     job = shape_of_job(spec, around.manifest, around.dtype, num_devices)
+    estimate = estimate_memory(spec, around.manifest, job.element_bytes, around.on_cuda, num_devices)
+    available = around.available_bytes
+    there = available if available is not None else 1 << 62
+    fitted = estimate.cut_to_fit(there)
+    job = fit_job(job, fitted, there)
     step = guess(job, around.past, lambda run: run.step_seconds, around.speed.least_seconds)
     if (
         not step.num_runs
@@ -71,10 +76,7 @@ def forecast(name: str, spec: RunSpec, around: Surroundings, num_devices: int = 
     total = train + sum(one.value for one in phases.values())
     ranges = [(train, step.error), *((one.value, one.error) for one in phases.values())]
     low, high = (sum(find_range(*pair)[end] for pair in ranges) for end in (0, 1))
-    estimate = estimate_memory(spec, around.manifest, job.element_bytes, around.on_cuda, num_devices)
-    available = around.available_bytes
-    there = available if available is not None else 1 << 62
-    needed = estimate.cut_to_fit(there).needed_bytes(there)
+    needed = fitted.needed_bytes(there)
     fits = None if available is None else needed <= available
     beside = guess_offset(job, around.past, lambda run: run.peak_bytes - run.needed_bytes)
     return Forecast(

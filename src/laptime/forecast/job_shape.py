@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from laptime.data.input_manifest import InputManifest
 from laptime.memory_estimate import FLOAT32_BYTES, HALF_BYTES, MemoryEstimate, find_moment_bytes
@@ -28,6 +29,7 @@ class JobShape(Struct, frozen=True, kw_only=True):
     step_flops: float
     step_tokens: float
     num_steps: int = 0
+    num_passes: int = 1  # forward passes of a step
     saved_bytes: int = 0
 
     @property
@@ -73,6 +75,7 @@ def shape_of_past(run: PastRun) -> JobShape:
         trained=run.trained,
         step_flops=run.step_flops,
         step_tokens=run.step_tokens,
+        num_passes=run.num_passes,
         saved_bytes=run.saved_bytes,
     )
 
@@ -89,7 +92,7 @@ def shape_of_job(spec: RunSpec, manifest: InputManifest, dtype: str, num_devices
     steps = min(num_steps, training.max_steps or num_steps)
     tokens = data["num_tokens"] * training.epochs / num_steps
     trained_tokens = data["num_trained_tokens"] * training.epochs / num_steps
-    a_weight = 6.0 if method.saved_kind == "model" else 4.0
+    a_weight = 6.0 if cost.trainable_parameters == shape.num_parameters else 4.0
     head = shape.hidden_size * shape.vocabulary_size
     return JobShape(
         method=spec.method,
@@ -103,6 +106,19 @@ def shape_of_job(spec: RunSpec, manifest: InputManifest, dtype: str, num_devices
         step_tokens=tokens,
         num_steps=steps,
         saved_bytes=cost.saved_bytes,
+    )
+
+
+def fit_job(job: JobShape, estimate: MemoryEstimate, available_bytes: int) -> JobShape:
+    """Return a job as it runs where so much memory is there: in how many passes, and with what recomputed."""
+    recomputed = 0.0
+    if estimate.will_recompute(available_bytes):  # each layer runs forward a second time
+        head = estimate.shape.hidden_size * estimate.shape.vocabulary_size
+        recomputed = 2.0 * max(0, estimate.shape.num_matmul_weights - head) * job.step_tokens
+    return replace(
+        job,
+        step_flops=job.step_flops + recomputed,
+        num_passes=-(-estimate.share_of_step // max(1, estimate.most_at_once)),
     )
 
 

@@ -19,7 +19,7 @@ class LoraTopOptions(LoraOptions, frozen=True):
 
     top_layers: Annotated[
         Annotated[int, Meta(ge=1)] | None,
-        Meta(description="Layers from the top that get adapters (default: a quarter of them)."),
+        Meta(description="Layers from the top that train (default: a quarter of them)."),
     ] = None
     reuse_cache: Annotated[
         bool,
@@ -32,6 +32,7 @@ class LoraTop(Lora):
 
     name: ClassVar[str] = "lora_top"
     summary: ClassVar[str] = "trains adapters in the top layers only; what lies below is computed once"
+    paper: ClassVar[str] = ""
     options_type: ClassVar[type[LoraTopOptions]] = LoraTopOptions
     options: LoraTopOptions
 

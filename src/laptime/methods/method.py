@@ -12,6 +12,7 @@ import pkgutil
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -53,6 +54,8 @@ class Method(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]  # one sentence for --help and the report
     saved_kind: ClassVar[Literal["adapter", "model"]]
+    paper: ClassVar[str] = ""  # where it is described
+    changes_base: ClassVar[bool] = False  # its adapters begin with a part of the base, which lacks it then
     options_type: ClassVar[type[Options]] = NoOptions
     # Several devices hold parts of what trains, instead of all of it: where that is most of the memory.
     spreads_weights: ClassVar[bool] = False
@@ -159,7 +162,8 @@ def find_methods() -> dict[str, type[Method]]:
     package = importlib.import_module("laptime.methods")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"laptime.methods.{module.name}")
-    found = {kind.name: kind for kind in subclasses(Method)}  # type: ignore[type-abstract]
+    kinds = subclasses(Method)  # type: ignore[type-abstract]
+    found = {kind.name: kind for kind in kinds if "name" in vars(kind)}  # else several share it
     return dict(sorted(found.items(), key=lambda item: (item[0] != "full", item[0])))
 
 
@@ -174,6 +178,24 @@ def find_method(name: str) -> type[Method]:
     if name not in methods:
         raise UserError(tell_no_method("--methods", name))
     return methods[name]
+
+
+def expand_methods(option: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Return methods as they were named, in the place of "all" and of patterns (lora*) those that they mean.
+
+    Raises UserError for a pattern that means none.
+    """
+    found: list[str] = []
+    known = list(find_methods())
+    for name in names:
+        if name != "all" and not set("*?[") & set(name):
+            found.append(name)
+            continue
+        meant = known if name == "all" else [one for one in known if fnmatchcase(one, name)]
+        if not meant:
+            raise UserError(f"{option}: no method like '{name}'; there are {', '.join(known)}")
+        found += [one for one in meant if one not in found]
+    return tuple(found)
 
 
 def make_method(name: str, options: Mapping[str, Any]) -> Method:

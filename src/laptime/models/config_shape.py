@@ -84,6 +84,7 @@ def foresee_shape(config: Mapping[str, Any]) -> Shape | None:
         linears=linears | {"lm_head": (hidden, words)},
         head="lm_head",
         model_type=family,
+        layer_parameters=(of_layer + norms,) * layers,
     )
 
 

@@ -43,6 +43,20 @@ def measure_shape(model: PreTrainedModel) -> Shape:
         experts=experts,
         experts_per_token=count_experts_per_token(text, experts),
         unwrapped=tuple(name for name in linears if is_read_past(name, modules)),
+        layer_parameters=count_by_layer(model, seen),
+    )
+
+
+def count_by_layer(model: nn.Module, seen: str) -> tuple[int, ...]:
+    """Return the parameters of each layer of what text passes through; () where layers have no numbers."""
+    counts: dict[int, int] = {}
+    for name, parameter in model.named_parameters():
+        if name.startswith(seen) and (number := layer_of(name)) >= 0:
+            counts[number] = counts.get(number, 0) + parameter.numel()
+    return (
+        tuple(counts[number] for number in range(len(counts)))
+        if all(map(counts.get, range(len(counts))))
+        else ()
     )
 
 

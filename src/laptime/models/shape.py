@@ -29,6 +29,7 @@ class Shape(Struct, kw_only=True, frozen=True):
     experts: dict[str, tuple[int, int, int]] = {}
     experts_per_token: int = 0
     unwrapped: tuple[str, ...] = ()
+    layer_parameters: tuple[int, ...] = ()  # of each layer, from the lowest; () where layers have no numbers
 
     @property
     def weights_per_token(self) -> dict[str, int]:

@@ -33,6 +33,7 @@ from laptime.spec import (
 )
 from laptime.speedups.speedup import speedup_names
 
+VALUE_ALONE = {"tune": "5"}  # of options that need none
 REPEATABLE = {"ask", "data"}  # given several times; other lists are comma-separated
 TITLES = {
     ModelSpec: "Model",
@@ -106,6 +107,8 @@ def make_option(kind: type[Options], name: str, title: str) -> SectionedOption:
         settings |= {"multiple": True, "metavar": "TEXT"}
     elif name in SPEEDUP_OPTIONS:
         settings["metavar"] = "NAMES"
+    elif name in VALUE_ALONE:
+        settings |= {"metavar": "[N]", "is_flag": False, "flag_value": VALUE_ALONE[name]}
     elif hint in (int, float):
         settings["metavar"] = "N" if hint is int else "X"
     elif words := words_of(hint):

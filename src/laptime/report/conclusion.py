@@ -14,6 +14,7 @@ from laptime.report.quantities import known
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sentence import Sentence
 from laptime.report.speed_sentences import write_arithmetic, write_source, write_time, write_total
+from laptime.report.tuning_sentences import write_tuning
 from laptime.runs.contestants import tell_options
 
 _NEGLIGIBLE = 1.05  # a factor below this is said to be no difference
@@ -36,6 +37,7 @@ def write_conclusion(result: ComparisonResult, language: Language) -> list[Sente
     sentences += _write_memory(result, language)
     sentences += _write_parameters(result, language)
     sentences += _write_disk(result, language)
+    sentences += write_tuning(result, language)
     sentences += write_quality(result, language)
     sentences += write_answers(result, language)
     sentences += write_checks(result, language)

@@ -75,6 +75,9 @@ NAMES: dict[Lang, dict[str, str]] = {
         "without": "끈 가속 기법",
         "speedups": "필수 가속 기법",
         "top_layers": "학습하는 상위 레이어",
+        "lora_plus_ratio": "B의 학습률 배수",
+        "vera_rank": "VeRA 랭크",
+        "ia3_targets": "(IA)³ 대상",
         "reuse_cache": "캐시 재사용",
     },
 }

@@ -6,6 +6,14 @@ STRINGS: dict[str, str] = {
     "method.full": "full fine-tuning",
     "method.lora": "LoRA",
     "method.lora_top": "LoRA on the top layers",
+    "method.rslora": "rsLoRA",
+    "method.lora_plus": "LoRA+",
+    "method.lora_fa": "LoRA-FA",
+    "method.pissa": "PiSSA",
+    "method.olora": "OLoRA",
+    "method.vera": "VeRA",
+    "method.ia3": "(IA)³",
+    "method.top_layers": "full fine-tuning of the top layers",
     "method.qlora": "QLoRA",
     "method.dora": "DoRA",
     "method.base": "the base model",
@@ -73,6 +81,7 @@ STRINGS: dict[str, str] = {
     "section.findings": "Fairness",
     "section.environment": "How it was measured",
     # Conclusion: labels
+    "label.tuning": "Learning rates",
     "label.contestants": "Contestants",
     "label.devices": "Devices",
     "label.against": "Before and now",
@@ -214,6 +223,12 @@ STRINGS: dict[str, str] = {
     "quality.held_out": "On held-out examples the loss is {list}.",
     "quality.base": "Before training it was {loss}.",
     "quality.item": "{loss} with {method}",
+    "quality.apart": "Over {number} parts of the held-out set {best} is better than {list} (standard error "
+    "of the difference).",
+    "quality.apart.item": "{method} by {difference} ± {error}",
+    "quality.alike": "Between {best} and {list} there is no difference beyond twice the held-out set's own "
+    "standard error ({error}).",
+    "quality.few": "{number} parts of a held-out set are too few to tell how far a difference holds.",
     "quality.these_runs": "Fewer than 3 rounds claim nothing beyond these runs.",
     "quality.shown": "Each figure is the median of {rounds} rounds with their own seeds; the ranges "
     "are: {list}.",
@@ -454,6 +469,21 @@ STRINGS: dict[str, str] = {
     "any false difference stays below 5 %. Above 1 the speedup pays. Those that are shown come first. Each "
     "is a run of its own that ends with its training and stands in no other figure. Several that save the "
     "same time each look small alone.",
+    # Learning rates that were tried
+    "tuning.chosen": "Before the race {number} learning rates of each row were tried, on one grid about its "
+    "own default, and chosen by held-out loss: {list}. That took {seconds}, which stands in no time of a "
+    "row.",
+    "tuning.item": "{method} {rate} ({factor} its default of {default})",
+    "tuning.default": "{method} its default of {default}",
+    "tuning.edge": "The best of {methods} is the lowest or highest that was tried: another may be better "
+    "still.",
+    "tuning.none": "No rate of {methods} led to a loss: it races with its default.",
+    "tuning.same": "The same held-out examples chose and judge, which flatters all rows a little.",
+    "tuning.title": "Learning rates that were tried",
+    "tuning.rate": "Learning rate",
+    "tuning.loss": "Held-out loss",
+    "tuning.best": "chosen",
+    "tuning.failed": "no loss",
     # Why one of two contestants is faster
     "explanation.title": "Why {first} and {second} take different times",
     "explanation.less": "{first} took {before} from start to saved result, {second} {after}: {difference} "

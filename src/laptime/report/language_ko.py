@@ -9,6 +9,14 @@ STRINGS: dict[str, str] = {
     "method.full": "전체 파인튜닝",
     "method.lora": "LoRA",
     "method.lora_top": "상위 레이어 LoRA",
+    "method.rslora": "rsLoRA",
+    "method.lora_plus": "LoRA+",
+    "method.lora_fa": "LoRA-FA",
+    "method.pissa": "PiSSA",
+    "method.olora": "OLoRA",
+    "method.vera": "VeRA",
+    "method.ia3": "(IA)³",
+    "method.top_layers": "상위 레이어 파인튜닝",
     "method.qlora": "QLoRA",
     "method.dora": "DoRA",
     "method.base": "베이스 모델",
@@ -77,6 +85,7 @@ STRINGS: dict[str, str] = {
     "section.findings": "공정성",
     "section.environment": "측정 환경",
     # Conclusion: labels
+    "label.tuning": "학습률",
     "label.contestants": "참가자",
     "label.devices": "장치",
     "label.against": "이전과 비교",
@@ -224,6 +233,12 @@ STRINGS: dict[str, str] = {
     "quality.held_out": "평가용(held-out) 레코드의 손실: {list}.",
     "quality.base": "학습 전에는 {loss:이었습니다/였습니다}.",
     "quality.item": "{method} {loss}",
+    "quality.apart": "평가용 레코드를 {number}개로 나누어 보면 {best:이/가} {list}보다 낫습니다"
+    "(차이의 표준오차).",
+    "quality.apart.item": "{method}({difference} ± {error})",
+    "quality.alike": "{best:과/와} {list} 사이에는 평가용 레코드 자체의 표준오차({error})의 두 배를 넘는 "
+    "차이가 없습니다.",
+    "quality.few": "평가용 레코드가 {number}개뿐이어서 차이가 얼마나 믿을 만한지 알 수 없습니다.",
     "quality.these_runs": "3라운드 미만이므로 이번 실행을 넘어서 일반화하지 않습니다.",
     "quality.shown": "각 값은 시드가 서로 다른 {rounds}라운드의 중앙값이며, 범위는 다음과 같습니다: {list}.",
     "quality.range": "{method} {low}~{high}",
@@ -455,6 +470,19 @@ STRINGS: dict[str, str] = {
     "없는 차이를 하나라도 있다고 할 확률은 5% 미만입니다. 1보다 크면 효과가 있으며, 효과가 확인된 기법이 "
     "먼저 나옵니다. 각각 따로 실행해 학습까지만 진행했으며 다른 수치에는 포함하지 않습니다. 같은 시간을 "
     "줄이는 기법이 여럿이면 하나씩 껐을 때의 차이는 작게 보입니다.",
+    # Learning rates that were tried
+    "tuning.chosen": "경주 전에 행마다 기본값을 중심으로 한 같은 격자에서 학습률 {number}개를 시도해 "
+    "평가 손실로 골랐습니다: {list}. 시도에 {seconds} 걸렸으며 행의 시간에는 들어가지 않습니다.",
+    "tuning.item": "{method} {rate}(기본값 {default}의 {factor})",
+    "tuning.default": "{method} 기본값 {default}",
+    "tuning.edge": "{methods}의 최선은 시도한 값 중 가장 작거나 큰 값이므로 더 좋은 값이 있을 수 있습니다.",
+    "tuning.none": "{methods:은/는} 어떤 학습률로도 손실을 얻지 못해 기본값으로 경주합니다.",
+    "tuning.same": "같은 평가용 레코드로 고르고 평가하므로 모든 행이 조금씩 유리합니다.",
+    "tuning.title": "시도한 학습률",
+    "tuning.rate": "학습률",
+    "tuning.loss": "평가 손실",
+    "tuning.best": "선택",
+    "tuning.failed": "손실 없음",
     # Why one of two contestants is faster
     "explanation.title": "{first:과/와} {second}의 시간이 다른 이유",
     "explanation.less": "시작부터 저장까지 {first:은/는} {before}, {second:은/는} {after} 걸려 {difference} "

@@ -29,6 +29,7 @@ from laptime.report.sentence import Sentence
 from laptime.report.speedup_tables import make_ablation, make_speedups
 from laptime.report.style import read_template
 from laptime.report.table import choose_columns, make_pairs, make_rows
+from laptime.report.tuning_sentences import make_rates
 from laptime.report.usage import BUILTIN, ask_command, list_leftovers
 from laptime.util.atomic import write_whole
 
@@ -181,6 +182,7 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "devices_explained": device_sentences.explain_devices(result, language),
         "methods": [language.title(method.name) for method in result.methods],
         "speedups": make_speedups(result, language),
+        "rates": make_rates(result, language),
         "explanation": make_explanation(result, language),
         "ablation": make_ablation(result, language),
         "charts": draw_charts(result, language),

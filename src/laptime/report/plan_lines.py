@@ -102,6 +102,8 @@ def tell_comparison(found: Sequence[Forecast | Foretold], spec: CompareSpec) -> 
     if not fitting:
         return "a comparison: nothing of it fits"
     runs, seconds = rounds * len(fitting), rounds * sum(one.total_seconds for one in fitting)
+    if spec.tune:  # each row before the race, without saving and at least so often
+        runs, seconds = runs + spec.tune * len(fitting), seconds * (1 + spec.tune / rounds)
     most = max(one.memory_bytes for one in fitting)
     return (
         f"a comparison: {'at least ' * is_open}{runs} run{'s'[: runs != 1]}, about "

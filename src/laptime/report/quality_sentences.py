@@ -12,6 +12,7 @@ from laptime.report.language import Language
 from laptime.report.quantities import known
 from laptime.report.sentence import Sentence
 
+ERRORS = 2.0  # standard errors within which there is no difference
 NEARLY_THE_SAME = 90.0  # chrF between two answers
 PARTLY_ALIKE = 50.0
 SCORES = ("memorisation", "generalisation")
@@ -31,11 +32,43 @@ def write_quality(result: ComparisonResult, language: Language) -> list[Sentence
     sentences = [language.say("quality.held_out", list=_list_losses(losses, language))]
     if result.base is not None and known(result.base.held_out_loss):
         sentences.append(language.say("quality.base", loss=quantities.loss(result.base.held_out_loss)))
+    sentences += _write_held_out_error(result, language)
     if result.quality_claim == "these_runs" or max(len(row.held_out_loss_by_round) for row in held_out) < 3:
         sentences.append(language.say("quality.these_runs"))
     else:
         sentences += _write_ranges(held_out, language)
     return [Sentence("quality", " ".join(sentences))]
+
+
+def _write_held_out_error(result: ComparisonResult, language: Language) -> list[str]:
+    """Say which rows the best one is better than, beyond the error that the held-out set leaves."""
+    losses = {row.name: row.held_out_loss for row in result.methods if known(row.held_out_loss)}
+    best = min(losses, key=lambda name: losses[name] or 0.0)
+    own = [one for one in result.held_out_differences if best in (one.first, one.second)]
+    if not own:
+        return []
+    if any(one.standard_error is None for one in own):
+        return [language.say("quality.few", number=own[0].num_groups)]
+    apart, alike, errors = [], [], []
+    for one in own:
+        other = language.method(one.second if one.first == best else one.first)
+        gap = one.difference if one.second == best else -one.difference
+        error = quantities.loss(one.standard_error)
+        if gap > ERRORS * (one.standard_error or 0.0):
+            told = {"method": other, "difference": quantities.loss(gap), "error": error}
+            apart.append(language.say("quality.apart.item", **told))
+        else:
+            alike.append(other)
+            errors.append(error)
+    names = {"best": language.method(best)}
+    sentences = []
+    if apart:
+        listed = language.join(apart)
+        sentences.append(language.say("quality.apart", number=own[0].num_groups, list=listed, **names))
+    if alike:
+        shown = ", ".join(dict.fromkeys(errors))
+        sentences.append(language.say("quality.alike", list=language.join(alike), error=shown, **names))
+    return sentences
 
 
 def _write_final_losses(result: ComparisonResult, language: Language) -> list[str]:

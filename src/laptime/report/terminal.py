@@ -26,6 +26,7 @@ from laptime.report.quantities import ABSENT
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sanitising import sanitise
 from laptime.report.speedup_tables import AblationTable, group_speedups, make_ablation
+from laptime.report.tuning_sentences import write_tuning
 
 _COLUMNS = ("train", "total", "step", "tok/s", "memory", "trained", "saved", "loss", "held-out")
 _DEVICE_COLUMNS = ("process", "device", "memory", "holds", "train", "computing", "exchanging")
@@ -54,6 +55,9 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
     tables = [make_table(result, language, short) for short in (False, True)]
     print_fitting(next((one for one in tables if least_width(one) <= console.width), tables[0]), console)
     _print_devices(result, language, console)
+    for sentence in write_tuning(result, language):
+        console.print()
+        console.print(Text(sentence.text, style="yellow" if sentence.warning else ""))
     _print_failures(result, language, console)
     if explanation := make_explanation(result, language):
         _print_explanation(explanation, language, console)

@@ -10,8 +10,9 @@ from laptime.spec import OURS
 
 VERSION = 3  # with runs of other trainers
 
-# ablation: a speedup is switched off to see what it gives; between: on the way from one row to another.
-Role = Literal["measured", "base", "ablation", "between"]
+# ablation: a speedup is switched off to see what it gives; between: on the way from one row to another;
+# tuning: with a learning rate that is tried before the race.
+Role = Literal["measured", "base", "ablation", "between", "tuning"]
 CheckName = Literal["parameters", "loss", "reload"]
 FailureReason = Literal[
     "out_of_memory",
@@ -224,11 +225,16 @@ class Damaged(Event, tag="damaged", kw_only=True):
 
 
 class Evaluation(Event, tag="evaluation", kw_only=True):
-    """Mean loss over the trained tokens of the held-out set, before or after training."""
+    """Mean loss over the trained tokens of the held-out set, before or after training.
+
+    `sums` and `counts` are the losses, added up, and the trained tokens of each group of examples.
+    """
 
     when: Literal["before", "after"]
     loss: float
     num_tokens: int
+    sums: list[float] = []
+    counts: list[int] = []
 
 
 class Answering(Event, tag="answering", kw_only=True):

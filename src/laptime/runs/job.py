@@ -23,9 +23,9 @@ SAVED_FOLDER = "saved"
 PREFIX_FOLDER = "prefix-cache"
 
 
-# How far to go: a rehearsal ends before it trains, an ablation before it saves anything, what lies between
-# two rows once it has saved.
-Until = Literal["preparation", "training", "saving", "end"]
+# How far to go: a rehearsal ends before it trains, an ablation before it saves anything, a learning rate that
+# is tried with its held-out loss, what lies between two rows once it has saved.
+Until = Literal["preparation", "training", "evaluation", "saving", "end"]
 
 
 class RunJob(Struct, kw_only=True):

@@ -6,9 +6,11 @@ folder, and nothing of the data.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -43,6 +45,7 @@ class PastRun(Struct, kw_only=True):
     trained: int
     step_flops: float  # of the products of a step; means over all but the first
     step_tokens: float
+    num_passes: int = 1  # forward passes of a step, in one process
     step_seconds: float
     first_step_seconds: float  # beyond these
     phases: dict[str, float]  # import, load, prepare, save
@@ -108,7 +111,7 @@ def is_sound(run: PastRun) -> bool:
         run.parameters,
     )
     others = (run.first_step_seconds, run.saved_bytes, run.trained, *run.phases.values())
-    counts = (run.num_devices, run.threads, run.hidden_size, run.num_layers)
+    counts = (run.num_devices, run.threads, run.hidden_size, run.num_layers, run.num_passes)
     sizes_are_sound = all(0 < one < MOST for one in (*above, *counts)) and all(
         0 <= one < MOST for one in others
     )
@@ -145,6 +148,7 @@ def describe(record: RunRecord) -> PastRun | None:
         trained=model.trainable_parameters,
         step_flops=fmean(count_step_flops(record, step) for step in steps[1:]),
         step_tokens=fmean(step.tokens for step in steps[1:]),
+        num_passes=count_passes(training, memory.micro_batch, max(1, len(record.ranks))),
         step_seconds=usual,
         first_step_seconds=max(0.0, steps[0].seconds - usual),
         phases={name: phases.get(name, 0.0) for name in ("import", "load", "prepare", "save")},
@@ -153,6 +157,13 @@ def describe(record: RunRecord) -> PastRun | None:
         peak_bytes=sum(peaks) if together > 1 else max(peaks),
         time=record.finished.time or 0.0,
     )
+
+
+def count_passes(training: Mapping[str, Any], micro_batch: int, num_ranks: int) -> int:
+    """Return the forward passes of a process for a step whose examples go by `micro_batch` (0: all)."""
+    at_once = training.get("batch_size", 1)
+    share = -(-at_once * training.get("gradient_accumulation", 1) // num_ranks)
+    return max(1, -(-share // max(1, min(micro_batch or at_once, share))))
 
 
 def count_step_flops(record: RunRecord, step: Step) -> float:

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 
 from laptime.errors import UserError, readable
 from laptime.hardware.processors import Threads
-from laptime.runs.contestants import name_contestants
+from laptime.runs.contestants import name_contestants, run_options
 from laptime.runs.events import Role
 from laptime.runs.record import MOST_ROUNDS
 from laptime.runs.spec_changes import complete_comparison
-from laptime.spec import CompareSpec
+from laptime.spec import OURS, CompareSpec
 from laptime.util.sealed_file import read_sealed, write_sealed
 from laptime.util.untrusted import check_name, tell_absent, told_in_one_line
 
@@ -89,6 +89,7 @@ class PlannedRun(Struct, kw_only=True, frozen=True):
     round: int
     role: Role = "measured"
     without: str = ""  # an ablation: the speedup that is switched off, or PLAIN
+    rate: float | None = None  # the learning rate that is tried
     contestant: str = ""  # its name where that is not the method's: lora-2, wide
 
     @property
@@ -103,10 +104,10 @@ class Plan(Struct, kw_only=True):
     `spec` is the resolved CompareSpec; `data` holds the facts of the encoded examples (name, digest,
     template, template_reason, counts, encode_seconds); `summaries` one sentence for each method.
     With `awaits_ablation` the runs of the ablation are still to be added: which speedups run at all is
-    known after the first round. With `awaits_rounds` a round may be added when all runs are over;
-    `rounds_end` says why there will be none. Every run's record repeats `id`, which no other comparison has.
-    `threads` are those of every run, chosen when the comparison began; `against` is what is kept of an older
-    comparison that this one is set beside.
+    known after the first round. With `awaits_tuning` the learning rates are not chosen yet. With
+    `awaits_rounds` a round may be added when all runs are over; `rounds_end` says why there will be none.
+    Every run's record repeats `id`, which no other comparison has. `threads` are those of every run, chosen
+    when the comparison began; `against` is what is kept of an older comparison that this one is set beside.
     """
 
     version: int = VERSION
@@ -120,6 +121,8 @@ class Plan(Struct, kw_only=True):
     summaries: dict[str, str] = {}
     repeat_command: str = ""
     awaits_ablation: bool = False
+    awaits_tuning: bool = False
+    rates: dict[str, float] = {}  # by row, those that were chosen
     threads: Threads | None = None
     awaits_rounds: bool = False
     rounds_end: RoundsEnd = ""
@@ -129,7 +132,7 @@ class Plan(Struct, kw_only=True):
     @property
     def awaits_more(self) -> bool:
         """Whether runs may still be added."""
-        return self.awaits_ablation or self.awaits_rounds
+        return self.awaits_tuning or self.awaits_ablation or self.awaits_rounds
 
     @property
     def contestants(self) -> list[str]:
@@ -149,6 +152,13 @@ class Plan(Struct, kw_only=True):
     def num_rounds(self) -> int:
         """How often each method is to run."""
         return max((run.round for run in self.runs if run.role == "measured"), default=0)
+
+
+def name_work(spec: dict[str, Any], name: str, method: str) -> tuple[Any, ...]:
+    """Return what the learning rate of a row's runs follows from, within a comparison of this spec."""
+    options = run_options(spec, name, method)
+    own_rates = options.get("trainer", OURS) if options.get("as_it_comes") else ""
+    return method, options["training"], options["method_options"], own_rates
 
 
 def run_folder(folder: Path, run: str) -> Path:

@@ -16,7 +16,8 @@ from laptime.runs.plan import PlannedRun
 from laptime.runs.record import read_record
 from laptime.spec import RunSpec
 
-ENDS: dict[Role, Until] = {"ablation": "training", "between": "saving"}  # how far runs go that are no rows
+# How far runs go that are no rows.
+ENDS: dict[Role, Until] = {"ablation": "training", "tuning": "evaluation", "between": "saving"}
 
 
 class Prospect(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from laptime.data.batches import make_batch
@@ -10,12 +11,14 @@ from laptime.runs.events import Evaluation
 from laptime.runs.record import RecordWriter
 from laptime.speedups.forward import Forward
 from laptime.training.generate import answer_questions
-from laptime.training.loop import evaluate
+from laptime.training.loop import evaluate_each
 from laptime.training.meter import Meter, NotFiniteError
 from laptime.training.opening import Opened
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+MOST_GROUPS = 1000  # of held-out examples in a record
 
 
 def measure_held_out(
@@ -37,10 +40,18 @@ def measure_held_out(
     size = micro_batch or opened.spec.training.batch_size
     with meter.phase("evaluate"):
         batches = (make_batch(held_out[i : i + size], packed=packed) for i in range(0, len(held_out), size))
-        loss, num_tokens = evaluate(forward, batches)
+        sums, counts = evaluate_each(forward, batches)
+    loss, num_tokens = sum(sums) / sum(counts), sum(counts)
     if not math.isfinite(loss):
         raise NotFiniteError(num_steps, "held-out loss", ["of the held-out set"])
-    record.write(Evaluation(when=when, loss=loss, num_tokens=num_tokens))
+    sums, counts = fold(sums), fold(counts)
+    record.write(Evaluation(when=when, loss=loss, num_tokens=num_tokens, sums=sums, counts=counts))
+
+
+def fold(numbers: Sequence[float]) -> list[Any]:
+    """Return at most MOST_GROUPS sums of neighbours: more tell no more of the error of their mean."""
+    each = -(-len(numbers) // MOST_GROUPS)
+    return [sum(numbers[place : place + each]) for place in range(0, len(numbers), max(1, each))]
 
 
 def ask_questions(opened: Opened, model: PreTrainedModel | Any, record: RecordWriter, meter: Meter) -> None:

@@ -80,10 +80,16 @@ def make_ahead(steps: Sequence[TrainStep], num_done: int) -> Generator[TrainStep
 @torch.no_grad()
 def evaluate(forward: Forward, batches: Iterable[Batch]) -> tuple[float, int]:
     """Return the mean loss over the trained tokens of `batches`, and how many there are."""
+    sums, counts = evaluate_each(forward, batches)
+    return sum(sums) / sum(counts), sum(counts)
+
+
+@torch.no_grad()
+def evaluate_each(forward: Forward, batches: Iterable[Batch]) -> tuple[list[float], list[int]]:
+    """Return the sum of the losses of each batch's trained tokens, and how many these are."""
     model = forward.model.eval()
-    total = torch.zeros((), device=model.device, dtype=torch.float64)
-    num_tokens = 0
+    sums, counts = [], []
     for batch in batches:
-        total += forward.sum_loss(batch.to(model.device))
-        num_tokens += len(batch.targets_N)
-    return float(total) / num_tokens, num_tokens
+        sums.append(forward.sum_loss(batch.to(model.device)).double())
+        counts.append(len(batch.targets_N))
+    return torch.stack(sums).tolist() if sums else [], counts

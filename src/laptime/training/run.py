@@ -134,6 +134,8 @@ def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds
                 gc.collect()
                 if job.until == "end":
                     measure(opened, prepared, record, meter, loaded.fit.micro_batch)
+        elif job.until == "evaluation":
+            measure(opened, prepared, record, meter, loaded.fit.micro_batch)
         if job.until == "end":
             ask_questions(opened, loaded.model, record, meter)
             del prepared  # copies of weights that only training needs
