@@ -2,7 +2,7 @@
 
     python benchmarks/fake_memory.py [--save]
 
-Two steps of each method at the widths of Llama-3.2-1B with two and four layers, from which the whole model
+Two steps of each method at the widths of Llama-3.2-1B with four and eight layers, from which the whole model
 follows: nothing but sizes is there. The step is that of a GPU: the parts in C are left out, since they read
 memory. What it counts are bytes of tensors; beside it stands the estimate by which runs are refused, cut and
 advised on, less the libraries' own share. With --save it goes to benchmarks/results/fake_memory.json.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from laptime.memory_estimate import CUDA_BASE_BYTES, MemoryEstimate
 from laptime.methods.method import Method, make_method
 from laptime.models.module_shape import measure_shape
 from laptime.spec import TrainingSpec
+from laptime.speedups import answer_head
 from laptime.speedups.forward import Forward
 from laptime.speedups.speedup import Setup, apply_all
 from laptime.training.optimizer import Optimizer
@@ -39,7 +41,7 @@ WIDTHS: dict[str, Any] = {
     "vocab_size": 128_256, "hidden_size": 2048, "intermediate_size": 8192, "num_attention_heads": 32,
     "num_key_value_heads": 8, "head_dim": 64, "tie_word_embeddings": True,
 }  # fmt: skip
-LAYERS, FEW, MORE = 16, 2, 4  # of the model; of those that are run
+LAYERS, FEW, MORE = 16, 4, 8  # of the model; of those that are run
 IN_C = ("compiled_attention", "compiled_loss", "compiled_optimizer", "compiled_parts", "compiled_projections")
 ON_CPUS = (*IN_C, "prepacked_weights", "float32_products", "short_attention")
 CPU = torch.device("cpu")
@@ -75,18 +77,52 @@ CASES = [
 def run_case(case: Case, num_layers: int) -> tuple[int, MemoryEstimate]:
     """Return the peak of a case with so many layers, and its estimate."""
     method = make_method(case.method, case.options)
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        model = LlamaForCausalLM(LlamaConfig(num_hidden_layers=num_layers, **WIDTHS)).to(torch.bfloat16)
+    with torch.device("meta"):  # fake tensors can't be moved and changed as PEFT does
+        model: Any = LlamaForCausalLM(LlamaConfig(num_hidden_layers=num_layers, **WIDTHS))
         shape = measure_shape(model)
-        model = method.attach(model.train().requires_grad_(False))
-        if case.recomputes:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
+        model = method.attach(model.to(torch.bfloat16).train().requires_grad_(False))
+    if case.recomputes:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        make_fake(model)
         peak = take_steps(case, model, method)
     estimate = MemoryEstimate(
         shape=shape, method=method, element_bytes=2, batch_size=1, longest=case.tokens,
         recomputes=case.recomputes, plain=case.plain, on_cuda=True,
     )  # fmt: skip
     return peak, estimate
+
+
+def enlarge(made: Sequence[torch.Tensor | None], factor: torch.Tensor | None, wanted: torch.Tensor) -> None:
+    """Do as on a GPU, where nobody asks for the value of a factor."""
+    for gradient in made:
+        if gradient is not None:
+            gradient.mul_(wanted.to(gradient.dtype))
+
+
+class Tracker(MemTracker):
+    """Counts what is there, whichever module made it: that one is called twice in a step is no error."""
+
+    def _pre_fw_hook(self, *_: Any) -> None:
+        return None
+
+    _post_fw_hook = _pre_bw_hook = _post_bw_hook = _pre_fw_hook
+
+
+def make_fake(model: Any) -> None:
+    """Put fake tensors in the place of those that are on no device, tied ones once."""
+    made: dict[int, Any] = {}
+    for module in model.modules():
+        for held in (module._parameters, module._buffers):
+            for name, tensor in held.items():
+                if tensor is not None and id(tensor) not in made:
+                    fake = torch.empty(tensor.shape, dtype=tensor.dtype)
+                    is_parameter = isinstance(tensor, torch.nn.Parameter)
+                    made[id(tensor)] = (
+                        torch.nn.Parameter(fake, requires_grad=tensor.requires_grad) if is_parameter else fake
+                    )
+                if tensor is not None:
+                    held[name] = made[id(tensor)]
 
 
 def take_steps(case: Case, model: Any, method: Method) -> int:
@@ -101,8 +137,8 @@ def take_steps(case: Case, model: Any, method: Method) -> int:
     apply_all(setup)
     half = case.tokens // 2
     batch = make_batch([EncodedExample([1] * case.tokens, [n >= half for n in range(case.tokens)], "x")])
-    optimizer = Optimizer(method.parameter_groups(model), training, False, fused=setup.fuses_optimizer)
-    tracker = MemTracker()
+    optimizer = Optimizer(method.parameter_groups(model), training, False, fused=True)
+    tracker = Tracker()
     tracker.track_external(model, *(chunk.adam for chunk in optimizer.chunks))
     tracker.track_external(*(one for chunk in optimizer.chunks for one in chunk.masters))
     with tracker:
@@ -129,6 +165,8 @@ def extend(few: int, more: int) -> int:
 
 def main() -> None:
     """Print each case, and keep them with --save."""
+    answer_head.enlarge = enlarge
+    torch.Tensor.data_ptr = lambda self: self.untyped_storage()._cdata  # a fake tensor has no place in memory
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from laptime.cli import main as cli
+from laptime.methods.method import find_methods
 from laptime.options.commands import by_name, compare_options, train_options
 from laptime.options.flags import convert, method_options, options_of
 from laptime.report.plain_text import width
@@ -18,7 +19,9 @@ from laptime.speedups.speedup import speedup_names
 from tests.commands import run_command
 
 COMMAND = [sys.executable, "-m", "laptime"]
-COMMANDS = ["compare", "train", "data", "ask", "report", "show", "plan", "doctor", "explain"]
+COMMANDS = ["compare", "train", "data", "ask", "report", "show", "plan", "doctor", "explain", "methods"]
+
+LISTED = ", ".join(sorted(find_methods()))
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -107,7 +110,7 @@ def test_rounds_are_a_number_or_a_word() -> None:
         (["compare", "--lerning-rate", "1"], "no option --lerning-rate; did you mean '--learning-rate'?"),
         (
             ["compare", "--methods", "full,lorra"],
-            "--methods: no method 'lorra'; did you mean 'lora'? there are full, lora, lora_top",
+            "--methods: no method 'lorra'; did you mean 'lora'? there are " + LISTED,
         ),
         (["train", "--lr", "1"], "no option --lr; here it is --learning-rate"),
         (["compare", "--output_dir", "x"], "no option --output_dir; here it is --out"),
@@ -121,11 +124,11 @@ def test_rounds_are_a_number_or_a_word() -> None:
         ),
         (
             ["train", "--method", "qlora"],
-            "--method: no method 'qlora'; did you mean 'lora'? there are full, lora, lora_top",
+            "--method: no method 'qlora'; did you mean 'lora'? there are " + LISTED,
         ),
         (
             ["compare", "--methods", "galore-x"],
-            "--methods: no method 'galore-x'; there are full, lora, lora_top",
+            "--methods: no method 'galore-x'; there are " + LISTED,
         ),
         (["compare", "--epochs", "many"], "--epochs: expected a whole number (got 'many')"),
         (["compare", "--epochs", "0"], "--epochs: expected a whole number >= 1 (got 0)"),
@@ -160,7 +163,7 @@ def test_rounds_are_a_number_or_a_word() -> None:
         ),
         (
             ["train", "--method", "loro"],
-            "--method: no method 'loro'; did you mean 'lora'? there are full, lora, lora_top",
+            "--method: no method 'loro'; did you mean 'lora'? there are " + LISTED,
         ),
         (["train", "--lora-dropout", "1.5"], "--lora-dropout: expected a number < 1.0 (got 1.5)"),
         (["compare", "--weight-decay", "inf"], "--weight-decay: expected a finite number (got inf)"),
@@ -302,8 +305,7 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
         (
             "job.toml",
             "learning-rate = {full=1e-4, lroa=1e-4}",
-            "job.toml: --learning-rate: no method 'lroa'; did you mean 'lora'? there are full, lora, "
-            "lora_top",
+            "job.toml: --learning-rate: no method 'lroa'; did you mean 'lora'? there are " + LISTED,
         ),
         ("job.yaml", "held-out: 1.0", "job.yaml: --held-out 1.0: a fraction lies between 0 and 1 (0.1)"),
         (

@@ -150,7 +150,7 @@ def test_an_introduction_shows_the_commands_and_is_short(name: str) -> None:
 @pytest.mark.parametrize("page", FOR_USERS, ids=name_of)
 def test_options_in_sentences_exist(page: Path, options: dict[str, set[str]]) -> None:
     known = set().union(*options.values())
-    named = {option for span in spans(read(page)) for option in re.findall(r"(?<!\S)--[a-z][a-z-]*", span)}
+    named = {option for span in spans(read(page)) for option in re.findall(r"(?<!\S)--[a-z][a-z0-9-]*", span)}
     assert named - known == set()
 
 

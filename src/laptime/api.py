@@ -240,8 +240,8 @@ def _enter(older: CompareSpec, begun: Mapping[str, Any], values: Mapping[str, An
     known = {name: begun[name] for name in ("methods", "contestants") if name in begun}
     named = {"methods": racing} if "trainers" in given else known
     merged = named | given
-    named = expand_methods("--methods", merged.get("methods", ()))
-    methods, contestants = choose_entrants(merged, named)
+    wanted = expand_methods("--methods", merged.get("methods", ()))
+    methods, contestants = choose_entrants(merged, wanted)
     return add_between(replace(older, methods=methods, contestants=contestants))
 
 

@@ -106,10 +106,13 @@ def shorter_examples(estimate: MemoryEstimate) -> list[MemoryEstimate]:
     return [changed(estimate, f"--max-length {n}", longest=n) for n in lengths if n >= SHORTEST]
 
 
+KNOWN_BEST = ("full", "lora", "lora_top")
+
+
 def other_methods(estimate: MemoryEstimate) -> list[MemoryEstimate]:
-    """Train by another method with its default options."""
+    """Train by another method with its default options: by those first that most people know."""
     found = []
-    for name in find_methods():
+    for name in sorted(find_methods(), key=lambda name: name not in KNOWN_BEST):
         method = make_method(name, {})
         try:
             method.cost(estimate.shape, estimate.element_bytes)

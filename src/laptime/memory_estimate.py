@@ -29,6 +29,9 @@ GATHERED_BYTES = 8  # of a layer's number while its gradient is summed: in float
 SPARE = 0.9  # of the memory that is there: the rest is for kernels' workspaces and the allocator's gaps
 CPU_BASE_BYTES = 900_000_000  # Python, torch and the libraries, buffers of the kernels
 CUDA_BASE_BYTES = 600_000_000  # workspaces; the context is no longer free when it is asked
+UNFUSED = (
+    1.4  # times what linear layers take and give (benchmarks/fake_memory.py): inputs in float32, norms, gates
+)
 LOGITS_KEPT = 3  # without answer_head: logits, their float32 copy, its gradient
 PACKING, PACKING_NEEDS = "prepacked_weights", ("answer_head", "fused_projections")
 SHARE = 0.5  # of the bytes of all frozen linear layers: what their packed copies may take at most
@@ -113,15 +116,23 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
 
     def activation_bytes(self, recomputes: bool) -> int:
         """What the backward pass needs: all layers' values, or their inputs and one layer's values."""
-        kept = self.shape.values_per_token
-        copied = self.method.cost(self.shape, self.element_bytes).copied_weights
+        lowest = self.method.lowest_layer(self.shape)
+        cost = self.method.cost(self.shape, self.element_bytes)
+        kept = self.shape.values_per_token(lowest) * self.element_bytes
+        kept = round(kept * self._unfused()) + cost.kept_bytes_per_token
+        copied = cost.copied_weights
         if recomputes:
-            layers = max(1, self.shape.num_layers)
-            kept, copied = kept // layers + layers * self.shape.hidden_size, copied // layers
+            layers = max(1, self.shape.num_layers - lowest)
+            kept = kept // layers + layers * self.shape.hidden_size * self.element_bytes
+            copied //= layers
         logits = LOGITS_KEPT * FLOAT32_BYTES * self.shape.vocabulary_size if self.plain else 0
-        num_tokens = self.most_at_once * self.longest
-        values = num_tokens * (kept * self.element_bytes + logits) + copied * self.element_bytes
-        return self.num_sharers * values
+        values = self.most_at_once * self.longest * (kept + logits) + copied * self.element_bytes
+        return self.num_sharers * (values + cost.passing_bytes)
+
+    def _unfused(self) -> float:
+        """Return how many times as much the layers of an adapted model keep where they run one by one."""
+        adapts = self.method.saved_kind == "adapter"
+        return UNFUSED if adapts and (self.plain or not self.method.fuses) else 1.0
 
     @property
     def held_bytes(self) -> int:

@@ -216,6 +216,13 @@ class AnswerSpec(Options, frozen=True):
     ] = ()
     max_questions: Annotated[int, Meta(ge=0, description="At most this many held-out questions.")] = 10
     max_new_tokens: Annotated[int, Meta(ge=1, le=100_000, description="Longest answer in tokens.")] = 128
+    general: Annotated[
+        str,
+        Meta(
+            description="File of general texts, one a line, on which the loss before and after shows what is "
+            "forgotten; none: not measured."
+        ),
+    ] = BUILTIN
     skip_self_checks: Annotated[
         bool, Meta(description="Leave out the three checks of the result after training.")
     ] = False
@@ -355,7 +362,9 @@ def read_interval(text: str | None) -> Interval | None:
     raise UserError(f"--save-every: expected steps (50) or a time (90s, 10min, 2h) (got '{text}')")
 
 
-PATHS = frozenset({"model", "data", "held_out", "chat_template", "out", "resume", "config", "against"})
+PATHS = frozenset(
+    {"model", "data", "held_out", "chat_template", "out", "resume", "config", "against", "general"}
+)
 
 
 def flag(name: str) -> str:

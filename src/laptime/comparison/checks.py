@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from laptime.comparison.tuning import is_tuned
+from laptime.data.formats import has_held_out
 from laptime.errors import UserError, told_of
 from laptime.methods.method import find_method
 from laptime.runs.checks import check_inputs, check_rates, check_run
@@ -31,7 +32,7 @@ def check_tuning(spec: CompareSpec, contestants: Sequence[Contestant]) -> None:
     """Raise UserError where learning rates can't be tried, or are all given."""
     if spec.tune is None:
         return
-    if spec.data.held_out is None and spec.data.data != BUILTIN:
+    if spec.data.data != BUILTIN and not has_held_out(spec.data):
         raise UserError("--tune: chooses by the held-out loss; give --held-out (a file, or a share: 0.1)")
     if spec.model.random_weights:
         raise UserError("--tune: with --random-weights no loss means anything; leave one of the two out")

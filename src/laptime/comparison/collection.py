@@ -16,6 +16,7 @@ from laptime.comparison.answers import BASE, find_answered, gather_questions
 from laptime.comparison.belonging import refuse_other_run
 from laptime.comparison.explanation import explain
 from laptime.comparison.fairness import BATCHING, find_stated_differences, find_unequal_work, list_unequal
+from laptime.comparison.forgetting import compare_general
 from laptime.comparison.held_out import compare_held_out
 from laptime.comparison.noise import (
     find_in_ablation,
@@ -189,6 +190,7 @@ def assemble(collected: Collected) -> ComparisonResult:
         repeat_command=plan.repeat_command,
         spec=spec,
         ablation=summarise_ablation(rows, plan, collected.records, confidence),
+        forgetting=compare_general(base_runs, rows),
         held_out_differences=compare_held_out(rows),
         tuning=summarise_tuning(plan, collected.records),
         explanation=explain(plan, {name: collected.runs_of(name) for name in plan.racing}, confidence),

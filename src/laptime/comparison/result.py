@@ -233,6 +233,20 @@ class HeldOutDifference(Struct, kw_only=True):
     num_groups: int
 
 
+class Forgetting(Struct, kw_only=True):
+    """The loss of a row on general texts beside that of the base; a rise means that something is forgotten.
+
+    `standard_error` is that of the difference over the texts, None for too few.
+    """
+
+    contestant: str
+    texts: str  # how they are called
+    base_loss: float
+    loss: float
+    difference: float
+    standard_error: float | None
+
+
 class TriedRate(Struct, kw_only=True):
     """A learning rate that was tried, and the held-out loss that it led to; None where it led to none."""
 
@@ -402,6 +416,7 @@ class ComparisonResult(Struct, kw_only=True):
     spec: dict[str, Any]  # the resolved CompareSpec
     ablation: list[Ablation] = []  # one a method, where it was asked for
     held_out_differences: list[HeldOutDifference] = []
+    forgetting: list[Forgetting] = []
     tuning: list[Tuning] = []  # one a row, where learning rates were tried
     explanation: Explanation | None = None  # of two contestants, where it was asked for
     against: Against | None = None  # an older comparison, where one was named

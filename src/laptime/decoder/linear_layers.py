@@ -85,7 +85,7 @@ def take_apart(module: Any) -> Linear | None:
     if type(getattr(module, "base_layer", None)) is not nn.Linear or len(module.active_adapters) != 1:
         return None
     base, name = module.base_layer, module.active_adapters[0]
-    if module.merged or name not in module.lora_A or _is_special(module, name):
+    if module.merged or name not in getattr(module, "lora_A", {}) or _is_special(module, name):
         return None
     chance = getattr(module.lora_dropout[name], "p", 0.0)
     return Linear(

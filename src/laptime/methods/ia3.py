@@ -43,6 +43,7 @@ class Ia3(Adapter):
     paper: ClassVar[str] = "arXiv:2205.05638"
     options_type: ClassVar[type[Options]] = Ia3Options
     targets_flag: ClassVar[str] = "--ia3-targets"
+    fuses: ClassVar[bool] = False
     options: Ia3Options
 
     def learning_rate(self, shape: Shape) -> float:
@@ -56,12 +57,12 @@ class Ia3(Adapter):
         return {name: body[name][1 if last_word(name) in FEED_FORWARD else 2] for name in named}
 
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
-        """Scales cost next to nothing; the gradient goes through all layers."""
+        """Scales are no products; the gradient goes through all layers."""
         scales = sum(self.targets(shape).values())
         return Cost(
             trainable_parameters=scales,
             saved_bytes=scales * ADAPTER_BYTES,
-            flops_per_token=4.0 * shape.num_matmul_weights + 6.0 * scales,
+            flops_per_token=4.0 * shape.num_matmul_weights,
         )
 
     def lowest_layer(self, shape: Shape) -> int:

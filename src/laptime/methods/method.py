@@ -42,6 +42,8 @@ class Cost(Struct, kw_only=True, frozen=True):
     saved_bytes: int
     flops_per_token: float  # forward and backward, attention scores left out
     copied_weights: int = 0  # frozen ones of which each forward pass makes a changed copy
+    kept_bytes_per_token: int = 0  # of all layers together, beside what goes into and out of linear layers
+    passing_bytes: int = 0  # for a moment, in one layer
 
 
 class NoOptions(Options, frozen=True):
@@ -55,6 +57,7 @@ class Method(ABC):
     summary: ClassVar[str]  # one sentence for --help and the report
     saved_kind: ClassVar[Literal["adapter", "model"]]
     paper: ClassVar[str] = ""  # where it is described
+    fuses: ClassVar[bool] = True  # its layers run between fused parts, where the model's family has some
     changes_base: ClassVar[bool] = False  # its adapters begin with a part of the base, which lacks it then
     options_type: ClassVar[type[Options]] = NoOptions
     # Several devices hold parts of what trains, instead of all of it: where that is most of the memory.

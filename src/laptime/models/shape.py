@@ -44,17 +44,27 @@ class Shape(Struct, kw_only=True, frozen=True):
         """Count the weights that every token is multiplied with."""
         return sum(self.weights_per_token.values())
 
-    @property
-    def values_per_token(self) -> int:
-        """Count what goes into and comes out of every linear layer but the head, for one token."""
-        kept = sum(sum(size) for name, size in self.linears.items() if name != self.head)
-        return kept + self.experts_per_token * sum(one + other for _, one, other in self.experts.values())
+    def values_per_token(self, lowest: int = 0) -> int:
+        """Count what goes into and comes out of the linear layers, for one token: the head's left out.
+
+        Of the layers below the `lowest` that trains nothing is kept.
+        """
+        linears = (
+            sum(size) for name, size in self.linears.items() if name != self.head and is_above(name, lowest)
+        )
+        experts = (one + other for name, (_, one, other) in self.experts.items() if is_above(name, lowest))
+        return sum(linears) + self.experts_per_token * sum(experts)
 
 
 def layer_of(name: str) -> int:
     """Return the number of the layer in a module's name, -1 for none: model.layers.12.mlp.up_proj -> 12."""
     found = re.search(r"\.(\d+)\.", name)
     return int(found[1]) if found else -1
+
+
+def is_above(name: str, lowest: int) -> bool:
+    """Tell whether a module lies in the layer `lowest`, above it, or in no layer."""
+    return not 0 <= layer_of(name) < lowest
 
 
 def last_word(name: str) -> str:

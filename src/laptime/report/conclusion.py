@@ -9,7 +9,7 @@ from laptime.report.check_sentences import write_checks
 from laptime.report.device_sentences import tell_share, write_devices
 from laptime.report.headline import choose_pair
 from laptime.report.language import Language
-from laptime.report.quality_sentences import write_answers, write_quality
+from laptime.report.quality_sentences import write_answers, write_forgetting, write_quality
 from laptime.report.quantities import known
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sentence import Sentence
@@ -39,6 +39,7 @@ def write_conclusion(result: ComparisonResult, language: Language) -> list[Sente
     sentences += _write_disk(result, language)
     sentences += write_tuning(result, language)
     sentences += write_quality(result, language)
+    sentences += write_forgetting(result, language)
     sentences += write_answers(result, language)
     sentences += write_checks(result, language)
     return sentences + _write_failures(result, language) + _write_incomplete(result, language)

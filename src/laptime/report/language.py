@@ -106,7 +106,8 @@ class Language:
 
     def sentence(self, text: str) -> str:
         """Return `text` as a sentence begins: in English with a large letter, unless it is a user's name."""
-        if re.split(r"[^\w.-]", text, maxsplit=1)[0].rstrip(".") in self.names:
+        first = re.split(r"[^\w.-]", text, maxsplit=1)[0].rstrip(".")
+        if first in self.names or any(letter.isupper() for letter in first):  # rsLoRA is spelt so
             return text
         return text[:1].upper() + text[1:] if self.code == "en" else text
 

@@ -81,6 +81,7 @@ STRINGS: dict[str, str] = {
     "section.findings": "Fairness",
     "section.environment": "How it was measured",
     # Conclusion: labels
+    "label.forgetting": "Forgetting",
     "label.tuning": "Learning rates",
     "label.contestants": "Contestants",
     "label.devices": "Devices",
@@ -233,6 +234,13 @@ STRINGS: dict[str, str] = {
     "quality.shown": "Each figure is the median of {rounds} rounds with their own seeds; the ranges "
     "are: {list}.",
     "quality.range": "{method} {low} to {high}",
+    "forgetting.list": "On {texts}, which have nothing to do with the data, the base has a loss of {base}; "
+    "it became {list}. A rise means that the model moves away from what it was.",
+    "forgetting.item": "{loss} with {method} ({change} ± {error})",
+    "forgetting.plain": "{loss} with {method} ({change})",
+    "forgetting.same": "{loss} with {method} (no change beyond twice its error, ± {error})",
+    "forgetting.builtin": "general texts",
+    "forgetting.file": "the texts of {name}",
     "answers.memorisation": "Memorisation (questions from the training data): chrF {list}.",
     "answers.generalisation": "Generalisation (held-out questions): chrF {list}.",
     "answers.score": "{score} with {method}",

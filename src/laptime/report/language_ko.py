@@ -85,6 +85,7 @@ STRINGS: dict[str, str] = {
     "section.findings": "공정성",
     "section.environment": "측정 환경",
     # Conclusion: labels
+    "label.forgetting": "망각",
     "label.tuning": "학습률",
     "label.contestants": "참가자",
     "label.devices": "장치",
@@ -242,6 +243,13 @@ STRINGS: dict[str, str] = {
     "quality.these_runs": "3라운드 미만이므로 이번 실행을 넘어서 일반화하지 않습니다.",
     "quality.shown": "각 값은 시드가 서로 다른 {rounds}라운드의 중앙값이며, 범위는 다음과 같습니다: {list}.",
     "quality.range": "{method} {low}~{high}",
+    "forgetting.list": "데이터와 관계없는 {texts}에서 기본 모델의 손실은 {base}이고, 학습 후 {list}입니다. "
+    "값이 오르면 모델이 원래 성격에서 멀어졌다는 뜻입니다.",
+    "forgetting.item": "{method} {loss}({change} ± {error})",
+    "forgetting.plain": "{method} {loss}({change})",
+    "forgetting.same": "{method} {loss}(오차의 두 배를 넘는 변화 없음, ± {error})",
+    "forgetting.builtin": "일반 텍스트",
+    "forgetting.file": "{name}의 텍스트",
     "answers.memorisation": "암기(학습 데이터의 질문): chrF {list}.",
     "answers.generalisation": "일반화(평가용 질문): chrF {list}.",
     "answers.score": "{method} {score}",

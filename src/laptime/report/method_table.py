@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -42,7 +43,7 @@ def list_rows(shape: Shape) -> list[MethodRow]:
 def make_row(name: str, shape: Shape, lora: float) -> MethodRow:
     """Return the row of a method."""
     method = make_method(name, {})
-    described = {"name": name, "summary": method.summary, "paper": method.paper}
+    described: dict[str, Any] = {"name": name, "summary": method.summary, "paper": method.paper}
     try:
         cost = method.cost(shape, HALF_BYTES, EPOCHS)
     except UserError as error:

@@ -6,11 +6,12 @@ from itertools import combinations
 from statistics import fmean
 
 from laptime.comparison.pairs import choose_anchor
-from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers
+from laptime.comparison.result import ComparisonResult, Forgetting, MethodResult, QuestionAnswers
 from laptime.report import quantities
 from laptime.report.language import Language
 from laptime.report.quantities import known
 from laptime.report.sentence import Sentence
+from laptime.spec import BUILTIN
 
 ERRORS = 2.0  # standard errors within which there is no difference
 NEARLY_THE_SAME = 90.0  # chrF between two answers
@@ -101,6 +102,32 @@ def _write_ranges(methods: list[MethodResult], language: Language) -> list[str]:
     ]
     rounds = max(len(method.held_out_loss_by_round) for method in methods)
     return [language.say("quality.shown", rounds=rounds, list=language.join(items))] if items else []
+
+
+def write_forgetting(result: ComparisonResult, language: Language) -> list[Sentence]:
+    """Say how far the loss on general texts has moved from the base's."""
+    if not result.forgetting:
+        return []
+    first = result.forgetting[0]
+    key = "forgetting.builtin" if first.texts == BUILTIN else "forgetting.file"
+    texts = language.say(key, name=first.texts)
+    items = language.join([_tell_forgetting(one, language) for one in result.forgetting])
+    text = language.say("forgetting.list", texts=texts, base=quantities.loss(first.base_loss), list=items)
+    return [Sentence("forgetting", text)]
+
+
+def _tell_forgetting(one: Forgetting, language: Language) -> str:
+    """Return the loss of one row with its change, or that there is none beyond its error."""
+    sign = "+" if one.difference >= 0 else "−"
+    told = {
+        "method": language.method(one.contestant),
+        "loss": quantities.loss(one.loss),
+        "change": f"{sign}{quantities.loss(abs(one.difference))}",
+    }
+    if one.standard_error is None:
+        return language.say("forgetting.plain", **told)
+    key = "forgetting.same" if abs(one.difference) <= ERRORS * one.standard_error else "forgetting.item"
+    return language.say(key, error=quantities.loss(one.standard_error), **told)
 
 
 def write_answers(result: ComparisonResult, language: Language) -> list[Sentence]:

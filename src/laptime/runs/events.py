@@ -237,6 +237,15 @@ class Evaluation(Event, tag="evaluation", kw_only=True):
     counts: list[int] = []
 
 
+class General(Event, tag="general", kw_only=True):
+    """Mean loss over the tokens of general texts called `name`; `sums` and `counts` are of each text."""
+
+    name: str
+    loss: float
+    sums: list[float]
+    counts: list[int]
+
+
 class Answering(Event, tag="answering", kw_only=True):
     """How far the answering has come, at most every other second.
 
@@ -362,6 +371,7 @@ AnyEvent = (
     | Resumed
     | Damaged
     | Evaluation
+    | General
     | Answer
     | Answering
     | Saved

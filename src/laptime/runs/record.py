@@ -32,6 +32,7 @@ from laptime.runs.events import (
     Event,
     Failed,
     Finished,
+    General,
     Load,
     Machine,
     Memory,
@@ -110,6 +111,7 @@ class RunRecord(Struct):
     saved: Saved | None = None
     digests: Digests | None = None
     energy: Energy | None = None
+    general: General | None = None
     finished: Finished | None = None
     failed: Failed | None = None
     speedups: list[SpeedupRun] = field(default_factory=list)
@@ -262,4 +264,5 @@ def go_back(record: RunRecord, step: int) -> None:
         events.clear()
     if step == 0:
         record.damaged.clear()
-    record.saved = record.digests = record.energy = record.finished = record.failed = None
+    record.saved = record.digests = record.energy = record.general = None
+    record.finished = record.failed = None

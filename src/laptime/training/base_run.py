@@ -7,7 +7,7 @@ from laptime.runs.job import RunJob
 from laptime.runs.record import RecordWriter
 from laptime.speedups.speedup import apply_all
 from laptime.training.description import describe_data, describe_model
-from laptime.training.judging import ask_questions, measure_held_out
+from laptime.training.judging import ask_questions, measure_general, measure_held_out
 from laptime.training.meter import Meter
 from laptime.training.opening import open_run
 from laptime.training.setup import make_setup
@@ -33,5 +33,6 @@ def run_base(job: RunJob, record: RecordWriter, meter: Meter, import_seconds: fl
         record.write(describe_data(manifest, num_steps, spec.data.train_on))
     peak_bytes = meter.peak_bytes()
     measure_held_out(opened, setup.forward, record, meter, "before", setup.packs_examples, num_steps)
+    measure_general(opened, setup.forward, record, meter)
     ask_questions(opened, model, record, meter)
     return peak_bytes

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from laptime.data.batches import make_batch
-from laptime.runs.events import Evaluation
+from laptime.data.encoded import EncodedExample
+from laptime.data.general import find_general
+from laptime.runs.events import Evaluation, General
 from laptime.runs.record import RecordWriter
 from laptime.speedups.forward import Forward
 from laptime.training.generate import answer_questions
@@ -18,6 +21,7 @@ from laptime.training.opening import Opened
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+LONGEST_TEXT = 256  # tokens of a general text
 MOST_GROUPS = 1000  # of held-out examples in a record
 
 
@@ -46,6 +50,27 @@ def measure_held_out(
         raise NotFiniteError(num_steps, "held-out loss", ["of the held-out set"])
     sums, counts = fold(sums), fold(counts)
     record.write(Evaluation(when=when, loss=loss, num_tokens=num_tokens, sums=sums, counts=counts))
+
+
+def measure_general(opened: Opened, forward: Forward, record: RecordWriter, meter: Meter) -> None:
+    """Record the loss of the general texts, if there are any and this run is the one that is asked."""
+    texts = find_general(Path(opened.job.inputs)) if opened.job.asks else None
+    if texts is None:
+        return
+    with meter.phase("evaluate"):
+        most = min(LONGEST_TEXT, opened.encoded.max_length)
+        examples = [encode_text(opened.tokenizer, text, most) for text in texts.texts]
+        batches = (make_batch([example]) for example in examples if len(example.words) > 1)
+        sums, counts = evaluate_each(forward, batches)
+    loss = sum(sums) / max(1, sum(counts))
+    if sums and math.isfinite(loss):
+        record.write(General(name=texts.name, loss=loss, sums=sums, counts=counts))
+
+
+def encode_text(tokenizer: Any, text: str, most_tokens: int) -> EncodedExample:
+    """Return a text as an example of which every token carries loss but the first."""
+    token_ids = tokenizer(text)["input_ids"][:most_tokens]
+    return EncodedExample(token_ids, [place > 0 for place in range(len(token_ids))], "general")
 
 
 def fold(numbers: Sequence[float]) -> list[Any]:

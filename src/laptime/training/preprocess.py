@@ -22,6 +22,7 @@ from laptime.credentials import forget_secrets, hide, print_traceback
 from laptime.data.encoded import count_encoded_bytes
 from laptime.data.encoding import EncodedData, encode, write_encoded
 from laptime.data.formats import ExampleSet, list_files, read_examples
+from laptime.data.general import write_general
 from laptime.data.input_manifest import (
     ENCODED_FILE,
     VERSION,
@@ -121,6 +122,8 @@ def prepare(job: InputJob) -> InputManifest:
     kernels.result()
     manifest.product_trial = try_products(job, manifest, encoded)
     manifest.format_trial = try_formats(job, manifest, encoded)
+    if not job.model.random_weights:  # whose losses mean nothing
+        write_general(folder, answers.general)
     write_manifest(folder, manifest)
     return manifest
 

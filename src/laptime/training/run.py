@@ -47,7 +47,7 @@ from laptime.training.failure import (
     refuse_what_cannot_fit,
 )
 from laptime.training.fit import Fit, find_fit
-from laptime.training.judging import ask_questions, measure_held_out
+from laptime.training.judging import ask_questions, measure_general, measure_held_out
 from laptime.training.loop import Collect, train
 from laptime.training.loss_scale import calibrate_loss_scale
 from laptime.training.meter import Meter, StepTimer
@@ -137,6 +137,7 @@ def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds
         elif job.until == "evaluation":
             measure(opened, prepared, record, meter, loaded.fit.micro_batch)
         if job.until == "end":
+            measure_general(opened, prepared.setup.forward, record, meter)
             ask_questions(opened, loaded.model, record, meter)
             del prepared  # copies of weights that only training needs
             check(opened, loaded, record, meter)
