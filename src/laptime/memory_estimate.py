@@ -80,7 +80,7 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
         if self.num_ranks > 1 and self.method.spreads_weights:
             part = -(-self.shape.num_parameters // self.num_ranks)
             return part * (2 * FLOAT32_BYTES + self.moment_bytes) + self._gathered_bytes()
-        weights = self.shape.num_parameters * self.element_bytes
+        weights = self.method.held_weight_bytes(self.shape, self.element_bytes)
         trained = self.method.cost(self.shape, self.element_bytes).trainable_parameters
         if self.method.saved_kind == "adapter":  # float32, and beside the weights
             return weights + trained * (2 * FLOAT32_BYTES + self.moment_bytes)

@@ -13,7 +13,7 @@ from laptime.data.batches import make_steps
 from laptime.data.encoding import EncodedExample
 from laptime.hardware.machine import choose_device, describe_machine, describe_processor
 from laptime.hardware.precision import choose_precision
-from laptime.methods.method import find_methods, make_method
+from laptime.methods.method import find_lacking, find_methods, make_method
 from laptime.runs.events import Memory
 from laptime.runs.record import FILE_NAME, RecordWriter
 from laptime.spec import TrainingSpec
@@ -28,6 +28,8 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
 ]
+
+METHODS = [name for name in find_methods() if not find_lacking(name)]
 
 
 def examples() -> list[EncodedExample]:
@@ -55,7 +57,7 @@ def run(
     return [json.loads(line) for line in (out / FILE_NAME).read_text().splitlines()]
 
 
-@pytest.mark.parametrize("name", find_methods())
+@pytest.mark.parametrize("name", METHODS)
 def test_the_gpu_trains_what_the_cpu_trains(tmp_path: Path, name: str) -> None:
     model = make_tiny_model(tmp_path / "model")
     on_cpu = run(model, name, "cpu", torch.float32, tmp_path / "cpu")
@@ -64,7 +66,7 @@ def test_the_gpu_trains_what_the_cpu_trains(tmp_path: Path, name: str) -> None:
     assert [row["loss"] for row in on_gpu] == pytest.approx([row["loss"] for row in on_cpu], rel=1e-3)
 
 
-@pytest.mark.parametrize("name", find_methods())
+@pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize(("dtype", "scaled"), [(torch.bfloat16, False), (torch.float16, True)])
 def test_half_precision_stays_near_float32(
     tmp_path: Path, name: str, dtype: torch.dtype, scaled: bool

@@ -25,6 +25,7 @@ from laptime.comparison.collection import collect_single
 from laptime.data.input_manifest import read_manifest
 from laptime.errors import UserError
 from laptime.methods.full import Full
+from laptime.methods.method import find_lacking
 from laptime.runs.disk import check_disk
 from laptime.runs.events import Energy, Evaluation, Event, Saved, Started, Step
 from laptime.runs.job import RunJob
@@ -132,7 +133,8 @@ def saved(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in (folder / "saved").iterdir()}
 
 
-COMBINATIONS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+needs_bitsandbytes = pytest.mark.skipif(bool(find_lacking("qlora")), reason="bitsandbytes is not installed")
+COMBINATIONS: list[Any] = [
     ("full", {}, {"precision": "fp32"}),
     ("full", {}, {"precision": "fp32", "plain": True, "batch_size": 2, "weight_decay": 0.1}),
     ("full", {}, {"precision": "bf16", "gradient_accumulation": 2}),
@@ -149,6 +151,7 @@ COMBINATIONS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("pissa", {}, {"precision": "fp32", "batch_size": 2}),
     ("olora", {}, {"precision": "bf16"}),
     ("vera", {"vera_rank": 8}, {"precision": "fp32"}),
+    pytest.param("qlora", {}, {"precision": "bf16"}, marks=needs_bitsandbytes),
     ("ia3", {}, {"precision": "bf16", "batch_size": 2}),
     ("top_layers", {"top_layers": 2}, {"precision": "bf16", "batch_size": 2}),
     ("lora_top", {"top_layers": 2}, {"precision": "fp32", "batch_size": 2}),

@@ -13,6 +13,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -57,6 +58,7 @@ class Method(ABC):
     summary: ClassVar[str]  # one sentence for --help and the report
     saved_kind: ClassVar[Literal["adapter", "model"]]
     paper: ClassVar[str] = ""  # where it is described
+    needs: ClassVar[tuple[str, str]] = ("", "")  # a library that must be there, and the extra that brings it
     fuses: ClassVar[bool] = True  # its layers run between fused parts, where the model's family has some
     changes_base: ClassVar[bool] = False  # its adapters begin with a part of the base, which lacks it then
     options_type: ClassVar[type[Options]] = NoOptions
@@ -92,6 +94,14 @@ class Method(ABC):
     def notes(self, shape: Shape) -> list[str]:
         """Return what a user should know of this method on a model of this shape, as phrases."""
         return []
+
+    def held_weight_bytes(self, shape: Shape, element_bytes: int) -> int:
+        """Return the bytes of the base's weights as they are held while it trains."""
+        return shape.num_parameters * element_bytes
+
+    def prepare_base(self, base: PreTrainedModel) -> PreTrainedModel:
+        """Return the base as this method has it: another one would give what was saved other answers."""
+        return base
 
     @abstractmethod
     def attach(self, model: PreTrainedModel) -> PreTrainedModel:
@@ -189,7 +199,7 @@ def expand_methods(option: str, names: Sequence[str]) -> tuple[str, ...]:
     Raises UserError for a pattern that means none.
     """
     found: list[str] = []
-    known = list(find_methods())
+    known = [name for name in find_methods() if not find_lacking(name)]
     for name in names:
         if name != "all" and not set("*?[") & set(name):
             found.append(name)
@@ -199,6 +209,14 @@ def expand_methods(option: str, names: Sequence[str]) -> tuple[str, ...]:
             raise UserError(f"{option}: no method like '{name}'; there are {', '.join(known)}")
         found += [one for one in meant if one not in found]
     return tuple(found)
+
+
+def find_lacking(name: str) -> str:
+    """Return how to install what a method needs and is not here, "" where all is."""
+    library, extra = find_method(name).needs
+    if not library or find_spec(library) is not None:
+        return ""
+    return f"needs {library}; install it with pip install 'laptime[{extra}]'"
 
 
 def make_method(name: str, options: Mapping[str, Any]) -> Method:

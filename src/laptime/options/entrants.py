@@ -43,7 +43,7 @@ from laptime.trainers.trainer import check_method, find_trainer
 LONGEST_NAME = 20  # as much as the first column of the table in the terminal shows
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 NAME_OF_RUN = re.compile(r"-r\d+(?![A-Za-z0-9])|-\d+$")  # lora-r2 is a run of lora, lora-2 lora once more
-RESERVED = ("base", "all", "qlora")  # beside the methods: what reports have a name for already
+RESERVED = ("base", "all")  # beside the methods: what reports have a name for already
 NOT_OWN = {
     "methods", "method", "contestant", "trainers", "against", "config", "out", "track", "lang", "wait",
     "resume",

@@ -10,7 +10,13 @@ from laptime.data.invisible import is_blank
 from laptime.errors import UserError
 from laptime.hardware.device_choice import read_devices
 from laptime.hardware.processors import check_threads
-from laptime.methods.method import find_method, find_methods, make_method, tell_no_method
+from laptime.methods.method import (
+    find_lacking,
+    find_method,
+    find_methods,
+    make_method,
+    tell_no_method,
+)
 from laptime.models.source import locate_model
 from laptime.runs.devices import ask_devices
 from laptime.runs.disk import check_cache
@@ -33,6 +39,8 @@ def check_run(spec: RunSpec) -> None:
     """Raise UserError for options that no run could have together."""
     training = spec.training
     make_method(spec.method, spec.method_options)
+    if spec.trainer == OURS and (lacking := find_lacking(spec.method)):
+        raise UserError(f"{spec.method}: {lacking}")
     check_names("--without", training.without)
     check_names("--speedups", training.speedups)
     if both := set(training.without) & set(training.speedups):

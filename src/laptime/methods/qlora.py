@@ -1,0 +1,126 @@
+"""QLoRA (Dettmers et al. 2023, arXiv:2305.14314): LoRA beside a base whose linear layers have 4 bits."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from msgspec import structs
+
+from laptime.errors import UserError
+from laptime.methods.lora import Lora, is_adapted_as_parameter, star
+from laptime.methods.method import Cost
+from laptime.models.shape import Shape
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from transformers import PreTrainedModel
+
+# NF4 with blocks of 64 and a float32 scale for each, which are held in 8 bits themselves, in blocks of 256.
+BYTES_OF_A_WEIGHT = 0.5 + 1 / 64 + 4 / 64 / 256
+
+
+class QLora(Lora):
+    """The base is quantised when it is there, so that any base will do; what is saved is an ordinary adapter.
+
+    It was trained beside the quantised base, and answers as it did there on that.
+    """
+
+    name: ClassVar[str] = "qlora"
+    summary: ClassVar[str] = "LoRA beside a base held in 4 bits: less memory, more time"
+    paper: ClassVar[str] = "arXiv:2305.14314"
+    needs: ClassVar[tuple[str, str]] = ("bitsandbytes", "qlora")
+    fuses: ClassVar[bool] = False
+
+    def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
+        """What LoRA costs: the products are those of the weights made wide again, layer by layer."""
+        whole = super().cost(shape, weight_bytes, epochs)
+        if parts := [name for name in self.targets(shape) if is_adapted_as_parameter(name, shape)]:
+            raise UserError(f"{self.name}: not for {star(parts[0])}, a weight of several experts; use lora")
+        largest = max(one * other for one, other in shape.linears.values())
+        return structs.replace(whole, passing_bytes=largest * weight_bytes)
+
+    def held_weight_bytes(self, shape: Shape, element_bytes: int) -> int:
+        """Linear layers but the head in 4 bits; the rest as it is."""
+        quantised = sum(one * other for name, (one, other) in shape.linears.items() if name != shape.head)
+        return round(quantised * BYTES_OF_A_WEIGHT) + (shape.num_parameters - quantised) * element_bytes
+
+    def notes(self, shape: Shape) -> list[str]:
+        """Tell what the adapter belongs to."""
+        return [*super().notes(shape), "trained beside the base in 4 bits (NF4, double quantisation)"]
+
+    def prepare_base(self, base: PreTrainedModel) -> PreTrainedModel:
+        """Hold the linear layers in 4 bits, in their place."""
+        return quantise(base)
+
+    def attach(self, model: PreTrainedModel) -> PreTrainedModel:
+        """Quantise, then wrap with PEFT."""
+        return super().attach(self.prepare_base(model))
+
+    def load(self, base: PreTrainedModel, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+        """Put the saved adapter on the quantised base."""
+        return super().load(self.prepare_base(base), folder, dtype)
+
+    def merge(self, model: PreTrainedModel) -> PreTrainedModel:
+        """Make the weights wide again and add the adapters: no second rounding to 4 bits."""
+        widen(model)
+        return super().merge(model)
+
+
+def quantise(model: Any) -> Any:
+    """Put layers of 4 bits in the place of all plain linear ones but the head."""
+    from torch import nn
+
+    head = model.get_output_embeddings()
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if type(child) is nn.Linear and child is not head:
+                setattr(module, name, narrow(child))
+    model.is_loaded_in_4bit = True  # by which PEFT chooses its layers
+    return model
+
+
+def narrow(layer: Any) -> Any:
+    """Return a linear layer in 4 bits, with the weights of another."""
+    bnb: Any = import_module("bitsandbytes")
+    weight = layer.weight
+    made = bnb.nn.Linear4bit(
+        layer.in_features, layer.out_features, bias=layer.bias is not None, compute_dtype=weight.dtype,
+        compress_statistics=True, quant_type="nf4", device="meta",
+    )  # fmt: skip
+    made.weight = bnb.nn.Params4bit(
+        weight.data, requires_grad=False, compress_statistics=True, quant_type="nf4", module=made
+    ).to(weight.device)
+    made.bias = layer.bias
+    # For answers it would put the weights into another order for good, and not of every size.
+    made.support_avx512bf16_for_cpu = False
+    return made
+
+
+def widen(model: Any) -> None:
+    """Put plain linear layers in the place of those in 4 bits, below their adapters."""
+    bnb: Any = import_module("bitsandbytes")
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            base = getattr(child, "base_layer", None)
+            if isinstance(base, bnb.nn.Linear4bit):
+                weight = bnb.functional.dequantize_4bit(base.weight.data, base.weight.quant_state)
+                setattr(module, name, rewrap(child, weight.to(base.compute_dtype), base.bias))
+
+
+def rewrap(adapter: Any, weight_NK: torch.Tensor, bias_N: torch.Tensor | None) -> Any:
+    """Return PEFT's layer around a plain linear one of these weights, with the adapter of another."""
+    from peft import LoraConfig
+    from peft.tuners.lora.layer import Linear
+    from torch import nn
+
+    plain: Any = nn.Linear(weight_NK.shape[1], weight_NK.shape[0], False, device="meta")
+    plain.weight = nn.Parameter(weight_NK, requires_grad=False)
+    plain.bias = bias_N
+    (key,) = adapter.active_adapters
+    rank, alpha = adapter.r[key], adapter.lora_alpha[key]
+    made: Any = Linear(plain, key, config=LoraConfig(r=rank, lora_alpha=alpha), r=rank, lora_alpha=alpha)
+    made.lora_A, made.lora_B, made.scaling = adapter.lora_A, adapter.lora_B, adapter.scaling
+    return made
