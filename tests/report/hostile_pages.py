@@ -26,7 +26,7 @@ def write_page(text: str, folder: Path, lang: Any = "en", escaped: bool = True) 
     """Write the page, and its charts as files; without `escaped` as if the templates escaped nothing."""
     context = pages.make_context(sanitise(invented.make_hostile(text)), Language(lang))
     for chart in context["charts"]:
-        svg = chart.render(pages._template_text("chart.css"))
+        svg = chart.render(pages.read_template("chart.css"))
         (folder / f"{chart.name}.svg").write_text(svg, encoding="utf-8")
     html = pages.render_html(context)
     if not escaped:

@@ -22,7 +22,7 @@ def test_every_method_has_a_row_beside_lora() -> None:
     assert rows["lora"].trained == lora.trainable_parameters and rows["lora"].against_lora == 1.0
     assert rows["full"].trained == shape.num_parameters and 1.4 < (rows["full"].against_lora or 0) < 1.5
     memory = {name: row.memory_bytes or 0 for name, row in rows.items()}
-    assert memory["ia3"] < memory["lora"] < memory["top_layers"] < memory["full"]
+    assert memory["lora_top"] < memory["lora"] < memory["top_layers"] < memory["full"]
     assert all(row.paper.startswith("arXiv:") for row in rows.values() if row.paper)
     told = json.loads(encode_methods(name, shape, list(rows.values())))
     assert told["parameters"] == 1_235_814_400 and len(told["methods"]) == len(rows)

@@ -40,6 +40,10 @@ class TopLayers(Full):
     spreads_weights: ClassVar[bool] = False
     options: TopLayersOptions
 
+    def learning_rate(self, shape: Shape) -> float:
+        """Three times full fine-tuning's: few layers have to do it (stories260K, by --tune)."""
+        return 3 * super().learning_rate(shape)
+
     def layers(self, shape: Shape) -> list[int]:
         """Return the numbers of the layers that train; raises UserError for more than there are."""
         wanted = self.options.top_layers or max(1, round(shape.num_layers / SHARE))

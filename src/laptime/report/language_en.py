@@ -118,6 +118,8 @@ STRINGS: dict[str, str] = {
     "are not set against each other.",
     "time.order": "Shown to be faster: {list}.",
     "time.order.item": "{faster} than {slower}",
+    "time.order.many": "No order is shown between {number} of the {all} pairs; the table of all pairs says "
+    "which.",
     "time.order.open": "No order is shown between {list}.",
     "time.order.apart": "{list} did other work than the rest (see Fairness), so no ratio is given.",
     "time.order.pair": "{first} and {second}",
@@ -256,6 +258,10 @@ STRINGS: dict[str, str] = {
     "alike: {score} chrF to each other.",
     "answers.alike.differ.one": "The answers of {first} and {second} to the {number} question differ: "
     "{score} chrF to each other.",
+    "answers.alike.list": "How alike the answers are to those of {anchor}, in chrF over {number} questions: "
+    "{list}.",
+    "answers.alike.list.one": "How alike the answers to the {number} question are to that of {anchor}, in "
+    "chrF: {list}.",
     "checks.passed": "Checked after every run of {methods}: {list}.",
     "checks.mixed": "{method}: {list}.",
     "check.parameters.passed": "the trained parameters changed and no others did",

@@ -123,6 +123,7 @@ STRINGS: dict[str, str] = {
     "시간을 서로 비교하지 않습니다.",
     "time.order": "더 빠름이 확인된 쌍: {list}.",
     "time.order.item": "{faster} > {slower}",
+    "time.order.many": "{all}쌍 가운데 {number}쌍은 순서가 확인되지 않았습니다(모든 쌍의 표 참고).",
     "time.order.open": "순서가 확인되지 않은 쌍: {list}.",
     "time.order.apart": "{list:은/는} 나머지와 같은 작업을 하지 않았으므로(공정성 항목 참고) 배율을 "
     "제시하지 않습니다.",
@@ -265,6 +266,8 @@ STRINGS: dict[str, str] = {
     "chrF {score}.",
     "answers.alike.differ.one": "{first:과/와} {second}의 답변은 서로 다릅니다: 질문 {number}개의 상호 chrF "
     "{score}.",
+    "answers.alike.list": "질문 {number}개에서 {anchor}의 답과 닮은 정도(chrF): {list}.",
+    "answers.alike.list.one": "질문 {number}개에서 {anchor}의 답과 닮은 정도(chrF): {list}.",
     "checks.passed": "{methods}의 모든 실행을 마치고 점검한 결과: {list}.",
     "checks.mixed": "{method}: {list}.",
     "check.parameters.passed": "학습 대상 파라미터만 바뀌었습니다",

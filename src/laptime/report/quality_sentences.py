@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from statistics import fmean
 
@@ -16,6 +17,7 @@ from laptime.spec import BUILTIN
 ERRORS = 2.0  # standard errors within which there is no difference
 NEARLY_THE_SAME = 90.0  # chrF between two answers
 PARTLY_ALIKE = 50.0
+MANY_PAIRS = 5
 SCORES = ("memorisation", "generalisation")
 
 
@@ -166,10 +168,35 @@ def _pairs_to_name(methods: dict[str, str]) -> list[tuple[str, str]]:
     return [pair for pair in combinations(names, 2) if len(names) <= 3 or anchor in pair]
 
 
+def _list_likeness(
+    result: ComparisonResult, pairs: Sequence[tuple[str, str]], language: Language
+) -> list[str]:
+    """Return the sentence on how alike the answers of many rows are to those of the one they stand beside."""
+    found = {}
+    for first, second in pairs:
+        scores = [likeness(question, first, second) for question in result.questions]
+        if present := [score for score in scores if score is not None]:
+            found[first, second] = fmean(present)
+    anchor = choose_anchor({row.name: row.method for row in result.methods})
+    others = {pair[pair[0] == anchor]: score for pair, score in found.items() if anchor in pair}
+    if not others:
+        return []
+    in_order = sorted(others.items(), key=lambda item: -item[1])
+    items = [
+        language.say("answers.score", score=quantities.score(score), method=language.method(name))
+        for name, score in in_order
+    ]
+    names = {"anchor": language.method(anchor), "list": language.join(items)}
+    return [language.plural("answers.alike.list", len(result.questions), **names)]
+
+
 def _write_likeness(result: ComparisonResult, language: Language) -> list[str]:
-    """Return a sentence for each pair of methods on how alike their answers are."""
+    """Return a sentence for each pair of methods on how alike their answers are; of many one in all."""
     sentences = []
-    for first, second in _pairs_to_name({row.name: row.method for row in result.methods}):
+    pairs = list(_pairs_to_name({row.name: row.method for row in result.methods}))
+    if len(pairs) > MANY_PAIRS:
+        return _list_likeness(result, pairs, language)
+    for first, second in pairs:
         scores = [likeness(question, first, second) for question in result.questions]
         present = [score for score in scores if score is not None]
         if not present:

@@ -15,6 +15,7 @@ from laptime.runs.contestants import tell_options
 from laptime.spec import TrainingSpec
 
 # What counts for the whole process.
+MANY_PAIRS = 6  # more are counted, not named
 PHASES = ("import", "load", "prepare", "warm_up", "train", "checkpoint", "save")
 PARTS = ("data", "forward", "backward", "exchange", "optimizer")
 NOT_SHOWN = ("about_the_same", "not_settled")
@@ -69,7 +70,10 @@ def _write_order(result: ComparisonResult, language: Language) -> list[str]:
             )
             for one in open_ones
         ]
-        sentences.append(language.say("time.order.open", list=", ".join(items)))
+        if len(items) > MANY_PAIRS:
+            sentences.append(language.say("time.order.many", number=len(items), all=len(readings)))
+        else:
+            sentences.append(language.say("time.order.open", list=", ".join(items)))
     if apart := _find_apart(result):
         shown = language.join([language.method(name) for name in apart])
         sentences.append(language.sentence(language.say("time.order.apart", list=shown)))
