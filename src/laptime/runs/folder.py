@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from laptime.data.general import FILE_NAME as GENERAL_FILE
 from laptime.data.input_manifest import ENCODED_FILE, MANIFEST_FILE
 from laptime.errors import UserError
 from laptime.runs.heartbeats import RANKS_FOLDER
@@ -23,7 +24,7 @@ INPUTS_FOLDER = "inputs"
 REHEARSAL = "rehearsal-"  # inputs/rehearsal-<method> holds a run that ends before it trains
 FIRST_WORDS = b'{"event":"started",'
 BEGINNING = (RECORD_FILE, JOB_FILE, LOG_FILE)  # what a run writes before its first step
-INPUT_FILES = (JOB_FILE, LOG_FILE, ENCODED_FILE, MANIFEST_FILE)
+INPUT_FILES = (JOB_FILE, LOG_FILE, ENCODED_FILE, MANIFEST_FILE, GENERAL_FILE)
 
 
 def choose_folder(out: str | None, stem: str) -> Path:
