@@ -123,8 +123,8 @@ def test_rounds_are_a_number_or_a_word() -> None:
             "no option --epochs of laptime data; it is one of compare, train and plan",
         ),
         (
-            ["train", "--method", "qlora"],
-            "--method: no method 'qlora'; did you mean 'lora'? there are " + LISTED,
+            ["train", "--method", "loraa"],
+            "--method: no method 'loraa'; did you mean 'lora'? there are " + LISTED,
         ),
         (
             ["compare", "--methods", "galore-x"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,21 @@ def test_refused(tmp_path: Path, content: bytes | None, said: str) -> None:
     with pytest.raises(UserError) as error:
         read_general(str(file))
     assert str(error.value).startswith("--general ") and str(error.value).endswith(said)
+
+
+def test_what_is_no_file_or_huge_is_refused_without_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        with pytest.raises(UserError, match="no file; give a file of texts, or none"):
+            read_general(str(path))
+    monkeypatch.setattr("laptime.data.general.MOST_BYTES", 1 << 20)
+    large = tmp_path / "large"
+    large.write_bytes(b"a" * ((1 << 20) + 1))
+    with pytest.raises(UserError, match="larger than 1 MiB; a few texts will do"):
+        read_general(str(large))
 
 
 def test_what_all_runs_read_is_kept_and_guarded(tmp_path: Path) -> None:

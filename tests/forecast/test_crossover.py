@@ -12,7 +12,6 @@ from laptime.errors import UserError
 from laptime.forecast.crossover import COUNTS, MOST, Growth, Stretch, find_growths, list_fastest
 from laptime.forecast.forecast import Forecast
 from laptime.report.crossover_chart import (
-    MARK,
     draw_crossover,
     make_growth_table,
     refuse_foreign,
@@ -46,7 +45,8 @@ def test_a_run_grows_by_its_steps_alone() -> None:
 
 def test_what_does_not_fit_and_what_max_steps_ends_grow_by_nothing() -> None:
     assert find_growths([make_forecast(fits=False)], CompareSpec()) == []
-    assert find_growths([make_forecast()], CompareSpec(training=TrainingSpec(max_steps=7))) == []
+    assert find_growths([make_forecast()], CompareSpec(training=TrainingSpec(max_steps=50))) == []
+    assert find_growths([make_forecast()], CompareSpec(training=TrainingSpec(max_steps=51))), "ends nothing"
 
 
 def test_each_stretch_has_its_fastest() -> None:
@@ -87,7 +87,7 @@ def test_it_is_told_with_two_digits() -> None:
         "top is to be the fastest from about 680 examples on",
     ]
     assert list(tell_fastest(list_fastest([LORA]))) == [
-        "lora is to be the fastest, however many examples there are"
+        "lora is to be the fastest by these figures, however many examples there are"
     ]
 
 
@@ -105,15 +105,37 @@ def test_the_chart_has_a_line_for_each_and_is_a_file_of_its_own(tmp_path: Path) 
     for _ in range(2):  # its own it writes anew
         write_crossover(file, [LORA, FULL], list_fastest([LORA, FULL]))
     text = file.read_text(encoding="utf-8")
-    assert text.startswith(MARK) and "<svg" in text and "<style" in text and text.count("lora") >= 1
+    assert (
+        text.startswith("<!-- laptime report ")
+        and "<svg" in text
+        and "<style" in text
+        and text.count("lora") >= 1
+    )
 
 
 def test_what_is_a_users_stays(tmp_path: Path) -> None:
     file = tmp_path / "mine.svg"
     file.write_text("<svg/>")
-    with pytest.raises(UserError, match="is there, and no chart of a plan; give another name"):
+    with pytest.raises(UserError, match="not written by laptime, or changed since; give another name"):
         refuse_foreign(file)
-    for place in (tmp_path, tmp_path / "none" / "chart.svg"):
-        with pytest.raises(UserError, match="expected a file in a folder that is there"):
+    folder = tmp_path / "folder.svg"
+    folder.mkdir()
+    for place, said in (
+        (tmp_path / "chart.png", "give a name that ends with .svg"),
+        (tmp_path / "none" / "chart.svg", "expected a file in a folder that is there"),
+        (folder, "not written by laptime"),
+        (tmp_path / ("long" * 100 + ".svg"), "File name too long"),
+    ):
+        with pytest.raises(UserError, match=said):
             refuse_foreign(place)
     assert file.read_text() == "<svg/>"
+
+
+def test_a_chart_that_was_edited_stays(tmp_path: Path) -> None:
+    file = tmp_path / "chart.svg"
+    write_crossover(file, [LORA, FULL], list_fastest([LORA, FULL]))
+    edited = file.read_text(encoding="utf-8").replace("lora", "mine")
+    file.write_text(edited, encoding="utf-8")
+    with pytest.raises(UserError, match="changed since"):
+        write_crossover(file, [LORA, FULL], list_fastest([LORA, FULL]))
+    assert file.read_text(encoding="utf-8") == edited

@@ -26,6 +26,7 @@ from laptime.methods.method import (
     find_methods,
     make_method,
 )
+from laptime.models.folder import check_saved
 from laptime.models.loading import build_empty_model
 from laptime.models.module_shape import measure_shape
 from laptime.models.shape import Shape
@@ -97,6 +98,7 @@ def test_what_is_saved_loads_in_plain_libraries_with_identical_logits(
 def test_our_own_loading_and_merging_compute_the_same(tiny_model: Path, tmp_path: Path, name: str) -> None:
     method, model = trained(name, tiny_model, tmp_path)
     method.save(model, tmp_path / "saved")
+    check_saved(tmp_path / "saved", method.saved_kind)  # as laptime ask does
     base = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
     loaded = method.load(base, tmp_path / "saved", torch.float32).eval()
     with torch.no_grad():
@@ -208,6 +210,7 @@ def test_what_an_adapter_began_with_is_no_part_of_what_is_saved(tiny_model: Path
         (["full", "?issa"], ("full", "pissa")),
         (["lora", "lora"], ("lora", "lora")),
         (["lora", "lora*"], ("lora", "lora_fa", "lora_plus", "lora_top")),
+        (["lora", "lora", "pi*"], ("lora", "lora", "pissa")),  # named twice is refused as ever
         (["nope"], ("nope",)),  # refused with the nearest name by whoever makes it
     ],
 )
@@ -219,6 +222,14 @@ def test_patterns_mean_methods(names: list[str], expected: tuple[str, ...]) -> N
 def test_a_pattern_that_means_none_is_refused() -> None:
     with pytest.raises(UserError, match=r"--methods: no method like 'x\*'; there are full, dora"):
         expand_methods("--methods", ["x*"])
+
+
+@pytest.mark.parametrize("name", ["pissa", "olora"])
+def test_what_begins_with_the_base_is_no_wider_than_its_layers(shape: Shape, name: str) -> None:
+    narrowest = min(min(size[1:]) for size in make_method(name, {}).targets(shape).values())
+    make_method(name, {"lora_rank": narrowest}).cost(shape, 4)
+    with pytest.raises(UserError, match=f"--lora-rank {narrowest + 1}: {name} can take {narrowest} at most"):
+        make_method(name, {"lora_rank": narrowest + 1}).cost(shape, 4)
 
 
 def test_scales_need_layers_of_those_names(shape: Shape) -> None:

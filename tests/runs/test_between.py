@@ -114,6 +114,12 @@ def test_what_time_does_not_depend_on_is_none() -> None:
     assert find_names(make_spec(other, methods=("lora",))) == []
 
 
+def test_how_far_gradients_are_clipped_is_no_matter_but_whether_they_are() -> None:
+    for bound, names in ((0.5, []), (0.0, ["max_grad_norm"])):
+        other = ContestantSpec(name="other", method="lora", training={"max_grad_norm": bound})
+        assert find_names(make_spec(other, methods=("lora",))) == names
+
+
 def test_a_name_that_is_taken_is_not_given_again() -> None:
     mine = replace(SLOW, name="Between2")
     spec = add_between(make_spec(mine, methods=("lora",)))
@@ -128,7 +134,7 @@ def test_a_name_that_is_taken_is_not_given_again() -> None:
         (
             (ContestantSpec(name="big", method="lora", training={"batch_size": 4}),),
             ("lora",),
-            "--explain: lora makes a step of 1 examples, big of 4: that is other work",
+            "--explain: a step of lora has 1 examples, one of big 4: that is other work; give both the same",
         ),
     ],
 )

@@ -10,9 +10,9 @@ from laptime.options.flags import OnceCommand
 def methods_command(model: str | None, as_json: bool) -> None:
     """List the methods: what each trains, saves and takes beside LoRA.
 
-    By arithmetic, for a model of the size of Llama-3.2-1B or for yours: memory of a batch of one example of
-    512 tokens, and the operations of a step's products against LoRA's. What they take on this machine says
-    laptime plan.
+    By arithmetic, for a model of the size of Llama-3.2-1B or for yours, in half precision on a GPU: memory of
+    a batch of one example of 512 tokens, and the operations of a step's products against LoRA's. What they
+    take on this machine says laptime plan.
 
     \b
     Examples:

@@ -52,7 +52,7 @@ def plan_command(**_: Any) -> None:
     gpu = find_gpu(ctx.params["gpu"]) if ctx.params["gpu"] else None
     if gpu and ctx.params["probe"]:
         raise UserError(f"--probe: a {gpu.name} is not here to make steps on; leave it or --gpu out")
-    chart = Path(ctx.params["chart"]) if ctx.params["chart"] else None
+    chart = None if ctx.params["chart"] is None else Path(ctx.params["chart"] or " ")
     if chart:
         refuse_foreign(chart)
     plan(spec, threads, gpu, price, ctx.params["probe"], ctx.params["as_json"], chart)
@@ -86,7 +86,8 @@ def plan(
     if chart:
         growths = find_growths(found, spec)
         if not growths:
-            raise UserError("--chart: nothing grows with the examples: --max-steps ends it, or nothing fits")
+            why = "nothing fits" if all(one.fits is False for one in found) else "--max-steps ends every run"
+            raise UserError(f"--chart {chart}: nothing grows with the examples: {why}")
         write_crossover(chart, growths, list_fastest(growths))
     if as_json:
         click.echo(encode(spec, found, threads, gpu, price))

@@ -31,6 +31,7 @@ from laptime.runs.devices import place_job, tell_devices
 from laptime.runs.disk import check_disk
 from laptime.runs.folder import INPUTS_FOLDER, REHEARSAL, claim, has_checkpoint, locked
 from laptime.runs.foresight import refuse_sizes
+from laptime.runs.job import SAVED_FOLDER
 from laptime.runs.machine_lock import machine_lock
 from laptime.runs.plan import (
     INTERRUPTED,
@@ -191,6 +192,8 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
         begin_anew(home, refusal, listener)
         job.resumes = False
         runner.run(job, listener.happened)
+    if planned.role == "between" and (home / SAVED_FOLDER).is_dir():  # its seconds are all that is wanted
+        discard_folder(home / SAVED_FOLDER)
     listener.ended(planned)
 
 

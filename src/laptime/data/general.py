@@ -16,6 +16,7 @@ from laptime.util.sealed_file import read_sealed, write_sealed
 
 FILE_NAME = "general.json"
 NONE = "none"
+MOST_BYTES = 16 << 20
 MOST_TEXTS, MOST_CHARACTERS = 200, 4_000  # more only takes time: the error is told
 OWN_FILE = Path(__file__).parents[1] / "builtin" / "general.jsonl"
 
@@ -34,7 +35,11 @@ def read_general(option: str) -> GeneralTexts | None:
         return None
     file = OWN_FILE if option == BUILTIN else Path(option)
     check_path(option, "--general")
+    if file.exists() and not file.is_file():
+        raise UserError(f"--general {option}: no file; give a file of texts, or none")
     try:
+        if file.stat().st_size > MOST_BYTES:
+            raise UserError(f"--general {option}: larger than {MOST_BYTES >> 20} MiB; a few texts will do")
         lines = file.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
         raise UserError(f"--general {option}: no UTF-8 text") from None

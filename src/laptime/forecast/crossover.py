@@ -40,7 +40,7 @@ class Stretch(Struct, frozen=True, kw_only=True):
 def find_growths(found: Sequence[Forecast], spec: CompareSpec) -> list[Growth]:
     """Return how the runs grow that fit; none where --max-steps ends them before their data do."""
     training = spec.training
-    if training.max_steps is not None:
+    if training.max_steps is not None and any(one.num_steps >= training.max_steps for one in found):
         return []
     in_step = training.batch_size * training.gradient_accumulation
     return [

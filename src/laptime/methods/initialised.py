@@ -27,12 +27,19 @@ class InitialisedLora(Lora):
 
     initialisation: ClassVar[str] = ""  # as PEFT calls it
     changes_base: ClassVar[bool] = True
+    toy_factor: ClassVar[float] = 1.0
 
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """Trains what LoRA does, and saves an adapter of twice the rank."""
         whole = super().cost(shape, weight_bytes, epochs)
         if parts := [name for name in self.targets(shape) if is_adapted_as_parameter(name, shape)]:
             raise UserError(f"{self.name}: not for {star(parts[0])}, a weight of several experts; use lora")
+        narrowest = min(min(size[1:]) for size in self.targets(shape).values())
+        if self.options.lora_rank > narrowest:
+            raise UserError(
+                f"--lora-rank {self.options.lora_rank}: {self.name} can take {narrowest} at most here, the "
+                f"smallest side of a layer"
+            )
         return structs.replace(whole, saved_bytes=2 * whole.saved_bytes)
 
     def peft_settings(self, model: PreTrainedModel, shape: Shape) -> dict[str, Any]:

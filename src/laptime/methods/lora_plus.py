@@ -27,6 +27,7 @@ class LoraPlus(Lora):
     name: ClassVar[str] = "lora_plus"
     summary: ClassVar[str] = "LoRA whose B has a higher learning rate than its A"
     paper: ClassVar[str] = "arXiv:2402.12354"
+    toy_factor: ClassVar[float] = 1.0
     options_type: ClassVar[type[LoraPlusOptions]] = LoraPlusOptions
     options: LoraPlusOptions
 

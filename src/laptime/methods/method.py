@@ -200,9 +200,11 @@ def expand_methods(option: str, names: Sequence[str]) -> tuple[str, ...]:
     """
     found: list[str] = []
     known = [name for name in find_methods() if not find_lacking(name)]
+    patterns = ["*" if name == "all" else name for name in names if name == "all" or set("*?[") & set(name)]
     for name in names:
         if name != "all" and not set("*?[") & set(name):
-            found.append(name)
+            if name not in found or not any(fnmatchcase(name, pattern) for pattern in patterns):
+                found.append(name)
             continue
         meant = known if name == "all" else [one for one in known if fnmatchcase(one, name)]
         if not meant:

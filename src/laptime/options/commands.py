@@ -33,7 +33,7 @@ def against_option() -> SectionedOption:
 
 def train_options() -> list[SectionedOption]:
     """Return the options of `laptime train`."""
-    shared = options_of(_SHARED)
+    shared = [option for option in options_of(_SHARED) if option.name != "general"]  # beside a base alone
     by_name(shared)["learning_rate"].help = "The rate (default: by method, width, batch)."  # of one method
     return [method_option(), *shared, *method_options(), *output_options("run")]
 

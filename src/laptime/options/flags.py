@@ -288,6 +288,8 @@ def read_config_value(option: SectionedOption, value: Any, source: str = "") -> 
         return ",".join(value)
     if option.name == "devices" and isinstance(value, list) and all(map(is_index, value)):
         return ",".join(map(str, value))
+    if option.name in VALUE_ALONE and isinstance(value, bool):
+        return int(VALUE_ALONE[option.name]) if value else None
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return str(value) if is_number and option.kind is str and option.owner else value
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.table import Table
 
-from laptime.errors import UserError
+from laptime.errors import UserError, check_path
 from laptime.forecast.crossover import COUNTS, MOST, Growth, Stretch
 from laptime.report import quantities
 from laptime.report.charts import Chart
+from laptime.report.page import MARK, UNKNOWN, is_ours, mark_digest
 from laptime.report.plots import Series, draw_frame, draw_line, label_ends, label_room
 from laptime.report.style import read_template
 from laptime.util.atomic import write_whole
 
-MARK = "<!-- laptime plan -->"
 POINTS_A_DECADE = 8
 TITLE = "Time by number of examples"
 CAPTION = "Seconds from start to saved result, foretold; both scales are logarithmic."
@@ -41,19 +42,40 @@ def draw_crossover(growths: Sequence[Growth], stretches: Sequence[Stretch]) -> C
 def write_crossover(file: Path, growths: Sequence[Growth], stretches: Sequence[Stretch]) -> None:
     """Write the chart as SVG; raises UserError for a file that is there and none of these."""
     refuse_foreign(file)
-    try:
-        drawn = draw_crossover(growths, stretches).render(read_template("chart.css"))
-        write_whole(file, f"{MARK}\n{drawn}\n".encode())
-    except OSError as error:
-        raise UserError(f"--chart {file}: {error.strerror}") from None
+    drawn = draw_crossover(growths, stretches).render(read_template("chart.css"))
+    with told_of_chart(file):
+        write_whole(file, mark_digest(f"<!-- {MARK} {UNKNOWN} -->\n{drawn}\n".encode()))
 
 
 def refuse_foreign(file: Path) -> None:
-    """Raise UserError for a file that is no chart of a plan's, or a folder that is not there."""
-    if file.is_dir() or not file.absolute().parent.is_dir():
-        raise UserError(f"--chart {file}: expected a file in a folder that is there")
-    if file.exists() and not file.read_bytes().startswith(MARK.encode()):
-        raise UserError(f"--chart {file}: is there, and no chart of a plan; give another name")
+    """Raise UserError for what is no chart of ours, or was changed since, and for no place at all."""
+    check_path(str(file), "--chart")
+    with told_of_chart(file):
+        if file.suffix != ".svg":
+            raise UserError(f"--chart {file}: draws an SVG; give a name that ends with .svg")
+        if not file.absolute().parent.is_dir():
+            raise UserError(f"--chart {file}: expected a file in a folder that is there")
+        if is_there(file) and not is_ours(file):
+            raise UserError(f"--chart {file}: not written by laptime, or changed since; give another name")
+
+
+def is_there(file: Path) -> bool:
+    """Say whether there is anything of that name, a broken link too; raises OSError where none can be."""
+    try:
+        file.lstat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+@contextmanager
+def told_of_chart(file: Path) -> Iterator[None]:
+    """Turn what the system says of the file into one line about the option."""
+    try:
+        yield
+    except OSError as error:
+        name = str(file) if len(str(file)) < 100 else f"{str(file)[:60]}..."
+        raise UserError(f"--chart {name}: {error.strerror}") from None
 
 
 def make_growth_table(growths: Sequence[Growth]) -> Table:
@@ -70,7 +92,7 @@ def make_growth_table(growths: Sequence[Growth]) -> Table:
 def tell_fastest(stretches: Sequence[Stretch]) -> Iterator[str]:
     """Yield who is the fastest for how many examples."""
     if len(stretches) == 1 and stretches[0].last == MOST:
-        yield f"{stretches[0].name} is to be the fastest, however many examples there are"
+        yield f"{stretches[0].name} is to be the fastest by these figures, however many examples there are"
         return
     for one in stretches:
         if one.last == MOST:

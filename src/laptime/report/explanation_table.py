@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from laptime.comparison.result import Cause, ComparisonResult, Explanation
 from laptime.report import quantities
@@ -79,9 +80,6 @@ def write_sentences(found: Explanation, names: dict[str, str], language: Languag
         return [language.sentence(text) for text in sentences]
     told = language.join([tell_saving(cause, found, language) for cause in sort_causes(found)])
     sentences.append(language.say("explanation.causes", list=told))
-    if unsure := [cause for cause in found.causes if cause.verdict not in ("faster", "slower")]:
-        listed = language.join([name_cause(cause, language) for cause in unsure])
-        sentences.append(language.say("explanation.unsure", list=listed))
     for cause in found.causes:
         if depends(cause, found):
             low, high = (tell_signed(value, language) for value in sorted(cause.seconds_by_order))
@@ -126,7 +124,10 @@ def tell_saving(cause: Cause, found: Explanation, language: Language) -> str:
     """Return a cause with what it saves or costs, as part of a list."""
     key = "explanation.saves" if cause.seconds >= 0 else "explanation.costs"
     seconds = language.seconds(abs(cause.seconds))
-    return language.say(key, cause=name_cause(cause, language), seconds=seconds)
+    told = language.say(key, cause=name_cause(cause, language), seconds=seconds)
+    if cause.verdict in ("faster", "slower"):
+        return told
+    return language.say("explanation.unsure", told=told, verdict=language.say(f"verdict.{cause.verdict}"))
 
 
 def tell_signed(saved: float, language: Language) -> str:
@@ -163,6 +164,13 @@ def name_part(name: str, language: Language) -> str:
     return next((language.say(key) for key in keys if language.knows(key)), name)
 
 
+def tell_option(value: Any, language: Language) -> str:
+    """Return the value of an option in words."""
+    if isinstance(value, bool):
+        return language.say("cause.on" if value else "cause.off")
+    return tell_value(value)
+
+
 def name_cause(cause: Cause, language: Language) -> str:
     """Return what differs, with both values."""
     if cause.option == METHOD:
@@ -179,5 +187,5 @@ def name_cause(cause: Cause, language: Language) -> str:
         second, first = (language.say("cause.on" if one else "cause.off") for one in is_on)
         name = cause.name if cause.option == WITHOUT else language.say("cause.speedups")
         return language.say("cause.option", option=name, first=first, second=second)
-    first, second = (tell_value(one) for one in (cause.first, cause.second))
+    first, second = (tell_option(one, language) for one in (cause.first, cause.second))
     return language.say("cause.option", option=flag(cause.name), first=first, second=second)

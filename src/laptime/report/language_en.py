@@ -484,9 +484,9 @@ STRINGS: dict[str, str] = {
     "is a run of its own that ends with its training and stands in no other figure. Several that save the "
     "same time each look small alone.",
     # Learning rates that were tried
-    "tuning.chosen": "Before the race {number} learning rates of each row were tried, on one grid about its "
-    "own default, and chosen by held-out loss: {list}. That took {seconds}, which stands in no time of a "
-    "row.",
+    "tuning.chosen": "Before the race {number} learning rates were tried of each row that was given none, on "
+    "one grid about its own default, and chosen by held-out loss: {list}. That took {seconds}, which stands "
+    "in no time of a row.",
     "tuning.item": "{method} {rate} ({factor} its default of {default})",
     "tuning.default": "{method} its default of {default}",
     "tuning.edge": "The best of {methods} is the lowest or highest that was tried: another may be better "
@@ -513,7 +513,7 @@ STRINGS: dict[str, str] = {
     "before and behind its change: {list}. Together that is the whole difference; nothing is left over.",
     "explanation.saves": "{seconds} less by {cause}",
     "explanation.costs": "{seconds} more by {cause}",
-    "explanation.unsure": "Not shown to change anything, it may be chance: {list}.",
+    "explanation.unsure": "{told} ({verdict})",
     "explanation.depends": "How much that is depends on the rest for {cause}: {low} or {high}, by what had "
     "changed before. The figure is the mean of both.",
     "explanation.nothing_differs": "{first} and {second} differ in nothing on which time depends.",
@@ -526,10 +526,11 @@ STRINGS: dict[str, str] = {
     "explanation.ratio": "Before over after",
     "explanation.parts": "Where",
     "explanation.rest": "all else",
-    "explanation.caption": "Means over the rounds, from start to saved result; below 0 is time saved. Where "
-    "several things differ, they changed in two orders, and a figure is the mean of both. Ratios are paired "
-    "by round and judged together by Holm's method. What lies between the two rows ran in each round as "
-    "they did, and stands in no other figure.",
+    "explanation.caption": "Means over the rounds, from start to saved result; below 0 is time saved. A "
+    "share is of the whole difference: above 100 % where something else works against it, which has none. "
+    "Where several things differ, they changed in two orders, and a figure is the mean of both. Ratios are "
+    "paired by round and judged together by Holm's method. What lies between the two rows ran in each "
+    "round as they did, and stands in no other figure.",
     "cause.method": "the method ({first} → {second})",
     "cause.trainer": "the trainer ({first} → {second})",
     "cause.ours": "laptime without speedups",

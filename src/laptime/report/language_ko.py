@@ -509,7 +509,7 @@ STRINGS: dict[str, str] = {
     "{list}. 모두 더하면 전체 차이와 같으며 남는 부분이 없습니다.",
     "explanation.saves": "{cause} {seconds} 단축",
     "explanation.costs": "{cause} {seconds} 증가",
-    "explanation.unsure": "효과가 확인되지 않아 우연일 수 있는 것: {list}.",
+    "explanation.unsure": "{told}({verdict})",
     "explanation.depends": "{cause:은/는} 나머지 조건에 따라 효과가 다릅니다: 먼저 바꾼 것에 따라 {low} 또는 "
     "{high}. 표의 값은 둘의 평균입니다.",
     "explanation.nothing_differs": "{first:과/와} {second:은/는} 시간에 영향을 주는 설정이 모두 같습니다.",
@@ -522,7 +522,8 @@ STRINGS: dict[str, str] = {
     "explanation.ratio": "전/후 비",
     "explanation.parts": "달라진 곳",
     "explanation.rest": "그 밖",
-    "explanation.caption": "시작부터 저장까지, 라운드의 평균이며 0보다 작으면 줄어든 시간입니다. 여러 가지가 "
+    "explanation.caption": "시작부터 저장까지, 라운드의 평균이며 0보다 작으면 줄어든 시간입니다. 비율은 전체 "
+    "차이에 대한 것으로, 반대로 작용하는 것이 있으면 100 %를 넘습니다. 여러 가지가 "
     "다르면 두 가지 순서로 바꾸었고 값은 둘의 평균입니다. 비는 라운드별로 짝지어 Holm 방법으로 함께 "
     "판정했습니다. 두 행 사이의 실행은 라운드마다 같은 방식으로 실행했으며 다른 수치에는 들어가지 않습니다.",
     "cause.method": "학습 방법({first} → {second})",

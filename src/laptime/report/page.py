@@ -70,7 +70,7 @@ def render_report(folder: Path, lang: Lang | None = None) -> list[Path]:
 def find_language(folder: Path) -> Lang:
     """Return the language of the report in `folder`, English where there is none."""
     path = folder / HTML_NAME
-    if path.is_file() and _is_ours(path) and b'<html lang="ko"' in path.read_bytes()[:600]:
+    if path.is_file() and is_ours(path) and b'<html lang="ko"' in path.read_bytes()[:600]:
         return "ko"
     return "en"
 
@@ -81,7 +81,7 @@ def refuse_foreign_report(folder: Path) -> None:
     if charts.is_symlink():
         raise UserError(f"{charts}: a link; take it away, then repeat")
     for path in (folder / HTML_NAME, folder / MARKDOWN_NAME, *list_charts(folder)):
-        if path.exists() and not _is_ours(path):
+        if path.exists() and not is_ours(path):
             raise UserError(f"{path}: not written by laptime, or changed since; move it away, then repeat")
 
 
@@ -90,16 +90,16 @@ def list_charts(folder: Path) -> list[Path]:
     return [folder / CHARTS_FOLDER / f"{name}.svg" for name in CHART_NAMES]
 
 
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
     """Say whether a file is as an earlier report wrote it; one of an older version gives no digest."""
     if not path.is_file():
         return False
     content = path.read_bytes()
     found = _MARKED.search(content, 0, 600)
-    return content == _mark(content) if found else MARK.encode() in content[:600]
+    return content == mark_digest(content) if found else MARK.encode() in content[:600]
 
 
-def _mark(content: bytes) -> bytes:
+def mark_digest(content: bytes) -> bytes:
     """Put the digest of the rest of a file behind its mark."""
     blank = _MARKED.sub(rb"\g<1>" + UNKNOWN.encode(), content, count=1)
     digest = hashlib.sha256(blank).hexdigest()[: len(UNKNOWN)]
@@ -109,7 +109,7 @@ def _mark(content: bytes) -> bytes:
 def _write(path: Path, content: str) -> None:
     """Write a file in one move, so that nobody reads half of it."""
     path.parent.mkdir(exist_ok=True)
-    write_whole(path, _mark(content.encode()))
+    write_whole(path, mark_digest(content.encode()))
 
 
 def _load_templates(autoescape: bool) -> jinja2.Environment:

@@ -328,6 +328,8 @@ def watch(screen: Screen, spec: CompareSpec | RunSpec, folder: Path) -> Watcher:
 def say_what_it_is(screen: Screen, spec: CompareSpec | RunSpec, folder: Path) -> None:
     """Print what is about to run, and what the toy and random weights are good for."""
     contestants = spec.contestants if isinstance(spec, CompareSpec) else ()
+    between = [one.name for one in contestants if one.is_between]
+    contestants = tuple(one for one in contestants if not one.is_between)
     by_themselves = spec.methods if isinstance(spec, CompareSpec) else (spec.method,)
     racing = [*by_themselves, *(one.name for one in contestants)]
     methods = " and ".join(racing) if len(racing) < 3 else ", ".join(racing)
@@ -336,6 +338,9 @@ def say_what_it_is(screen: Screen, spec: CompareSpec | RunSpec, folder: Path) ->
     for one in contestants:
         words = f"  {one.name}: {one.method} {tell_options(one.differs)}"
         screen.print(wrap_words(words.rstrip(), screen.width), soft_wrap=True)
+    if between:
+        words = f"  --explain: {', '.join(between)} between them, each one difference further"
+        screen.print(wrap_words(words, screen.width), soft_wrap=True)
     if spec.model.model == "builtin":
         screen.print("The built-in model is a toy for trying the tool. A real one:")
         screen.print("  laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl")

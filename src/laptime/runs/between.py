@@ -17,9 +17,11 @@ from laptime.runs.contestants import Contestant, list_contestants
 from laptime.spec import OURS, CompareSpec, ContestantSpec, TrainingSpec, flag
 from laptime.util.atomic import as_read
 
+CLIPPING = "max_grad_norm"  # how large it may be is no matter of time, but whether there is a bound
 # Options of the training on which time depends, in the order in which they change; last the method.
 TIMED = (
-    "threads", "devices", "precision", "gradient_checkpointing", "optimizer", "speedups", "without", "plain",
+    "threads", "devices", "precision", "gradient_checkpointing", "optimizer", CLIPPING, "speedups", "without",
+    "plain",
 )  # fmt: skip
 METHOD, TRAINER, WITHOUT, PLAIN = "method", "trainer", "without", "plain"
 BATCHES = ("batch_size", "gradient_accumulation")
@@ -74,7 +76,7 @@ def refuse_other_work(first: Contestant, second: Contestant) -> None:
     ]
     if sizes[0] != sizes[1]:
         raise UserError(
-            f"--explain: {first.name} makes a step of {sizes[0]} examples, {second.name} of {sizes[1]}: "
+            f"--explain: a step of {first.name} has {sizes[0]} examples, one of {second.name} {sizes[1]}: "
             f"that is other work; give both the same {flag(BATCHES[0])}"
         )
 
@@ -97,6 +99,8 @@ def list_factors(first: Contestant, second: Contestant) -> list[Factor]:
 
 def compare_option(option: str, first: Any, second: Any) -> list[Factor]:
     """Return the difference of two values, none where there is none; of speedups one for each by its name."""
+    if option == CLIPPING and bool(first) == bool(second):
+        return []
     if option != WITHOUT:
         return [Factor(name=option, option=option, first=first, second=second)] if first != second else []
     if first is None or second is None:
@@ -136,7 +140,7 @@ def list_courses(spec: CompareSpec) -> list[Course]:
     return [
         Course(
             factors=order,
-            names=[first.name, *(next(names) for _ in order[1:]), *([second.name] if order else [])],
+            names=[first.name, *(next(names) for _ in order[1:]), second.name],
         )
         for order in orders
     ]

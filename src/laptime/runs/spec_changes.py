@@ -63,7 +63,9 @@ def name_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     old, new = complete_comparison(old), complete_comparison(new)
     keys = differing_keys(old, new)
     changed = [flag(name) for name in sorted(keys - {"contestants"})]
-    before, after = ({one["name"]: one for one in spec["contestants"]} for spec in (old, new))
+    before, after = (
+        {one["name"]: one for one in spec["contestants"] if not one["is_between"]} for spec in (old, new)
+    )
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     if not names and list(before) != list(after):
         changed.append("--contestant in another order")

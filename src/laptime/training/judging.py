@@ -54,7 +54,8 @@ def measure_held_out(
 
 def measure_general(opened: Opened, forward: Forward, record: RecordWriter, meter: Meter) -> None:
     """Record the loss of the general texts, if there are any and this run is the one that is asked."""
-    texts = find_general(Path(opened.job.inputs)) if opened.job.asks else None
+    in_comparison = bool(opened.job.comparison)  # else no base stands beside it
+    texts = find_general(Path(opened.job.inputs)) if opened.job.asks and in_comparison else None
     if texts is None:
         return
     with meter.phase("evaluate"):
