@@ -20,7 +20,7 @@ def test_what_was_chosen_and_what_it_cost_is_said() -> None:
     assert sentence.text == (
         "Before the race 5 learning rates were tried of each row that was given none, on one grid about its "
         "own default, and chosen by held-out loss: full fine-tuning 0.0002 (10.0x its default of 2e-05) and "
-        "LoRA its default of 0.0002. That took 2 min 2 s, which stands in no time of a row. The same held- "
+        "LoRA its default of 0.0002. That took 2 min 2 s, which stands in no time of a row. The same held-"
         "out examples chose and judge, which flatters all rows a little. The best of full fine-tuning is "
         "the lowest or highest that was tried: another may be better still."
     )
