@@ -6,7 +6,7 @@ With it the whole way from records to comparison, report and trackers has exact 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ from laptime.runs.events import (
     Step,
 )
 from laptime.runs.plan import Plan, PlannedRun, run_folder, write_plan
-from laptime.runs.record import RecordWriter
+from laptime.runs.record import FILE_NAME, RecordWriter
+from laptime.runs.record_lines import decode_events
 from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
 
 CREATED = 1_700_000_000.0
@@ -183,6 +184,12 @@ def write_scripted_run(
         writer.write(event)
     writer.close()
     return folder
+
+
+def replay(folder: Path, on_event: Callable[[Any], None]) -> None:
+    """Tell the events of a record as the process tells them that wrote it."""
+    for event in decode_events((folder / FILE_NAME).read_bytes()):
+        on_event(event)
 
 
 def _model(method: str, changes: dict[str, Any]) -> Model:

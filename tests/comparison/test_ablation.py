@@ -14,10 +14,8 @@ from laptime.comparison.result import Variant, read_result
 from laptime.comparison.schedule import switch_off
 from laptime.runs.job import RunJob
 from laptime.runs.plan import read_plan
-from laptime.runs.record import FILE_NAME
-from laptime.runs.record_lines import decode_events
 from laptime.spec import CompareSpec, ModelSpec, RunSpec, TrainingSpec
-from tests.comparison.scripted import make_speedups, switched_off, write_scripted_run
+from tests.comparison.scripted import make_speedups, replay, switched_off, write_scripted_run
 from tests.comparison.test_race import Listener, ScriptedRunner
 
 NEEDS = {"projections": "blocks", "rows": "blocks"}
@@ -55,8 +53,7 @@ class AblatedRunner(ScriptedRunner):
             comparison=job.comparison, spec=job.spec, contestant=job.contestant,
             **self.changes.get(job.run, {}),
         )  # fmt: skip
-        for event in decode_events((Path(job.folder) / FILE_NAME).read_bytes()):
-            on_event(event)
+        replay(Path(job.folder), on_event)
         self.ran.append(job.run)
 
 

@@ -13,10 +13,8 @@ from laptime.comparison.result import ComparisonResult, Explanation, read_result
 from laptime.runs.between import add_between
 from laptime.runs.job import RunJob
 from laptime.runs.plan import read_plan
-from laptime.runs.record import FILE_NAME
-from laptime.runs.record_lines import decode_events
 from laptime.spec import CompareSpec, ContestantSpec, ModelSpec, TrainingSpec
-from tests.comparison.scripted import write_scripted_run
+from tests.comparison.scripted import replay, write_scripted_run
 from tests.comparison.test_race import Listener, ScriptedRunner
 
 SLOW = ContestantSpec(name="slow", method="full", training={"precision": "fp32", "plain": True})
@@ -50,8 +48,7 @@ class KnownRunner(ScriptedRunner):
             contestant=job.contestant, is_between=job.role == "between",
             failed="out_of_memory" if job.contestant in self.fails else None,
         )  # fmt: skip
-        for event in decode_events((Path(job.folder) / FILE_NAME).read_bytes()):
-            on_event(event)
+        replay(Path(job.folder), on_event)
         self.ran.append(job.run)
 
 

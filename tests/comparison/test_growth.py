@@ -19,10 +19,9 @@ from laptime.runs.events import Failed, Finished
 from laptime.runs.job import RunJob
 from laptime.runs.plan import Plan, read_plan, run_folder, write_plan
 from laptime.runs.record import read_record
-from laptime.runs.record_lines import decode_events
 from laptime.runs.runner import Prospect
 from laptime.spec import CompareSpec, ModelSpec, TrainingSpec
-from tests.comparison.scripted import make_speedups, switched_off, write_scripted_run
+from tests.comparison.scripted import make_speedups, replay, switched_off, write_scripted_run
 from tests.comparison.test_race import Listener, ScriptedRunner
 
 SPEC = CompareSpec(model=ModelSpec(model="tiny"), training=TrainingSpec(seed=1))
@@ -52,8 +51,7 @@ class Racer(ScriptedRunner):
             spec=job.spec, speedups=make_speedups(ran),
             failed="out_of_memory" if job.run in self.fails else None,
         )  # fmt: skip
-        for event in decode_events((Path(job.folder) / "record.jsonl").read_bytes()):
-            on_event(event)
+        replay(Path(job.folder), on_event)
         self.ran.append(job.run)
 
 

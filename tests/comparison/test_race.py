@@ -31,7 +31,7 @@ from laptime.runs.record_lines import decode_events
 from laptime.runs.runner import Prospect
 from laptime.runs.single_run import train_once
 from laptime.spec import CompareSpec, DataSpec, ModelSpec, RunSpec, TrainingSpec, build, flatten
-from tests.comparison.scripted import switched_off, write_scripted_inputs, write_scripted_run
+from tests.comparison.scripted import replay, switched_off, write_scripted_inputs, write_scripted_run
 
 SECONDS = {"full": [20.0, 22.0, 21.0], "lora": [10.0, 10.5, 10.2], "base": [0.0] * 3}
 SHAPE = Shape(
@@ -99,8 +99,7 @@ class ScriptedRunner:
         write_scripted_run(
             folder, method, round_, seconds, failed=failed, started=1e9 + len(self.ran), **of_job
         )
-        for event in decode_events((folder / FILE_NAME).read_bytes()):
-            on_event(event)
+        replay(folder, on_event)
         self.ran.append(job.run)
         if job.asks:
             self.asked.append(job.run)

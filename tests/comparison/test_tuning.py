@@ -19,10 +19,8 @@ from laptime.methods.method import make_method, round_rate
 from laptime.runs.contestants import list_contestants
 from laptime.runs.job import RunJob
 from laptime.runs.plan import read_plan
-from laptime.runs.record import FILE_NAME
-from laptime.runs.record_lines import decode_events
 from laptime.spec import CompareSpec, ContestantSpec, DataSpec, ModelSpec, TrainingSpec
-from tests.comparison.scripted import write_scripted_run
+from tests.comparison.scripted import replay, write_scripted_run
 from tests.comparison.test_race import SHAPE, Listener, ScriptedRunner
 
 DEFAULTS = {name: make_method(name, {}).default_rate(SHAPE) for name in ("full", "lora")}
@@ -54,8 +52,7 @@ class RatedRunner(ScriptedRunner):
             comparison=job.comparison, spec=job.spec, contestant=job.contestant,
             rate=job.rate if is_trial else None, failed="not_finite" if job.run in self.fails else None,
         )  # fmt: skip
-        for event in decode_events((Path(job.folder) / FILE_NAME).read_bytes()):
-            on_event(event)
+        replay(Path(job.folder), on_event)
         self.ran.append(job.run)
 
 

@@ -13,7 +13,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from laptime.errors import UserError
-from laptime.methods.lora_top import LoraTop, LoraTopOptions
+from laptime.methods.lora_top import list_top_layers
 from laptime.methods.method import make_method
 from laptime.models.loading import build_empty_model
 from laptime.models.module_shape import measure_shape
@@ -197,7 +197,7 @@ def test_adapters_stand_in_the_top_layers_alone(base: Path, shape: Shape) -> Non
 
 @pytest.mark.parametrize(("num_layers", "expected"), [(1, 1), (2, 1), (4, 1), (16, 4), (30, 8), (32, 8)])
 def test_a_quarter_of_the_layers_is_the_default(num_layers: int, expected: int) -> None:
-    assert LoraTop(LoraTopOptions()).num_top_layers(num_layers) == expected
+    assert list_top_layers(None, num_layers) == list(range(num_layers - expected, num_layers))
 
 
 def test_the_frozen_layers_cost_their_forward_pass_once(shape: Shape) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -23,6 +23,15 @@ class Adapter(Method):
     """A method of PEFT's: wrapped, counted, saved, loaded and merged by it."""
 
     saved_kind: ClassVar[Literal["adapter", "model"]] = "adapter"
+    targets_flag: ClassVar[str] = "--lora-targets"
+
+    @abstractmethod
+    def targets(self, shape: Shape) -> Mapping[str, Any]:
+        """Return the weights that get something beside them, by name, each with its sizes."""
+
+    def lowest_layer(self, shape: Shape) -> int:
+        """Return the number of the lowest layer that has a part of the adapter."""
+        return max(0, min(map(layer_of, self.targets(shape))))
 
     @abstractmethod
     def peft_config(self, model: PreTrainedModel, shape: Shape) -> Any:
@@ -48,8 +57,6 @@ class Adapter(Method):
                 f"{counted:,} of its linear layers; use full, or name layers with {self.targets_flag}"
             )
         return adapted
-
-    targets_flag: ClassVar[str] = "--lora-targets"
 
     def save(self, model: PreTrainedModel, folder: Path) -> None:
         """Write the adapter; equal ones to equal bytes, though PEFT keeps names in sets."""

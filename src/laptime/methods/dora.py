@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import structs
 
-from laptime.errors import UserError
 from laptime.methods.adapter import ADAPTER_BYTES
-from laptime.methods.lora import Lora, is_adapted_as_parameter, star
+from laptime.methods.lora import Lora, refuse_experts
 from laptime.methods.method import Cost
 from laptime.models.shape import Shape
 
@@ -30,8 +29,7 @@ class Dora(Lora):
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """A length for each output comes to what LoRA has; in each pass a layer's weight is measured anew."""
         whole, targets = super().cost(shape, weight_bytes, epochs), self.targets(shape)
-        if parts := [name for name in targets if is_adapted_as_parameter(name, shape)]:
-            raise UserError(f"{self.name}: not for {star(parts[0])}, a weight of several experts; use lora")
+        refuse_experts(self.name, targets, shape)
         lengths = sum(outputs for _, _, outputs in targets.values())
         return structs.replace(
             whole,

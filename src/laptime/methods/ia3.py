@@ -15,7 +15,7 @@ from laptime.methods.adapter import (
     list_body,
 )
 from laptime.methods.method import Cost
-from laptime.models.shape import Shape, last_word, layer_of
+from laptime.models.shape import Shape, last_word
 from laptime.spec import Options
 
 if TYPE_CHECKING:
@@ -66,10 +66,6 @@ class Ia3(Adapter):
             saved_bytes=scales * ADAPTER_BYTES,
             flops_per_token=4.0 * shape.num_matmul_weights,
         )
-
-    def lowest_layer(self, shape: Shape) -> int:
-        """Return the number of the lowest layer that is scaled."""
-        return max(0, min(map(layer_of, self.targets(shape))))
 
     def peft_config(self, model: PreTrainedModel, shape: Shape) -> Any:
         """Return (IA)3's configuration."""

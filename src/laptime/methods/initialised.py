@@ -13,7 +13,7 @@ from msgspec import structs
 
 from laptime.errors import UserError
 from laptime.methods.adapter import sort_names
-from laptime.methods.lora import Lora, is_adapted_as_parameter, star
+from laptime.methods.lora import Lora, refuse_experts
 from laptime.methods.method import Cost
 from laptime.models.shape import Shape
 
@@ -32,8 +32,7 @@ class InitialisedLora(Lora):
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """Trains what LoRA does, and saves an adapter of twice the rank."""
         whole = super().cost(shape, weight_bytes, epochs)
-        if parts := [name for name in self.targets(shape) if is_adapted_as_parameter(name, shape)]:
-            raise UserError(f"{self.name}: not for {star(parts[0])}, a weight of several experts; use lora")
+        refuse_experts(self.name, self.targets(shape), shape)
         narrowest = min(min(size[1:]) for size in self.targets(shape).values())
         if self.options.lora_rank > narrowest:
             raise UserError(

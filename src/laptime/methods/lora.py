@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from msgspec import Meta
@@ -17,7 +18,7 @@ from laptime.methods.adapter import (
     list_body,
 )
 from laptime.methods.method import Cost, width_scaled_rate
-from laptime.models.shape import Shape, last_word, layer_of
+from laptime.models.shape import Shape, last_word
 from laptime.spec import Options
 
 if TYPE_CHECKING:
@@ -95,10 +96,6 @@ class Lora(Adapter):
             copied_weights=sum(targets[n][0] * targets[n][1] * targets[n][2] for n in as_parameters),
         )
 
-    def lowest_layer(self, shape: Shape) -> int:
-        """Return the number of the lowest layer that has an adapter."""
-        return max(0, min(map(layer_of, self.targets(shape))))
-
     def notes(self, shape: Shape) -> list[str]:
         """Tell which linear layers get no adapter though all were asked for."""
         left = sorted({star(name) for name in shape.unwrapped if name != shape.head})
@@ -139,6 +136,12 @@ class Lora(Adapter):
 def is_adapted_as_parameter(name: str, shape: Shape) -> bool:
     """Tell whether an adapter changes the weight, not what the layer gives, as PEFT does for experts."""
     return name in shape.experts or (bool(shape.experts) and last_word(name) in NAMES_OF_EXPERTS)
+
+
+def refuse_experts(method: str, targets: Iterable[str], shape: Shape) -> None:
+    """Raise UserError where a method would adapt a weight of several experts, and can't."""
+    if parts := [name for name in targets if is_adapted_as_parameter(name, shape)]:
+        raise UserError(f"{method}: not for {star(parts[0])}, a weight of several experts; use lora")
 
 
 def star(name: str) -> str:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import structs
 
-from laptime.errors import UserError
-from laptime.methods.lora import Lora, is_adapted_as_parameter, star
+from laptime.methods.lora import Lora, refuse_experts
 from laptime.methods.method import Cost
 from laptime.models.shape import Shape
 
@@ -29,8 +28,7 @@ class LoraFa(Lora):
             self.options.lora_rank,
             self.targets(shape),
         )
-        if parts := [name for name in targets if is_adapted_as_parameter(name, shape)]:
-            raise UserError(f"{self.name}: not for {star(parts[0])}, a weight of several experts; use lora")
+        refuse_experts(self.name, targets, shape)
         frozen = sum(rank * inputs for _, inputs, _ in targets.values())
         return structs.replace(
             whole,

@@ -14,17 +14,22 @@ from laptime.models.shape import Shape, layer_of
 SHARE = 4  # a quarter of the layers
 
 
+# The options of every method that trains the top layers alone: msgspec joins no two structs with fields.
+TopLayerCount = Annotated[
+    Annotated[int, Meta(ge=1)] | None,
+    Meta(description="Layers from the top that train (default: a quarter of them)."),
+]
+ReuseCache = Annotated[
+    bool,
+    Meta(description="Keep the output of the frozen layers for later rounds and runs on the same data."),
+]
+
+
 class LoraTopOptions(LoraOptions, frozen=True):
     """What LoRA has, and how many layers get adapters."""
 
-    top_layers: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
-        Meta(description="Layers from the top that train (default: a quarter of them)."),
-    ] = None
-    reuse_cache: Annotated[
-        bool,
-        Meta(description="Keep the output of the frozen layers for later rounds and runs on the same data."),
-    ] = False
+    top_layers: TopLayerCount = None
+    reuse_cache: ReuseCache = False
 
 
 class LoraTop(Lora):
@@ -36,16 +41,9 @@ class LoraTop(Lora):
     options_type: ClassVar[type[LoraTopOptions]] = LoraTopOptions
     options: LoraTopOptions
 
-    def num_top_layers(self, num_layers: int) -> int:
-        """Return how many layers get adapters; raises UserError for more than there are."""
-        wanted = self.options.top_layers or max(1, round(num_layers / SHARE))
-        if wanted > num_layers:
-            raise UserError(f"--top-layers {wanted}: this model has {num_layers} layers")
-        return wanted
-
     def layers(self, shape: Shape) -> list[int]:
-        """Return the numbers of the layers that get adapters."""
-        return list(range(shape.num_layers - self.num_top_layers(shape.num_layers), shape.num_layers))
+        """Return the numbers of the layers that get adapters; raises UserError for more than there are."""
+        return list_top_layers(self.options.top_layers, shape.num_layers)
 
     def targets(self, shape: Shape) -> dict[str, tuple[int, int, int]]:
         """Return the sizes of each weight in the top layers that gets an adapter."""
@@ -65,3 +63,11 @@ class LoraTop(Lora):
         frozen = sum(n for name, n in shape.weights_per_token.items() if 0 <= layer_of(name) < lowest)
         flops = whole.flops_per_token - 4.0 * frozen + 2.0 * frozen / epochs
         return structs.replace(whole, flops_per_token=flops)
+
+
+def list_top_layers(wanted: int | None, num_layers: int) -> list[int]:
+    """Return the numbers of so many layers from the top; raises UserError for more than there are."""
+    number = wanted or max(1, round(num_layers / SHARE))
+    if number > num_layers:
+        raise UserError(f"--top-layers {number}: this model has {num_layers} layers")
+    return list(range(num_layers - number, num_layers))

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import structs
 
-from laptime.errors import UserError
-from laptime.methods.lora import Lora, is_adapted_as_parameter, star
+from laptime.methods.lora import Lora, refuse_experts
 from laptime.methods.method import Cost
 from laptime.models.shape import Shape
 
@@ -37,8 +36,7 @@ class QLora(Lora):
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """What LoRA costs: the products are those of the weights made wide again, layer by layer."""
         whole = super().cost(shape, weight_bytes, epochs)
-        if parts := [name for name in self.targets(shape) if is_adapted_as_parameter(name, shape)]:
-            raise UserError(f"{self.name}: not for {star(parts[0])}, a weight of several experts; use lora")
+        refuse_experts(self.name, self.targets(shape), shape)
         largest = max(one * other for one, other in shape.linears.values())
         return structs.replace(whole, passing_bytes=largest * weight_bytes)
 

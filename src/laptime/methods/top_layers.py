@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
-
-from msgspec import Meta
+from typing import TYPE_CHECKING, ClassVar
 
 from laptime.errors import UserError
 from laptime.methods.full import Full
-from laptime.methods.lora_top import SHARE
+from laptime.methods.lora_top import ReuseCache, TopLayerCount, list_top_layers
 from laptime.methods.method import Cost
 from laptime.models.shape import Shape, layer_of
 from laptime.spec import Options
@@ -20,14 +18,8 @@ if TYPE_CHECKING:
 class TopLayersOptions(Options, frozen=True):
     """How many layers train."""
 
-    top_layers: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
-        Meta(description="Layers from the top that train (default: a quarter of them)."),
-    ] = None
-    reuse_cache: Annotated[
-        bool,
-        Meta(description="Keep the output of the frozen layers for later rounds and runs on the same data."),
-    ] = False
+    top_layers: TopLayerCount = None
+    reuse_cache: ReuseCache = False
 
 
 class TopLayers(Full):
@@ -46,10 +38,7 @@ class TopLayers(Full):
 
     def layers(self, shape: Shape) -> list[int]:
         """Return the numbers of the layers that train; raises UserError for more than there are."""
-        wanted = self.options.top_layers or max(1, round(shape.num_layers / SHARE))
-        if wanted > shape.num_layers:
-            raise UserError(f"--top-layers {wanted}: this model has {shape.num_layers} layers")
-        return list(range(shape.num_layers - wanted, shape.num_layers))
+        return list_top_layers(self.options.top_layers, shape.num_layers)
 
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """The frozen layers run forward once in all epochs; the head's weight has no gradient of its own."""

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from msgspec import Meta
 
-from laptime.errors import UserError
 from laptime.methods.adapter import ADAPTER_BYTES, Adapter, are_transposed, find_words, list_body
-from laptime.methods.lora import is_adapted_as_parameter, star
+from laptime.methods.lora import refuse_experts
 from laptime.methods.method import Cost, width_scaled_rate
-from laptime.models.shape import Shape, layer_of
+from laptime.models.shape import Shape
 from laptime.spec import Options
 
 if TYPE_CHECKING:
@@ -39,11 +38,14 @@ class Vera(Adapter):
         """Ten times LoRA's."""
         return RATE * width_scaled_rate(shape)
 
+    def targets(self, shape: Shape) -> dict[str, tuple[int, int, int]]:
+        """Return (experts, two sizes) of each linear layer but the head; raises UserError for none."""
+        return list_body(shape, self.name)
+
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """The shared matrices multiply like an adapter of that rank, and have no gradient of their own."""
-        rank, targets = self.options.vera_rank, list_body(shape, self.name)
-        if parts := [name for name in targets if is_adapted_as_parameter(name, shape)]:
-            raise UserError(f"{self.name}: not for {star(parts[0])}, a weight of several experts; use lora")
+        rank, targets = self.options.vera_rank, self.targets(shape)
+        refuse_experts(self.name, targets, shape)
         vectors = sum(rank + outputs for _, _, outputs in targets.values())
         most_in, most_out = (max(size[place] for size in targets.values()) for place in (1, 2))
         used = sum(rank * (inputs + outputs) for _, inputs, outputs in targets.values())
@@ -54,15 +56,11 @@ class Vera(Adapter):
             kept_bytes_per_token=ADAPTER_BYTES * sum(inputs for _, inputs, _ in targets.values()),
         )
 
-    def lowest_layer(self, shape: Shape) -> int:
-        """Return the number of the lowest layer that has vectors."""
-        return max(0, min(map(layer_of, list_body(shape, self.name))))
-
     def peft_config(self, model: PreTrainedModel, shape: Shape) -> Any:
         """Return VeRA's configuration."""
         from peft import VeraConfig
 
-        modules = set(list_body(shape, self.name))
+        modules = set(self.targets(shape))
         words, others = find_words(model, modules)
         return VeraConfig(
             r=self.options.vera_rank,

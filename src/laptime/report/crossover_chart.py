@@ -14,6 +14,7 @@ from laptime.report import quantities
 from laptime.report.charts import Chart
 from laptime.report.page import MARK, UNKNOWN, is_ours, mark_digest
 from laptime.report.plots import Series, draw_frame, draw_line, label_ends, label_room
+from laptime.report.screen import make_plain_table
 from laptime.report.style import read_template
 from laptime.util.atomic import write_whole
 
@@ -80,7 +81,7 @@ def told_of_chart(file: Path) -> Iterator[None]:
 
 def make_growth_table(growths: Sequence[Growth]) -> Table:
     """Return a row for each run: what it takes of more and more examples."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table = make_plain_table()
     table.add_column("whole, by examples", no_wrap=True)
     for count in COUNTS:
         table.add_column(f"{count:,}", justify="right", no_wrap=True)

@@ -14,6 +14,7 @@ from laptime.memory_estimate import HALF_BYTES, MemoryEstimate
 from laptime.methods.method import find_methods, make_method
 from laptime.models.shape import Shape
 from laptime.report import quantities
+from laptime.report.screen import make_plain_table
 from laptime.util.disk import show_size
 
 TOKENS, EPOCHS = 512, 5  # of the one example of a step; of a run
@@ -64,7 +65,7 @@ def make_row(name: str, shape: Shape, lora: float) -> MethodRow:
 
 def make_method_table(rows: Sequence[MethodRow]) -> Table:
     """Return a row for each method."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table = make_plain_table(gap=2)
     table.add_column("method", no_wrap=True)
     for column in ("trains", "memory", "operations", "saved"):
         table.add_column(column, justify="right", no_wrap=True)

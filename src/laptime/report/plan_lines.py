@@ -10,6 +10,7 @@ from rich.table import Table
 from laptime.comparison.stopping import FEWEST_ROUNDS
 from laptime.forecast.forecast import Forecast
 from laptime.report import quantities
+from laptime.report.screen import make_plain_table
 from laptime.runs.contestants import list_contestants
 from laptime.runs.plan import Foretold, read_plan
 from laptime.spec import CompareSpec
@@ -21,7 +22,7 @@ NARROWS = "--probe makes a few steps of each, and every finished run narrows it"
 
 def make_table(found: Sequence[Forecast], price_per_hour: float | None) -> Table:
     """Return a row for each run: seconds with their range, memory, disk, and cost where a price is known."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table = make_plain_table()
     table.add_column("run", no_wrap=True)
     costs = ["cost"] if price_per_hour else []
     for column in ("steps", "step", "training", "range", "whole", "memory", "saved", *costs):

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from laptime.credentials import hide
@@ -74,3 +75,8 @@ def console(lasting: bool = False) -> Screen:
     """Return a console for standard output."""
     output: Any = LastingOutput(sys.stdout) if lasting and sys.stdout else None
     return Screen(file=output)
+
+
+def make_plain_table(gap: int = 1) -> Table:
+    """Return a table without lines, its columns `gap` blanks apart."""
+    return Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="dim")

@@ -25,6 +25,7 @@ from laptime.report.plain_text import clean, close_gaps, wrap_words
 from laptime.report.quantities import ABSENT
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sanitising import sanitise
+from laptime.report.screen import make_plain_table
 from laptime.report.speedup_tables import AblationTable, group_speedups, make_ablation
 from laptime.report.tuning_sentences import write_tuning
 
@@ -125,7 +126,7 @@ def make_table(result: ComparisonResult, language: Language, short: bool = False
     With `short` those are none: "2× GPU".
     """
     has_several = any(method.ranks for method in result.methods)
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table = make_plain_table()
     table.add_column("method", max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
     for column in (*_COLUMNS, *(["devices"] if has_several else [])):
         table.add_column(column, justify="right", no_wrap=True)
@@ -165,7 +166,7 @@ def _cells(method: MethodResult) -> list[str]:
 
 def _print_devices(result: ComparisonResult, language: Language, console: Console) -> None:
     """Print what each device held and did, where a method trained on several, and how that is to be read."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table = make_plain_table()
     table.add_column("method", max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
     for column in _DEVICE_COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
@@ -208,7 +209,7 @@ def _print_explanation(explanation: ExplanationTable, language: Language, consol
     console.print(Text(explanation.title, style="bold"))
     for text in explanation.sentences:
         console.print(Text(text))
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table = make_plain_table()
     table.add_column(language.say("explanation.cause"), overflow="fold")
     for column in ("saved", "share", "ratio"):
         table.add_column(language.say(f"explanation.{column}"), justify="right", no_wrap=True)
@@ -224,7 +225,7 @@ def _print_ablation(ablation: AblationTable, language: Language, console: Consol
     """Print what switching off each speedup does to a steady step of one method."""
     console.print()
     console.print(Text(ablation.title, style="bold"))
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table = make_plain_table()
     table.add_column("switched off", no_wrap=True)
     for column in ("step", "ratio", "interval"):
         table.add_column(column, justify="right", no_wrap=True)

@@ -171,14 +171,26 @@ def compare_losses(
 
 
 @torch.no_grad()
+def find_logits(
+    reloaded: PreTrainedModel, trained: PreTrainedModel, token_ids: Sequence[int]
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Return the logits (BTV) of the model from disk and of the trained one, and their largest difference."""
+    ids_BT = torch.tensor([list(token_ids)], device=trained.device)
+    theirs, ours = (model(input_ids=ids_BT, use_cache=False).logits for model in (reloaded, trained))
+    return theirs, ours, float((theirs.float() - ours.float()).abs().max())
+
+
+def allow_rounding(logits: torch.Tensor) -> float:
+    """Return the difference that another order of addition may make of such logits."""
+    return ROUNDING.get(logits.dtype, 0.0) * float(logits.float().abs().max())
+
+
 def compare_reloaded(reloaded: PreTrainedModel, trained: PreTrainedModel, token_ids: Sequence[int]) -> Check:
     """Say whether what was loaded from disk has the parameters and the logits of the trained model."""
     stored, held = dict(reloaded.named_parameters()), dict(trained.named_parameters())
     names = sorted(stored.keys() | held.keys())
     differ = [n for n in names if n not in stored or n not in held or not same_bits(stored[n], held[n])]
-    ids_BT = torch.tensor([list(token_ids)], device=trained.device)
-    theirs, ours = (model(input_ids=ids_BT, use_cache=False).logits for model in (reloaded, trained))
-    difference = float((theirs.float() - ours.float()).abs().max())
+    theirs, ours, difference = find_logits(reloaded, trained, token_ids)
     values = {"tensors": len(names), "differing": len(differ), "largest_difference": difference}
     if differ:
         note = f"{len(differ)} of {len(names)} tensors differ from those in memory ({differ[0]})"
@@ -186,21 +198,16 @@ def compare_reloaded(reloaded: PreTrainedModel, trained: PreTrainedModel, token_
     if same_bits(theirs, ours):
         note = f"{len(names)} tensors and the logits of {len(token_ids)} tokens are equal to the bit"
         return Check(name="reload", passed=True, note=note, values=_finite(values))
-    allowed = ROUNDING.get(ours.dtype, 0.0) * float(ours.float().abs().max())
     note = f"{len(names)} tensors are equal to the bit, the logits differ by {difference:.2g} at most"
-    return Check(name="reload", passed=difference <= allowed, note=note, values=_finite(values))
+    return Check(name="reload", passed=difference <= allow_rounding(ours), note=note, values=_finite(values))
 
 
-@torch.no_grad()
 def compare_logits(reloaded: PreTrainedModel, trained: PreTrainedModel, token_ids: Sequence[int]) -> Check:
     """Say whether what was loaded from disk computes what the trained model does, from other tensors."""
-    ids_BT = torch.tensor([list(token_ids)], device=trained.device)
-    theirs, ours = (model(input_ids=ids_BT, use_cache=False).logits for model in (reloaded, trained))
-    difference = float((theirs.float() - ours.float()).abs().max())
-    allowed = MOVED * ROUNDING.get(ours.dtype, 0.0) * float(ours.float().abs().max())
+    _, ours, difference = find_logits(reloaded, trained, token_ids)
     note = f"the logits of {len(token_ids)} tokens differ by {difference:.2g} at most, from other tensors"
     values = _finite({"largest_difference": difference})
-    return Check(name="reload", passed=difference <= allowed, note=note, values=values)
+    return Check(name="reload", passed=difference <= MOVED * allow_rounding(ours), note=note, values=values)
 
 
 def compare_stored(subject: Subject) -> Check:
