@@ -2,8 +2,8 @@
 
     python benchmarks/forecasts.py --data FILE.jsonl --model DIR [--model DIR ...] --examples 15 --name cpu
 
-Each method trains on each model twice by `laptime train`: four steps, as `plan --probe` makes them, and the
-job itself. Then the job is foretold three times by Laptime's own code: from nothing but the machine's
+Each method trains on each model twice by `laptime train`: the job itself, and the steps that `plan --probe`
+makes, as many as it would choose and the longest examples first. Then the job is foretold three times by Laptime's own code: from nothing but the machine's
 measured speed; from the jobs of all other models; and with its probe beside these. `laptime doctor` must have
 measured the machine before. The result goes to benchmarks/results/forecasts_NAME_MACHINE.json.
 """
@@ -24,6 +24,7 @@ from typing import Any
 import msgspec
 from results_folder import RESULTS, machine_name
 
+from laptime.cli.plan import choose_probed_steps
 from laptime.data.input_manifest import read_manifest
 from laptime.forecast.forecast import Forecast, forecast
 from laptime.forecast.surroundings import look_around
@@ -33,7 +34,7 @@ from laptime.runs.record import RunRecord, read_record
 from laptime.spec import RunSpec
 
 METHODS = ("full", "lora", "lora_top")
-PROBED_STEPS, EPOCHS = 4, 2
+EPOCHS = 2
 OPTIONS = ["--max-questions", "0", "--skip-self-checks", "--skip-bad"]
 
 
@@ -43,14 +44,14 @@ class Job(msgspec.Struct, kw_only=True):
     model: str
     method: str
     devices: int
-    probe: RunRecord
     done: RunRecord
+    probe: RunRecord | None = None
 
 
-def train(folder: Path, model: str, method: str, data: Path, steps: int | None, devices: int) -> RunRecord:
-    """Train in a folder and return the record; ends this program where that fails."""
+def train(folder: Path, model: str, method: str, data: Path, probed: int | None, devices: int) -> RunRecord:
+    """Train in a folder and return the record, of a probe with its steps; where that fails this program ends."""
     words = ["train", "--model", model, "--method", method, "--data", str(data)]
-    words += ["--max-steps", str(steps)] if steps else []
+    words += ["--max-steps", str(probed), "--longest-first"] if probed else []
     words += ["--out", str(folder), "--epochs", str(EPOCHS), *OPTIONS]
     words += ["--devices", str(devices), "--batch-size", str(devices)] if devices > 1 else []
     subprocess.run([sys.executable, "-m", "laptime", *words], check=True, stdout=subprocess.DEVNULL)
@@ -66,9 +67,11 @@ def do_jobs(home: Path, options: argparse.Namespace) -> list[Job]:
     for model, devices in places:
         for method in METHODS:
             name = f"{Path(model).name}-{method}-{devices}"
-            probe = train(home / f"{name}-probe", model, method, data, PROBED_STEPS, devices)
             done = train(home / name, model, method, data, None, devices)
-            jobs.append(Job(model=Path(model).name, method=method, devices=devices, probe=probe, done=done))
+            job = Job(model=Path(model).name, method=method, devices=devices, done=done)
+            steps = choose_probed_steps([foretell(job, [])])
+            job.probe = train(home / f"{name}-probe", model, method, data, steps, devices)
+            jobs.append(job)
             print(name, f"{done.train_seconds or 0:.2f} s", flush=True)
     return jobs
 
@@ -85,6 +88,7 @@ def foretell(job: Job, past: list[PastRun]) -> Forecast:
 
 def judge(job: Job, jobs: list[Job]) -> dict[str, Any]:
     """Return what was foretold of a job in each way, and what happened."""
+    assert job.probe is not None
     own, probe = describe(job.done), describe(job.probe)
     assert own is not None and probe is not None and job.done.finished is not None
     others = [past for one in jobs if one.model != job.model and (past := describe(one.done))]
@@ -95,7 +99,7 @@ def judge(job: Job, jobs: list[Job]) -> dict[str, Any]:
     }  # fmt: skip
     found: dict[str, Any] = {
         "model": job.model, "method": job.method, "devices": job.devices, "steps": len(job.done.steps),
-        "parameters": own.parameters, "dtype": own.dtype, "step_seconds": own.step_seconds, **happened,
+        "probed_steps": len(job.probe.steps), "parameters": own.parameters, "dtype": own.dtype, "step_seconds": own.step_seconds, **happened,
     }  # fmt: skip
     for way, past in ways.items():
         told = foretell(job, past)

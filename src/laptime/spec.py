@@ -146,6 +146,12 @@ class TrainingSpec(Options, frozen=True):
     ] = "adamw"
     max_grad_norm: Annotated[float, Meta(ge=0, description="Gradient clipping; 0 switches it off.")] = 1.0
     seed: Annotated[int, Meta(ge=0, le=2**31, description="Seed of the first round; round n adds n - 1.")] = 0
+    longest_first: Annotated[
+        bool,
+        Meta(
+            description="The first step has the longest examples: what the memory can't hold shows at once."
+        ),
+    ] = False
     precision: Annotated[
         Literal["auto", "fp32", "bf16", "fp16"],
         Meta(description="Precision of compute (auto: what this machine does natively)."),
@@ -335,7 +341,7 @@ MAY_CHANGE = WITHOUT_EFFECT | {"devices"}
 
 # Options of the training that a contestant cannot have for itself: with another number of steps it would do
 # other work, and seed, device and the watch over the runs are what makes a comparison one.
-SHARED_BY_ALL = WITHOUT_EFFECT | {"epochs", "max_steps", "seed", "device"}
+SHARED_BY_ALL = WITHOUT_EFFECT | {"epochs", "max_steps", "seed", "longest_first", "device"}
 
 
 class Interval(Struct, frozen=True):

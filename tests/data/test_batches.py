@@ -7,6 +7,7 @@ import tracemalloc
 
 import pytest
 import torch
+from msgspec.structs import replace
 
 from laptime.data.batches import (
     Share,
@@ -61,6 +62,19 @@ def test_the_plan_depends_on_the_seed_alone() -> None:
     training = TrainingSpec(epochs=2)
     assert list(plan_steps(10, training, 1)) == list(plan_steps(10, training, 1))
     assert list(plan_steps(10, training, 1)) != list(plan_steps(10, training, 2))
+
+
+def test_the_longest_come_first_where_asked_for() -> None:
+    training = TrainingSpec(epochs=2, batch_size=2, longest_first=True)
+    examples = [example(*range(1, length)) for length in (5, 9, 4, 9, 7, 3)]
+    steps = make_steps(examples, training, seed=0)
+    assert [sorted(batch.lengths) for batch in steps[0].batches] == [[8, 8]]
+    usual = plan_steps(6, replace(training, longest_first=False), 0)
+    first = [place for plan in steps.plans[:3] for micro in plan.micro_batches for place in micro]
+    assert first[:2] == [1, 3], "of equal ones the earlier"
+    shuffled = [place for plan in usual[:3] for micro in plan.micro_batches for place in micro]
+    assert first[2:] == [place for place in shuffled if place not in (1, 3)], "the others as they were"
+    assert steps.plans[3:] == usual[3:], "later epochs too"
 
 
 def test_batches_and_accumulation_share_out_the_examples() -> None:

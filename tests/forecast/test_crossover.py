@@ -15,9 +15,11 @@ from laptime.report.crossover_chart import (
     draw_crossover,
     make_growth_table,
     refuse_foreign,
+    round_count,
     tell_fastest,
     write_crossover,
 )
+from laptime.report.plan_lines import IN_ENGLISH
 from laptime.spec import CompareSpec, TrainingSpec
 
 LORA = Growth(name="lora", fixed_seconds=6.0, example_seconds=0.1)
@@ -81,29 +83,33 @@ def test_the_stretches_cover_all_numbers_once(growths: list[Growth], names: list
 
 
 def test_it_is_told_with_two_digits() -> None:
-    assert list(tell_fastest(list_fastest([LORA, FULL, TOP]))) == [
+    assert list(tell_fastest(list_fastest([LORA, FULL, TOP]), IN_ENGLISH)) == [
         "full is to be the fastest up to about 10 examples",
         "lora is to be the fastest up to about 680 examples",
         "top is to be the fastest from about 680 examples on",
     ]
-    assert list(tell_fastest(list_fastest([LORA]))) == [
+    assert list(tell_fastest(list_fastest([LORA]), IN_ENGLISH)) == [
         "lora is to be the fastest by these figures, however many examples there are"
     ]
 
 
+def test_counts_have_two_digits_and_no_places() -> None:
+    assert [round_count(number) for number in (1, 7, 18, 675, 12_345)] == ["1", "7", "18", "680", "12,000"]
+
+
 def test_the_table_has_a_column_for_each_number() -> None:
-    table = make_growth_table([LORA, FULL])
+    table = make_growth_table([LORA, FULL], IN_ENGLISH)
     assert [column.header for column in table.columns][1:] == [f"{count:,}" for count in COUNTS]
     assert list(table.columns[2].cells) == ["16.0 s", "52.0 s"]
 
 
 def test_the_chart_has_a_line_for_each_and_is_a_file_of_its_own(tmp_path: Path) -> None:
-    chart = draw_crossover([LORA, FULL], list_fastest([LORA, FULL]))
+    chart = draw_crossover([LORA, FULL], list_fastest([LORA, FULL]), IN_ENGLISH)
     assert sum('class="line' in shape for shape in chart.drawing.shapes) == 2
     assert chart.figures.startswith("full is to be the fastest up to about 10 examples")
     file = tmp_path / "chart.svg"
     for _ in range(2):  # its own it writes anew
-        write_crossover(file, [LORA, FULL], list_fastest([LORA, FULL]))
+        write_crossover(file, [LORA, FULL], list_fastest([LORA, FULL]), IN_ENGLISH)
     text = file.read_text(encoding="utf-8")
     assert (
         text.startswith("<!-- laptime report ")
@@ -133,9 +139,9 @@ def test_what_is_a_users_stays(tmp_path: Path) -> None:
 
 def test_a_chart_that_was_edited_stays(tmp_path: Path) -> None:
     file = tmp_path / "chart.svg"
-    write_crossover(file, [LORA, FULL], list_fastest([LORA, FULL]))
+    write_crossover(file, [LORA, FULL], list_fastest([LORA, FULL]), IN_ENGLISH)
     edited = file.read_text(encoding="utf-8").replace("lora", "mine")
     file.write_text(edited, encoding="utf-8")
     with pytest.raises(UserError, match="changed since"):
-        write_crossover(file, [LORA, FULL], list_fastest([LORA, FULL]))
+        write_crossover(file, [LORA, FULL], list_fastest([LORA, FULL]), IN_ENGLISH)
     assert file.read_text(encoding="utf-8") == edited

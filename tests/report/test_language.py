@@ -8,7 +8,7 @@ import string
 import pytest
 
 from laptime.comparison.result import Finding
-from laptime.report import language_en, language_ko
+from laptime.report import language_en, language_ko, plan_words
 from laptime.report.findings import say_finding
 from laptime.report.language import Language, Word
 from laptime.speedups.speedup import speedup_names
@@ -18,10 +18,17 @@ def _placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-def test_both_languages_have_the_same_keys_and_placeholders() -> None:
-    assert list(language_en.STRINGS) == list(language_ko.STRINGS)
-    for key, text in language_en.STRINGS.items():
-        assert _placeholders(text) == _placeholders(language_ko.STRINGS[key]), key
+@pytest.mark.parametrize(
+    ("english", "korean"),
+    [(language_en.STRINGS, language_ko.STRINGS), (plan_words.ENGLISH, plan_words.KOREAN)],
+    ids=["report", "plan"],
+)
+def test_both_languages_have_the_same_keys_and_placeholders(
+    english: dict[str, str], korean: dict[str, str]
+) -> None:
+    assert list(english) == list(korean)
+    for key, text in english.items():
+        assert _placeholders(text) == _placeholders(korean[key]), key
 
 
 def test_words_for_one_training_stand_in_the_place_of_others() -> None:
@@ -41,7 +48,9 @@ def test_every_speedup_is_described() -> None:
 
 
 def test_particles_name_the_form_after_a_final_consonant_first() -> None:
-    particles = set(re.findall(r"\{\w+:([^}]*)\}", "".join(language_ko.STRINGS.values())))
+    particles = set(
+        re.findall(r"\{\w+:([^}]*)\}", "".join((language_ko.STRINGS | plan_words.KOREAN).values()))
+    )
     assert particles <= {"이/가", "은/는", "과/와", "을/를", "으로/로", "이었습니다/였습니다"}
 
 

@@ -16,6 +16,8 @@ from laptime.report import quantities
         (9.34, "9.3 s", "9.3초"),
         (1040.0, "17 min 20 s", "17분 20초"),
         (7980.0, "2 h 13 min", "2시간 13분"),
+        (360_000.0, "4 d 4 h", "4일 4시간"),
+        (359_900.0, "99 h 58 min", "99시간 58분"),
         (59.96, "1 min 0 s", "1분 0초"),
         (3599.7, "1 h 0 min", "1시간 0분"),
         (1.04, "1.04 s", "1.04초"),
@@ -75,8 +77,13 @@ def test_a_small_ratio_keeps_its_digits_and_no_end_of_an_interval_lies_beyond_se
     assert quantities.difference(5e6) == ">999x"
 
 
+def test_short_seconds_are_whole_in_korean() -> None:
+    shown = [quantities.short_seconds(value, "ko") for value in (0.24, 9.3, 1040, 35_999, 4e5, None)]
+    assert shown == ["240ms", "9.3초", "17분20초", "10시간0분", "4일15시간", "–"]
+
+
 def test_short_seconds_fit_seven_columns() -> None:
-    for value in (1e-5, 0.0034, 0.2404, 9.3, 59.94, 59.96, 1040, 35_999, 359_000):
+    for value in (1e-5, 0.0034, 0.2404, 9.3, 59.94, 59.96, 1040, 35_999, 359_000, 359_999, 360_000, 8e7):
         assert len(quantities.short_seconds(value)) <= 7, quantities.short_seconds(value)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from laptime.runs import past_runs
-from laptime.runs.events import Memory
-from laptime.runs.past_runs import list_past_runs, past_runs_file, remember
-from laptime.runs.record import RecordWriter
-from tests.comparison.scripted import write_scripted_run
+from laptime.runs.events import Memory, Step
+from laptime.runs.past_runs import find_usual, list_disturbed, list_past_runs, past_runs_file, remember
+from laptime.runs.record import RecordWriter, read_record
+from tests.comparison.scripted import write_scripted_plan, write_scripted_run
 
 MODEL = {"shape": {"hidden_size": 10, "num_layers": 2, "vocabulary_size": 20}}
 
@@ -41,6 +41,30 @@ def test_a_finished_run_is_remembered_by_its_figures(tmp_path: Path) -> None:
     assert (past.needed_bytes, past.peak_bytes, past.saved_bytes) == (6_000, 5_200, 200)
     kept = past_runs_file().read_text()
     assert "tiny" not in kept and str(tmp_path) not in kept, "no name of a model or a folder"
+
+
+def make_step(seconds: float, tokens: int) -> Step:
+    return Step(
+        step=1, epoch=1, loss=1.0, learning_rate=1.0, seconds=seconds, trained_tokens=tokens, tokens=tokens,
+        padded_tokens=tokens, digest="",
+    )  # fmt: skip
+
+
+def test_few_steps_are_told_by_the_middle_one(tmp_path: Path) -> None:
+    record = read_record(make_run(tmp_path / "run"))
+    few = [make_step(seconds, tokens) for seconds, tokens in ((4.4, 232), (1.8, 125), (3.9, 279))]
+    assert find_usual(record, few)[::2] == (1.8, 125), "its work took neither the longest nor the shortest"
+    many = [make_step(1.0, 10)] * 7 + [make_step(9.0, 10)]
+    assert find_usual(record, many)[::2] == (2.0, 10), "a mean: a whole training has slow steps too"
+
+
+def test_a_probe_that_was_disturbed_is_told_of_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_scripted_plan(tmp_path, rounds=1, methods=("lora",))
+    make_run(tmp_path / "runs" / "lora-r1")
+    assert list_disturbed(tmp_path) == [], "it is kept as any run is"
+    monkeypatch.setattr(past_runs, "was_disturbed", lambda folder: True)
+    (past,) = list_disturbed(tmp_path)
+    assert past.method == "lora"
 
 
 @pytest.mark.parametrize(

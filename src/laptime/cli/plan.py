@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 from msgspec.structs import replace
 
 from laptime.errors import UserError
-from laptime.options.commands import compare_options, train_options
+from laptime.options.commands import LANGUAGES, compare_options, train_options
 from laptime.options.flags import SectionedCommand, gather
 
 if TYPE_CHECKING:
@@ -18,10 +19,23 @@ if TYPE_CHECKING:
     from laptime.forecast.forecast import Forecast
     from laptime.forecast.gpus import GpuModel
     from laptime.hardware.processors import Threads
+    from laptime.report.language import Language
+    from laptime.report.quantities import Lang
+    from laptime.report.screen import Screen
+    from laptime.runs.past_runs import PastRun
     from laptime.spec import CompareSpec
 
-NOT_HERE = {"--out", "--track", "--lang", "--wait", "--against", "--ablate"}  # what a plan has no use for
-PROBED_STEPS = 4
+NOT_HERE = {
+    "--out",
+    "--track",
+    "--lang",
+    "--wait",
+    "--against",
+    "--ablate",
+    "--longest-first",
+}  # what a plan has no use for
+FEWEST_STEPS, MOST_STEPS = 4, 32  # of a probe, the first of which is slower
+PROBED_SECONDS = 3.0  # of the slowest contestant, about
 
 
 def plan_command(**_: Any) -> None:
@@ -55,7 +69,7 @@ def plan_command(**_: Any) -> None:
     chart = None if ctx.params["chart"] is None else Path(ctx.params["chart"] or " ")
     if chart:
         refuse_foreign(chart)
-    plan(spec, threads, gpu, price, ctx.params["probe"], ctx.params["as_json"], chart)
+    plan(spec, threads, gpu, price, ctx.params["probe"], ctx.params["as_json"], chart, ctx.params["lang"])
 
 
 def plan(
@@ -66,33 +80,37 @@ def plan(
     probes: bool,
     as_json: bool,
     chart: Path | None = None,
+    lang: Lang = "en",
 ) -> None:
     """Print what the runs of a comparison will take."""
     from laptime.comparison.checks import check_spec
     from laptime.forecast.crossover import find_growths, list_fastest
     from laptime.forecast.surroundings import forecast_all
     from laptime.report.crossover_chart import write_crossover
+    from laptime.report.language import Language
     from laptime.runs.contestants import list_contestants
     from laptime.spec import OURS
 
     check_spec(spec)
     if all(one.run_spec.trainer != OURS for one in list_contestants(spec)):
         raise UserError("--trainers: a plan is made for laptime's own trainings; name laptime among them")
+    probed: list[PastRun] = []
     with tempfile.TemporaryDirectory(prefix="laptime-plan-") as scratch:
         manifest = prepare(spec, Path(scratch), threads)
         if probes:
-            probe(spec, Path(scratch) / "probe", threads)
-    found = forecast_all(spec, manifest, threads.number, gpu)
+            number = choose_probed_steps(forecast_all(spec, manifest, threads.number))
+            probed = probe(spec, Path(scratch) / "probe", threads, number)
+    found = forecast_all(spec, manifest, threads.number, gpu, probed)
     if chart:
         growths = find_growths(found, spec)
         if not growths:
             why = "nothing fits" if all(one.fits is False for one in found) else "--max-steps ends every run"
             raise UserError(f"--chart {chart}: nothing grows with the examples: {why}")
-        write_crossover(chart, growths, list_fastest(growths))
+        write_crossover(chart, growths, list_fastest(growths), Language(lang))
     if as_json:
         click.echo(encode(spec, found, threads, gpu, price))
     else:
-        show(spec, manifest, found, threads, gpu, price)
+        show(spec, manifest, found, threads, gpu, price, Language(lang))
 
 
 def encode(
@@ -138,22 +156,39 @@ def prepare(spec: CompareSpec, scratch: Path, threads: Threads) -> InputManifest
         runner.close()
 
 
-def probe(spec: CompareSpec, folder: Path, threads: Threads) -> None:
-    """Make a few real steps of each contestant, which are remembered as any finished run is."""
+def choose_probed_steps(found: Sequence[Forecast]) -> int:
+    """Return how many steps of each contestant tell enough: the fewest, or what takes some seconds."""
+    slowest = max((one.step_seconds for one in found if one.fits is not False), default=0.0)
+    return max(FEWEST_STEPS, min(MOST_STEPS, round(PROBED_SECONDS / slowest) if slowest else 0))
+
+
+def probe(spec: CompareSpec, folder: Path, threads: Threads, num_steps: int) -> list[PastRun]:
+    """Make so many real steps of each contestant, which are remembered as any finished run is.
+
+    Returned are those that are not, since other programs were at work: for this plan they count.
+    """
     from laptime.comparison.race import compare
+    from laptime.runs.past_runs import list_disturbed
     from laptime.runs.process import ProcessRunner
     from laptime.session import Silence
 
     short = replace(
         spec,
         rounds=1,
-        training=replace(spec.training, max_steps=PROBED_STEPS, save_every=None),
+        tune=None,
+        training=replace(
+            spec.training,
+            max_steps=min(num_steps, spec.training.max_steps or num_steps),
+            save_every=None,
+            longest_first=True,
+        ),
         answers=replace(spec.answers, max_questions=0, ask=(), skip_self_checks=True),
     )
     runner = ProcessRunner()
-    click.echo(f"{PROBED_STEPS} steps of each ...", err=True)
+    click.echo(f"{short.training.max_steps} steps of each ...", err=True)
     try:
         compare(short, folder, runner, Silence(), "", threads)
+        return list_disturbed(folder)
     finally:
         runner.close()
 
@@ -165,50 +200,47 @@ def show(
     threads: Threads,
     gpu: GpuModel | None,
     price: float | None,
+    language: Language,
 ) -> None:
     """Print the plan."""
-    from laptime.forecast.crossover import find_growths, list_fastest
-    from laptime.report.crossover_chart import make_growth_table, tell_fastest
-    from laptime.report.plan_lines import make_table, tell_comparison, tell_grounds, tell_ratios
+    from laptime.report import plan_lines
     from laptime.report.screen import console
     from laptime.report.terminal import print_fitting
     from laptime.runs.contestants import list_contestants
     from laptime.runs.devices import tell_devices
     from laptime.spec import OURS
 
-    screen, data = console(), manifest.data
-    shape = manifest.shape
-    screen.say(
-        f"{spec.model.model}: {shape.num_parameters / 1e6:,.1f} M parameters; {data['num_records']:,} "
-        f"example{'s'[: data['num_records'] != 1]}, {data['num_tokens']:,} tokens an epoch, "
-        f"{data['longest']:,} at most in one"
-    )
+    screen = console()
+    screen.say(plan_lines.tell_model(spec.model.model, manifest, language))
     if gpu is None:
-        formats = " and ".join(dict.fromkeys(one.dtype for one in found))
-        screen.say(f"{formats} on {found[0].device}, {threads}")
+        screen.say(plan_lines.tell_device(found, threads, language))
         for line in tell_devices([one.run_spec for one in list_contestants(spec)], manifest):
             screen.say(line)
-    print_fitting(make_table(found, price), screen)
+    print_fitting(plan_lines.make_table(found, price, language), screen)
     if gpu:
-        screen.say(f"planned for {gpu.count}x {gpu.name}, not measured: {tell_gpu(gpu)}")
-    for line in [*tell_ratios(found), *tell_grounds(found, elsewhere=gpu is not None)]:
+        screen.say(plan_lines.tell_gpu(gpu, language))
+    for line in plan_lines.tell_ratios(found, language):
         screen.say(line)
-    if growths := find_growths(found, spec):
-        print_fitting(make_growth_table(growths), screen)
-        for line in tell_fastest(list_fastest(growths)) if len(growths) > 1 else ():
-            screen.say(line)
+    for line in plan_lines.tell_grounds(found, language, elsewhere=gpu is not None):
+        screen.say(line)
+    show_growths(spec, found, language, screen)
     for one in list_contestants(spec):
         if one.run_spec.trainer != OURS:
-            screen.say(f"{one.name}: not planned: trained by {one.run_spec.trainer}")
-    screen.say(tell_comparison(found, spec))
+            screen.say(language.say("plan.foreign", name=one.name, trainer=one.run_spec.trainer))
+    screen.say(plan_lines.tell_comparison(found, spec, language))
 
 
-def tell_gpu(gpu: GpuModel) -> str:
-    """Return what a GPU that is not here is taken to do."""
-    return (
-        f"taken to sustain {gpu.sustained_tflops:g} TFLOP/s in {gpu.precision} and "
-        f"{gpu.memory_gb_per_second:g} GB/s, with {gpu.memory_gb:g} GB of memory"
-    )
+def show_growths(spec: CompareSpec, found: list[Forecast], language: Language, screen: Screen) -> None:
+    """Print how the runs grow with the examples, and which is the fastest for how many."""
+    from laptime.forecast.crossover import find_growths, list_fastest
+    from laptime.report.crossover_chart import make_growth_table, tell_fastest
+    from laptime.report.terminal import print_fitting
+
+    growths = find_growths(found, spec)
+    if growths:
+        print_fitting(make_growth_table(growths, language), screen)
+    for line in tell_fastest(list_fastest(growths), language) if len(growths) > 1 else ():
+        screen.say(line)
 
 
 def command() -> click.Command:
@@ -229,6 +261,9 @@ def command() -> click.Command:
         click.Option(["--probe"], is_flag=True, help="Make a few real steps of each method first."),
         click.Option(
             ["--chart"], metavar="FILE", help="Draw time by number of examples, a line a run, into this SVG."
+        ),
+        click.Option(
+            ["--lang"], type=click.Choice(LANGUAGES), default="en", help="Language of what is printed [en]."
         ),
         click.Option(["--json", "as_json"], is_flag=True, help="Print the plan as JSON."),
     ]

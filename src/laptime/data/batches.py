@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, overload
 import msgspec
 from msgspec import Struct
 
-from laptime.data.encoded import TOKEN, TRAINED, EncodedExample, digest_key, digest_step
+from laptime.data.encoded import TOKEN, TRAINED, EncodedExample, digest_key, digest_step, lengths_of
 from laptime.spec import TrainingSpec
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ class StepPlans(Sequence[StepPlan]):
     epochs: int
     max_steps: int | None
     seed: int
+    first: tuple[int, ...] = ()  # examples that come first of all
 
     @property
     def steps_per_epoch(self) -> int:
@@ -140,23 +141,30 @@ class StepPlans(Sequence[StepPlan]):
     def count_looks(self) -> tuple[int, list[int]]:
         """Return how many epochs are whole, and the examples of the last one that is not."""
         whole, rest = divmod(len(self), self.steps_per_epoch)
-        order = shuffle_examples(self.num_examples, self.seed, whole + 1) if rest else []
+        order = self._order(whole + 1) if rest else []
         return whole, list(order[: rest * self.examples_per_step])
 
     def _lay_out(self, place: int) -> StepPlan:
         """Return a step by its place among all."""
         epoch, step_of_epoch = divmod(place, self.steps_per_epoch)
         begin = step_of_epoch * self.examples_per_step
-        order = shuffle_examples(self.num_examples, self.seed, epoch + 1)
+        order = self._order(epoch + 1)
         chosen = order[begin : begin + self.examples_per_step].tolist()
         size = self.batch_size
         return StepPlan(place + 1, epoch + 1, [chosen[i : i + size] for i in range(0, len(chosen), size)])
 
+    def _order(self, epoch: int) -> array[int]:
+        """Return the order of the examples in an epoch, which counts from 1."""
+        return shuffle_examples(self.num_examples, self.seed, epoch, self.first if epoch == 1 else ())
 
-def plan_steps(num_examples: int, training: TrainingSpec, seed: int, micro_batch: int = 0) -> StepPlans:
+
+def plan_steps(
+    num_examples: int, training: TrainingSpec, seed: int, micro_batch: int = 0, first: tuple[int, ...] = ()
+) -> StepPlans:
     """Lay out every step: examples are shuffled anew each epoch, the last batch of an epoch may be short.
 
-    With `micro_batch` a step has the same examples in the same order, so many at a time.
+    With `micro_batch` a step has the same examples in the same order, so many at a time. `first` is what
+    `find_first` returns of the examples; without it the steps are as many.
     """
     return StepPlans(
         num_examples=num_examples,
@@ -165,14 +173,28 @@ def plan_steps(num_examples: int, training: TrainingSpec, seed: int, micro_batch
         epochs=training.epochs,
         max_steps=training.max_steps,
         seed=seed,
+        first=first,
     )
 
 
+def find_first(examples: Sequence[EncodedExample], training: TrainingSpec) -> tuple[int, ...]:
+    """Return the places of the examples that come first of all: a step of the longest, where asked for."""
+    import numpy
+
+    if not training.longest_first:
+        return ()
+    of_step = training.batch_size * training.gradient_accumulation
+    return tuple(numpy.argsort(-lengths_of(examples), kind="stable")[:of_step].tolist())
+
+
 @lru_cache(2)
-def shuffle_examples(num_examples: int, seed: int, epoch: int) -> array[int]:
-    """Return the order of the examples in an epoch, which counts from 1."""
+def shuffle_examples(num_examples: int, seed: int, epoch: int, first: tuple[int, ...] = ()) -> array[int]:
+    """Return the order of the examples in an epoch, which counts from 1; `first` stand before all others."""
     order = array("I", range(num_examples))
     random.Random(f"{seed}-{epoch}").shuffle(order)
+    if first:
+        early = frozenset(first)
+        order = array("I", [*first, *(place for place in order if place not in early)])
     return order
 
 
@@ -325,5 +347,5 @@ def make_steps(
 
     With `share` their batches are those of one of several processes, with `micro_batch` of so many examples.
     """
-    plans = plan_steps(len(examples), training, seed, micro_batch)
+    plans = plan_steps(len(examples), training, seed, micro_batch, find_first(examples, training))
     return TrainSteps(examples, plans, pin, packed, share or Share(), plans.batch_size)

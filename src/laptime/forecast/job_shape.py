@@ -9,6 +9,7 @@ from laptime.data.input_manifest import InputManifest
 from laptime.memory_estimate import FLOAT32_BYTES, HALF_BYTES, MemoryEstimate, find_moment_bytes
 from laptime.methods.method import make_method
 from laptime.runs.past_runs import PastRun
+from laptime.runs.step_count import count_epochs, count_steps, count_steps_per_epoch
 from laptime.spec import RunSpec
 
 OPTIMIZER_BYTES = 28  # read and written of a trained number: itself, its gradient, two moments, in float32
@@ -85,13 +86,11 @@ def shape_of_job(spec: RunSpec, manifest: InputManifest, dtype: str, num_devices
     training, data, shape = spec.training, manifest.data, manifest.shape
     method = make_method(spec.method, spec.method_options)
     element_bytes = FLOAT32_BYTES if dtype == "float32" else HALF_BYTES  # a model is saved as it computes
-    cost = method.cost(shape, element_bytes, training.epochs)
     examples = data["num_records"]
-    in_step = min(training.batch_size * training.gradient_accumulation, examples)
-    num_steps = -(-examples // in_step) * training.epochs
-    steps = min(num_steps, training.max_steps or num_steps)
-    tokens = data["num_tokens"] * training.epochs / num_steps
-    trained_tokens = data["num_trained_tokens"] * training.epochs / num_steps
+    cost = method.cost(shape, element_bytes, count_epochs(training, examples))
+    steps_per_epoch = count_steps_per_epoch(training, examples)
+    tokens = data["num_tokens"] / steps_per_epoch
+    trained_tokens = data["num_trained_tokens"] / steps_per_epoch
     a_weight = 6.0 if cost.trainable_parameters == shape.num_parameters else 4.0
     head = shape.hidden_size * shape.vocabulary_size
     return JobShape(
@@ -104,7 +103,7 @@ def shape_of_job(spec: RunSpec, manifest: InputManifest, dtype: str, num_devices
         trained=cost.trainable_parameters,
         step_flops=cost.flops_per_token * tokens - a_weight * head * (tokens - trained_tokens),
         step_tokens=tokens,
-        num_steps=steps,
+        num_steps=count_steps(training, examples),
         saved_bytes=cost.saved_bytes,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from laptime.data.input_manifest import InputManifest
 from laptime.forecast.calibration import Speed, speed_of
 from laptime.forecast.forecast import Forecast, Surroundings, forecast
@@ -14,18 +16,22 @@ from laptime.hardware.system_memory import free_bytes
 from laptime.methods.method import find_method
 from laptime.runs.contestants import list_contestants
 from laptime.runs.devices import choose_devices
-from laptime.runs.past_runs import list_past_runs
+from laptime.runs.past_runs import PastRun, list_past_runs
 from laptime.spec import OURS, CompareSpec, RunSpec
 
 SLOW = Speed(flops_per_second=50e9, bytes_per_second=10e9)  # a core of a machine that nobody measured
 
 
 def forecast_all(
-    spec: CompareSpec, manifest: InputManifest, num_threads: int, gpu: GpuModel | None = None
+    spec: CompareSpec,
+    manifest: InputManifest,
+    num_threads: int,
+    gpu: GpuModel | None = None,
+    probes: Sequence[PastRun] = (),
 ) -> list[Forecast]:
     """Return a forecast for each contestant that Laptime trains itself, in the order of the comparison.
 
-    On this machine, or on a `gpu` that is elsewhere.
+    On this machine, or on a `gpu` that is elsewhere. `probes` count beside the past runs that are kept.
     """
     found: list[Forecast] = []
     if not {"num_tokens", "num_trained_tokens", "longest"} <= manifest.data.keys():
@@ -35,7 +41,7 @@ def forecast_all(
             if gpu:
                 found.append(forecast_elsewhere(one.name, one.run_spec, manifest, gpu))
                 continue
-            around = look_around(one.run_spec, manifest, num_threads)
+            around = look_around(one.run_spec, manifest, num_threads, probes)
             devices, _ = choose_devices(one.run_spec, manifest)
             found.append(forecast(one.name, one.run_spec, around, max(1, len(devices))))
     return found
@@ -65,7 +71,9 @@ def forecast_elsewhere(name: str, spec: RunSpec, manifest: InputManifest, gpu: G
     return next((one for one in others if one.fits), last)
 
 
-def look_around(spec: RunSpec, manifest: InputManifest, num_threads: int) -> Surroundings:
+def look_around(
+    spec: RunSpec, manifest: InputManifest, num_threads: int, probes: Sequence[PastRun] = ()
+) -> Surroundings:
     """Gather what a forecast of one run stands on."""
     on_cuda = spec.training.device != "cpu" and bool(manifest.gpus) and not lacks_cuda()
     processor = manifest.gpus[0].name if on_cuda else name_processor(describe_hardware(), "cpu")
@@ -73,7 +81,7 @@ def look_around(spec: RunSpec, manifest: InputManifest, num_threads: int) -> Sur
     dtype = choose_dtype(spec, manifest, on_cuda)
     past = [
         run
-        for run in list_past_runs()
+        for run in [*list_past_runs(), *probes]
         if run.processor == processor and (on_cuda or run.threads == number) and not is_stripped(spec)
     ]
     return Surroundings(

@@ -12,6 +12,7 @@ from laptime.errors import UserError, check_path
 from laptime.forecast.crossover import COUNTS, MOST, Growth, Stretch
 from laptime.report import quantities
 from laptime.report.charts import Chart
+from laptime.report.language import Language
 from laptime.report.page import MARK, UNKNOWN, is_ours, mark_digest
 from laptime.report.plots import Series, draw_frame, draw_line, label_ends, label_room
 from laptime.report.screen import make_plain_table
@@ -19,11 +20,9 @@ from laptime.report.style import read_template
 from laptime.util.atomic import write_whole
 
 POINTS_A_DECADE = 8
-TITLE = "Time by number of examples"
-CAPTION = "Seconds from start to saved result, foretold; both scales are logarithmic."
 
 
-def draw_crossover(growths: Sequence[Growth], stretches: Sequence[Stretch]) -> Chart:
+def draw_crossover(growths: Sequence[Growth], stretches: Sequence[Stretch], language: Language) -> Chart:
     """Draw a line for each run."""
     decades = len(COUNTS) - 1
     counts = [COUNTS[0] * 10 ** (n / POINTS_A_DECADE) for n in range(decades * POINTS_A_DECADE + 1)]
@@ -32,18 +31,28 @@ def draw_crossover(growths: Sequence[Growth], stretches: Sequence[Stretch]) -> C
         for number, one in enumerate(growths)
     ]
     room = label_room(series)
-    drawing, across, up = draw_frame(series, True, "seconds", "examples", room, log_up=True)
+    drawing, across, up = draw_frame(
+        series,
+        True,
+        language.say("plan.chart.seconds"),
+        language.say("plan.chart.examples"),
+        room,
+        log_up=True,
+    )
     for each in series:
         draw_line(drawing, each, across, up)
     label_ends(drawing, series, across, up)
-    figures = " ".join(tell_fastest(stretches))
-    return Chart("crossover", TITLE, CAPTION, drawing, figures)
+    figures = " ".join(tell_fastest(stretches, language))
+    title, caption = language.say("plan.chart.title"), language.say("plan.chart.caption")
+    return Chart("crossover", title, caption, drawing, figures)
 
 
-def write_crossover(file: Path, growths: Sequence[Growth], stretches: Sequence[Stretch]) -> None:
+def write_crossover(
+    file: Path, growths: Sequence[Growth], stretches: Sequence[Stretch], language: Language
+) -> None:
     """Write the chart as SVG; raises UserError for a file that is there and none of these."""
     refuse_foreign(file)
-    drawn = draw_crossover(growths, stretches).render(read_template("chart.css"))
+    drawn = draw_crossover(growths, stretches, language).render(read_template("chart.css"))
     with told_of_chart(file):
         write_whole(file, mark_digest(f"<!-- {MARK} {UNKNOWN} -->\n{drawn}\n".encode()))
 
@@ -79,29 +88,29 @@ def told_of_chart(file: Path) -> Iterator[None]:
         raise UserError(f"--chart {name}: {error.strerror}") from None
 
 
-def make_growth_table(growths: Sequence[Growth]) -> Table:
+def make_growth_table(growths: Sequence[Growth], language: Language) -> Table:
     """Return a row for each run: what it takes of more and more examples."""
     table = make_plain_table()
-    table.add_column("whole, by examples", no_wrap=True)
+    table.add_column(language.say("plan.by_examples"), no_wrap=True)
     for count in COUNTS:
         table.add_column(f"{count:,}", justify="right", no_wrap=True)
     for one in growths:
-        table.add_row(one.name, *(quantities.short_seconds(one.seconds(count)) for count in COUNTS))
+        table.add_row(
+            one.name, *(quantities.short_seconds(one.seconds(count), language.code) for count in COUNTS)
+        )
     return table
 
 
-def tell_fastest(stretches: Sequence[Stretch]) -> Iterator[str]:
+def tell_fastest(stretches: Sequence[Stretch], language: Language) -> Iterator[str]:
     """Yield who is the fastest for how many examples."""
     if len(stretches) == 1 and stretches[0].last == MOST:
-        yield f"{stretches[0].name} is to be the fastest by these figures, however many examples there are"
+        yield language.say("plan.fastest.always", name=stretches[0].name)
         return
     for one in stretches:
-        if one.last == MOST:
-            yield f"{one.name} is to be the fastest from about {round_count(one.first)} examples on"
-        else:
-            yield f"{one.name} is to be the fastest up to about {round_count(one.last)} examples"
+        key, count = ("plan.fastest.from", one.first) if one.last == MOST else ("plan.fastest.to", one.last)
+        yield language.say(key, name=one.name, count=round_count(count))
 
 
 def round_count(number: int) -> str:
     """Return a number with two digits: more nobody knows."""
-    return quantities.significant(float(number), 2)
+    return f"{float(f'{number:.1e}'):,.0f}"

@@ -11,11 +11,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from laptime.comparison.result import ComparisonResult
-from laptime.report import language_en, language_ko, quantities
+from laptime.report import language_en, language_ko, plan_words, quantities
 from laptime.report.quantities import Lang
 from laptime.runs.contestants import split_name
 
-_STRINGS: dict[str, dict[str, str]] = {"en": language_en.STRINGS, "ko": language_ko.STRINGS}
+_STRINGS: dict[str, dict[str, str]] = {
+    "en": language_en.STRINGS | plan_words.ENGLISH,
+    "ko": language_ko.STRINGS | plan_words.KOREAN,
+}
 _DIGITS_WITH_FINAL = "013678"
 # Names of programs that are read otherwise than they are spelt: 랩타임, 티알엘, 액솔로틀.
 _NAMES_WITH_FINAL = {"laptime": "any", "trl": "ㄹ", "axolotl": "ㄹ", "llamafactory": "", "litgpt": ""}

@@ -14,9 +14,11 @@ from typing import Literal, TypeGuard
 Lang = Literal["en", "ko"]
 
 ABSENT = "–"
+MANY_HOURS = 100  # from here on in days
 WIDE = 999.5  # an interval that ends beyond, or below its inverse, says no more than that nothing is known
 _MINUTES = {"en": "{m} min {s} s", "ko": "{m}분 {s}초"}
 _HOURS = {"en": "{h} h {m} min", "ko": "{h}시간 {m}분"}
+_DAYS = {"en": "{d} d {h} h", "ko": "{d}일 {h}시간"}
 _SECOND = {"en": " s", "ko": "초"}
 _MILLI = {"en": " ms", "ko": "ms"}
 _MICRO = {"en": " µs", "ko": "µs"}
@@ -39,7 +41,7 @@ def significant(value: float, digits: int) -> str:
 
 
 def seconds(value: float | None, lang: Lang = "en") -> str:
-    """Return a duration: 240 ms, 1.04 s, 9.3 s, 17 min 20 s, 2 h 13 min."""
+    """Return a duration: 240 ms, 1.04 s, 9.3 s, 17 min 20 s, 2 h 13 min, 5 d 3 h."""
     if not known(value):
         return ABSENT
     if value < 0.0009995:
@@ -50,16 +52,20 @@ def seconds(value: float | None, lang: Lang = "en") -> str:
         return f"{value:.{2 if value < 1.995 else 1}f}" + _SECOND[lang]
     if value < 3599.5:
         return _MINUTES[lang].format(m=round(value) // 60, s=round(value) % 60)
-    return _HOURS[lang].format(h=round(value / 60) // 60, m=round(value / 60) % 60)
+    if value < MANY_HOURS * 3600 - 30:
+        return _HOURS[lang].format(h=round(value / 60) // 60, m=round(value / 60) % 60)
+    return _DAYS[lang].format(d=round(value / 3600) // 24, h=round(value / 3600) % 24)
 
 
-def short_seconds(value: float | None) -> str:
-    """Return a duration in at most seven characters, for the terminal: 9.3 s, 17m20s, 2h13m."""
-    if not known(value) or value < 59.95:
-        return seconds(value)
+def short_seconds(value: float | None, lang: Lang = "en") -> str:
+    """Return a duration in at most seven characters, for the terminal: 9.3 s, 17m20s, 2h13m, 5d03h."""
+    if not known(value) or value < 59.95 or lang != "en":
+        return seconds(value, lang).replace(" ", "" if lang != "en" else " ")
     if value < 3599.5:
         return f"{round(value) // 60}m{round(value) % 60:02d}s"
-    return f"{round(value / 60) // 60}h{round(value / 60) % 60:02d}m"
+    if value < MANY_HOURS * 3600 - 30:
+        return f"{round(value / 60) // 60}h{round(value / 60) % 60:02d}m"
+    return f"{round(value / 3600) // 24}d{round(value / 3600) % 24:02d}h"
 
 
 def size(value: float | None) -> str:

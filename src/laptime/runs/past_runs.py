@@ -6,11 +6,11 @@ folder, and nothing of the data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +20,7 @@ from laptime.errors import UserError
 from laptime.hardware.inventory import name_processor
 from laptime.runs.events import Step
 from laptime.runs.job import read_job
+from laptime.runs.plan import read_plan, run_folder
 from laptime.runs.record import RunRecord, read_record
 from laptime.spec import OURS
 from laptime.util.user_cache import user_cache
@@ -27,6 +28,7 @@ from laptime.util.user_cache import user_cache
 FILE_NAME = "past-runs.jsonl"
 MOST, MOST_SECONDS = 1e24, 1e6  # of any figure, of a step: beyond it somebody else wrote the line
 MOST_BYTES = 2_000_000  # a few thousand runs; the older half goes then
+FEW_STEPS = 8  # of which one that was slow, as the second of a run may be, would shift a mean
 
 
 class PastRun(Struct, kw_only=True):
@@ -43,11 +45,11 @@ class PastRun(Struct, kw_only=True):
     num_layers: int
     parameters: int
     trained: int
-    step_flops: float  # of the products of a step; means over all but the first
+    step_flops: float  # of the products of a step; this and the next: of a usual one
     step_tokens: float
     num_passes: int = 1  # forward passes of a step, in one process
     step_seconds: float
-    first_step_seconds: float  # beyond these
+    first_step_seconds: float  # beyond what its work usually takes
     phases: dict[str, float]  # import, load, prepare, save
     saved_bytes: int
     needed_bytes: int  # by estimate
@@ -79,6 +81,17 @@ def was_disturbed(folder: Path) -> bool:
         threads = read_job(folder).threads
         return threads is not None and threads.why == "busy"
     return False
+
+
+def list_disturbed(folder: Path) -> list[PastRun]:
+    """Return the runs of the comparison in `folder` that other programs disturbed, and that are not kept."""
+    found: list[PastRun] = []
+    for planned in read_plan(folder).runs:
+        with suppress(UserError):
+            home = run_folder(folder, planned.run)
+            if was_disturbed(home) and (past := describe(read_record(home))):
+                found.append(past)
+    return found
 
 
 def shorten(file: Path) -> None:
@@ -127,7 +140,8 @@ def describe(record: RunRecord) -> PastRun | None:
     training = record.started.spec.get("training", {})
     if record.resumptions or record.damaged or training.get("plain") or training.get("without"):
         return None
-    usual = fmean(step.seconds for step in steps[1:])
+    usual, first = find_usual(record, steps[1:]), steps[0]
+    usual_first = usual.seconds * (count_step_flops(record, first) / usual.flops if usual.flops else 1.0)
     device = "cpu" if model.device == "cpu" else "cuda"
     phases, counter = record.phase_seconds(), "vm_hwm" if device == "cpu" else "cuda_reserved"
     peaks = [rank.peak_bytes.get(counter, 0) for rank in record.ranks] or [
@@ -146,17 +160,33 @@ def describe(record: RunRecord) -> PastRun | None:
         num_layers=int(model.shape.get("num_layers", 0)),
         parameters=model.parameters,
         trained=model.trainable_parameters,
-        step_flops=fmean(count_step_flops(record, step) for step in steps[1:]),
-        step_tokens=fmean(step.tokens for step in steps[1:]),
+        step_flops=usual.flops,
+        step_tokens=usual.tokens,
         num_passes=count_passes(training, memory.micro_batch, max(1, len(record.ranks))),
-        step_seconds=usual,
-        first_step_seconds=max(0.0, steps[0].seconds - usual),
+        step_seconds=usual.seconds,
+        first_step_seconds=max(0.0, first.seconds - usual_first),
         phases={name: phases.get(name, 0.0) for name in ("import", "load", "prepare", "save")},
         saved_bytes=record.saved.num_bytes if record.saved else 0,
         needed_bytes=memory.needed_bytes,
         peak_bytes=sum(peaks) if together > 1 else max(peaks),
         time=record.finished.time or 0.0,
     )
+
+
+class UsualStep(NamedTuple):
+    """What a step usually is: its time and its work."""
+
+    seconds: float
+    flops: float
+    tokens: float
+
+
+def find_usual(record: RunRecord, steps: Sequence[Step]) -> UsualStep:
+    """Return the mean of steps; of few the one whose work took neither the longest nor the shortest."""
+    found = [UsualStep(step.seconds, count_step_flops(record, step), step.tokens) for step in steps]
+    if len(found) < FEW_STEPS:
+        return sorted(found, key=lambda one: one.seconds / max(1.0, one.flops))[(len(found) - 1) // 2]
+    return UsualStep(*(fmean(figures) for figures in zip(*found, strict=True)))
 
 
 def count_passes(training: Mapping[str, Any], micro_batch: int, num_ranks: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from laptime.data.batches import StepPlans, plan_steps
+from laptime.data.batches import StepPlans, find_first, plan_steps
 from laptime.data.encoded import EncodedExample, read_inputs
 from laptime.data.input_manifest import InputManifest, refuse_other_base
 from laptime.hardware.machine import choose_device, describe_processor
@@ -67,7 +67,10 @@ class Around(Opened):
     @property
     def plans(self) -> StepPlans:
         """The steps of our own run of the same round."""
-        return plan_steps(len(self.encoded.examples), self.spec.training, self.seed)
+        examples = self.encoded.examples
+        return plan_steps(
+            len(examples), self.spec.training, self.seed, first=find_first(examples, self.spec.training)
+        )
 
 
 def look_around(job: RunJob) -> Around:

@@ -18,7 +18,7 @@ import torch
 from msgspec import Struct
 
 from laptime.credentials import hide, print_traceback
-from laptime.data.batches import make_batch, plan_steps
+from laptime.data.batches import find_first, make_batch, plan_steps
 from laptime.data.encoded import EncodedExample, lengths_of
 from laptime.hardware.device_memory import give_back_memory
 from laptime.hardware.system_memory import free_bytes
@@ -114,7 +114,8 @@ def choose_examples(
     examples: Sequence[EncodedExample], training: TrainingSpec, seed: int
 ) -> list[EncodedExample]:
     """Return some of the examples that were trained on, evenly spread, and few beside the training."""
-    whole_epochs, rest = plan_steps(len(examples), training, seed).count_looks()
+    plans = plan_steps(len(examples), training, seed, first=find_first(examples, training))
+    whole_epochs, rest = plans.count_looks()
     lengths = lengths_of(examples)
     seen = range(len(examples)) if whole_epochs else sorted(rest)
     trained_on = int(whole_epochs * lengths.sum() + lengths[rest].sum())
