@@ -3,9 +3,10 @@
     python benchmarks/forecasts.py --data FILE.jsonl --model DIR [--model DIR ...] --examples 15 --name cpu
 
 Each method trains on each model twice by `laptime train`: the job itself, and the steps that `plan --probe`
-makes, as many as it would choose and the longest examples first. Then the job is foretold three times by Laptime's own code: from nothing but the machine's
-measured speed; from the jobs of all other models; and with its probe beside these. `laptime doctor` must have
-measured the machine before. The result goes to benchmarks/results/forecasts_NAME_MACHINE.json.
+makes, as many as it would choose and the longest examples first. Then the job is foretold three times by
+Laptime's own code: from nothing but the machine's measured speed; from the jobs of all other models; and with
+its probe beside these. `laptime doctor` must have measured the machine before. The result goes to
+benchmarks/results/forecasts_NAME_MACHINE.json.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from laptime.runs.past_runs import PastRun, describe
 from laptime.runs.record import RunRecord, read_record
 from laptime.spec import RunSpec
 
-METHODS = ("full", "lora", "lora_top")
+METHODS = "full,lora,lora_top"
 EPOCHS = 2
 OPTIONS = ["--max-questions", "0", "--skip-self-checks", "--skip-bad"]
 
@@ -49,7 +50,7 @@ class Job(msgspec.Struct, kw_only=True):
 
 
 def train(folder: Path, model: str, method: str, data: Path, probed: int | None, devices: int) -> RunRecord:
-    """Train in a folder and return the record, of a probe with its steps; where that fails this program ends."""
+    """Train in a folder and return the record; `probed` are the steps of a probe. Ends where that fails."""
     words = ["train", "--model", model, "--method", method, "--data", str(data)]
     words += ["--max-steps", str(probed), "--longest-first"] if probed else []
     words += ["--out", str(folder), "--epochs", str(EPOCHS), *OPTIONS]
@@ -65,7 +66,7 @@ def do_jobs(home: Path, options: argparse.Namespace) -> list[Job]:
     data = home / "data.jsonl"
     data.write_text("".join(Path(options.data).read_text().splitlines(keepends=True)[: options.examples]))
     for model, devices in places:
-        for method in METHODS:
+        for method in options.methods.split(","):
             name = f"{Path(model).name}-{method}-{devices}"
             done = train(home / name, model, method, data, None, devices)
             job = Job(model=Path(model).name, method=method, devices=devices, done=done)
@@ -98,11 +99,12 @@ def judge(job: Job, jobs: list[Job]) -> dict[str, Any]:
         "memory_bytes": own.peak_bytes,
     }  # fmt: skip
     found: dict[str, Any] = {
-        "model": job.model, "method": job.method, "devices": job.devices, "steps": len(job.done.steps),
-        "probed_steps": len(job.probe.steps), "parameters": own.parameters, "dtype": own.dtype, "step_seconds": own.step_seconds, **happened,
+        "model": job.model, "method": job.method, "devices": job.devices,
+        "steps": len(job.done.steps), "probed_steps": len(job.probe.steps), "parameters": own.parameters,
+        "dtype": own.dtype, "step_seconds": own.step_seconds, **happened,
     }  # fmt: skip
-    for way, past in ways.items():
-        told = foretell(job, past)
+    for way, runs in ways.items():
+        told = foretell(job, runs)
         found[way] = {name: getattr(told, name) / (value or 1) - 1 for name, value in happened.items()} | {
             "inside": told.train_range[0] <= (job.done.train_seconds or 0) <= told.train_range[1]
         }
@@ -143,6 +145,7 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--model", action="append", required=True)
     parser.add_argument("--together", action="append", default=[], help="by two processes too")
+    parser.add_argument("--methods", default=METHODS)
     parser.add_argument("--examples", type=int, default=15, help="of the data, the first ones")
     parser.add_argument("--name", required=True)
     options = parser.parse_args()
