@@ -62,6 +62,22 @@ def test_a_comparison_says_its_plan_where_every_row_has_a_past(tmp_path: Path, c
     )
 
 
+def test_what_runs_between_two_rows_stands_in_none(tmp_path: Path, cache: dict[str, str]) -> None:
+    words = [
+        "plan",
+        "--methods",
+        "full",
+        "--contestant",
+        "x=lora --precision fp32",
+        "--explain",
+        "--rounds",
+        "2",
+    ]
+    told = laptime(tmp_path, *words, "--device", "cpu", "--json", **cache)
+    assert [one.name for one in read_rows(told)] == ["full", "x"]
+    assert "a comparison: 8 runs" in told
+
+
 def test_a_probe_makes_a_few_steps_and_leaves_nothing_but_a_past(
     tmp_path: Path, cache: dict[str, str]
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +18,11 @@ from laptime.options.flags import SectionedCommand, gather
 
 if TYPE_CHECKING:
     from laptime.data.input_manifest import InputManifest
+    from laptime.forecast.crossover import Growth
     from laptime.forecast.forecast import Forecast
     from laptime.forecast.gpus import GpuModel
     from laptime.hardware.processors import Threads
     from laptime.report.language import Language
-    from laptime.report.quantities import Lang
     from laptime.report.screen import Screen
     from laptime.runs.past_runs import PastRun
     from laptime.spec import CompareSpec
@@ -57,6 +59,7 @@ def plan_command(**_: Any) -> None:
     from laptime.api import race_spec
     from laptime.forecast.gpus import find_gpu
     from laptime.report.crossover_chart import refuse_foreign
+    from laptime.report.language import Language
 
     ctx = click.get_current_context()
     spec = race_spec(gather(ctx))
@@ -69,25 +72,49 @@ def plan_command(**_: Any) -> None:
     chart = None if ctx.params["chart"] is None else Path(ctx.params["chart"] or " ")
     if chart:
         refuse_foreign(chart)
-    plan(spec, threads, gpu, price, ctx.params["probe"], ctx.params["as_json"], chart, ctx.params["lang"])
+    made = make_plan(spec, threads, gpu, price, ctx.params["probe"])
+    language = Language(ctx.params["lang"])
+    if chart:
+        draw(made, chart, language)
+    if ctx.params["as_json"]:
+        click.echo(encode(made))
+    else:
+        show(made, language)
 
 
-def plan(
-    spec: CompareSpec,
-    threads: Threads,
-    gpu: GpuModel | None,
-    price: float | None,
-    probes: bool,
-    as_json: bool,
-    chart: Path | None = None,
-    lang: Lang = "en",
-) -> None:
-    """Print what the runs of a comparison will take."""
+@dataclass(frozen=True, kw_only=True)
+class RacePlan:
+    """What the runs of a comparison will take, those between rows too, which stand in none themselves."""
+
+    spec: CompareSpec
+    manifest: InputManifest
+    threads: Threads
+    gpu: GpuModel | None
+    price_per_hour: float | None
+    runs: list[Forecast]
+
+    @cached_property
+    def rows(self) -> list[Forecast]:
+        """The runs that stand in a row."""
+        from laptime.runs.contestants import list_contestants
+
+        between = {one.name for one in list_contestants(self.spec) if one.is_between}
+        return [one for one in self.runs if one.name not in between]
+
+    @cached_property
+    def growths(self) -> list[Growth]:
+        """How the rows grow with the examples."""
+        from laptime.forecast.crossover import find_growths
+
+        return find_growths(self.rows, self.spec)
+
+
+def make_plan(
+    spec: CompareSpec, threads: Threads, gpu: GpuModel | None, price: float | None, probes: bool
+) -> RacePlan:
+    """Foretell the runs of a comparison, after a few real steps of each where `probes` says so."""
     from laptime.comparison.checks import check_spec
-    from laptime.forecast.crossover import find_growths, list_fastest
     from laptime.forecast.surroundings import forecast_all
-    from laptime.report.crossover_chart import write_crossover
-    from laptime.report.language import Language
     from laptime.runs.contestants import list_contestants
     from laptime.spec import OURS
 
@@ -100,43 +127,46 @@ def plan(
         if probes:
             number = choose_probed_steps(forecast_all(spec, manifest, threads.number))
             probed = probe(spec, Path(scratch) / "probe", threads, number)
-    found = forecast_all(spec, manifest, threads.number, gpu, probed)
-    if chart:
-        growths = find_growths(found, spec)
-        if not growths:
-            why = "nothing fits" if all(one.fits is False for one in found) else "--max-steps ends every run"
-            raise UserError(f"--chart {chart}: nothing grows with the examples: {why}")
-        write_crossover(chart, growths, list_fastest(growths), Language(lang))
-    if as_json:
-        click.echo(encode(spec, found, threads, gpu, price))
-    else:
-        show(spec, manifest, found, threads, gpu, price, Language(lang))
+    runs = forecast_all(spec, manifest, threads.number, gpu, probed)
+    return RacePlan(spec=spec, manifest=manifest, threads=threads, gpu=gpu, price_per_hour=price, runs=runs)
 
 
-def encode(
-    spec: CompareSpec, found: list[Forecast], threads: Threads, gpu: GpuModel | None, price: float | None
-) -> str:
+def draw(made: RacePlan, chart: Path, language: Language) -> None:
+    """Draw time by number of examples."""
+    from laptime.forecast.crossover import list_fastest
+    from laptime.report.crossover_chart import write_crossover
+
+    if not made.growths:
+        nothing_fits = all(one.fits is False for one in made.rows)
+        why = "nothing fits" if nothing_fits else "--max-steps ends every run"
+        raise UserError(f"--chart {chart}: nothing grows with the examples: {why}")
+    write_crossover(chart, made.growths, list_fastest(made.growths), language)
+
+
+def encode(made: RacePlan) -> str:
     """Return the plan as JSON."""
     import msgspec
 
-    from laptime.forecast.crossover import COUNTS, find_growths, list_fastest
+    from laptime.forecast.crossover import COUNTS, list_fastest
     from laptime.report.plan_lines import tell_comparison
 
-    growths = find_growths(found, spec)
+    price, growths = made.price_per_hour, made.growths
     told = {
-        "model": spec.model.model,
-        "data": spec.data.named,
-        "threads": threads.number,
-        "gpu": gpu,
+        "model": made.spec.model.model,
+        "data": made.spec.data.named,
+        "threads": made.threads.number,
+        "gpu": made.gpu,
         "price_per_hour": price,
-        "comparison": tell_comparison(found, spec),
-        "rows": found,
+        "comparison": tell_comparison(made.runs, made.spec),
+        "rows": made.rows,
         "by_examples": {
             "examples": COUNTS,
             "seconds": {one.name: [one.seconds(count) for count in COUNTS] for one in growths},
             "fastest": list_fastest(growths),
         },
-        "cost_by_row": {one.name: one.total_seconds / 3600 * price for one in found} if price else {},
+        "cost_by_row": {
+            one.name: one.total_seconds / 3600 * price for one in made.rows if price and one.fits is not False
+        },
     }
     return msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
 
@@ -193,15 +223,7 @@ def probe(spec: CompareSpec, folder: Path, threads: Threads, num_steps: int) -> 
         runner.close()
 
 
-def show(
-    spec: CompareSpec,
-    manifest: InputManifest,
-    found: list[Forecast],
-    threads: Threads,
-    gpu: GpuModel | None,
-    price: float | None,
-    language: Language,
-) -> None:
+def show(made: RacePlan, language: Language) -> None:
     """Print the plan."""
     from laptime.report import plan_lines
     from laptime.report.screen import console
@@ -210,33 +232,32 @@ def show(
     from laptime.runs.devices import tell_devices
     from laptime.spec import OURS
 
-    screen = console()
-    screen.say(plan_lines.tell_model(spec.model.model, manifest, language))
-    if gpu is None:
-        screen.say(plan_lines.tell_device(found, threads, language))
-        for line in tell_devices([one.run_spec for one in list_contestants(spec)], manifest):
+    screen, contestants = console(), list_contestants(made.spec)
+    screen.say(plan_lines.tell_model(made.spec.model.model, made.manifest, language))
+    if made.gpu is None:
+        screen.say(plan_lines.tell_device(made.rows, made.threads, language))
+        for line in tell_devices([one.run_spec for one in contestants], made.manifest):
             screen.say(line)
-    print_fitting(plan_lines.make_table(found, price, language), screen)
-    if gpu:
-        screen.say(plan_lines.tell_gpu(gpu, language))
-    for line in plan_lines.tell_ratios(found, language):
+    print_fitting(plan_lines.make_table(made.rows, made.price_per_hour, language), screen)
+    if made.gpu:
+        screen.say(plan_lines.tell_gpu(made.gpu, language))
+    for line in plan_lines.tell_ratios(made.rows, language):
         screen.say(line)
-    for line in plan_lines.tell_grounds(found, language, elsewhere=gpu is not None):
+    for line in plan_lines.tell_grounds(made.rows, language, elsewhere=made.gpu is not None):
         screen.say(line)
-    show_growths(spec, found, language, screen)
-    for one in list_contestants(spec):
+    show_growths(made.growths, language, screen)
+    for one in contestants:
         if one.run_spec.trainer != OURS:
             screen.say(language.say("plan.foreign", name=one.name, trainer=one.run_spec.trainer))
-    screen.say(plan_lines.tell_comparison(found, spec, language))
+    screen.say(plan_lines.tell_comparison(made.runs, made.spec, language))
 
 
-def show_growths(spec: CompareSpec, found: list[Forecast], language: Language, screen: Screen) -> None:
-    """Print how the runs grow with the examples, and which is the fastest for how many."""
-    from laptime.forecast.crossover import find_growths, list_fastest
+def show_growths(growths: Sequence[Growth], language: Language, screen: Screen) -> None:
+    """Print how the rows grow with the examples, and which is the fastest for how many."""
+    from laptime.forecast.crossover import list_fastest
     from laptime.report.crossover_chart import make_growth_table, tell_fastest
     from laptime.report.terminal import print_fitting
 
-    growths = find_growths(found, spec)
     if growths:
         print_fitting(make_growth_table(growths, language), screen)
     for line in tell_fastest(list_fastest(growths), language) if len(growths) > 1 else ():
