@@ -43,6 +43,42 @@ STRINGS: dict[str, str] = {
     "span.faster": "{ratio} faster",
     "more.rounds": "about {number} more would tell",
     "more.many": "at least {number} more would be needed",
+    "many.best.alone": "Lowest held-out loss: {best} ({loss}), below all others beyond the held-out set's "
+    "error",
+    "many.best.alike": "Lowest held-out loss: {best} ({loss}); within the held-out set's error of it: {list}",
+    "many.best.all": "The held-out set shows no row to be worse than the best, {best} ({loss})",
+    "many.best.unknown": "Lowest held-out loss: {best} ({loss}), with an error that is not known",
+    "many.more": "{number} more",
+    "many.these": "Of these",
+    "many.all": "Of all rows",
+    "many.whole": "Whole process: {text}",
+    "many.train.shown": "{among} {fastest} trained fastest, {ratio} faster than {next}, the next "
+    "({confidence} "
+    "interval {low} to {high}, {rounds} rounds)",
+    "many.train.open": "{among} {fastest} trained in the least time ({seconds}), but that is not settled "
+    "against {list} ({rounds} rounds)",
+    "many.train.one_round": "{among} {fastest} trained in the least time ({seconds}; one round, no interval)",
+    "many.train.plain": "{among} {fastest} trained in the least time ({seconds})",
+    "many.total.shown": "{among} {fastest} is the fastest, {ratio} faster than {next}, the next ({low} to "
+    "{high})",
+    "many.total.open": "{among} {fastest} takes the least ({seconds}), not settled against {list}",
+    "many.total.one_round": "{among} {fastest} takes the least ({seconds}), no interval",
+    "many.total.plain": "{among} {fastest} takes the least ({seconds})",
+    "many.alone.train.shown": "It trained in {seconds}; the fastest, {fastest}, in {fast_seconds}, {ratio} "
+    "faster "
+    "({confidence} interval {low} to {high}, {rounds} rounds)",
+    "many.alone.train.open": "It trained in {seconds}; the least is {fast_seconds}, of {fastest}, but it is "
+    "not settled that this is less ({rounds} rounds)",
+    "many.alone.train.one_round": "It trained in {seconds}; the least is {fast_seconds}, of {fastest} (one "
+    "round, no interval)",
+    "many.alone.train.plain": "It trained in {seconds}; the least is {fast_seconds}, of {fastest}",
+    "many.alone.total.shown": "{best} took {seconds}, {fastest} {fast_seconds}, {ratio} faster ({low} to "
+    "{high})",
+    "many.alone.total.open": "{best} took {seconds}; the least is {fast_seconds}, of {fastest}, but not "
+    "settled",
+    "many.alone.total.one_round": "{best} took {seconds}; the least is {fast_seconds}, of {fastest}, no "
+    "interval",
+    "many.alone.total.plain": "{best} took {seconds}; the least is {fast_seconds}, of {fastest}",
     "headline.unequal_work": "The runs did not do the same work: no ratio",
     "headline.not_measured": "{finished} finished, {failed} did not: no ratio",
     "headline.no_pair": "{method} trained in {seconds}; there is nothing to compare it with",
@@ -187,6 +223,12 @@ STRINGS: dict[str, str] = {
     "{rounds}.",
     "rounds.most": "The rounds went on to {rounds}, the most; the interval of the headline is still wider "
     "than 5 %.",
+    "rounds.narrow.many": "The rounds went on until the interval of {slower} over {faster} was narrower than "
+    "5 %, to {rounds}.",
+    "rounds.most.many": "The rounds went on to {rounds}, the most; the interval of {slower} over {faster} is "
+    "still wider than 5 %.",
+    "rounds.more.many": "About {number} more would tell {slower} and {faster} apart: --rounds {rounds}, in "
+    "another folder.",
     "rounds.minutes": "The rounds ended after {rounds}: with another the runs would have taken more than "
     "{limit} in all.",
     "rounds.disk": "The rounds ended after {rounds}: the disk has no room for the results of another.",

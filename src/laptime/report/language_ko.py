@@ -47,6 +47,45 @@ STRINGS: dict[str, str] = {
     "span.faster": "{ratio} 빠른 쪽",
     "more.rounds": "판단하려면 약 {number}라운드 더 필요",
     "more.many": "판단하려면 적어도 {number}라운드 더 필요",
+    "many.best.alone": "평가 손실이 가장 낮은 것은 {best}({loss})이며, 나머지와의 차이는 평가 데이터의 "
+    "오차보다 큽니다",
+    "many.best.alike": "평가 손실이 가장 낮은 것은 {best}({loss})이고, {list}와의 차이는 평가 데이터의 오차 "
+    "이내입니다",
+    "many.best.all": "평가 손실이 가장 낮은 것은 {best}({loss})이지만, 평가 데이터의 오차를 넘어 뒤처지는 "
+    "방법은 없습니다",
+    "many.best.unknown": "평가 손실이 가장 낮은 것은 {best}({loss})이지만, 오차는 알 수 없습니다",
+    "many.more": "그 밖의 {number}개",
+    "many.these": "이 중에서",
+    "many.all": "전체에서",
+    "many.whole": "전체 과정: {text}",
+    "many.train.shown": "{among} {fastest}의 학습이 가장 빠르며, 다음인 {next}보다 {ratio} 빠릅니다 "
+    "({confidence} 신뢰 구간 {low}~{high}, {rounds}라운드)",
+    "many.train.open": "{among} {fastest}의 학습 시간이 가장 짧지만({seconds}), {list}보다 빠른지는 아직 "
+    "판단할 수 "
+    "없습니다 ({rounds}라운드)",
+    "many.train.one_round": "{among} {fastest}의 학습 시간이 가장 짧습니다 ({seconds}, 1라운드라 신뢰 구간 "
+    "없음)",
+    "many.train.plain": "{among} {fastest}의 학습 시간이 가장 짧습니다 ({seconds})",
+    "many.total.shown": "{among} {fastest:이/가} 가장 빠르며, 다음인 {next}보다 {ratio} 빠름 ({low}~{high})",
+    "many.total.open": "{among} {fastest:이/가} 가장 짧지만({seconds}), {list}보다 빠른지는 아직 판단할 수 "
+    "없음",
+    "many.total.one_round": "{among} {fastest:이/가} 가장 짧음 ({seconds}, 신뢰 구간 없음)",
+    "many.total.plain": "{among} {fastest:이/가} 가장 짧음 ({seconds})",
+    "many.alone.train.shown": "학습 시간은 {seconds}이며, 가장 빠른 {fastest:은/는} {fast_seconds}로 {ratio} "
+    "빠릅니다 "
+    "({confidence} 신뢰 구간 {low}~{high}, {rounds}라운드)",
+    "many.alone.train.open": "학습 시간은 {seconds}이며, 가장 짧은 것은 {fastest}의 {fast_seconds}이지만 더 "
+    "빠른지는 "
+    "아직 판단할 수 없습니다 ({rounds}라운드)",
+    "many.alone.train.one_round": "학습 시간은 {seconds}이며, 가장 짧은 것은 {fastest}의 "
+    "{fast_seconds}입니다 "
+    "(1라운드라 신뢰 구간 없음)",
+    "many.alone.train.plain": "학습 시간은 {seconds}이며, 가장 짧은 것은 {fastest}의 {fast_seconds}입니다",
+    "many.alone.total.shown": "{best} {seconds}, 가장 빠른 {fastest} {fast_seconds}로 {ratio} 빠름 "
+    "({low}~{high})",
+    "many.alone.total.open": "{best} {seconds}, 가장 짧은 {fastest} {fast_seconds}, 아직 판단할 수 없음",
+    "many.alone.total.one_round": "{best} {seconds}, 가장 짧은 {fastest} {fast_seconds} (신뢰 구간 없음)",
+    "many.alone.total.plain": "{best} {seconds}, 가장 짧은 {fastest} {fast_seconds}",
     "headline.unequal_work": "실행들이 같은 작업을 하지 않았으므로 배율을 제시하지 않습니다",
     "headline.not_measured": "{finished:은/는} 완료되었고 {failed:은/는} 완료되지 않아 배율을 낼 수 없습니다",
     "headline.no_pair": "{method:이/가} {seconds} 만에 학습을 마쳤습니다. 비교할 다른 방법이 없습니다",
@@ -194,6 +233,12 @@ STRINGS: dict[str, str] = {
     "오프로드되거나 페이징된 옵티마이저 상태, 체크포인트 저장, 에뮬레이션된 정밀도.",
     "rounds.narrow": "헤드라인의 신뢰 구간이 5%보다 좁아질 때까지 {rounds}라운드를 측정했습니다.",
     "rounds.most": "최대인 {rounds}라운드까지 측정했으며, 헤드라인의 신뢰 구간은 아직 5%보다 넓습니다.",
+    "rounds.narrow.many": "{slower:과/와} {faster} 사이의 신뢰 구간이 5%보다 좁아질 때까지 {rounds}라운드를 "
+    "실행했습니다.",
+    "rounds.most.many": "최대인 {rounds}라운드까지 측정했지만 {slower:과/와} {faster} 사이의 신뢰 구간은 "
+    "아직 5%보다 넓습니다.",
+    "rounds.more.many": "{slower:과/와} {faster:을/를} 가리려면 약 {number}라운드가 더 필요합니다: 다른 "
+    "폴더에서 --rounds {rounds}.",
     "rounds.minutes": "{rounds}라운드에서 마쳤습니다. 한 라운드를 더 하면 전체 실행 시간이 {limit:을/를} "
     "넘게 됩니다.",
     "rounds.disk": "{rounds}라운드에서 마쳤습니다. 다음 라운드의 결과를 저장할 디스크 공간이 없습니다.",

@@ -169,7 +169,7 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "plural": language.plural,
         "mark": f"{MARK} {UNKNOWN}",
         "headline": (headline := write_headline(result, language)),
-        "headline_parts": headline.text.partition(" (") if headline.text.endswith(")") else [headline.text],
+        "headline_parts": headline.text.rpartition(" (") if headline.text.endswith(")") else [headline.text],
         "subline": _write_subline(result, language),
         "banners": list_banners(result, language),
         "race": _list_race(result, language),

@@ -7,6 +7,7 @@ from itertools import combinations
 from statistics import fmean
 
 from laptime.comparison.pairs import choose_anchor
+from laptime.comparison.quality import ERRORS
 from laptime.comparison.result import ComparisonResult, Forgetting, MethodResult, QuestionAnswers
 from laptime.report import quantities
 from laptime.report.language import Language
@@ -14,7 +15,6 @@ from laptime.report.quantities import known
 from laptime.report.sentence import Sentence
 from laptime.spec import BUILTIN
 
-ERRORS = 2.0  # standard errors within which there is no difference
 NEARLY_THE_SAME = 90.0  # chrF between two answers
 PARTLY_ALIKE = 50.0
 MANY_PAIRS = 5

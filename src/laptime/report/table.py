@@ -8,9 +8,9 @@ from laptime.comparison.result import ComparisonResult, MethodResult, Pair
 from laptime.report import quantities
 from laptime.report.conclusion import failure_reason
 from laptime.report.device_sentences import tell_share
-from laptime.report.headline import read_ratio
 from laptime.report.language import Language
 from laptime.report.quantities import ABSENT, known
+from laptime.report.reading import read_ratio
 
 _TIMES = ("train", "total", "step", "tokens")
 _COSTS = ("memory", "parameters", "saved", "rate", "devices")
