@@ -60,8 +60,8 @@ def test_what_is_not_settled_among_the_best_is_said() -> None:
     )
     korean, _ = say(make_many(LOSSES | {"lora_top": 1.9, "dora": 1.53}), "ko")
     assert korean == (
-        "평가 손실이 가장 낮은 것은 LoRA(1.500)이고, DoRA와의 차이는 평가 데이터의 오차 이내입니다. 이 중에서 "
-        "LoRA의 학습 시간이 가장 짧지만(9.3초), DoRA보다 빠른지는 아직 판단할 수 없습니다 (3라운드)"
+        "평가 손실이 가장 낮은 것은 LoRA(1.500)이고, DoRA와의 차이는 평가 데이터의 오차 이내입니다. 이 "
+        "중에서 LoRA의 학습 시간이 가장 짧지만(9.3초), DoRA보다 빠른지는 아직 판단할 수 없습니다 (3라운드)"
     )
 
 
@@ -69,8 +69,8 @@ def test_a_row_that_is_best_alone_stands_beside_the_fastest_of_all() -> None:
     text, total = say(make_many(LOSSES | {"full": 1.0}))
     assert text == (
         "Lowest held-out loss: full fine-tuning (1.000), below all others beyond the held-out set's error. "
-        "It trained in 21.5 s; the fastest, LoRA on the top layers, in 6.1 s, 3.52x faster (95 % interval 3.36 "
-        "to 3.71, 3 rounds)"
+        "It trained in 21.5 s; the fastest, LoRA on the top layers, in 6.1 s, 3.52x faster (95 % interval "
+        "3.36 to 3.71, 3 rounds)"
     )
     assert total == (
         "Whole process: full fine-tuning took 27.9 s, LoRA on the top layers 11.3 s, 1.30x faster "
