@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from msgspec import Struct
 
 from laptime.comparison.devices import RankResult, count_devices
+from laptime.comparison.quality_figures import Front, TimeToQuality
 from laptime.errors import UserError
 from laptime.runs.events import CheckName
 from laptime.runs.plan import Foretold, RoundsEnd
@@ -128,6 +129,7 @@ class MethodResult(Struct, kw_only=True):
     )  # the right counter for the device: VmHWM or CUDA allocated; the highest of any rank
     peak_bytes_kind: str  # which counter that was
     peak_bytes_all: dict[str, int]
+    peak_bytes_by_round: list[int] = []
     trainable_parameters: int | None
     parameters: int | None
     saved_bytes: int | None
@@ -417,6 +419,8 @@ class ComparisonResult(Struct, kw_only=True):
     ablation: list[Ablation] = []  # one a method, where it was asked for
     held_out_differences: list[HeldOutDifference] = []
     forgetting: list[Forgetting] = []
+    time_to_quality: TimeToQuality | None = None  # where --target-loss was given
+    fronts: list[Front] = []  # which rows no other one beats, by cost
     tuning: list[Tuning] = []  # one a row, where learning rates were tried
     explanation: Explanation | None = None  # of two contestants, where it was asked for
     against: Against | None = None  # an older comparison, where one was named

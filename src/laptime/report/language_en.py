@@ -117,6 +117,8 @@ STRINGS: dict[str, str] = {
     "section.findings": "Fairness",
     "section.environment": "How it was measured",
     # Conclusion: labels
+    "label.target": "Time to quality",
+    "label.front": "What none beats",
     "label.forgetting": "Forgetting",
     "label.tuning": "Learning rates",
     "label.contestants": "Contestants",
@@ -278,6 +280,49 @@ STRINGS: dict[str, str] = {
     "quality.shown": "Each figure is the median of {rounds} rounds with their own seeds; the ranges "
     "are: {list}.",
     "quality.range": "{method} {low} to {high}",
+    "target.slowest": "The target is a held-out loss of {target}, which {slowest}, the worst at its end, "
+    "reaches "
+    "in every round.",
+    "target.given": "The target is a held-out loss of {target}.",
+    "target.reached": "It was reached, in time of training, by {list}.",
+    "target.item": "{method} after {seconds}",
+    "target.item.range": "{method} after {seconds} ({range})",
+    "target.range": "{low} to {high}",
+    "target.unreached": "Not reached by {list}.",
+    "target.item.some": "{method} (in {number} of {rounds} rounds)",
+    "target.first": "{first} is shown to be there before {list}.",
+    "target.open": "Whether {first} is there before {list} is not settled.",
+    "target.moments": "Each run was looked at in {number} moments, and the first at or under the target "
+    "counts; "
+    "nothing is read in between.",
+    "target.left_out": "Of {list} no moments were kept: another trainer, or weights spread over devices.",
+    "target.base": "The base has {loss} before any training, so the target asks for no learning.",
+    "target.title": "Time to a held-out loss",
+    "target.after": "Reached after",
+    "target.rounds": "Rounds",
+    "target.ratio": "Over the first",
+    "target.never": "not reached",
+    "target.of": "{number} of {rounds}",
+    "target.verdict.first": "first",
+    "target.verdict.faster": "later",
+    "target.verdict.about_the_same": "about the same",
+    "target.verdict.not_settled": "not settled",
+    "target.verdict.one_round": "one round",
+    "target.verdict.not_measured": "–",
+    "target.caption": "Seconds of training at the first moment at or under the target, the median and the "
+    "range "
+    "of the rounds. The interval of a ratio also holds that the loss may have been there at any time since "
+    "the "
+    "moment before.",
+    "front.train_seconds": "training time",
+    "front.held_bytes": "peak memory",
+    "front.saved_bytes": "saved bytes",
+    "front.some": "By {costs} and held-out loss no other row beats {list}.",
+    "front.all": "By {costs} and held-out loss no row beats another.",
+    "front.none": "By {costs} and held-out loss every row is beaten by another.",
+    "front.explained": "To beat is to be shown better in one of the two and not worse in the other; "
+    "differences "
+    "within their uncertainty count as none.",
     "forgetting.list": "On {texts}, which have nothing to do with the data, the base has a loss of {base}; "
     "it became {list}. A rise means that the model moves away from what it was.",
     "forgetting.item": "{loss} with {method} ({change} ± {error})",
@@ -444,6 +489,14 @@ STRINGS: dict[str, str] = {
     "chart.loss_step.text": "Training loss of the first finished round, before each update.",
     "chart.loss_second": "Loss by second",
     "chart.loss_second.text": "The same losses against the seconds spent in steps.",
+    "chart.front.train_seconds": "Held-out loss against time",
+    "chart.front.held_bytes": "Held-out loss against memory",
+    "chart.front.saved_bytes": "Held-out loss against saved bytes",
+    "chart.front.text": "Further down and to the left is better; lines are the ranges over rounds. No other "
+    "row "
+    "beats those within a ring.",
+    "chart.moments": "Held-out loss on the way",
+    "chart.moments.text": "A line for each round, by seconds of training; the target of {target} is dotted.",
     "chart.quality_held_out": "Time against held-out loss",
     "chart.quality_held_out.text": "Towards the lower left is better: less time and less loss.",
     "chart.quality_train": "Time against training loss",
@@ -453,6 +506,8 @@ STRINGS: dict[str, str] = {
     "chart.saved.text": "Bytes of what the user keeps.",
     "chart.log": "Logarithmic scale.",
     "chart.random": "Random weights: the values mean nothing.",
+    "axis.held_bytes": "peak memory, {unit}",
+    "axis.saved_bytes": "saved, {unit}",
     "axis.seconds": "seconds",
     "axis.step": "step",
     "axis.loss": "loss",

@@ -18,15 +18,18 @@ from laptime.report.check_sentences import write_checks
 from laptime.report.conclusion import describe_contestants, failure_reason
 from laptime.report.device_sentences import make_devices, write_devices
 from laptime.report.explanation_table import ExplanationTable, make_explanation
+from laptime.report.front_sentences import write_fronts
 from laptime.report.headline import choose_pair, write_headline
 from laptime.report.language import Language, choose_language
 from laptime.report.page import REAL_MODEL_COMMAND
 from laptime.report.plain_text import clean, close_gaps, wrap_words
+from laptime.report.quality_sentences import write_forgetting
 from laptime.report.quantities import ABSENT
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sanitising import sanitise
 from laptime.report.screen import make_plain_table
 from laptime.report.speedup_tables import AblationTable, group_speedups, make_ablation
+from laptime.report.target_sentences import make_targets, write_target
 from laptime.report.tuning_sentences import write_tuning
 
 _COLUMNS = ("train", "total", "step", "tok/s", "memory", "trained", "saved", "loss", "held-out")
@@ -59,6 +62,7 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
     for sentence in write_tuning(result, language):
         console.print()
         console.print(Text(sentence.text, style="yellow" if sentence.warning else ""))
+    _print_quality(result, language, console)
     _print_failures(result, language, console)
     if explanation := make_explanation(result, language):
         _print_explanation(explanation, language, console)
@@ -180,6 +184,26 @@ def _print_devices(result: ComparisonResult, language: Language, console: Consol
         if spread := [language.method(row.name) for row in result.methods if row.hides_gathering]:
             text += " " + language.say("terminal.devices.spread", methods=language.join(spread))
         console.print(Text(text, style="dim"))
+
+
+def _print_quality(result: ComparisonResult, language: Language, console: Console) -> None:
+    """Print when each row reached the target, where there is one, what none beats, and what is forgotten."""
+    table = make_plain_table()
+    table.add_column("method", max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
+    for column in ("reached after", "rounds", "over first", "interval"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for row in make_targets(result, language):
+        cells = (row.after, row.rounds, row.ratio, row.interval, row.verdict)
+        table.add_row(Text(language.short(row.name), style="bold"), *map(Text, cells))
+    for sentence in write_target(result, language):
+        console.print()
+        console.print(Text(sentence.text, style="yellow" if sentence.warning else ""))
+    if table.row_count:
+        print_fitting(table, console)
+    for sentence in [*write_fronts(result, language), *write_forgetting(result, language)]:
+        console.print()
+        console.print(Text(sentence.text))
 
 
 def _print_failures(result: ComparisonResult, language: Language, console: Console) -> None:

@@ -156,7 +156,7 @@ class Phase(Event, tag="phase", kw_only=True):
 
     name: Literal[
         "import", "encode", "load", "prepare", "warm_up", "train", "checkpoint", "save", "evaluate",
-        "answer", "check",
+        "answer", "check", "keep",
     ]  # fmt: skip
     seconds: float
     peak_bytes: dict[str, int] = {}
@@ -235,6 +235,20 @@ class Evaluation(Event, tag="evaluation", kw_only=True):
     num_tokens: int
     sums: list[float] = []
     counts: list[int] = []
+
+
+class Moment(Event, tag="moment", kw_only=True):
+    """The held-out loss that the training had come to after `step` and `train_seconds` of it.
+
+    The weights were kept there, which took `num_bytes` of the disk, and evaluated after the clock; the last
+    moment is the result itself. `error` says why there is no loss.
+    """
+
+    step: int
+    train_seconds: float
+    num_bytes: int = 0
+    loss: float | None = None
+    error: str = ""
 
 
 class General(Event, tag="general", kw_only=True):
@@ -371,6 +385,7 @@ AnyEvent = (
     | Resumed
     | Damaged
     | Evaluation
+    | Moment
     | General
     | Answer
     | Answering

@@ -34,22 +34,31 @@ def measure_held_out(
     packed: bool = False,
     num_steps: int = 0,
     micro_batch: int = 0,
-) -> None:
+) -> float | None:
     """Record the loss of the held-out set, if any; raises NotFiniteError, which names `num_steps`.
 
-    `micro_batch` examples go through at once where those of the spec would not fit.
+    `micro_batch` examples go through at once where those of the spec would not fit. Returns the loss.
     """
-    if not (held_out := opened.encoded.held_out):
-        return
-    size = micro_batch or opened.spec.training.batch_size
+    if not opened.encoded.held_out:
+        return None
     with meter.phase("evaluate"):
-        batches = (make_batch(held_out[i : i + size], packed=packed) for i in range(0, len(held_out), size))
-        sums, counts = evaluate_each(forward, batches)
+        sums, counts = evaluate_held_out(opened, forward, packed, micro_batch)
     loss, num_tokens = sum(sums) / sum(counts), sum(counts)
     if not math.isfinite(loss):
         raise NotFiniteError(num_steps, "held-out loss", ["of the held-out set"])
     sums, counts = fold(sums), fold(counts)
     record.write(Evaluation(when=when, loss=loss, num_tokens=num_tokens, sums=sums, counts=counts))
+    return loss
+
+
+def evaluate_held_out(
+    opened: Opened, forward: Forward, packed: bool, micro_batch: int
+) -> tuple[list[float], list[int]]:
+    """Return the sum of the losses of each batch of the held-out set, and its trained tokens."""
+    held_out = opened.encoded.held_out
+    size = micro_batch or opened.spec.training.batch_size
+    batches = (make_batch(held_out[i : i + size], packed=packed) for i in range(0, len(held_out), size))
+    return evaluate_each(forward, batches)
 
 
 def measure_general(opened: Opened, forward: Forward, record: RecordWriter, meter: Meter) -> None:
