@@ -238,7 +238,9 @@ class HeldOutDifference(Struct, kw_only=True):
 class Forgetting(Struct, kw_only=True):
     """The loss of a row on general texts beside that of the base; a rise means that something is forgotten.
 
-    `standard_error` is that of the difference over the texts, None for too few.
+    `standard_error` is that of the difference over the texts, None for too few. `answer_distance` is how far
+    its answers to `num_questions` questions that have nothing to do with the data lie from those of the base:
+    100 less their likeness in chrF, in the mean of the questions, with `answer_error` as its standard error.
     """
 
     contestant: str
@@ -247,6 +249,9 @@ class Forgetting(Struct, kw_only=True):
     loss: float
     difference: float
     standard_error: float | None
+    answer_distance: float | None = None
+    answer_error: float | None = None
+    num_questions: int = 0
 
 
 class TriedRate(Struct, kw_only=True):

@@ -112,8 +112,8 @@ def compare_to(first: Reached, rows: Sequence[Reached], confidence: float) -> No
     )
     for row, ratio, low, high in zip(others, ratios, least, most, strict=True):
         row.ratio, row.confidence = ratio.value, ratio.confidence
-        row.interval = _join(low, high)
-        row.verdict = "one_round" if ratio.interval is None else _judge(row.interval)
+        row.interval = _join(low, high) if ratio.interval else None
+        row.verdict = _judge(row.interval) if row.interval else "one_round"
 
 
 def _bound(row: Reached, first: Reached) -> list[tuple[list[float], list[float]]]:
@@ -135,16 +135,15 @@ def _bound(row: Reached, first: Reached) -> list[tuple[list[float], list[float]]
     ]
 
 
-def _join(low: Ratio, high: Ratio) -> tuple[float, float] | None:
+def _join(low: Ratio, high: Ratio) -> tuple[float, float]:
     """Return the interval from the lower end of the least ratio to the upper end of the greatest."""
-    if low.interval is None and high.interval is None and "one_round" in (low.verdict, high.verdict):
-        return None
-    return (low.interval[0] if low.interval else 0.0, high.interval[1] if high.interval else NO_BOUND)
+    return low.interval[0] if low.interval else 0.0, high.interval[1] if high.interval else NO_BOUND
 
 
-def _judge(interval: tuple[float, float] | None) -> Any:
-    verdict = judge(interval) if interval else "not_measured"
-    return {"slower": "not_settled"}.get(verdict, verdict)
+def _judge(interval: tuple[float, float]) -> Any:
+    """Say what an interval shows; that the first row is the later one never stands in one."""
+    verdict = judge(interval)
+    return "not_settled" if verdict == "slower" else verdict
 
 
 def _mean_seconds(row: Reached) -> float:

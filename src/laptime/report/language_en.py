@@ -317,17 +317,20 @@ STRINGS: dict[str, str] = {
     "front.train_seconds": "training time",
     "front.held_bytes": "peak memory",
     "front.saved_bytes": "saved bytes",
-    "front.some": "By {costs} and held-out loss no other row beats {list}.",
-    "front.all": "By {costs} and held-out loss no row beats another.",
-    "front.none": "By {costs} and held-out loss every row is beaten by another.",
-    "front.explained": "To beat is to be shown better in one of the two and not worse in the other; "
-    "differences "
-    "within their uncertainty count as none.",
+    "front.some": "By {costs}, against held-out loss, no other row beats {list}.",
+    "front.all": "By {costs}, against held-out loss, no row beats another.",
+    "front.none": "By {costs}, against held-out loss, every row is beaten by another.",
+    "front.explained": "To beat is to be shown better in one of the two and to be no worse in the other; "
+    "differences within their uncertainty count as none, and one that is not settled beats nobody.",
     "forgetting.list": "On {texts}, which have nothing to do with the data, the base has a loss of {base}; "
     "it became {list}. A rise means that the model moves away from what it was.",
     "forgetting.item": "{loss} with {method} ({change} ± {error})",
     "forgetting.plain": "{loss} with {method} ({change})",
     "forgetting.same": "{loss} with {method} (no change beyond twice its error, ± {error})",
+    "forgetting.answers": "Their answers to {number} questions of that kind lie apart from the base's by "
+    "{list}, "
+    "from 0 (the same) to 100.",
+    "forgetting.answers.item": "{distance} with {method}",
     "forgetting.builtin": "general texts",
     "forgetting.file": "the texts of {name}",
     "answers.memorisation": "Memorisation (questions from the training data): chrF {list}.",
@@ -394,6 +397,7 @@ STRINGS: dict[str, str] = {
     "column.devices": "Devices",
     "column.loss": "Final training loss",
     "column.held_out": "Held-out loss",
+    "column.general": "General texts",
     "column.scores": "chrF",
     "column.status": "Status",
     "cell.range": "{low} to {high}, spread {spread}",
@@ -404,6 +408,8 @@ STRINGS: dict[str, str] = {
     "cell.precision": "computes {compute}, trains {trained}",
     "cell.energy": "{joules} J",
     "cell.memorisation": "memorisation {score}",
+    "cell.change": "{change} to the base",
+    "cell.answers": "answers {distance} apart",
     "cell.generalisation": "generalisation {score}",
     "cell.exact": "{exact} exact",
     "cell.fullest": "fullest of {number} devices",
@@ -732,6 +738,11 @@ STRINGS: dict[str, str] = {
     "terminal.findings": "{number} findings on fairness and measurement, see the report",
     "terminal.findings.one": "{number} finding on fairness and measurement, see the report",
     "terminal.no_findings": "nothing was flagged",
+    "terminal.exact": "exact and chrF: answers to the held-out questions",
+    "terminal.general": "general: the loss on texts that have nothing to do with the data, its change from "
+    "the base and the error of that",
+    "terminal.apart": "answers apart: how far answers to unrelated questions lie from the base's, 0 (the "
+    "same) to 100",
     "terminal.devices": "Exchanging = giving gradients, losses, weights and states of tokens to the others, "
     "and waiting for them. A row's memory is that of its fullest GPU; on a processor, that of all its "
     "processes.",

@@ -306,7 +306,7 @@ STRINGS: dict[str, str] = {
     "시점 사이의 값은 추정하지 않습니다.",
     "target.left_out": "{list:은/는} 중간 가중치를 보관하지 않았습니다(다른 트레이너이거나 가중치가 여러 "
     "장치에 나뉨).",
-    "target.base": "학습 전 기본 모델의 손실이 {loss:이므로/므로} 이 목표는 학습 없이도 도달합니다.",
+    "target.base": "기본 모델의 손실이 학습 전에도 {loss}이어서 학습 없이도 도달하는 목표입니다.",
     "target.title": "목표 평가 손실까지의 시간",
     "target.after": "도달 시간",
     "target.rounds": "라운드",
@@ -327,13 +327,16 @@ STRINGS: dict[str, str] = {
     "front.some": "{costs:과/와} 평가 손실을 함께 볼 때 다른 방법에 밀리지 않는 것은 {list}입니다.",
     "front.all": "{costs:과/와} 평가 손실을 함께 볼 때 서로 앞서는 방법이 없습니다.",
     "front.none": "{costs:과/와} 평가 손실을 함께 볼 때 모든 방법이 다른 방법에 밀립니다.",
-    "front.explained": "한쪽에서 더 낫고 다른 쪽에서 더 나쁘지 않다고 확인될 때 앞선 것으로 보며, 오차 "
-    "이내의 차이는 없는 것으로 칩니다.",
+    "front.explained": "한쪽에서 더 낫다고 확인되고 다른 쪽에서 더 나쁘지 않을 때만 앞선 것으로 봅니다. 오차 "
+    "이내의 차이는 없는 것으로 치고, 아직 판단할 수 없는 차이로는 앞섰다고 보지 않습니다.",
     "forgetting.list": "데이터와 관계없는 {texts}에서 기본 모델의 손실은 {base}이고, 학습 후 {list}입니다. "
     "값이 오르면 모델이 원래 성격에서 멀어졌다는 뜻입니다.",
     "forgetting.item": "{method} {loss}({change} ± {error})",
     "forgetting.plain": "{method} {loss}({change})",
     "forgetting.same": "{method} {loss}(오차의 두 배를 넘는 변화 없음, ± {error})",
+    "forgetting.answers": "데이터와 관계없는 질문 {number}개에 대한 답변이 기본 모델의 답변과 다른 정도는 "
+    "{list}입니다(0이면 같음, 최대 100).",
+    "forgetting.answers.item": "{method} {distance}",
     "forgetting.builtin": "일반 텍스트",
     "forgetting.file": "{name}의 텍스트",
     "answers.memorisation": "암기(학습 데이터의 질문): chrF {list}.",
@@ -393,6 +396,7 @@ STRINGS: dict[str, str] = {
     "column.devices": "장치",
     "column.loss": "최종 학습 손실",
     "column.held_out": "평가 손실",
+    "column.general": "일반 텍스트 손실",
     "column.scores": "chrF",
     "column.status": "상태",
     "cell.range": "{low}~{high}, 변동 폭 {spread}",
@@ -403,6 +407,8 @@ STRINGS: dict[str, str] = {
     "cell.precision": "연산 {compute}, 학습 가중치 {trained}",
     "cell.energy": "{joules} J",
     "cell.memorisation": "암기 {score}",
+    "cell.change": "기본 모델 대비 {change}",
+    "cell.answers": "답변 차이 {distance}",
     "cell.generalisation": "일반화 {score}",
     "cell.exact": "완전 일치 {exact}",
     "cell.fullest": "장치 {number}개 중 최대",
@@ -727,6 +733,10 @@ STRINGS: dict[str, str] = {
     "terminal.findings": "공정성과 측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
     "terminal.findings.one": "공정성과 측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
     "terminal.no_findings": "이상 징후 없음",
+    "terminal.exact": "exact와 chrF: 평가용 질문에 대한 답변의 점수",
+    "terminal.general": "general: 데이터와 관계없는 텍스트의 손실, 기본 모델 대비 변화와 그 오차",
+    "terminal.apart": "answers apart: 관계없는 질문에 대한 답변이 기본 모델과 다른 정도(0이면 같음, 최대 "
+    "100)",
     "terminal.devices": "교환은 그래디언트, 손실, 가중치, 토큰의 상태를 주고받고 다른 프로세스를 기다린 "
     "시간입니다. 행의 메모리는 가장 많이 쓴 GPU의 값이고, CPU에서는 "
     "프로세스들의 합계입니다.",

@@ -11,7 +11,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from laptime.comparison.result import ComparisonResult, MethodAnswer, MethodResult, QuestionAnswers
+from laptime.comparison.result import (
+    ComparisonResult,
+    Forgetting,
+    MethodAnswer,
+    MethodResult,
+    QuestionAnswers,
+)
 from laptime.report import quantities
 from laptime.report.against_sentences import write_against
 from laptime.report.check_sentences import write_checks
@@ -23,16 +29,17 @@ from laptime.report.headline import choose_pair, write_headline
 from laptime.report.language import Language, choose_language
 from laptime.report.page import REAL_MODEL_COMMAND
 from laptime.report.plain_text import clean, close_gaps, wrap_words
-from laptime.report.quality_sentences import write_forgetting
 from laptime.report.quantities import ABSENT
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sanitising import sanitise
 from laptime.report.screen import make_plain_table
 from laptime.report.speedup_tables import AblationTable, group_speedups, make_ablation
+from laptime.report.table import find_forgetting
 from laptime.report.target_sentences import make_targets, write_target
 from laptime.report.tuning_sentences import write_tuning
 
 _COLUMNS = ("train", "total", "step", "tok/s", "memory", "trained", "saved", "loss", "held-out")
+_KNOWLEDGE = ("exact", "chrF", "general", "change", "error", "answers apart")
 _DEVICE_COLUMNS = ("process", "device", "memory", "holds", "train", "computing", "exchanging")
 _TONES = {"shown": "bold green", "open": "bold", "warning": "bold yellow"}
 _NAME_WIDTH = 20
@@ -187,7 +194,7 @@ def _print_devices(result: ComparisonResult, language: Language, console: Consol
 
 
 def _print_quality(result: ComparisonResult, language: Language, console: Console) -> None:
-    """Print when each row reached the target, where there is one, what none beats, and what is forgotten."""
+    """Print when each row reached the target, where there is one, and what none beats."""
     table = make_plain_table()
     table.add_column("method", max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
     for column in ("reached after", "rounds", "over first", "interval"):
@@ -201,9 +208,44 @@ def _print_quality(result: ComparisonResult, language: Language, console: Consol
         console.print(Text(sentence.text, style="yellow" if sentence.warning else ""))
     if table.row_count:
         print_fitting(table, console)
-    for sentence in [*write_fronts(result, language), *write_forgetting(result, language)]:
+    for sentence in write_fronts(result, language):
         console.print()
         console.print(Text(sentence.text))
+    _print_knowledge(result, language, console)
+
+
+def _print_knowledge(result: ComparisonResult, language: Language, console: Console) -> None:
+    """Print how well held-out questions are answered, and what has become of the base elsewhere."""
+    rows = {row.name: _tell_knowledge(row, find_forgetting(result, row.name)) for row in result.methods}
+    shown = [
+        number for number in range(len(_KNOWLEDGE)) if any(row[number] != ABSENT for row in rows.values())
+    ]
+    if not shown:
+        return
+    table = make_plain_table()
+    table.add_column("method", max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
+    for number in shown:
+        table.add_column(_KNOWLEDGE[number], justify="right", no_wrap=True)
+    for name, cells in rows.items():
+        table.add_row(Text(language.short(name), style="bold"), *(Text(cells[number]) for number in shown))
+    console.print()
+    print_fitting(table, console)
+    notes = {0: "exact", 2: "general", 5: "apart"}  # by the first column that each is about
+    explained = [language.say(f"terminal.{note}") for number, note in notes.items() if number in shown]
+    console.print(Text(language.sentence("; ".join(explained)) + ".", style="dim"))
+
+
+def _tell_knowledge(row: MethodResult, found: Forgetting | None) -> list[str]:
+    """Return the figures of a row in the order of the columns."""
+    score = row.generalisation
+    return [
+        quantities.score(score.exact_match if score else None),
+        quantities.score(score.chrf if score else None),
+        quantities.loss(found.loss if found else None),
+        quantities.change(found.difference if found else None),
+        quantities.loss(found.standard_error if found else None),
+        quantities.score(found.answer_distance if found else None),
+    ]
 
 
 def _print_failures(result: ComparisonResult, language: Language, console: Console) -> None:

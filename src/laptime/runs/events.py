@@ -260,6 +260,15 @@ class General(Event, tag="general", kw_only=True):
     counts: list[int]
 
 
+class GeneralAnswer(Event, tag="general_answer", kw_only=True):
+    """A short greedy answer to a question that has nothing to do with the data; `stopped` as of an answer."""
+
+    question: str
+    text: str
+    num_tokens: int
+    stopped: Literal["end_of_sequence", "length"]
+
+
 class Answering(Event, tag="answering", kw_only=True):
     """How far the answering has come, at most every other second.
 
@@ -387,6 +396,7 @@ AnyEvent = (
     | Evaluation
     | Moment
     | General
+    | GeneralAnswer
     | Answer
     | Answering
     | Saved

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from laptime.data.batches import make_batch
-from laptime.data.encoded import EncodedExample
+from laptime.data.encoded import EncodedExample, Question
+from laptime.data.encoding import encode_question, has_chat_template
 from laptime.data.general import find_general
-from laptime.runs.events import Evaluation, General
+from laptime.data.templates import make_template
+from laptime.runs.events import Answer, Answering, Evaluation, General, GeneralAnswer
 from laptime.runs.record import RecordWriter
 from laptime.speedups.forward import Forward
 from laptime.training.generate import answer_questions
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 LONGEST_TEXT = 256  # tokens of a general text
+LONGEST_ANSWER = 24  # tokens of an answer to a general question: how it begins tells enough
 MOST_GROUPS = 1000  # of held-out examples in a record
 
 
@@ -62,7 +65,10 @@ def evaluate_held_out(
 
 
 def measure_general(opened: Opened, forward: Forward, record: RecordWriter, meter: Meter) -> None:
-    """Record the loss of the general texts, if there are any and this run is the one that is asked."""
+    """Record the loss of the general texts, and answers to a few questions of that kind.
+
+    Nothing where there are no texts, or another run is the one that is asked.
+    """
     in_comparison = bool(opened.job.comparison)  # else no base stands beside it
     texts = find_general(Path(opened.job.inputs)) if opened.job.asks and in_comparison else None
     if texts is None:
@@ -75,6 +81,32 @@ def measure_general(opened: Opened, forward: Forward, record: RecordWriter, mete
     loss = sum(sums) / max(1, sum(counts))
     if sums and math.isfinite(loss):
         record.write(General(name=texts.name, loss=loss, sums=sums, counts=counts))
+    if texts.questions:
+        with meter.phase("answer"):
+            ask_general(opened, forward.model, texts.questions, record)
+
+
+def ask_general(
+    opened: Opened, model: PreTrainedModel, questions: Sequence[str], record: RecordWriter
+) -> None:
+    """Record short answers to questions that have nothing to do with the data, asked as those of the data."""
+    template = make_template(opened.encoded.template, has_chat_template(opened.tokenizer))
+    asked = [
+        Question(text, encode_question(text, opened.tokenizer, template), None, "asked") for text in questions
+    ]
+
+    def write(event: Answer | Answering) -> None:
+        if isinstance(event, Answer):
+            record.write(
+                GeneralAnswer(
+                    question=event.question,
+                    text=event.text,
+                    num_tokens=event.num_tokens,
+                    stopped=event.stopped,
+                )
+            )
+
+    answer_questions(model, opened.tokenizer, asked, opened.encoded.stop_ids, LONGEST_ANSWER, write)
 
 
 def encode_text(tokenizer: Any, text: str, most_tokens: int) -> EncodedExample:
