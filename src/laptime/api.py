@@ -177,6 +177,8 @@ def race_spec(values: Mapping[str, Any]) -> CompareSpec:
         ablate=chosen.ablate,
         tune=chosen.tune,
         explain=chosen.explain,
+        target_loss=chosen.target_loss,
+        moments=chosen.moments,
         **sections(values),
         method_options=options_by_method(values, [*methods, *(one.method for one in contestants)]),
     )

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct, field
 
 from laptime.errors import UserError, ask_for_quotes, check_path, show_value, suggest
 
+DEFAULT_MOMENTS = 8  # of a training, at which its held-out loss is looked at
 AUTO: Literal["auto"] = "auto"  # of --rounds: as many as it takes
 BUILTIN = "builtin"  # the name of the toy model and of the ten examples that ship with the package
 
@@ -317,6 +318,16 @@ class CompareSpec(Options, frozen=True):
             "time; where these are several, also run what lies between the two."
         ),
     ] = False
+    target_loss: Annotated[
+        Annotated[float, Meta(gt=0)] | Literal["slowest"] | None,
+        Meta(
+            description="Say when each row reaches this held-out loss, or the one that the worst row has at "
+            "its end (slowest): weights are kept at moments of the training and evaluated after the clock."
+        ),
+    ] = None
+    moments: Annotated[
+        int, Meta(ge=2, le=64, description="With --target-loss: at how many moments of each training.")
+    ] = DEFAULT_MOMENTS
     model: ModelSpec = field(default_factory=ModelSpec)
     data: DataSpec = field(default_factory=DataSpec)
     training: TrainingSpec = field(default_factory=TrainingSpec)
@@ -452,6 +463,7 @@ PLAIN_WORDS = {
     "float | object": "a number, or one for each method",
     "str | array": "text, or a list of texts",
     "int | str": "a whole number or auto",
+    "float | str": "a number above 0 or slowest",
     "int": "a whole number",
     "float": "a number",
     "str": "text",
@@ -483,6 +495,8 @@ def flatten(spec: CompareSpec) -> dict[str, Any]:
     flat = _flatten_sections(spec)
     flat |= {"methods": list(spec.methods) or None, "rounds": spec.rounds, "minutes": spec.minutes}
     flat |= {"ablate": spec.ablate, "tune": spec.tune, "explain": spec.explain}
+    if spec.target_loss is not None:
+        flat |= {"target_loss": spec.target_loss, "moments": spec.moments}
     own = [one for one in spec.contestants if not one.is_between]
     tables = [{"name": one.name, "method": one.method} | one.differs for one in own]
     flat["contestants"] = tables or None

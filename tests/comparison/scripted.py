@@ -27,6 +27,7 @@ from laptime.runs.events import (
     Load,
     Machine,
     Model,
+    Moment,
     Phase,
     RankUse,
     Saved,
@@ -129,13 +130,15 @@ def write_scripted_run(
     ranks: Sequence[RankUse] = (),
     is_between: bool = False,
     rate: float | None = None,
+    moments: Sequence[tuple[float, float | None]] = (),
 ) -> Path:
     """Write the record of one run into `folder` and return the folder.
 
     The steps share `train_seconds`: the first takes twice as long as each later one. A step trains 8 of
     20 tokens. `other_work_at` gives the step that trains other tokens; `load`, `load_after`, `model`,
     `training` and `facts` replace fields of the events; `without` makes it a run of the ablation.
-    `spec` is its spec where it is not that of `write_scripted_plan`.
+    `spec` is its spec where it is not that of `write_scripted_plan`. `moments` are seconds of training and
+    the held-out loss that it had come to then.
     """
     writer = RecordWriter(folder)
     clock = started if started is not None else CREATED + 100 * round + TRAINABLE.get(method, 500) / 100
@@ -170,6 +173,10 @@ def write_scripted_run(
         events += [_load("before", load or {}), *_phases(train_seconds)]
         events += _steps(losses, epochs, train_seconds, round, other_work_at, skipped)
         events += [_load("after", load_after or load or {})]
+        events += [
+            Moment(step=step, train_seconds=seconds, loss=loss, error="" if loss else "no space")
+            for step, (seconds, loss) in enumerate(moments, 1)
+        ]
         events += [Energy(joules=train_seconds * 50, source="nvml"), *map(msgspec.structs.replace, ranks)]
     if unfinished:
         events += _steps(losses[:1], epochs, train_seconds, round, other_work_at, 0)

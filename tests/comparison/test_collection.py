@@ -13,6 +13,7 @@ import pytest
 
 from laptime.cli.report import render_again
 from laptime.comparison.collection import collect, collect_single
+from laptime.comparison.quality_figures import Front
 from laptime.comparison.race import find_rate
 from laptime.comparison.result import (
     ComparisonResult,
@@ -73,6 +74,7 @@ def expected_row(name: str, summary: str, seconds: float, **figures: Any) -> Met
         "peak_bytes": 5000 + saved,
         "peak_bytes_kind": "vm_hwm",
         "peak_bytes_all": {"vm_hwm": 5000 + saved},
+        "peak_bytes_by_round": [5000 + saved] * 2,
         "parameters": 1000,
         "compute_dtype": "float32",
         "trained_dtype": "float32",
@@ -99,6 +101,7 @@ def expected_base() -> MethodResult:
         train_seconds=None, train_seconds_by_round=[], total_seconds=4.0, total_seconds_by_round=[4.0],
         phase_seconds={}, step_part_seconds={}, first_step_seconds=None, steady_step_seconds=None,
         tokens_per_second=None, peak_bytes=5000, peak_bytes_kind="vm_hwm", peak_bytes_all={"vm_hwm": 5000},
+        peak_bytes_by_round=[5000],
         trainable_parameters=0, parameters=1000, saved_bytes=None, saved_kind=None, saved_paths=[],
         learning_rate=1e-4, compute_dtype="float32", trained_dtype="float32",
         precision_reason="this CPU has no native bf16", flops_per_token=None, method_options={},
@@ -169,6 +172,10 @@ def expected_result(folder: Path) -> ComparisonResult:
         ],
         order=["base", "lora-r1", "full-r1", "lora-r2", "full-r2"],
         quality_claim="these_runs",
+        fronts=[
+            Front(cost=cost, unbeaten=["lora"], beaten={"full": ["lora"]})
+            for cost in ("train_seconds", "held_bytes", "saved_bytes")
+        ],
         model={
             "name": "tiny", "architecture": "LlamaForCausalLM", "parameters": 1000, "digest": "model-digest",
             "toy": False, "random_weights": False, "shape": {"hidden_size": 16},

@@ -19,6 +19,14 @@ def test_ours_are_there_in_two_languages() -> None:
     assert sum(any("가" <= letter <= "힣" for letter in text) for text in texts.texts) == 12
 
 
+def test_questions_of_ours_come_with_any_texts(tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("One text.\n", encoding="utf-8")
+    ours, mine = read_general(BUILTIN), read_general(str(file))
+    assert ours and mine and ours.questions == mine.questions and len(ours.questions) == 6
+    assert sum(any("가" <= letter <= "힣" for letter in question) for question in ours.questions) == 3
+
+
 def test_a_file_holds_a_text_a_line_or_json(tmp_path: Path) -> None:
     file = tmp_path / "mine.txt"
     file.write_text('One text.\n\n{"text": "Two\\nlines."}\n' + "more\n" * 300, encoding="utf-8")

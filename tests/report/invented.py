@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from laptime.comparison.devices import RankResult
+from laptime.comparison.quality_figures import Front, MomentLoss, Reached, TimeToQuality
 from laptime.comparison.result import (
     Ablation,
     Against,
@@ -19,6 +20,7 @@ from laptime.comparison.result import (
     Explanation,
     Failure,
     Finding,
+    Forgetting,
     MethodAnswer,
     MethodResult,
     Pair,
@@ -646,12 +648,55 @@ def make_against() -> ComparisonResult:
     return make_beside(make_row("full", 1.01, 1.02, verdict="about_the_same"), make_row(), changes=CHANGES)
 
 
+def make_targeted() -> ComparisonResult:
+    """Return three rows with their time to a held-out loss, to which one never came, and with fronts."""
+
+    def reach(name: str, seconds: list[float | None], before: list[float | None], **changes: Any) -> Reached:
+        known = [one for one in seconds if one is not None]
+        moments = {
+            number: [
+                MomentLoss(step=step, train_seconds=2.0 * step + number / 10, loss=3.0 / step)
+                for step in (1, 2, 4)
+            ]
+            for number in (1, 2, 3)
+        }
+        return Reached(
+            contestant=name, moments=moments, seconds=known[0] if len(known) == 3 else None,
+            seconds_by_round=seconds, seconds_before_by_round=before, **changes,
+        )  # fmt: skip
+
+    result = make_five()
+    result.methods = result.methods[:3]
+    rows = [
+        reach("full", [9.0, 9.2, 8.9], [6.1, 6.2, 6.0], ratio=1.8, interval=(1.02, 2.9), verdict="faster"),
+        reach("lora", [5.0, 5.1, 4.9], [3.5, 3.6, 3.4]),
+        reach("lora_top", [None, 5.8, None], [None, 4.0, None]),
+    ]
+    rows[0].confidence = 0.95
+    found = TimeToQuality(
+        asked=1.5, target=1.5, slowest="", base_loss=4.2, first="lora", rows=rows, left_out=["peer"]
+    )
+    fronts = [
+        Front(cost="train_seconds", unbeaten=["lora", "lora_top"], beaten={"full": ["lora"]}),
+        Front(cost="held_bytes", unbeaten=["lora", "lora_top"], beaten={"full": ["lora", "lora_top"]}),
+        Front(cost="saved_bytes", unbeaten=["full", "lora", "lora_top"], beaten={}),
+    ]
+    texts = [
+        Forgetting(
+            contestant="lora", texts="builtin", base_loss=3.0, loss=3.2, difference=0.2, standard_error=0.05,
+            answer_distance=41.5, answer_error=9.0, num_questions=6,
+        )
+    ]  # fmt: skip
+    return replace(result, time_to_quality=found, fronts=fronts, forgetting=texts)
+
+
 SITUATIONS = {
     "normal": make_result,
     "devices": make_devices,
     "ablated": make_ablated,
     "explained": make_explained,
     "tuned": make_tuned,
+    "targeted": make_targeted,
     "one_round": make_one_round,
     "not_settled": make_not_settled,
     "about_the_same": make_about_the_same,

@@ -41,12 +41,14 @@ def make_slow(**differs: Any) -> ComparisonResult:
         (
             "en",
             ["wide: LoRA with --lora-rank 64", "plain: LoRA with --plain"],
-            "LoRA trained 1.06x faster than wide (",
+            "Lowest held-out loss: LoRA (1.871), with an error that is not known. Of all rows LoRA trained "
+            "fastest, 1.06x faster than wide, the next (",
         ),
         (
             "ko",
             ["wide: LoRA, --lora-rank 64", "plain: LoRA, --plain"],
-            "LoRA가 wide보다 1.06배 빠르게 학습했습니다 (",
+            "평가 손실이 가장 낮은 것은 LoRA(1.871)이지만, 오차는 알 수 없습니다. "
+            "전체에서 LoRA의 학습이 가장 빠르며, 다음인 wide보다 1.06배 빠릅니다 (",
         ),
     ],
 )

@@ -9,8 +9,9 @@ import pytest
 from laptime.comparison.result import ComparisonResult
 from laptime.report import quantities
 from laptime.report.conclusion import write_conclusion
-from laptime.report.headline import read_ratio, write_headline
+from laptime.report.headline import write_headline
 from laptime.report.language import Language
+from laptime.report.reading import read_ratio
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.table import make_pairs
 from tests.report import invented
@@ -59,10 +60,12 @@ CASES = {
         "LoRA는 완료되었고 전체 파인튜닝은 완료되지 않아 배율을 낼 수 없습니다",
     ),
     "five": (
-        "LoRA on the top layers trained 3.52x faster than full fine-tuning "
-        "(95 % interval 3.36 to 3.71, 3 rounds)",
-        "Whole process: LoRA on the top layers 1.30x faster (1.20 to 1.40)",
-        "상위 레이어 LoRA가 전체 파인튜닝보다 3.52배 빠르게 학습했습니다 (95% 신뢰 구간 3.36~3.71, 3라운드)",
+        "Lowest held-out loss: LoRA (1.871), with an error that is not known. Of all rows LoRA on the top "
+        "layers trained fastest, 1.52x faster than LoRA, the next (95 % interval 1.45 to 1.60, 3 rounds)",
+        "Whole process: of all rows LoRA on the top layers is the fastest, 1.30x faster than LoRA, the next "
+        "(1.20 to 1.40)",
+        "평가 손실이 가장 낮은 것은 LoRA(1.871)이지만, 오차는 알 수 없습니다. 전체에서 상위 레이어 "
+        "LoRA의 학습이 가장 빠르며, 다음인 LoRA보다 1.52배 빠릅니다 (95% 신뢰 구간 1.45~1.60, 3라운드)",
     ),
     "extreme": (
         "One round: LoRA trained 116x faster than full fine-tuning, no interval",

@@ -27,9 +27,11 @@ from laptime.comparison.noise import (
     find_wrong,
 )
 from laptime.comparison.pairs import choose_rounds, compare_rows
+from laptime.comparison.pareto import find_fronts
 from laptime.comparison.result import UNREADABLE, ComparisonResult, Failure, Finding, MethodResult
 from laptime.comparison.rows import MethodRuns, summarise
 from laptime.comparison.stopping import choose_confidence
+from laptime.comparison.time_to_quality import find_times
 from laptime.comparison.tuning import summarise_tuning
 from laptime.errors import UserError
 from laptime.runs.contestants import own_options, run_options
@@ -169,7 +171,7 @@ def assemble(collected: Collected) -> ComparisonResult:
     first = {row.name: find_answered(row.figured) for row in rows if row.figured}
     base_first = {BASE: base_runs.finished[0]} if base_runs and base_runs.finished else {}
     confidence = choose_confidence(spec)
-    return ComparisonResult(
+    result = ComparisonResult(
         laptime=plan.laptime,
         created=plan.created,
         complete=not collected.missing and not plan.awaits_more,
@@ -196,7 +198,9 @@ def assemble(collected: Collected) -> ComparisonResult:
         explanation=explain(plan, {name: collected.runs_of(name) for name in plan.racing}, confidence),
         foretold=plan.foretold,
         against=set_beside(plan.against, plan.laptime, rows, confidence) if plan.against else None,
+        time_to_quality=find_times(spec, base_runs, rows, confidence),
     )
+    return replace(result, fronts=find_fronts(result))
 
 
 def take_common_rounds(rows: Sequence[MethodRuns]) -> list[MethodRuns]:

@@ -96,7 +96,9 @@ def _find_end(
         return "minutes"
     # The time limit goes first: it ends the same comparison in the same way on every disk.
     room = count_free(collected.folder) - SPARE_DISK_BYTES
-    return "disk" if sum(count_results(list_measured(spec, added), manifest.shape)) > room else ""
+    moments = spec.moments if spec.target_loss is not None else 0
+    needed = sum(count_results(list_measured(spec, added), manifest.shape, moments))
+    return "disk" if needed > room else ""
 
 
 def _list_raced(records: Iterable[RunRecord]) -> list[RunRecord]:

@@ -31,7 +31,7 @@ from laptime.runs.devices import place_job, tell_devices
 from laptime.runs.disk import check_disk
 from laptime.runs.folder import INPUTS_FOLDER, REHEARSAL, claim, has_checkpoint, locked
 from laptime.runs.foresight import refuse_sizes
-from laptime.runs.job import SAVED_FOLDER
+from laptime.runs.job import MOMENT_FILES, MOMENTS_FOLDER, SAVED_FOLDER
 from laptime.runs.machine_lock import machine_lock
 from laptime.runs.plan import (
     INTERRUPTED,
@@ -52,7 +52,7 @@ from laptime.runs.runner import Listener, Runner, find_refusal, make_job, tell_t
 from laptime.spec import AUTO, OURS, CompareSpec, flatten
 from laptime.trainers.environments import find_environment, tell_absence
 from laptime.trainers.trainer import find_trainer
-from laptime.util.atomic import as_read, discard_folder, set_aside, write_json
+from laptime.util.atomic import as_read, discard_folder, remove_files, set_aside, write_json
 from laptime.util.shell import shell_command
 from laptime.util.version import full_version
 
@@ -102,7 +102,8 @@ def compare(
         measured = list_measured(spec, find_waiting(plan.runs, folder))
         if old_plan is None:
             refuse_sizes([(one.place, one.run_spec) for one in list_contestants(spec)], manifest.shape)
-        check_disk(measured, manifest.shape, folder, fewer)
+        moments = spec.moments if spec.target_loss is not None else 0
+        check_disk(measured, manifest.shape, folder, fewer, moments=moments)
         if old_plan is None:
             rehearse(spec, inputs, runner, threads)
             write_plan(folder, plan)
@@ -176,6 +177,8 @@ def run_one(spec: CompareSpec, planned: PlannedRun, folder: Path, runner: Runner
     job = make_job(run_spec(spec, planned), planned, home, folder / INPUTS_FOLDER, plan.threads)
     job.comparison = plan.id
     job.rate = planned.rate or plan.rates.get(planned.name) or find_rate(folder, plan, planned)
+    if spec.target_loss is not None and planned.role == "measured":
+        job.moments = spec.moments
     job.asks = not has_answered(folder, plan, planned)
     place_job(job, read_manifest(folder / INPUTS_FOLDER))
     if damage := find_record_damage(home):
@@ -232,6 +235,7 @@ def has_not_begun(home: Path) -> bool:
 
 def begin_anew(home: Path, why: str, listener: Listener) -> None:
     """Make place for a run that is done anew, and say so; what an earlier attempt left is kept."""
+    remove_files(home / MOMENTS_FOLDER, MOMENT_FILES)  # as large as results, and of no attempt's use
     listener.say(
         f"{without_remedy(why)}: set aside as {set_aside(home, INTERRUPTED).name}, the run is done anew"
     )

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from msgspec import Struct
 
 from laptime.comparison.devices import RankResult, count_devices
+from laptime.comparison.quality_figures import Front, TimeToQuality
 from laptime.errors import UserError
 from laptime.runs.events import CheckName
 from laptime.runs.plan import Foretold, RoundsEnd
@@ -128,6 +129,7 @@ class MethodResult(Struct, kw_only=True):
     )  # the right counter for the device: VmHWM or CUDA allocated; the highest of any rank
     peak_bytes_kind: str  # which counter that was
     peak_bytes_all: dict[str, int]
+    peak_bytes_by_round: list[int] = []
     trainable_parameters: int | None
     parameters: int | None
     saved_bytes: int | None
@@ -236,7 +238,9 @@ class HeldOutDifference(Struct, kw_only=True):
 class Forgetting(Struct, kw_only=True):
     """The loss of a row on general texts beside that of the base; a rise means that something is forgotten.
 
-    `standard_error` is that of the difference over the texts, None for too few.
+    `standard_error` is that of the difference over the texts, None for too few. `answer_distance` is how far
+    its answers to `num_questions` questions that have nothing to do with the data lie from those of the base:
+    100 less their likeness in chrF, in the mean of the questions, with `answer_error` as its standard error.
     """
 
     contestant: str
@@ -245,6 +249,9 @@ class Forgetting(Struct, kw_only=True):
     loss: float
     difference: float
     standard_error: float | None
+    answer_distance: float | None = None
+    answer_error: float | None = None
+    num_questions: int = 0
 
 
 class TriedRate(Struct, kw_only=True):
@@ -417,6 +424,8 @@ class ComparisonResult(Struct, kw_only=True):
     ablation: list[Ablation] = []  # one a method, where it was asked for
     held_out_differences: list[HeldOutDifference] = []
     forgetting: list[Forgetting] = []
+    time_to_quality: TimeToQuality | None = None  # where --target-loss was given
+    fronts: list[Front] = []  # which rows no other one beats, by cost
     tuning: list[Tuning] = []  # one a row, where learning rates were tried
     explanation: Explanation | None = None  # of two contestants, where it was asked for
     against: Against | None = None  # an older comparison, where one was named

@@ -157,6 +157,9 @@ def _memory(finished: Sequence[RunRecord]) -> dict[str, Any]:
         "peak_bytes": rounded.get(kind),
         "peak_bytes_kind": kind if kind in rounded else NOT_MEASURED,
         "peak_bytes_all": rounded,
+        "peak_bytes_by_round": [
+            r.finished.peak_bytes[kind] for r in finished if r.finished and kind in r.finished.peak_bytes
+        ],
     }
 
 

@@ -1,6 +1,7 @@
 """Texts that have nothing to do with what is trained on: how far a result has moved away from its base.
 
-A few passages come with us; a user's own file holds a text a line, or JSON lines with a `text`.
+A few passages come with us; a user's own file holds a text a line, or JSON lines with a `text`. A few
+questions of the same kind come with us too, to see how far the answers have moved.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ NONE = "none"
 MOST_BYTES = 16 << 20
 MOST_TEXTS, MOST_CHARACTERS = 200, 4_000  # more only takes time: the error is told
 OWN_FILE = Path(__file__).parents[1] / "builtin" / "general.jsonl"
+QUESTIONS_FILE = OWN_FILE.with_name("general_questions.jsonl")
 
 
 class GeneralTexts(Struct, kw_only=True):
-    """The texts, and how they are called."""
+    """The texts, and how they are called; `questions` are ours, whoever's the texts are."""
 
     name: str
     texts: list[str]
+    questions: list[str] = []
     version: int = 2
 
 
@@ -48,7 +51,14 @@ def read_general(option: str) -> GeneralTexts | None:
     texts = [read_line(line, f"{option}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
     if not texts:
         raise UserError(f"--general {option}: holds no text; give a text a line, or none")
-    return GeneralTexts(name=file.name if option != BUILTIN else BUILTIN, texts=texts[:MOST_TEXTS])
+    name = file.name if option != BUILTIN else BUILTIN
+    return GeneralTexts(name=name, texts=texts[:MOST_TEXTS], questions=read_questions())
+
+
+def read_questions() -> list[str]:
+    """Return the questions that have nothing to do with any data, in English and Korean."""
+    lines = QUESTIONS_FILE.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["question"] for line in lines]
 
 
 def read_line(line: str, place: str) -> str:

@@ -319,7 +319,8 @@ def convert(option: SectionedOption, given: Any) -> Any:
     if option.name in REPEATABLE:
         return given[0] if len(given) == 1 and accepts_one(option) else list(given)
     if words := words_of(kind):
-        return given if given in words else read_number(option.opts[0], given, int, words)
+        number = float if any(get_args(part)[:1] == (float,) for part in kind) else int
+        return given if given in words else read_number(option.opts[0], given, number, words)
     if takes_rates(option):
         return read_rates(option.opts[0], given)
     return read_number(option.opts[0], given, kind) if kind in (int, float) else given

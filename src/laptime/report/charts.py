@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from laptime.comparison.result import ComparisonResult, MethodResult
 from laptime.report import quantities
 from laptime.report.bars import Bar, draw_bars, draw_legend
+from laptime.report.chart import Chart, tell_figures
 from laptime.report.drawing import Drawing
 from laptime.report.explanation_table import list_savings, tell_signed
 from laptime.report.language import Language
@@ -23,35 +24,22 @@ from laptime.report.plots import (
     label_ends,
     label_room,
 )
+from laptime.report.quality_charts import draw_fronts, draw_moments
 from laptime.report.quantities import known
 from laptime.report.speed_sentences import PHASES
 
 VERY_DIFFERENT = 30.0  # from this factor on a linear scale hides the small one
 
 
-@dataclass(frozen=True)
-class Chart:
-    """One chart: the stem of its file, its title and caption in words, its drawing, its figures in words."""
-
-    name: str
-    title: str
-    caption: str
-    drawing: Drawing
-    figures: str
-
-    def render(self, style: str = "") -> str:
-        """Return the `<svg>`; with `style` as a file of its own."""
-        return self.drawing.render(self.name, self.title, f"{self.caption} {self.figures}".strip(), style)
-
-
 def draw_charts(result: ComparisonResult, language: Language) -> list[Chart]:
     """Return the charts for which there are figures, in their order on the page."""
     builders = [_phases, _loss_by_step]
     if len(result.methods) > 1:  # these show nothing but how methods differ
-        builders = [_explanation, _phases, _memory, _loss_by_step, _loss_by_second, _time_against_quality]
-        builders.append(_saved)
+        builders = [_explanation, _phases, _memory, _loss_by_step, _loss_by_second, draw_moments]
+        builders += [_saved] if result.fronts else [_time_against_quality, _saved]
     charts = [build(result, language) for build in builders]
-    return [chart for chart in charts if chart is not None]
+    fronts = draw_fronts(result, language) if len(result.methods) > 1 else []
+    return [*(chart for chart in charts if chart is not None), *fronts]
 
 
 def _explanation(result: ComparisonResult, language: Language) -> Chart | None:
@@ -72,7 +60,7 @@ def _explanation(result: ComparisonResult, language: Language) -> Chart | None:
     bars.append(_end_bar(second, found.seconds[1], number[second], language))
     names = {"first": language.method(first), "second": language.method(second)}
     title, caption = language.say("chart.explanation", **names), language.say("chart.explanation.text")
-    figures = _figures([(bar.label, bar.shown) for bar in bars])
+    figures = tell_figures([(bar.label, bar.shown) for bar in bars])
     return Chart("explanation", title, caption, draw_bars(bars), figures)
 
 
@@ -146,12 +134,7 @@ def _bar_chart(
     name: str, key: str, bars: list[Bar], drawing: Drawing, language: Language, log: bool = False
 ) -> Chart:
     caption = language.say(f"{key}.text") + (" " + language.say("chart.log") if log else "")
-    return Chart(name, language.say(key), caption, drawing, _figures([(b.label, b.shown) for b in bars]))
-
-
-def _figures(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return figures in words, for those who do not see the chart."""
-    return "; ".join(f"{label}: {value}" for label, value in pairs) + "."
+    return Chart(name, language.say(key), caption, drawing, tell_figures([(b.label, b.shown) for b in bars]))
 
 
 def _losses(method: MethodResult) -> list[float | None]:
@@ -200,7 +183,7 @@ def _line_chart(
     label_ends(drawing, series, across, up)
     ends = [(each.label, f"{_loss_at(each, 0)} → {_loss_at(each, -1)}") for each in series]
     caption = _caption(f"{key}.text", log, result, language)
-    return Chart(name, language.say(key), caption, drawing, _figures(ends))
+    return Chart(name, language.say(key), caption, drawing, tell_figures(ends))
 
 
 def _caption(key: str, log: bool, result: ComparisonResult, language: Language) -> str:
@@ -249,5 +232,5 @@ def _time_against_quality(result: ComparisonResult, language: Language) -> Chart
     ]
     caption = _caption(f"chart.quality_{kind}.text", log, result, language)
     return Chart(
-        "time_against_quality", language.say(f"chart.quality_{kind}"), caption, drawing, _figures(shown)
+        "time_against_quality", language.say(f"chart.quality_{kind}"), caption, drawing, tell_figures(shown)
     )

@@ -7,6 +7,7 @@ from laptime.report import quantities
 from laptime.report.against_sentences import write_against
 from laptime.report.check_sentences import write_checks
 from laptime.report.device_sentences import tell_share, write_devices
+from laptime.report.front_sentences import write_fronts
 from laptime.report.headline import choose_pair
 from laptime.report.language import Language
 from laptime.report.quality_sentences import write_answers, write_forgetting, write_quality
@@ -14,6 +15,7 @@ from laptime.report.quantities import known
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sentence import Sentence
 from laptime.report.speed_sentences import write_arithmetic, write_source, write_time, write_total
+from laptime.report.target_sentences import write_target
 from laptime.report.tuning_sentences import write_tuning
 from laptime.runs.contestants import tell_options
 
@@ -39,6 +41,8 @@ def write_conclusion(result: ComparisonResult, language: Language) -> list[Sente
     sentences += _write_disk(result, language)
     sentences += write_tuning(result, language)
     sentences += write_quality(result, language)
+    sentences += write_target(result, language)
+    sentences += write_fronts(result, language)
     sentences += write_forgetting(result, language)
     sentences += write_answers(result, language)
     sentences += write_checks(result, language)

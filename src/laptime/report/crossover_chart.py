@@ -11,7 +11,7 @@ from rich.table import Table
 from laptime.errors import UserError, check_path
 from laptime.forecast.crossover import COUNTS, MOST, Growth, Stretch
 from laptime.report import quantities
-from laptime.report.charts import Chart
+from laptime.report.chart import Chart
 from laptime.report.language import Language
 from laptime.report.page import MARK, UNKNOWN, is_ours, mark_digest
 from laptime.report.plots import Series, draw_frame, draw_line, label_ends, label_room

@@ -1,4 +1,4 @@
-"""The one sentence at the top of a report, made from the verdict of one pair."""
+"""The sentence at the top of a report: the verdict of one pair or, of many rows, what can be said of them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from laptime.comparison.result import ComparisonResult, MethodResult, Pair, Verd
 from laptime.comparison.statistics import MOST_ROUNDS_TOLD, SAME
 from laptime.report import quantities
 from laptime.report.language import Language
+from laptime.report.many_headline import is_many, write_many
+from laptime.report.reading import Reading, read_ratio
 from laptime.runs.contestants import split_name
 
 Tone = Literal["shown", "open", "warning"]
@@ -35,43 +37,16 @@ class Headline:
     tone: Tone
 
 
-@dataclass(frozen=True)
-class Reading:
-    """A ratio of seconds, and its interval: those of `slower` over those of `faster`.
-
-    Where the verdict says who is faster, or one round does, it is turned so that it is at least 1.
-    """
-
-    faster: str
-    slower: str
-    ratio: float
-    interval: tuple[float, float] | None
-    verdict: Verdict
-    confidence: float | None = None
-
-
-def read_ratio(pair: Pair, which: Literal["train", "total"]) -> Reading | None:
-    """Return a pair's ratio of training or of the whole process, or None where there is none."""
-    ratio = pair.train_ratio if which == "train" else pair.total_ratio
-    interval = pair.train_interval if which == "train" else pair.total_interval
-    verdict: Verdict = pair.verdict if which == "train" else pair.total_verdict
-    confidence = pair.train_confidence if which == "train" else pair.total_confidence
-    if not quantities.known(ratio) or ratio <= 0 or verdict in ("unequal_work", "not_measured"):
-        return None
-    verdict = "faster" if verdict == "slower" else verdict
-    if ratio >= 1 or verdict in ("about_the_same", "not_settled"):  # who claims nothing turns nothing
-        return Reading(pair.faster, pair.slower, ratio, interval, verdict, confidence)
-    turned = (1 / interval[1], 1 / interval[0]) if interval and min(interval) > 0 else None
-    return Reading(pair.slower, pair.faster, 1 / ratio, turned, verdict, confidence)
-
-
 def choose_pair(result: ComparisonResult) -> Pair | None:
     """Return the pair of the headline, the one that decided how many rounds there are."""
     return headline_pair(result.pairs, *name_entrants(result.methods))
 
 
 def write_headline(result: ComparisonResult, language: Language) -> Headline:
-    """Return the headline of a comparison."""
+    """Return the headline of a comparison: of two rows their ratio, of many who learned best and fast."""
+    if is_many(result):
+        text, total, is_shown = write_many(result, language)
+        return Headline(text, total, "shown" if is_shown else "open")
     pair = choose_pair(result)
     reading = read_ratio(pair, "train") if pair else None
     if pair is None or reading is None:

@@ -43,6 +43,42 @@ STRINGS: dict[str, str] = {
     "span.faster": "{ratio} faster",
     "more.rounds": "about {number} more would tell",
     "more.many": "at least {number} more would be needed",
+    "many.best.alone": "Lowest held-out loss: {best} ({loss}), below all others beyond the held-out set's "
+    "error",
+    "many.best.alike": "Lowest held-out loss: {best} ({loss}); within the held-out set's error of it: {list}",
+    "many.best.all": "The held-out set shows no row to be worse than the best, {best} ({loss})",
+    "many.best.unknown": "Lowest held-out loss: {best} ({loss}), with an error that is not known",
+    "many.more": "{number} more",
+    "many.these": "Of these",
+    "many.all": "Of all rows",
+    "many.whole": "Whole process: {text}",
+    "many.train.shown": "{among} {fastest} trained fastest, {ratio} faster than {next}, the next "
+    "({confidence} "
+    "interval {low} to {high}, {rounds} rounds)",
+    "many.train.open": "{among} {fastest} trained in the least time ({seconds}), but that is not settled "
+    "against {list} ({rounds} rounds)",
+    "many.train.one_round": "{among} {fastest} trained in the least time ({seconds}; one round, no interval)",
+    "many.train.plain": "{among} {fastest} trained in the least time ({seconds})",
+    "many.total.shown": "{among} {fastest} is the fastest, {ratio} faster than {next}, the next ({low} to "
+    "{high})",
+    "many.total.open": "{among} {fastest} takes the least ({seconds}), not settled against {list}",
+    "many.total.one_round": "{among} {fastest} takes the least ({seconds}), no interval",
+    "many.total.plain": "{among} {fastest} takes the least ({seconds})",
+    "many.alone.train.shown": "It trained in {seconds}; the fastest, {fastest}, in {fast_seconds}, {ratio} "
+    "faster "
+    "({confidence} interval {low} to {high}, {rounds} rounds)",
+    "many.alone.train.open": "It trained in {seconds}; the least is {fast_seconds}, of {fastest}, but it is "
+    "not settled that this is less ({rounds} rounds)",
+    "many.alone.train.one_round": "It trained in {seconds}; the least is {fast_seconds}, of {fastest} (one "
+    "round, no interval)",
+    "many.alone.train.plain": "It trained in {seconds}; the least is {fast_seconds}, of {fastest}",
+    "many.alone.total.shown": "{best} took {seconds}, {fastest} {fast_seconds}, {ratio} faster ({low} to "
+    "{high})",
+    "many.alone.total.open": "{best} took {seconds}; the least is {fast_seconds}, of {fastest}, but not "
+    "settled",
+    "many.alone.total.one_round": "{best} took {seconds}; the least is {fast_seconds}, of {fastest}, no "
+    "interval",
+    "many.alone.total.plain": "{best} took {seconds}; the least is {fast_seconds}, of {fastest}",
     "headline.unequal_work": "The runs did not do the same work: no ratio",
     "headline.not_measured": "{finished} finished, {failed} did not: no ratio",
     "headline.no_pair": "{method} trained in {seconds}; there is nothing to compare it with",
@@ -81,6 +117,8 @@ STRINGS: dict[str, str] = {
     "section.findings": "Fairness",
     "section.environment": "How it was measured",
     # Conclusion: labels
+    "label.target": "Time to quality",
+    "label.front": "What none beats",
     "label.forgetting": "Forgetting",
     "label.tuning": "Learning rates",
     "label.contestants": "Contestants",
@@ -187,6 +225,12 @@ STRINGS: dict[str, str] = {
     "{rounds}.",
     "rounds.most": "The rounds went on to {rounds}, the most; the interval of the headline is still wider "
     "than 5 %.",
+    "rounds.narrow.many": "The rounds went on until the interval of {slower} over {faster} was narrower than "
+    "5 %, to {rounds}.",
+    "rounds.most.many": "The rounds went on to {rounds}, the most; the interval of {slower} over {faster} is "
+    "still wider than 5 %.",
+    "rounds.more.many": "About {number} more would tell {slower} and {faster} apart: --rounds {rounds}, in "
+    "another folder.",
     "rounds.minutes": "The rounds ended after {rounds}: with another the runs would have taken more than "
     "{limit} in all.",
     "rounds.disk": "The rounds ended after {rounds}: the disk has no room for the results of another.",
@@ -236,11 +280,57 @@ STRINGS: dict[str, str] = {
     "quality.shown": "Each figure is the median of {rounds} rounds with their own seeds; the ranges "
     "are: {list}.",
     "quality.range": "{method} {low} to {high}",
+    "target.slowest": "The target is a held-out loss of {target}, which {slowest}, the worst at its end, "
+    "reaches "
+    "in every round.",
+    "target.given": "The target is a held-out loss of {target}.",
+    "target.reached": "It was reached, in time of training, by {list}.",
+    "target.item": "{method} after {seconds}",
+    "target.item.range": "{method} after {seconds} ({range})",
+    "target.range": "{low} to {high}",
+    "target.unreached": "Not reached by {list}.",
+    "target.item.some": "{method} (in {number} of {rounds} rounds)",
+    "target.first": "{first} is shown to be there before {list}.",
+    "target.open": "Whether {first} is there before {list} is not settled.",
+    "target.moments": "Each run was looked at in {number} moments, and the first at or under the target "
+    "counts; "
+    "nothing is read in between.",
+    "target.left_out": "Of {list} no moments were kept: another trainer, or weights spread over devices.",
+    "target.base": "The base has {loss} before any training, so the target asks for no learning.",
+    "target.title": "Time to a held-out loss",
+    "target.after": "Reached after",
+    "target.rounds": "Rounds",
+    "target.ratio": "Over the first",
+    "target.never": "not reached",
+    "target.of": "{number} of {rounds}",
+    "target.verdict.first": "first",
+    "target.verdict.faster": "later",
+    "target.verdict.about_the_same": "about the same",
+    "target.verdict.not_settled": "not settled",
+    "target.verdict.one_round": "one round",
+    "target.verdict.not_measured": "–",
+    "target.caption": "Seconds of training at the first moment at or under the target, the median and the "
+    "range "
+    "of the rounds. The interval of a ratio also holds that the loss may have been there at any time since "
+    "the "
+    "moment before.",
+    "front.train_seconds": "training time",
+    "front.held_bytes": "peak memory",
+    "front.saved_bytes": "saved bytes",
+    "front.some": "By {costs}, against held-out loss, no other row beats {list}.",
+    "front.all": "By {costs}, against held-out loss, no row beats another.",
+    "front.none": "By {costs}, against held-out loss, every row is beaten by another.",
+    "front.explained": "To beat is to be shown better in one of the two and to be no worse in the other; "
+    "differences within their uncertainty count as none, and one that is not settled beats nobody.",
     "forgetting.list": "On {texts}, which have nothing to do with the data, the base has a loss of {base}; "
     "it became {list}. A rise means that the model moves away from what it was.",
     "forgetting.item": "{loss} with {method} ({change} ± {error})",
     "forgetting.plain": "{loss} with {method} ({change})",
     "forgetting.same": "{loss} with {method} (no change beyond twice its error, ± {error})",
+    "forgetting.answers": "Their answers to {number} questions of that kind lie apart from the base's by "
+    "{list}, "
+    "from 0 (the same) to 100.",
+    "forgetting.answers.item": "{distance} with {method}",
     "forgetting.builtin": "general texts",
     "forgetting.file": "the texts of {name}",
     "answers.memorisation": "Memorisation (questions from the training data): chrF {list}.",
@@ -307,6 +397,7 @@ STRINGS: dict[str, str] = {
     "column.devices": "Devices",
     "column.loss": "Final training loss",
     "column.held_out": "Held-out loss",
+    "column.general": "General texts",
     "column.scores": "chrF",
     "column.status": "Status",
     "cell.range": "{low} to {high}, spread {spread}",
@@ -317,6 +408,8 @@ STRINGS: dict[str, str] = {
     "cell.precision": "computes {compute}, trains {trained}",
     "cell.energy": "{joules} J",
     "cell.memorisation": "memorisation {score}",
+    "cell.change": "{change} to the base",
+    "cell.answers": "answers {distance} apart",
     "cell.generalisation": "generalisation {score}",
     "cell.exact": "{exact} exact",
     "cell.fullest": "fullest of {number} devices",
@@ -402,6 +495,14 @@ STRINGS: dict[str, str] = {
     "chart.loss_step.text": "Training loss of the first finished round, before each update.",
     "chart.loss_second": "Loss by second",
     "chart.loss_second.text": "The same losses against the seconds spent in steps.",
+    "chart.front.train_seconds": "Held-out loss against time",
+    "chart.front.held_bytes": "Held-out loss against memory",
+    "chart.front.saved_bytes": "Held-out loss against saved bytes",
+    "chart.front.text": "Further down and to the left is better; lines are the ranges over rounds. No other "
+    "row "
+    "beats those within a ring.",
+    "chart.moments": "Held-out loss on the way",
+    "chart.moments.text": "A line for each round, by seconds of training; the target of {target} is dotted.",
     "chart.quality_held_out": "Time against held-out loss",
     "chart.quality_held_out.text": "Towards the lower left is better: less time and less loss.",
     "chart.quality_train": "Time against training loss",
@@ -411,6 +512,8 @@ STRINGS: dict[str, str] = {
     "chart.saved.text": "Bytes of what the user keeps.",
     "chart.log": "Logarithmic scale.",
     "chart.random": "Random weights: the values mean nothing.",
+    "axis.held_bytes": "peak memory, {unit}",
+    "axis.saved_bytes": "saved, {unit}",
     "axis.seconds": "seconds",
     "axis.step": "step",
     "axis.loss": "loss",
@@ -635,6 +738,11 @@ STRINGS: dict[str, str] = {
     "terminal.findings": "{number} findings on fairness and measurement, see the report",
     "terminal.findings.one": "{number} finding on fairness and measurement, see the report",
     "terminal.no_findings": "nothing was flagged",
+    "terminal.exact": "exact and chrF: answers to the held-out questions",
+    "terminal.general": "general: the loss on texts that have nothing to do with the data, its change from "
+    "the base and the error of that",
+    "terminal.apart": "answers apart: how far answers to unrelated questions lie from the base's, 0 (the "
+    "same) to 100",
     "terminal.devices": "Exchanging = giving gradients, losses, weights and states of tokens to the others, "
     "and waiting for them. A row's memory is that of its fullest GPU; on a processor, that of all its "
     "processes.",

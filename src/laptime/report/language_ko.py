@@ -47,6 +47,45 @@ STRINGS: dict[str, str] = {
     "span.faster": "{ratio} 빠른 쪽",
     "more.rounds": "판단하려면 약 {number}라운드 더 필요",
     "more.many": "판단하려면 적어도 {number}라운드 더 필요",
+    "many.best.alone": "평가 손실이 가장 낮은 것은 {best}({loss})이며, 나머지와의 차이는 평가 데이터의 "
+    "오차보다 큽니다",
+    "many.best.alike": "평가 손실이 가장 낮은 것은 {best}({loss})이고, {list}와의 차이는 평가 데이터의 오차 "
+    "이내입니다",
+    "many.best.all": "평가 손실이 가장 낮은 것은 {best}({loss})이지만, 평가 데이터의 오차를 넘어 뒤처지는 "
+    "방법은 없습니다",
+    "many.best.unknown": "평가 손실이 가장 낮은 것은 {best}({loss})이지만, 오차는 알 수 없습니다",
+    "many.more": "그 밖의 {number}개",
+    "many.these": "이 중에서",
+    "many.all": "전체에서",
+    "many.whole": "전체 과정: {text}",
+    "many.train.shown": "{among} {fastest}의 학습이 가장 빠르며, 다음인 {next}보다 {ratio} 빠릅니다 "
+    "({confidence} 신뢰 구간 {low}~{high}, {rounds}라운드)",
+    "many.train.open": "{among} {fastest}의 학습 시간이 가장 짧지만({seconds}), {list}보다 빠른지는 아직 "
+    "판단할 수 "
+    "없습니다 ({rounds}라운드)",
+    "many.train.one_round": "{among} {fastest}의 학습 시간이 가장 짧습니다 ({seconds}, 1라운드라 신뢰 구간 "
+    "없음)",
+    "many.train.plain": "{among} {fastest}의 학습 시간이 가장 짧습니다 ({seconds})",
+    "many.total.shown": "{among} {fastest:이/가} 가장 빠르며, 다음인 {next}보다 {ratio} 빠름 ({low}~{high})",
+    "many.total.open": "{among} {fastest:이/가} 가장 짧지만({seconds}), {list}보다 빠른지는 아직 판단할 수 "
+    "없음",
+    "many.total.one_round": "{among} {fastest:이/가} 가장 짧음 ({seconds}, 신뢰 구간 없음)",
+    "many.total.plain": "{among} {fastest:이/가} 가장 짧음 ({seconds})",
+    "many.alone.train.shown": "학습 시간은 {seconds}이며, 가장 빠른 {fastest:은/는} {fast_seconds}로 {ratio} "
+    "빠릅니다 "
+    "({confidence} 신뢰 구간 {low}~{high}, {rounds}라운드)",
+    "many.alone.train.open": "학습 시간은 {seconds}이며, 가장 짧은 것은 {fastest}의 {fast_seconds}이지만 더 "
+    "빠른지는 "
+    "아직 판단할 수 없습니다 ({rounds}라운드)",
+    "many.alone.train.one_round": "학습 시간은 {seconds}이며, 가장 짧은 것은 {fastest}의 "
+    "{fast_seconds}입니다 "
+    "(1라운드라 신뢰 구간 없음)",
+    "many.alone.train.plain": "학습 시간은 {seconds}이며, 가장 짧은 것은 {fastest}의 {fast_seconds}입니다",
+    "many.alone.total.shown": "{best} {seconds}, 가장 빠른 {fastest} {fast_seconds}로 {ratio} 빠름 "
+    "({low}~{high})",
+    "many.alone.total.open": "{best} {seconds}, 가장 짧은 {fastest} {fast_seconds}, 아직 판단할 수 없음",
+    "many.alone.total.one_round": "{best} {seconds}, 가장 짧은 {fastest} {fast_seconds} (신뢰 구간 없음)",
+    "many.alone.total.plain": "{best} {seconds}, 가장 짧은 {fastest} {fast_seconds}",
     "headline.unequal_work": "실행들이 같은 작업을 하지 않았으므로 배율을 제시하지 않습니다",
     "headline.not_measured": "{finished:은/는} 완료되었고 {failed:은/는} 완료되지 않아 배율을 낼 수 없습니다",
     "headline.no_pair": "{method:이/가} {seconds} 만에 학습을 마쳤습니다. 비교할 다른 방법이 없습니다",
@@ -85,6 +124,8 @@ STRINGS: dict[str, str] = {
     "section.findings": "공정성",
     "section.environment": "측정 환경",
     # Conclusion: labels
+    "label.target": "목표 품질까지의 시간",
+    "label.front": "밀리지 않는 방법",
     "label.forgetting": "망각",
     "label.tuning": "학습률",
     "label.contestants": "참가자",
@@ -194,6 +235,12 @@ STRINGS: dict[str, str] = {
     "오프로드되거나 페이징된 옵티마이저 상태, 체크포인트 저장, 에뮬레이션된 정밀도.",
     "rounds.narrow": "헤드라인의 신뢰 구간이 5%보다 좁아질 때까지 {rounds}라운드를 측정했습니다.",
     "rounds.most": "최대인 {rounds}라운드까지 측정했으며, 헤드라인의 신뢰 구간은 아직 5%보다 넓습니다.",
+    "rounds.narrow.many": "{slower:과/와} {faster} 사이의 신뢰 구간이 5%보다 좁아질 때까지 {rounds}라운드를 "
+    "실행했습니다.",
+    "rounds.most.many": "최대인 {rounds}라운드까지 측정했지만 {slower:과/와} {faster} 사이의 신뢰 구간은 "
+    "아직 5%보다 넓습니다.",
+    "rounds.more.many": "{slower:과/와} {faster:을/를} 가리려면 약 {number}라운드가 더 필요합니다: 다른 "
+    "폴더에서 --rounds {rounds}.",
     "rounds.minutes": "{rounds}라운드에서 마쳤습니다. 한 라운드를 더 하면 전체 실행 시간이 {limit:을/를} "
     "넘게 됩니다.",
     "rounds.disk": "{rounds}라운드에서 마쳤습니다. 다음 라운드의 결과를 저장할 디스크 공간이 없습니다.",
@@ -244,11 +291,52 @@ STRINGS: dict[str, str] = {
     "quality.these_runs": "3라운드 미만이므로 이번 실행을 넘어서 일반화하지 않습니다.",
     "quality.shown": "각 값은 시드가 서로 다른 {rounds}라운드의 중앙값이며, 범위는 다음과 같습니다: {list}.",
     "quality.range": "{method} {low}~{high}",
+    "target.slowest": "목표는 평가 손실 {target}이며, 마지막에 가장 나쁜 {slowest:이/가} 모든 라운드에서 "
+    "도달하는 값입니다.",
+    "target.given": "목표는 평가 손실 {target}입니다.",
+    "target.reached": "목표에 도달하기까지의 학습 시간: {list}.",
+    "target.item": "{method} {seconds}",
+    "target.item.range": "{method} {seconds}({range})",
+    "target.range": "{low}~{high}",
+    "target.unreached": "도달하지 못한 방법: {list}.",
+    "target.item.some": "{method}({rounds}라운드 중 {number}라운드에서만 도달)",
+    "target.first": "{first:이/가} {list}보다 먼저 도달한 것이 확인됩니다.",
+    "target.open": "{first:이/가} {list}보다 먼저 도달했는지는 아직 판단할 수 없습니다.",
+    "target.moments": "실행마다 {number}개 시점에서 평가했고, 처음으로 목표 이하가 된 시점을 기록합니다. "
+    "시점 사이의 값은 추정하지 않습니다.",
+    "target.left_out": "{list:은/는} 중간 가중치를 보관하지 않았습니다(다른 트레이너이거나 가중치가 여러 "
+    "장치에 나뉨).",
+    "target.base": "기본 모델의 손실이 학습 전에도 {loss}이어서 학습 없이도 도달하는 목표입니다.",
+    "target.title": "목표 평가 손실까지의 시간",
+    "target.after": "도달 시간",
+    "target.rounds": "라운드",
+    "target.ratio": "가장 빠른 방법 대비",
+    "target.never": "도달 못 함",
+    "target.of": "{rounds} 중 {number}",
+    "target.verdict.first": "가장 빠름",
+    "target.verdict.faster": "더 늦음",
+    "target.verdict.about_the_same": "거의 같음",
+    "target.verdict.not_settled": "판단 불가",
+    "target.verdict.one_round": "1라운드",
+    "target.verdict.not_measured": "–",
+    "target.caption": "처음으로 목표 이하가 된 시점의 학습 시간이며, 라운드의 중앙값과 범위입니다. 손실이 "
+    "바로 앞 시점 이후 언제 목표에 닿았는지 알 수 없다는 점도 배율의 신뢰 구간에 들어 있습니다.",
+    "front.train_seconds": "학습 시간",
+    "front.held_bytes": "최대 메모리",
+    "front.saved_bytes": "저장 크기",
+    "front.some": "{costs:과/와} 평가 손실을 함께 볼 때 다른 방법에 밀리지 않는 것은 {list}입니다.",
+    "front.all": "{costs:과/와} 평가 손실을 함께 볼 때 서로 앞서는 방법이 없습니다.",
+    "front.none": "{costs:과/와} 평가 손실을 함께 볼 때 모든 방법이 다른 방법에 밀립니다.",
+    "front.explained": "한쪽에서 더 낫다고 확인되고 다른 쪽에서 더 나쁘지 않을 때만 앞선 것으로 봅니다. 오차 "
+    "이내의 차이는 없는 것으로 치고, 아직 판단할 수 없는 차이로는 앞섰다고 보지 않습니다.",
     "forgetting.list": "데이터와 관계없는 {texts}에서 기본 모델의 손실은 {base}이고, 학습 후 {list}입니다. "
     "값이 오르면 모델이 원래 성격에서 멀어졌다는 뜻입니다.",
     "forgetting.item": "{method} {loss}({change} ± {error})",
     "forgetting.plain": "{method} {loss}({change})",
     "forgetting.same": "{method} {loss}(오차의 두 배를 넘는 변화 없음, ± {error})",
+    "forgetting.answers": "데이터와 관계없는 질문 {number}개에 대한 답변이 기본 모델의 답변과 다른 정도는 "
+    "{list}입니다(0이면 같음, 최대 100).",
+    "forgetting.answers.item": "{method} {distance}",
     "forgetting.builtin": "일반 텍스트",
     "forgetting.file": "{name}의 텍스트",
     "answers.memorisation": "암기(학습 데이터의 질문): chrF {list}.",
@@ -308,6 +396,7 @@ STRINGS: dict[str, str] = {
     "column.devices": "장치",
     "column.loss": "최종 학습 손실",
     "column.held_out": "평가 손실",
+    "column.general": "일반 텍스트 손실",
     "column.scores": "chrF",
     "column.status": "상태",
     "cell.range": "{low}~{high}, 변동 폭 {spread}",
@@ -318,6 +407,8 @@ STRINGS: dict[str, str] = {
     "cell.precision": "연산 {compute}, 학습 가중치 {trained}",
     "cell.energy": "{joules} J",
     "cell.memorisation": "암기 {score}",
+    "cell.change": "기본 모델 대비 {change}",
+    "cell.answers": "답변 차이 {distance}",
     "cell.generalisation": "일반화 {score}",
     "cell.exact": "완전 일치 {exact}",
     "cell.fullest": "장치 {number}개 중 최대",
@@ -400,6 +491,13 @@ STRINGS: dict[str, str] = {
     "chart.loss_step.text": "첫 번째로 완료된 라운드에서 각 업데이트 직전의 학습 손실입니다.",
     "chart.loss_second": "시간별 손실",
     "chart.loss_second.text": "같은 손실을 스텝에 쓴 시간(초) 기준으로 나타냈습니다.",
+    "chart.front.train_seconds": "시간 대비 평가 손실",
+    "chart.front.held_bytes": "메모리 대비 평가 손실",
+    "chart.front.saved_bytes": "저장 크기 대비 평가 손실",
+    "chart.front.text": "왼쪽 아래에 가까울수록 좋습니다. 선은 라운드 사이의 범위이고, 고리로 표시한 것은 "
+    "다른 방법에 밀리지 않는 방법입니다.",
+    "chart.moments": "학습 중 평가 손실",
+    "chart.moments.text": "라운드마다 한 선이며 가로축은 학습 시간(초)입니다. 점선은 목표 {target}입니다.",
     "chart.quality_held_out": "시간 대비 평가 손실",
     "chart.quality_held_out.text": "왼쪽 아래에 가까울수록 시간이 짧고 손실이 작아 좋습니다.",
     "chart.quality_train": "시간 대비 학습 손실",
@@ -409,6 +507,8 @@ STRINGS: dict[str, str] = {
     "chart.saved.text": "사용자가 보관하는 결과물의 크기입니다.",
     "chart.log": "로그 눈금입니다.",
     "chart.random": "무작위 가중치이므로 값에는 의미가 없습니다.",
+    "axis.held_bytes": "최대 메모리({unit})",
+    "axis.saved_bytes": "저장 크기({unit})",
     "axis.seconds": "초",
     "axis.step": "스텝",
     "axis.loss": "손실",
@@ -633,6 +733,10 @@ STRINGS: dict[str, str] = {
     "terminal.findings": "공정성과 측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
     "terminal.findings.one": "공정성과 측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
     "terminal.no_findings": "이상 징후 없음",
+    "terminal.exact": "exact와 chrF: 평가용 질문에 대한 답변의 점수",
+    "terminal.general": "general: 데이터와 관계없는 텍스트의 손실, 기본 모델 대비 변화와 그 오차",
+    "terminal.apart": "answers apart: 관계없는 질문에 대한 답변이 기본 모델과 다른 정도(0이면 같음, 최대 "
+    "100)",
     "terminal.devices": "교환은 그래디언트, 손실, 가중치, 토큰의 상태를 주고받고 다른 프로세스를 기다린 "
     "시간입니다. 행의 메모리는 가장 많이 쓴 GPU의 값이고, CPU에서는 "
     "프로세스들의 합계입니다.",

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 
 from laptime.comparison.result import ComparisonResult, QuestionAnswers, read_result
 from laptime.errors import UserError
-from laptime.report import device_sentences, environment, plain_text, quantities
-from laptime.report.charts import Chart, draw_charts
+from laptime.report import device_sentences, environment, plain_text, quantities, target_sentences
+from laptime.report.chart import Chart
+from laptime.report.charts import draw_charts
 from laptime.report.conclusion import count_runs, write_conclusion
 from laptime.report.explanation_table import make_explanation
 from laptime.report.findings import group_findings
@@ -36,7 +37,7 @@ from laptime.util.atomic import write_whole
 HTML_NAME, MARKDOWN_NAME, CHARTS_FOLDER = "report.html", "report.md", "charts"
 CHART_NAMES = (
     "explanation", "time_by_phase", "memory", "loss_by_step", "loss_by_second", "time_against_quality",
-    "saved_bytes",
+    "saved_bytes", "held_out_by_second", "memory_against_quality", "saved_against_quality",
 )  # fmt: skip
 MARK = "laptime report"  # stands near the beginning of every file of a report, before its digest
 UNKNOWN = 16 * "0"  # in the place of the digest while it is made
@@ -169,7 +170,7 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "plural": language.plural,
         "mark": f"{MARK} {UNKNOWN}",
         "headline": (headline := write_headline(result, language)),
-        "headline_parts": headline.text.partition(" (") if headline.text.endswith(")") else [headline.text],
+        "headline_parts": headline.text.rpartition(" (") if headline.text.endswith(")") else [headline.text],
         "subline": _write_subline(result, language),
         "banners": list_banners(result, language),
         "race": _list_race(result, language),
@@ -183,6 +184,8 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "methods": [language.title(method.name) for method in result.methods],
         "speedups": make_speedups(result, language),
         "rates": make_rates(result, language),
+        "target_columns": [language.say(column) for column in target_sentences.COLUMNS],
+        "targets": target_sentences.make_targets(result, language),
         "explanation": make_explanation(result, language),
         "ablation": make_ablation(result, language),
         "charts": draw_charts(result, language),

@@ -7,6 +7,7 @@ from itertools import combinations
 from statistics import fmean
 
 from laptime.comparison.pairs import choose_anchor
+from laptime.comparison.quality import ERRORS
 from laptime.comparison.result import ComparisonResult, Forgetting, MethodResult, QuestionAnswers
 from laptime.report import quantities
 from laptime.report.language import Language
@@ -14,7 +15,6 @@ from laptime.report.quantities import known
 from laptime.report.sentence import Sentence
 from laptime.spec import BUILTIN
 
-ERRORS = 2.0  # standard errors within which there is no difference
 NEARLY_THE_SAME = 90.0  # chrF between two answers
 PARTLY_ALIKE = 50.0
 MANY_PAIRS = 5
@@ -115,16 +115,32 @@ def write_forgetting(result: ComparisonResult, language: Language) -> list[Sente
     texts = language.say(key, name=first.texts)
     items = language.join([_tell_forgetting(one, language) for one in result.forgetting])
     text = language.say("forgetting.list", texts=texts, base=quantities.loss(first.base_loss), list=items)
-    return [Sentence("forgetting", text)]
+    return [Sentence("forgetting", " ".join([text, *_write_distances(result.forgetting, language)]))]
+
+
+def _write_distances(found: Sequence[Forgetting], language: Language) -> list[str]:
+    """Return how far the answers to unrelated questions have moved from the base's."""
+    moved = [one for one in found if known(one.answer_distance)]
+    if not moved:
+        return []
+    items = [
+        language.say(
+            "forgetting.answers.item",
+            method=language.method(one.contestant),
+            distance=quantities.score(one.answer_distance),
+        )
+        for one in moved
+    ]
+    number = max(one.num_questions for one in moved)
+    return [language.say("forgetting.answers", number=number, list=language.join(items))]
 
 
 def _tell_forgetting(one: Forgetting, language: Language) -> str:
     """Return the loss of one row with its change, or that there is none beyond its error."""
-    sign = "+" if one.difference >= 0 else "−"
     told = {
         "method": language.method(one.contestant),
         "loss": quantities.loss(one.loss),
-        "change": f"{sign}{quantities.loss(abs(one.difference))}",
+        "change": quantities.change(one.difference),
     }
     if one.standard_error is None:
         return language.say("forgetting.plain", **told)

@@ -157,6 +157,11 @@ def loss(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) >= 0.1 else significant(value, 3)
 
 
+def change(value: float | None) -> str:
+    """Return a change of a loss with its sign: +0.390, −0.0123."""
+    return f"{'+' if value >= 0 else '−'}{loss(abs(value))}" if known(value) else ABSENT
+
+
 def score(value: float | None) -> str:
     """Return a score from 0 to 100: 97.2."""
     return f"{value:.1f}" if known(value) else ABSENT

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from laptime.comparison.result import ComparisonResult, Pair
 from laptime.comparison.statistics import LOOKING, MOST_ROUNDS_TOLD
 from laptime.comparison.stopping import limit_seconds
-from laptime.report.headline import TELLING, half_width, judge_equal, ratio_words, read_ratio
+from laptime.report.headline import TELLING, half_width, judge_equal, ratio_words
 from laptime.report.language import Language
+from laptime.report.many_headline import is_many
+from laptime.report.reading import read_ratio
 from laptime.report.sentence import Sentence
 
 
 def write_rounds(result: ComparisonResult, pair: Pair | None, language: Language) -> list[Sentence]:
-    """Return what must be known of the rounds to read the intervals; `pair` is the headline's."""
+    """Return what must be known of the rounds to read the intervals; `pair` is the one that they follow."""
     sentences = [
-        *_write_end(result, language),
-        *_write_more(pair, language),
+        *_write_end(result, pair, language),
+        *_write_more(result, pair, language),
         *_write_compared(result, language),
         *_write_family(result, language),
         *_write_resolution(pair, language),
@@ -23,28 +27,37 @@ def write_rounds(result: ComparisonResult, pair: Pair | None, language: Language
     return [Sentence("rounds", " ".join(sentences))] if sentences else []
 
 
-def _write_end(result: ComparisonResult, language: Language) -> list[str]:
+def _write_end(result: ComparisonResult, pair: Pair | None, language: Language) -> list[str]:
     """Return why the rounds of --rounds auto ended, and what looking at them costs."""
     if not result.rounds_end:
         return []
     limit = limit_seconds(result.spec)
     values = {"rounds": result.planned_rounds, "limit": language.seconds(limit)}
-    sentences = [language.say(f"rounds.{result.rounds_end}", **values)]
+    sentences = [_say_of_pair(f"rounds.{result.rounds_end}", result, pair, language, **values)]
     if result.rounds_end != "no_ratio":
         sentences.append(language.say("rounds.looked", confidence=language.confidence(LOOKING)))
     return sentences
 
 
-def _write_more(pair: Pair | None, language: Language) -> list[str]:
+def _say_of_pair(
+    key: str, result: ComparisonResult, pair: Pair | None, language: Language, **values: Any
+) -> str:
+    """Return a sentence on the pair that the rounds follow, which is named where it is not the headline's."""
+    if pair and is_many(result) and language.knows(f"{key}.many"):
+        names = {"slower": language.method(pair.slower), "faster": language.method(pair.faster)}
+        return language.say(f"{key}.many", **names, **values)
+    return language.say(key, **values)
+
+
+def _write_more(result: ComparisonResult, pair: Pair | None, language: Language) -> list[str]:
     """Return how to settle what is not settled, where a few more rounds would."""
     if pair is None or pair.verdict != "not_settled" or pair.equal_runs:
         return []
     number = pair.more_rounds or MOST_ROUNDS_TOLD
-    return (
-        []
-        if number >= MOST_ROUNDS_TOLD
-        else [language.say("rounds.more", number=number, rounds=str(pair.num_rounds + number))]
-    )
+    if number >= MOST_ROUNDS_TOLD:
+        return []
+    values = {"number": number, "rounds": str(pair.num_rounds + number)}
+    return [_say_of_pair("rounds.more", result, pair, language, **values)]
 
 
 def _write_compared(result: ComparisonResult, language: Language) -> list[str]:

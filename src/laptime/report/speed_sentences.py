@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from laptime.comparison.result import ComparisonResult, MethodResult, Pair
 from laptime.report import quantities
 from laptime.report.device_sentences import name_devices, write_gathering
-from laptime.report.headline import Reading, ratio_words, read_ratio
+from laptime.report.headline import ratio_words
 from laptime.report.language import Language
 from laptime.report.quantities import known
+from laptime.report.reading import Reading, read_ratio
 from laptime.report.sentence import Sentence
 from laptime.runs.contestants import tell_options
 from laptime.spec import TrainingSpec

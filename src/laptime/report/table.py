@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from laptime.comparison.result import ComparisonResult, MethodResult, Pair
+from laptime.comparison.result import ComparisonResult, Forgetting, MethodResult, Pair
 from laptime.report import quantities
 from laptime.report.conclusion import failure_reason
 from laptime.report.device_sentences import tell_share
-from laptime.report.headline import read_ratio
 from laptime.report.language import Language
 from laptime.report.quantities import ABSENT, known
+from laptime.report.reading import read_ratio
 
 _TIMES = ("train", "total", "step", "tokens")
 _COSTS = ("memory", "parameters", "saved", "rate", "devices")
-COLUMNS = (*_TIMES, *_COSTS, "loss", "held_out", "scores")
+COLUMNS = (*_TIMES, *_COSTS, "loss", "held_out", "scores", "general")
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,10 @@ class PairRow:
 
 
 def choose_columns(result: ComparisonResult) -> list[str]:
-    """Return the columns of a table; that of devices stands only where a row has several."""
-    has_several = any(method.ranks for method in result.methods)
-    return [column for column in COLUMNS if column != "devices" or has_several]
+    """Return the columns of a table; those of devices and general texts where there are such figures."""
+    left_out = {"devices"} if not any(method.ranks for method in result.methods) else set()
+    left_out |= set() if result.forgetting else {"general"}
+    return [column for column in COLUMNS if column not in left_out]
 
 
 def make_rows(result: ComparisonResult, language: Language) -> list[TableRow]:
@@ -67,7 +68,7 @@ def make_rows(result: ComparisonResult, language: Language) -> list[TableRow]:
             number=number % 6,
             status=method.status,
             status_label=language.say(f"status.{method.status}"),
-            cells=_make_cells(method, columns, language),
+            cells=_make_cells(method, columns, find_forgetting(result, method.name), language),
             failures=_list_failures(method, language),
             measured=bool(method.rounds),
         )
@@ -83,7 +84,14 @@ def _list_failures(method: MethodResult, language: Language) -> list[str]:
     ]
 
 
-def _make_cells(method: MethodResult, columns: list[str], language: Language) -> list[Cell]:
+def find_forgetting(result: ComparisonResult, name: str) -> Forgetting | None:
+    """Return what became of general texts with a row."""
+    return next((one for one in result.forgetting if one.contestant == name), None)
+
+
+def _make_cells(
+    method: MethodResult, columns: list[str], forgetting: Forgetting | None, language: Language
+) -> list[Cell]:
     """Return the cells of a method in the order of `columns`."""
     makers = {
         "train": _train,
@@ -103,7 +111,10 @@ def _make_cells(method: MethodResult, columns: list[str], language: Language) ->
     }
     cells = []
     for column in columns:
-        figure, below = makers[column](method, language) if column in makers else (plain[column], [])
+        if column == "general":
+            figure, below = _general(forgetting, language)
+        else:
+            figure, below = makers[column](method, language) if column in makers else (plain[column], [])
         cells.append(Cell(language.say(f"column.{column}"), figure, below))
     return cells
 
@@ -165,6 +176,17 @@ def _rate(method: MethodResult, language: Language) -> tuple[str, list[str]]:
         return figure, []
     trained = method.trained_dtype or ABSENT
     return figure, [language.say("cell.precision", compute=method.compute_dtype, trained=trained)]
+
+
+def _general(found: Forgetting | None, language: Language) -> tuple[str, list[str]]:
+    """Return the loss on general texts, with its change from the base and how far answers have moved."""
+    if found is None:
+        return ABSENT, []
+    error = f" ± {quantities.loss(found.standard_error)}" if found.standard_error is not None else ""
+    below = [language.say("cell.change", change=f"{quantities.change(found.difference)}{error}")]
+    if known(found.answer_distance):
+        below.append(language.say("cell.answers", distance=quantities.score(found.answer_distance)))
+    return quantities.loss(found.loss), below
 
 
 def _scores(method: MethodResult, language: Language) -> tuple[str, list[str]]:

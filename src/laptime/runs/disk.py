@@ -15,7 +15,7 @@ from laptime.methods.method import make_method
 from laptime.models.shape import Shape
 from laptime.runs.job import CHECKPOINTS_FOLDER
 from laptime.runs.plan import RUNS_FOLDER
-from laptime.spec import RunSpec
+from laptime.spec import OURS, RunSpec
 from laptime.startup.speedup_switches import is_wanted
 from laptime.util.disk import show_size
 from laptime.util.user_cache import shared_prefixes
@@ -24,6 +24,7 @@ SPARE_DISK_BYTES = 200_000_000  # records, logs, the report
 LITTLE_BYTES = 1_000_000  # not worth a word
 # Of the bytes of the data, what their tokens are sure to take: columns are left out, long texts are cut.
 SURE_SHARE = 0.1
+MOMENT_BYTES = 4  # for each trained number: float32 at the most
 CHECKPOINT_BYTES = 14  # for each trained number at the most: half a weight, its master, two moments
 
 
@@ -33,26 +34,34 @@ def check_disk(
     folder: Path,
     remedies: Sequence[str] = (),
     inputs_bytes: int = 0,
+    moments: int = 0,
 ) -> None:
     """Refuse to start the runs of `waiting` where the disk cannot hold what they leave and keep.
 
     A method's options are checked against the model too; `shape` is None where it is not known yet.
     `remedies` are options of the command that would leave less. Before the data are encoded, `inputs_bytes`
-    is about what they will take. Raises UserError.
+    is about what they will take. At so many `moments` a training keeps its weights. Raises UserError.
     """
-    saved, kept = count_results(waiting, shape) if shape else (0, 0)
+    saved, kept = count_results(waiting, shape, moments) if shape else (0, 0)
     needed, free = (saved + kept + SPARE_DISK_BYTES if waiting else 0), count_free(folder)
     if needed + SURE_SHARE * inputs_bytes > free:
         left = [f"{show_size(saved)} of results" if shape else "their results"]
-        left += [f"{show_size(kept)} of checkpoints"] if kept else []
+        what = "checkpoints and moments" if moments else "checkpoints"
+        left += [f"{show_size(kept)} of {what}"] if kept else []
         left += (
             [f"about {show_size(inputs_bytes)} of encoded examples"] if inputs_bytes > LITTLE_BYTES else []
         )
         fewest = (
-            saved + count_results([with_one_checkpoint(spec) for spec in waiting], shape)[1] if shape else 0
+            saved + count_results([with_one_checkpoint(spec) for spec in waiting], shape, moments)[1]
+            if shape
+            else 0
         )
         helps = needed > fewest + SPARE_DISK_BYTES and fewest + SPARE_DISK_BYTES <= free
-        advice = [*(["a lower --keep-checkpoints"] if helps else []), *remedies]
+        advice = [
+            *(["a lower --keep-checkpoints"] if helps else []),
+            *(["fewer --moments"] if moments else []),
+        ]
+        advice += remedies
         raise UserError(
             f"--out {folder}: the runs leave {' and '.join(left)}, with "
             f"{show_size(SPARE_DISK_BYTES)} to spare for records and the report; {show_size(free)} are free; "
@@ -65,15 +74,18 @@ def with_one_checkpoint(spec: RunSpec) -> RunSpec:
     return replace(spec, training=replace(spec.training, keep_checkpoints=1))
 
 
-def count_results(runs: Sequence[RunSpec], shape: Shape) -> tuple[int, int]:
-    """Return the bytes that runs leave, and those that they need for checkpoints on the way."""
+def count_results(runs: Sequence[RunSpec], shape: Shape, moments: int = 0) -> tuple[int, int]:
+    """Return the bytes that runs leave, and those that they need for checkpoints and moments on the way."""
     costs = [make_method(spec.method, spec.method_options).cost(shape, 4) for spec in runs]
     saved = sum(cost.saved_bytes for cost in costs)  # float32 at the most
     # A run's checkpoints go when its result is there; a new one is written before the oldest goes.
     kept = [
-        (spec.training.keep_checkpoints + 1) * cost.trainable_parameters * CHECKPOINT_BYTES
+        cost.trainable_parameters
+        * (
+            moments * MOMENT_BYTES * (spec.trainer == OURS)
+            + (spec.training.keep_checkpoints + 1) * CHECKPOINT_BYTES * bool(spec.training.save_every)
+        )
         for spec, cost in zip(runs, costs, strict=True)
-        if spec.training.save_every
     ]
     return saved, max(kept, default=0)
 

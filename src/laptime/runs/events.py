@@ -156,7 +156,7 @@ class Phase(Event, tag="phase", kw_only=True):
 
     name: Literal[
         "import", "encode", "load", "prepare", "warm_up", "train", "checkpoint", "save", "evaluate",
-        "answer", "check",
+        "answer", "check", "keep",
     ]  # fmt: skip
     seconds: float
     peak_bytes: dict[str, int] = {}
@@ -237,6 +237,20 @@ class Evaluation(Event, tag="evaluation", kw_only=True):
     counts: list[int] = []
 
 
+class Moment(Event, tag="moment", kw_only=True):
+    """The held-out loss that the training had come to after `step` and `train_seconds` of it.
+
+    The weights were kept there, which took `num_bytes` of the disk, and evaluated after the clock; the last
+    moment is the result itself. `error` says why there is no loss.
+    """
+
+    step: int
+    train_seconds: float
+    num_bytes: int = 0
+    loss: float | None = None
+    error: str = ""
+
+
 class General(Event, tag="general", kw_only=True):
     """Mean loss over the tokens of general texts called `name`; `sums` and `counts` are of each text."""
 
@@ -244,6 +258,15 @@ class General(Event, tag="general", kw_only=True):
     loss: float
     sums: list[float]
     counts: list[int]
+
+
+class GeneralAnswer(Event, tag="general_answer", kw_only=True):
+    """A short greedy answer to a question that has nothing to do with the data; `stopped` as of an answer."""
+
+    question: str
+    text: str
+    num_tokens: int
+    stopped: Literal["end_of_sequence", "length"]
 
 
 class Answering(Event, tag="answering", kw_only=True):
@@ -371,7 +394,9 @@ AnyEvent = (
     | Resumed
     | Damaged
     | Evaluation
+    | Moment
     | General
+    | GeneralAnswer
     | Answer
     | Answering
     | Saved

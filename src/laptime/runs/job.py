@@ -21,6 +21,8 @@ CHECKPOINTS_FOLDER = "checkpoints"
 CHECKPOINT_NAMES = "step-" + 8 * "[0-9]"  # a pattern; what is called otherwise is somebody else's
 SAVED_FOLDER = "saved"
 PREFIX_FOLDER = "prefix-cache"
+MOMENTS_FOLDER = "moments"  # weights on the way, until they are evaluated
+MOMENT_FILES = ("step-*.safetensors", "step-*.tmp")
 
 
 # How far to go: a rehearsal ends before it trains, an ablation before it saves anything, a learning rate that
@@ -39,6 +41,7 @@ class RunJob(Struct, kw_only=True):
     inputs: str  # the folder that the preparation filled
     role: Role = "measured"
     until: Until = "end"
+    moments: int = 0  # at how many of its training weights are kept, to be evaluated after the clock
     asks: bool = True  # the questions: those of a comparison are put to each contestant once
     threads: Threads | None = None  # chosen once for all runs; None: torch's own number
     devices: list[str] = []  # a process for each, as torch names them; []: one process, which chooses

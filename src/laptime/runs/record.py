@@ -33,10 +33,12 @@ from laptime.runs.events import (
     Failed,
     Finished,
     General,
+    GeneralAnswer,
     Load,
     Machine,
     Memory,
     Model,
+    Moment,
     Phase,
     RankUse,
     Resumed,
@@ -121,6 +123,8 @@ class RunRecord(Struct):
     checkpoints: list[Checkpoint] = field(default_factory=list)
     resumptions: list[Resumed] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    general_answers: list[GeneralAnswer] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     ranks: list[RankUse] = field(default_factory=list)  # of a run of several processes
@@ -166,6 +170,8 @@ _LISTS = {
     Checkpoint: "checkpoints",
     Resumed: "resumptions",
     Evaluation: "evaluations",
+    Moment: "moments",
+    GeneralAnswer: "general_answers",
     Answer: "answers",
     Check: "checks",
     RankUse: "ranks",
@@ -258,7 +264,7 @@ def go_back(record: RunRecord, step: int) -> None:
     record.checkpoints = [one for one in record.checkpoints if one.step <= step]
     done_again: list[list[Any]] = [
         record.speedups, record.loads, record.phases, record.evaluations, record.answers, record.checks,
-        record.ranks,
+        record.ranks, record.moments, record.general_answers,
     ]  # fmt: skip
     for events in done_again:
         events.clear()

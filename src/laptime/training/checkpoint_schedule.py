@@ -35,7 +35,7 @@ class SavePoints:
     """Calls `save(step)` after the steps where it is due; `save` returns why it could not, or "".
 
     Where several processes train together, all stop and save after the same step: `agree_on` returns the
-    largest of each number that they give.
+    largest of each number that they give. `keep` hears of every step before.
 
     Signals are heard from entry to exit.
     """
@@ -46,11 +46,13 @@ class SavePoints:
         num_steps: int,
         save: Callable[[int], str],
         agree_on: Callable[[Sequence[int]], Sequence[int]] = list,
+        keep: Callable[[int], None] | None = None,
     ) -> None:
         self.interval = interval
         self.num_steps = num_steps
         self.save = save
         self.agree_on = agree_on
+        self.keep = keep
         self.stopped_by = 0  # the signal that asked for it
         self.writes_result = False
         self._handlers: dict[int, Any] = {}
@@ -87,6 +89,8 @@ class SavePoints:
 
     def after_step(self, step: int) -> None:
         """Save where it is due; raises StoppedError when a signal has come."""
+        if self.keep:
+            self.keep(step)
         stopped_by, is_due = self.agree_on([self.stopped_by, self._is_due(step)])
         if not (stopped_by or is_due):
             return

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from laptime.data.batches import make_batch
-from laptime.data.encoded import EncodedExample
+from laptime.data.encoded import EncodedExample, Question
+from laptime.data.encoding import encode_question, has_chat_template
 from laptime.data.general import find_general
-from laptime.runs.events import Evaluation, General
+from laptime.data.templates import make_template
+from laptime.runs.events import Answer, Answering, Evaluation, General, GeneralAnswer
 from laptime.runs.record import RecordWriter
 from laptime.speedups.forward import Forward
 from laptime.training.generate import answer_questions
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 LONGEST_TEXT = 256  # tokens of a general text
+LONGEST_ANSWER = 24  # tokens of an answer to a general question: how it begins tells enough
 MOST_GROUPS = 1000  # of held-out examples in a record
 
 
@@ -34,26 +37,38 @@ def measure_held_out(
     packed: bool = False,
     num_steps: int = 0,
     micro_batch: int = 0,
-) -> None:
+) -> float | None:
     """Record the loss of the held-out set, if any; raises NotFiniteError, which names `num_steps`.
 
-    `micro_batch` examples go through at once where those of the spec would not fit.
+    `micro_batch` examples go through at once where those of the spec would not fit. Returns the loss.
     """
-    if not (held_out := opened.encoded.held_out):
-        return
-    size = micro_batch or opened.spec.training.batch_size
+    if not opened.encoded.held_out:
+        return None
     with meter.phase("evaluate"):
-        batches = (make_batch(held_out[i : i + size], packed=packed) for i in range(0, len(held_out), size))
-        sums, counts = evaluate_each(forward, batches)
+        sums, counts = evaluate_held_out(opened, forward, packed, micro_batch)
     loss, num_tokens = sum(sums) / sum(counts), sum(counts)
     if not math.isfinite(loss):
         raise NotFiniteError(num_steps, "held-out loss", ["of the held-out set"])
     sums, counts = fold(sums), fold(counts)
     record.write(Evaluation(when=when, loss=loss, num_tokens=num_tokens, sums=sums, counts=counts))
+    return loss
+
+
+def evaluate_held_out(
+    opened: Opened, forward: Forward, packed: bool, micro_batch: int
+) -> tuple[list[float], list[int]]:
+    """Return the sum of the losses of each batch of the held-out set, and its trained tokens."""
+    held_out = opened.encoded.held_out
+    size = micro_batch or opened.spec.training.batch_size
+    batches = (make_batch(held_out[i : i + size], packed=packed) for i in range(0, len(held_out), size))
+    return evaluate_each(forward, batches)
 
 
 def measure_general(opened: Opened, forward: Forward, record: RecordWriter, meter: Meter) -> None:
-    """Record the loss of the general texts, if there are any and this run is the one that is asked."""
+    """Record the loss of the general texts, and answers to a few questions of that kind.
+
+    Nothing where there are no texts, or another run is the one that is asked.
+    """
     in_comparison = bool(opened.job.comparison)  # else no base stands beside it
     texts = find_general(Path(opened.job.inputs)) if opened.job.asks and in_comparison else None
     if texts is None:
@@ -66,6 +81,32 @@ def measure_general(opened: Opened, forward: Forward, record: RecordWriter, mete
     loss = sum(sums) / max(1, sum(counts))
     if sums and math.isfinite(loss):
         record.write(General(name=texts.name, loss=loss, sums=sums, counts=counts))
+    if texts.questions:
+        with meter.phase("answer"):
+            ask_general(opened, forward.model, texts.questions, record)
+
+
+def ask_general(
+    opened: Opened, model: PreTrainedModel, questions: Sequence[str], record: RecordWriter
+) -> None:
+    """Record short answers to questions that have nothing to do with the data, asked as those of the data."""
+    template = make_template(opened.encoded.template, has_chat_template(opened.tokenizer))
+    asked = [
+        Question(text, encode_question(text, opened.tokenizer, template), None, "asked") for text in questions
+    ]
+
+    def write(event: Answer | Answering) -> None:
+        if isinstance(event, Answer):
+            record.write(
+                GeneralAnswer(
+                    question=event.question,
+                    text=event.text,
+                    num_tokens=event.num_tokens,
+                    stopped=event.stopped,
+                )
+            )
+
+    answer_questions(model, opened.tokenizer, asked, opened.encoded.stop_ids, LONGEST_ANSWER, write)
 
 
 def encode_text(tokenizer: Any, text: str, most_tokens: int) -> EncodedExample:

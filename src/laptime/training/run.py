@@ -48,10 +48,16 @@ from laptime.training.failure import (
     refuse_what_cannot_fit,
 )
 from laptime.training.fit import Fit, find_fit
-from laptime.training.judging import ask_questions, measure_general, measure_held_out
+from laptime.training.judging import (
+    ask_questions,
+    evaluate_held_out,
+    measure_general,
+    measure_held_out,
+)
 from laptime.training.loop import Collect, train
 from laptime.training.loss_scale import calibrate_loss_scale
 from laptime.training.meter import Meter, StepTimer
+from laptime.training.moments import Moments
 from laptime.training.opening import Opened, open_run
 from laptime.training.optimizer import Optimizer
 from laptime.training.rank_use import tell_ranks
@@ -96,10 +102,14 @@ def run(job: RunJob, record: RecordWriter, team: Team | None = None) -> None:
     if job.role == "base":
         finish(record, meter, run_base(job, record, meter, import_seconds))
     else:
-        run_training(job, record, meter, import_seconds, team or Team())
+        team = team or Team()
+        with Moments(job, record, meter, team) as moments:
+            run_training(job, record, meter, import_seconds, team, moments)
 
 
-def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds: float, team: Team) -> None:
+def run_training(
+    job: RunJob, record: RecordWriter, meter: Meter, import_seconds: float, team: Team, moments: Moments
+) -> None:
     """Load, prepare and train; save, evaluate, ask and check where it leads; as far as the job goes."""
     checkpoints = Checkpoints(job, record, meter, team)
     with meter.phase("load"):
@@ -112,8 +122,10 @@ def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds
         finish(record, meter, meter.peak_bytes())
         return
     interval = read_interval(job.spec.training.save_every)
-    with SavePoints(interval, len(prepared.steps), checkpoints.save, team.agree_on) as save_points:
-        train_timed(opened, loaded, prepared, optimizer, checkpoints, save_points, record, meter)
+    with SavePoints(
+        interval, len(prepared.steps), checkpoints.save, team.agree_on, moments.keep
+    ) as save_points:
+        train_timed(opened, loaded, prepared, optimizer, checkpoints, save_points, moments, record, meter)
         # Read here whatever follows: some options save beside what comes next, others before it; and
         # evaluation and answers never count as training's memory.
         seconds = meter.seconds["train"] - checkpoints.seconds_before
@@ -126,6 +138,7 @@ def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds
         if not team.leads:
             finish(record, meter, peak_bytes)
             return
+        loss = None
         result = Result(opened, loaded.method, loaded.model, record, meter, gather_seconds)
         if job.until in ("saving", "end"):
             beside = prepared.setup.saves_in_background
@@ -134,10 +147,11 @@ def run_training(job: RunJob, record: RecordWriter, meter: Meter, import_seconds
                 checkpoints.end()
                 gc.collect()
                 if job.until == "end":
-                    measure(opened, prepared, record, meter, loaded.fit.micro_batch)
+                    loss = measure(opened, prepared, record, meter, loaded.fit.micro_batch)
         elif job.until == "evaluation":
             measure(opened, prepared, record, meter, loaded.fit.micro_batch)
         if job.until == "end":
+            measure_moments(moments, opened, prepared, loss, loaded.fit.micro_batch)
             measure_general(opened, prepared.setup.forward, record, meter)
             ask_questions(opened, loaded.model, record, meter)
             del prepared  # copies of weights that only training needs
@@ -264,6 +278,7 @@ def train_timed(
     optimizer: Optimizer,
     checkpoints: Checkpoints,
     save_points: SavePoints,
+    moments: Moments,
     record: RecordWriter,
     meter: Meter,
 ) -> None:
@@ -272,6 +287,8 @@ def train_timed(
     timer = StepTimer(record, opened.device, opened.precision.loss_scaling, checkpoints.num_skipped)
     fit = loaded.fit
     checkpoints.begin(loaded.model, optimizer, timer, opened.manifest, fit.recomputes, fit.micro_batch)
+    if not loaded.sharding:
+        moments.begin(loaded.model, timer, len(prepared.steps), checkpoints.num_done)
     record.write(Load(when="before", **read_load()))
     energy = EnergyCounter([torch.device(name) for name in opened.job.devices] or [opened.device])
     collect = find_collect(opened.team, loaded.sharding, optimizer)
@@ -286,6 +303,7 @@ def train_timed(
         )  # fmt: skip
     if checkpoints.seconds:
         meter.add_phase("checkpoint", checkpoints.seconds)
+    moments.end_training()
     forward.end_training()
     if checkpoints.found:
         record.write(Energy(source="not measured: the training spans more than one process"))
@@ -323,10 +341,26 @@ def find_collect(team: Team, sharding: Sharding | None, optimizer: Optimizer) ->
     return sharding.take_gradients if sharding else partial(team.sum_gradients, optimizer.parameters)
 
 
-def measure(opened: Opened, prepared: Prepared, record: RecordWriter, meter: Meter, micro_batch: int) -> None:
-    """Record the held-out loss of what was trained, by as many examples at once."""
+def measure(
+    opened: Opened, prepared: Prepared, record: RecordWriter, meter: Meter, micro_batch: int
+) -> float | None:
+    """Record and return the held-out loss of what was trained, by as many examples at once."""
     packs, steps = prepared.setup.packs_examples, len(prepared.steps)
-    measure_held_out(opened, prepared.setup.forward, record, meter, "after", packs, steps, micro_batch)
+    return measure_held_out(opened, prepared.setup.forward, record, meter, "after", packs, steps, micro_batch)
+
+
+def measure_moments(
+    moments: Moments, opened: Opened, prepared: Prepared, loss: float | None, micro_batch: int
+) -> None:
+    """Record the held-out loss of the weights that were kept on the way to the result, which has `loss`."""
+
+    def measure_now() -> float:
+        packs = prepared.setup.packs_examples
+        sums, counts = evaluate_held_out(opened, prepared.setup.forward, packs, micro_batch)
+        return sum(sums) / sum(counts)
+
+    if loss is not None:
+        moments.evaluate(measure_now, loss)
 
 
 def check(opened: Opened, loaded: Loaded, record: RecordWriter, meter: Meter) -> None:
