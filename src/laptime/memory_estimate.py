@@ -107,7 +107,7 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
     @property
     def packed_bytes(self) -> int:
         """Copies of frozen weights in the order in which the kernels read them."""
-        if not self.packs or self.method.saved_kind == "model":
+        if not self.packs or self.method.trains_linears:
             return 0
         num_tokens = self.most_at_once * self.longest
         return self.num_sharers * foresee_packed_bytes(

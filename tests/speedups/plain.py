@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from msgspec import Struct
-from peft import IA3Config, LoraConfig, PeftConfig, VeraConfig, get_peft_model
+from peft import AdaLoraConfig, IA3Config, LoraConfig, OFTConfig, PeftConfig, VeraConfig, get_peft_model
 from transformers import Trainer
 
 from laptime.data.batches import plan_steps
@@ -73,6 +74,11 @@ def make_model(name: str, dtype: torch.dtype) -> Any:
     torch.manual_seed(SEED)
     if job.method == "full":
         return model
+    if job.method == "bitfit":
+        model.requires_grad_(False)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name.endswith(".bias"))
+        return model
     if job.method == "top_layers":
         return freeze_below(model, job.options["top_layers"])
     adapted = fill_adapters(get_peft_model(model, peft_config(job)))
@@ -109,6 +115,15 @@ def peft_config(job: Job) -> PeftConfig:
             feedforward_modules=["down_proj"],
             task_type="CAUSAL_LM",
         )
+    if job.method == "oft":
+        size = job.options["oft_block_size"]
+        return OFTConfig(r=0, oft_block_size=size, target_modules=names, task_type="CAUSAL_LM")
+    if job.method == "adalora":
+        rank = job.options["lora_rank"]
+        return AdaLoraConfig(
+            target_r=rank, init_r=3 * rank // 2, lora_alpha=3 * rank, target_modules=names, total_step=3,
+            task_type="CAUSAL_LM",
+        )  # fmt: skip
     targets = job.options.get("lora_targets", "all-linear")
     if job.layers is not None:  # PEFT finds layers by number only where modules have names
         targets = names
@@ -174,6 +189,17 @@ def trained_weights(model: Any) -> dict[str, torch.Tensor]:
     return {name: p.detach().to(torch.float64, copy=True) for name, p in named.items()}
 
 
+def adalora_penalty(tuner: Any) -> torch.Tensor:
+    """Return what PEFT itself adds to the loss of a model: to one that is 0."""
+    inner = tuner.model.forward
+    tuner.model.forward = lambda: SimpleNamespace(loss=torch.zeros((), dtype=tuner.model.dtype))
+    try:
+        loss: torch.Tensor = tuner.forward().loss
+        return loss
+    finally:
+        tuner.model.forward = inner
+
+
 def take_steps(
     model: Any, batches: list[list[BATCH]], training: TrainingSpec, master_dtype: torch.dtype
 ) -> tuple[list[float], dict[str, torch.Tensor]]:
@@ -196,6 +222,9 @@ def take_steps(
             batch_loss = sum_loss(model, batch) / num_trained(step_batches)
             batch_loss.backward()
             loss += batch_loss.item()
+        allocates = hasattr(getattr(model, "base_model", None), "rankallocator")
+        if allocates:
+            adalora_penalty(model.base_model).backward()
         gradients = gradients or copy_gradients(model)
         for master, parameter in zip(masters, parameters, strict=True):
             master.grad = parameter.grad.to(master_dtype)
@@ -207,5 +236,12 @@ def take_steps(
         with torch.no_grad():
             for master, parameter in zip(masters, parameters, strict=True):
                 parameter.copy_(master)
+        if allocates:
+            for master, parameter in zip(masters, parameters, strict=True):
+                parameter.grad = master.grad.to(parameter.dtype)
+            model.base_model.update_and_allocate(step)
+            for master, parameter in zip(masters, parameters, strict=True):
+                parameter.grad = None
+                master.data.copy_(parameter)
         losses.append(loss)
     return losses, gradients

@@ -63,7 +63,7 @@ def single_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base(tmp_path_factory.mktemp("base"))
+    return make_base(tmp_path_factory.mktemp("base"), attention_bias=True)  # for bitfit
 
 
 class StoppingRecord(RecordWriter):
@@ -153,6 +153,10 @@ COMBINATIONS: list[Any] = [
     ("vera", {"vera_rank": 8}, {"precision": "fp32"}),
     pytest.param("qlora", {}, {"precision": "bf16"}, marks=needs_bitsandbytes),
     ("ia3", {}, {"precision": "bf16", "batch_size": 2}),
+    ("adalora", {"lora_rank": 4}, {"precision": "fp32"}),
+    ("adalora", {"lora_rank": 4, **DROPOUT}, {"precision": "bf16", "epochs": 4}),
+    ("bitfit", {}, {"precision": "bf16"}),
+    ("oft", {"oft_block_size": 16}, {"precision": "bf16", "batch_size": 2}),
     ("top_layers", {"top_layers": 2}, {"precision": "bf16", "batch_size": 2}),
     ("lora_top", {"top_layers": 2}, {"precision": "fp32", "batch_size": 2}),
     ("lora_top", {"top_layers": 2, **DROPOUT}, {"precision": "fp32", "gradient_accumulation": 2}),

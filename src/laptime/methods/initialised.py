@@ -27,6 +27,7 @@ class InitialisedLora(Lora):
 
     initialisation: ClassVar[str] = ""  # as PEFT calls it
     changes_base: ClassVar[bool] = True
+    saves_others: ClassVar[bool] = True
     toy_factor: ClassVar[float] = 1.0
 
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:

@@ -9,7 +9,7 @@ and moments alone, and the loop learns of it when the numbers of that step arriv
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -63,6 +63,8 @@ class Optimizer:
         self._stopped = torch.zeros((), device=device)
         # Over the processes that hold parts of the gradients; None where all are here.
         self.sum_parts: Callable[[torch.Tensor], torch.Tensor] | None = None
+        # Sees the gradients, and what they are divided by.
+        self.before_update: Callable[[torch.Tensor], None] | None = None
 
     def has_finite_gradients(self) -> bool:
         """Tell whether no gradient holds an infinity; waits for the device."""
@@ -72,6 +74,14 @@ class Optimizer:
         """Let go of all gradients, as an update does."""
         for parameter in self.parameters:
             parameter.grad = None
+
+    def forget(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Drop the moments of some parameters, which begin anew if they are ever updated again."""
+        dropped = set(parameters)
+        for chunk in self.chunks:
+            for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
+                if parameter in dropped:
+                    chunk.adam.state.pop(master, None)
 
     def scale(self, loss: torch.Tensor) -> torch.Tensor:
         """Scale the loss so that fp16 gradients do not underflow."""
@@ -94,6 +104,8 @@ class Optimizer:
             self._stopped = torch.maximum(self._stopped, found_inf)
         found_inf = torch.maximum(found_inf, self._stopped)
         divisor = self._gradient_divisor(norm)
+        if self.before_update:
+            self.before_update(divisor)
         for chunk in self.chunks:
             update_chunk(chunk, learning_rate, divisor, found_inf, self.kernels)
         if self.loss_scale is not None:

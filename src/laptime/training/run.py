@@ -269,12 +269,15 @@ def train_timed(
     forward, method = prepared.setup.forward, loaded.method
     timer = StepTimer(record, opened.device, opened.precision.loss_scaling, checkpoints.num_skipped)
     fit = loaded.fit
-    checkpoints.begin(loaded.model, optimizer, timer, opened.manifest, fit.recomputes, fit.micro_batch)
+    checkpoints.begin(
+        loaded.model, method, optimizer, timer, opened.manifest, fit.recomputes, fit.micro_batch
+    )
     record.write(Load(when="before", **read_load()))
     energy = EnergyCounter([torch.device(name) for name in opened.job.devices] or [opened.device])
     collect = find_collect(opened.team, loaded.sharding, optimizer)
     with meter.phase("train", checkpoints.seconds_before):
         steps = method.prepare(loaded.model, prepared.steps)
+        checkpoints.restore_method(loaded.model, method)
         checkpoints.restore_random()
         if not checkpoints.found:
             calibrate_loss_scale(forward, steps[0], optimizer, collect)
