@@ -93,6 +93,7 @@ TOP: dict[str, Any] = {
     "shape": THREE_LAYERS,
 }
 FULL: dict[str, Any] = {"method": "full", "options": {}}
+LISA: dict[str, Any] = {"method": "lisa", "options": {"lisa_interval": 1, "lisa_layers": 2}}
 TIED = {"tie_word_embeddings": True}
 DROPOUT = {"lora_dropout": 0.25}
 TWO_MODULES = {"lora_rank": 2, "lora_alpha": 5.0, "lora_targets": ("k_proj", "up_proj")}
@@ -128,6 +129,8 @@ JOBS = [
     Job(name="adalora", method="adalora"),
     Job(name="bitfit", method="bitfit", options={}, family="qwen2", shape=TIED),
     Job(name="bitfit_everywhere", method="bitfit", options={}, shape={"attention_bias": True, "mlp_bias": True}),
+    Job(name="lisa", shape=THREE_LAYERS, **LISA),
+    Job(name="lisa_tied", shape=THREE_LAYERS | TIED, batch_size=1, **LISA),
     Job(name="lora_fa", method="lora_fa", options={"lora_rank": 4} | DROPOUT),
     Job(name="lora_fa_wide_heads", method="lora_fa", shape=WIDE_HEADS, batch_size=1),
     Job(name="pissa", method="pissa", shape=TIED),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +16,8 @@ from transformers import Trainer
 
 from laptime.data.batches import plan_steps
 from laptime.data.encoded import EncodedExample
+from laptime.methods.lisa import Lisa
+from laptime.methods.method import make_method
 from laptime.spec import TrainingSpec
 from laptime.training.optimizer import scheduled_rate
 from tests.speedups.jobs import NAMED, Job, fill_adapters
@@ -58,7 +60,12 @@ def train_plain(job: Job, training: TrainingSpec, dtype: torch.dtype, order: Ord
     ]
     before = trained_weights(model)
     torch.manual_seed(SEED)
-    losses, gradients = take_steps(model, batches, training, torch.float64 if exact else torch.float32)
+    method = make_method(job.method, job.options)
+    draw = partial(method.draw, len(model.model.layers)) if isinstance(method, Lisa) else None
+    master_dtype = torch.float64 if exact else torch.float32
+    losses, gradients = take_steps(model, batches, training, master_dtype, draw)
+    if draw:
+        model.requires_grad_(True)
     changes = {name: weight - before[name] for name, weight in trained_weights(model).items()}
     with torch.no_grad():
         last = make_batch(examples[:3], order)
@@ -72,7 +79,7 @@ def make_model(name: str, dtype: torch.dtype) -> Any:
     job = NAMED[name]
     model = job.make_model(dtype)
     torch.manual_seed(SEED)
-    if job.method == "full":
+    if job.method in ("full", "lisa"):
         return model
     if job.method == "bitfit":
         model.requires_grad_(False)
@@ -201,9 +208,16 @@ def adalora_penalty(tuner: Any) -> torch.Tensor:
 
 
 def take_steps(
-    model: Any, batches: list[list[BATCH]], training: TrainingSpec, master_dtype: torch.dtype
+    model: Any,
+    batches: list[list[BATCH]],
+    training: TrainingSpec,
+    master_dtype: torch.dtype,
+    draw: Callable[[int], set[int]] | None = None,
 ) -> tuple[list[float], dict[str, torch.Tensor]]:
-    """Train with clipping and AdamW over masters of `master_dtype`; returns losses and first gradients."""
+    """Train with clipping and AdamW over masters of `master_dtype`; returns losses and first gradients.
+
+    `draw` gives the layers that train in a step; those that do no more have no moments any more.
+    """
     names, parameters = zip(*((n, p) for n, p in model.named_parameters() if p.requires_grad), strict=True)
     masters = [p.detach().to(master_dtype, copy=True) for p in parameters]
     decayed = Trainer.get_decay_parameter_names(None, model)  # type: ignore[arg-type]
@@ -218,6 +232,11 @@ def take_steps(
     losses, gradients = [], {}
     for step, step_batches in enumerate(batches, 1):
         loss = 0.0
+        for number, layer in enumerate(model.model.layers if draw else ()):
+            layer.requires_grad_(number in draw(step))
+            for master, parameter in zip(masters, parameters, strict=True):
+                if not parameter.requires_grad:
+                    adam.state.pop(master, None)
         for batch in step_batches:
             batch_loss = sum_loss(model, batch) / num_trained(step_batches)
             batch_loss.backward()
@@ -227,7 +246,7 @@ def take_steps(
             adalora_penalty(model.base_model).backward()
         gradients = gradients or copy_gradients(model)
         for master, parameter in zip(masters, parameters, strict=True):
-            master.grad = parameter.grad.to(master_dtype)
+            master.grad = None if parameter.grad is None else parameter.grad.to(master_dtype)
             parameter.grad = None
         torch.nn.utils.clip_grad_norm_(masters, training.max_grad_norm)
         for group in adam.param_groups:

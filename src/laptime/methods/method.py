@@ -47,6 +47,8 @@ class Cost(Struct, kw_only=True, frozen=True):
     copied_weights: int = 0  # frozen ones of which each forward pass makes a changed copy
     kept_bytes_per_token: int = 0  # of all layers together, beside what goes into and out of linear layers
     passing_bytes: int = 0  # for a moment, in one layer
+    updated_parameters: int | None = None  # that have a gradient in a step, at the most; None: all that train
+    moments: int | None = None  # numbers of which the optimizer keeps two moments; None: all that train
 
 
 class NoOptions(Options, frozen=True):

@@ -52,14 +52,20 @@ def measure_shape(model: PreTrainedModel) -> Shape:
 def count_by_layer(model: nn.Module, seen: str) -> tuple[int, ...]:
     """Return the parameters of each layer of what text passes through; () where layers have no numbers."""
     counts: dict[int, int] = {}
-    for name, parameter in model.named_parameters():
-        if name.startswith(seen) and (number := layer_of(name)) >= 0:
+    for number, parameter in number_parameters(model, seen):
+        if number >= 0:
             counts[number] = counts.get(number, 0) + parameter.numel()
     return (
         tuple(counts[number] for number in range(len(counts)))
         if all(map(counts.get, range(len(counts))))
         else ()
     )
+
+
+def number_parameters(model: nn.Module, seen: str) -> list[tuple[int, nn.Parameter]]:
+    """Return every parameter with the number of its layer, -1 for what lies in none that text passes through."""
+    named = model.named_parameters()
+    return [(layer_of(name) if name.startswith(seen) else -1, parameter) for name, parameter in named]
 
 
 def list_biases(model: PreTrainedModel) -> dict[str, nn.Parameter]:

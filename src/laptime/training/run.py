@@ -280,6 +280,7 @@ def train_timed(
         checkpoints.restore_method(loaded.model, method)
         checkpoints.restore_random()
         if not checkpoints.found:
+            method.before_step(loaded.model, 1, optimizer.forget)
             calibrate_loss_scale(forward, steps[0], optimizer, collect)
         train(
             forward, method, steps, optimizer, prepared.learning_rate, opened.spec.training, timer,
