@@ -152,6 +152,7 @@ COMBINATIONS: list[Any] = [
     ("olora", {}, {"precision": "bf16"}),
     ("vera", {"vera_rank": 8}, {"precision": "fp32"}),
     pytest.param("qlora", {}, {"precision": "bf16"}, marks=needs_bitsandbytes),
+    pytest.param("loftq", {"lora_rank": 4}, {"precision": "bf16"}, marks=needs_bitsandbytes),
     ("ia3", {}, {"precision": "bf16", "batch_size": 2}),
     ("adalora", {"lora_rank": 4}, {"precision": "fp32"}),
     ("adalora", {"lora_rank": 4, **DROPOUT}, {"precision": "bf16", "epochs": 4}),
