@@ -124,8 +124,8 @@ def test_the_cost_is_what_the_model_shows(tiny_model: Path, tmp_path: Path, shap
     assert cost.flops_per_token > 0
 
 
-# What a pass makes of each layer's parameters, whatever its tokens, is no cost of a token; products of weights
-# in 4 bits are out of torch's sight; OFT's blocks have a test of their own.
+# What a pass makes of each layer's parameters, whatever its tokens, is no cost of a token; products of
+# weights in 4 bits are out of torch's sight; OFT's blocks have a test of their own.
 UNCOUNTED = {"dora", "loftq", "oft", "qlora"}
 
 
@@ -166,7 +166,9 @@ def test_the_operations_of_rotations_are_those_that_torch_counts(shape: Shape, t
         for _ in range(2)
     )
     rotated = method.attach(rotated)
-    more = [count_blocks(rotated, ids) - count_blocks(plain, ids) for ids in (PROMPT_BT, PROMPT_BT.repeat(4, 1))]
+    more = [
+        count_blocks(rotated, ids) - count_blocks(plain, ids) for ids in (PROMPT_BT, PROMPT_BT.repeat(4, 1))
+    ]
     products = method.cost(shape, 4).flops_per_token - 4.0 * shape.num_matmul_weights
     assert more[1] - more[0] == 3 * PROMPT_BT.numel() * products
 

@@ -16,8 +16,10 @@ from transformers import Trainer
 
 from laptime.data.batches import plan_steps
 from laptime.data.encoded import EncodedExample
+from laptime.methods.galore import Galore, GaloreOptions
 from laptime.methods.lisa import Lisa
 from laptime.methods.method import make_method
+from laptime.models.module_shape import measure_shape
 from laptime.spec import TrainingSpec
 from laptime.training.optimizer import scheduled_rate
 from tests.speedups.jobs import NAMED, Job, fill_adapters
@@ -63,7 +65,12 @@ def train_plain(job: Job, training: TrainingSpec, dtype: torch.dtype, order: Ord
     method = make_method(job.method, job.options)
     draw = partial(method.draw, len(model.model.layers)) if isinstance(method, Lisa) else None
     master_dtype = torch.float64 if exact else torch.float32
-    losses, gradients = take_steps(model, batches, training, master_dtype, draw)
+    galore = None
+    if isinstance(method, Galore):
+        shape = measure_shape(model)
+        names = [f"{name}.weight" for name in method.targets(shape)]
+        galore = PlainGalore(names, method.find_rank(shape), method.options)
+    losses, gradients = take_steps(model, batches, training, master_dtype, draw, galore)
     if draw:
         model.requires_grad_(True)
     changes = {name: weight - before[name] for name, weight in trained_weights(model).items()}
@@ -79,7 +86,7 @@ def make_model(name: str, dtype: torch.dtype) -> Any:
     job = NAMED[name]
     model = job.make_model(dtype)
     torch.manual_seed(SEED)
-    if job.method in ("full", "lisa"):
+    if job.method in ("full", "galore", "lisa"):
         return model
     if job.method == "bitfit":
         model.requires_grad_(False)
@@ -196,6 +203,39 @@ def trained_weights(model: Any) -> dict[str, torch.Tensor]:
     return {name: p.detach().to(torch.float64, copy=True) for name, p in named.items()}
 
 
+class PlainGalore:
+    """Algorithm 2 of GaLore's paper as it stands there, in the precision of the weights."""
+
+    def __init__(self, names: Sequence[str], rank: int, options: GaloreOptions) -> None:
+        self.names, self.rank, self.options = names, rank, options
+        self.kept: dict[str, tuple[Any, ...]] = {}
+
+    @torch.no_grad()
+    def step(self, weights: dict[str, torch.Tensor], rate: float, training: TrainingSpec) -> None:
+        """Update the weights by their gradients, which are taken away."""
+        for name in self.names:
+            weight, gradient = weights[name], weights[name].grad
+            assert gradient is not None
+            weight.grad = None
+            if weight.shape[0] > weight.shape[1]:
+                weight, gradient = weight.T, gradient.T
+            weight.mul_(1 - rate * training.weight_decay)
+            weight.sub_(rate * self.options.galore_scale * self.find_update(name, gradient, training))
+
+    def find_update(self, name: str, gradient: torch.Tensor, training: TrainingSpec) -> torch.Tensor:
+        """Return P times Adam's step for P^T G."""
+        basis, mean, square, count = self.kept.get(name, (None, 0.0, 0.0, 0))
+        if count % self.options.galore_interval == 0:
+            basis = torch.linalg.svd(gradient, full_matrices=False)[0][:, : self.rank]
+        first, second, seen = training.adam_beta1, training.adam_beta2, basis.T @ gradient
+        mean = first * mean + (1 - first) * seen
+        square = second * square + (1 - second) * seen**2
+        count += 1
+        self.kept[name] = basis, mean, square, count
+        size = (square / (1 - second**count)).sqrt() + training.adam_epsilon
+        return basis @ (mean / (1 - first**count) / size)
+
+
 def adalora_penalty(tuner: Any) -> torch.Tensor:
     """Return what PEFT itself adds to the loss of a model: to one that is 0."""
     inner = tuner.model.forward
@@ -213,10 +253,12 @@ def take_steps(
     training: TrainingSpec,
     master_dtype: torch.dtype,
     draw: Callable[[int], set[int]] | None = None,
+    galore: PlainGalore | None = None,
 ) -> tuple[list[float], dict[str, torch.Tensor]]:
     """Train with clipping and AdamW over masters of `master_dtype`; returns losses and first gradients.
 
-    `draw` gives the layers that train in a step; those that do no more have no moments any more.
+    `draw` gives the layers that train in a step; those that do no more have no moments any more. `galore`
+    updates what is its own.
     """
     names, parameters = zip(*((n, p) for n, p in model.named_parameters() if p.requires_grad), strict=True)
     masters = [p.detach().to(master_dtype, copy=True) for p in parameters]
@@ -251,6 +293,8 @@ def take_steps(
         torch.nn.utils.clip_grad_norm_(masters, training.max_grad_norm)
         for group in adam.param_groups:
             group["lr"] = scheduled_rate(RATE, step, len(batches), training)
+        if galore:
+            galore.step(dict(zip(names, masters, strict=True)), group["lr"], training)
         adam.step()
         with torch.no_grad():
             for master, parameter in zip(masters, parameters, strict=True):

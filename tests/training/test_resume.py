@@ -157,6 +157,8 @@ COMBINATIONS: list[Any] = [
     ("adalora", {"lora_rank": 4}, {"precision": "fp32"}),
     ("adalora", {"lora_rank": 4, **DROPOUT}, {"precision": "bf16", "epochs": 4}),
     ("bitfit", {}, {"precision": "bf16"}),
+    ("galore", {"galore_interval": 2}, {"precision": "bf16"}),
+    ("galore", {"galore_interval": 4, "galore_rank": 20}, {"precision": "fp32", "plain": True}),
     ("lisa", {"lisa_interval": 2}, {"precision": "bf16"}),
     ("lisa", {"lisa_interval": 3, "lisa_layers": 2}, {"precision": "fp32", "epochs": 3}),
     ("oft", {"oft_block_size": 16}, {"precision": "bf16", "batch_size": 2}),

@@ -32,7 +32,7 @@ class AdaLoraOptions(LoraOptions, frozen=True):
 
     adalora_start_rank: Annotated[
         Annotated[int, Meta(ge=1)] | None,
-        Meta(description="Rank that AdaLoRA's adapters begin with (default: half as much again as --lora-rank)."),
+        Meta(description="Rank of AdaLoRA's adapters at first (default: half as much again as --lora-rank)."),
     ] = None
 
 
@@ -58,8 +58,8 @@ class AdaLora(Lora):
         first, left = self.start_rank, self.options.lora_rank
         if first <= left:
             raise UserError(
-                f"--adalora-start-rank {first}: not above --lora-rank {left}, to which AdaLoRA comes down; use "
-                f"more, or lora"
+                f"--adalora-start-rank {first}: not above --lora-rank {left}, to which AdaLoRA comes down; "
+                f"use more, or lora"
             )
         inputs = sum(one for _, one, _ in targets.values())
         of_rank = sum(one + other + 1 for _, one, other in targets.values())
@@ -76,8 +76,8 @@ class AdaLora(Lora):
         """Tell what becomes of the ranks."""
         return [
             *super().notes(shape),
-            f"ranks go from {self.start_rank} to {self.options.lora_rank} on the average; beside the loss that "
-            f"is shown, what trains is held orthogonal",
+            f"ranks go from {self.start_rank} to {self.options.lora_rank} on the average; what trains is held "
+            f"orthogonal beside the loss that is shown",
         ]
 
     def peft_config(self, model: PreTrainedModel, shape: Shape) -> Any:
@@ -99,7 +99,9 @@ class AdaLora(Lora):
     def load(self, base: PreTrainedModel, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
         """Put the saved adapter on the base; PEFT warns of ranks by layer as if they were LoRA's."""
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The following rank_pattern keys", category=RuntimeWarning)
+            warnings.filterwarnings(
+                "ignore", message="The following rank_pattern keys", category=RuntimeWarning
+            )
             return super().load(base, folder, dtype)
 
     def prepare(self, model: PreTrainedModel, steps: Sequence[Any]) -> Sequence[Any]:
@@ -116,7 +118,9 @@ class AdaLora(Lora):
         import torch
 
         (config,) = model.peft_config.values()  # type: ignore[operator, union-attr]
-        trained = [(name, p) for name, p in model.named_parameters() if ".lora_A." in name or ".lora_B." in name]
+        trained = [
+            (name, p) for name, p in model.named_parameters() if ".lora_A." in name or ".lora_B." in name
+        ]
         squares = [p @ p.T if ".lora_A." in name else p.T @ p for name, p in trained]
         distances = [torch.linalg.norm(one - torch.eye(len(one), device=one.device)) for one in squares]
         return config.orth_reg_weight * torch.stack(distances).mean()
@@ -149,7 +153,9 @@ class AdaLora(Lora):
             for kind in KEPT_BY_ALLOCATOR
             for name, tensor in getattr(allocator, kind).items()
         }
-        return averages | {f"{MASK}.{name}": torch.tensor(mask, dtype=torch.uint8) for name, mask in masks.items()}
+        return averages | {
+            f"{MASK}.{name}": torch.tensor(mask, dtype=torch.uint8) for name, mask in masks.items()
+        }
 
     def restore(self, model: PreTrainedModel, tensors: Mapping[str, torch.Tensor]) -> None:
         """Put them back."""

@@ -1,4 +1,4 @@
-"""LISA (Pan et al. 2024, arXiv:2403.17919): full fine-tuning of a few layers at a time, drawn anew and anew."""
+"""LISA (Pan et al. 2024, arXiv:2403.17919): full fine-tuning of few layers at a time, drawn by lot."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class Lisa(Full):
     """Embedding, last norm and head always train; the moments of a layer go when it is drawn no more."""
 
     name: ClassVar[str] = "lisa"
-    summary: ClassVar[str] = "trains every weight, of few layers at a time, which are drawn anew every some steps"
+    summary: ClassVar[str] = (
+        "trains every weight, of few layers at a time, which are drawn anew every some steps"
+    )
     paper: ClassVar[str] = "arXiv:2403.17919"
     options_type: ClassVar[type[Options]] = LisaOptions
     spreads_weights: ClassVar[bool] = False
@@ -52,7 +54,9 @@ class Lisa(Full):
     def draw(self, num_layers: int, step: int) -> set[int]:
         """Return the numbers of the layers that train in a step, from 1: by the run's seed and no other."""
         turn = (step - 1) // self.options.lisa_interval
-        drawn = random.Random(f"lisa {self.seed} {turn}").sample(range(num_layers), self.count_drawn(num_layers))
+        drawn = random.Random(f"lisa {self.seed} {turn}").sample(
+            range(num_layers), self.count_drawn(num_layers)
+        )
         return set(drawn)
 
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
@@ -73,7 +77,9 @@ class Lisa(Full):
     def notes(self, shape: Shape) -> list[str]:
         """Tell how many layers train, and how long."""
         number = self.count_drawn(shape.num_layers)
-        return [f"{number} of {shape.num_layers} layers at a time, drawn every {self.options.lisa_interval} steps"]
+        return [
+            f"{number} of {shape.num_layers} layers at a time, drawn every {self.options.lisa_interval} steps"
+        ]
 
     def attach(self, model: PreTrainedModel) -> PreTrainedModel:
         """Let every parameter train; which of them do in a step is settled before it."""

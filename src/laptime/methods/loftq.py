@@ -1,8 +1,8 @@
-"""LoftQ (Li et al. 2023, arXiv:2310.08659): adapters begin with what rounding the base to 4 bits took away."""
+"""LoftQ (Li et al. 2023, arXiv:2310.08659): adapters begin with what rounding to 4 bits took away."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from laptime.methods.method import Cost
 from laptime.methods.qlora import QLora, widen_weight
@@ -42,14 +42,14 @@ class LoftQ(QLora):
         return adapted
 
 
-def begin(adapter: torch.nn.Module, weight_NK: torch.Tensor) -> None:
-    """Let an adapter of PEFT's begin with the best of its rank for what a layer in 4 bits lacks of a weight."""
-    (key,) = adapter.active_adapters  # type: ignore[misc, operator]
-    lost_NK = weight_NK.detach().float() - widen_weight(adapter.base_layer).float()  # type: ignore[arg-type]
-    a_rK, b_Nr = split(lost_NK, adapter.r[key])  # type: ignore[index]
-    scale = adapter.scaling[key] ** 0.5  # type: ignore[index]
-    adapter.lora_A[key].weight.data.copy_(a_rK / scale)  # type: ignore[index]
-    adapter.lora_B[key].weight.data.copy_(b_Nr / scale)  # type: ignore[index]
+def begin(adapter: Any, weight_NK: torch.Tensor) -> None:
+    """Let an adapter of PEFT's begin with the best of its rank for what a layer in 4 bits lacks."""
+    (key,) = adapter.active_adapters
+    lost_NK = weight_NK.detach().float() - widen_weight(adapter.base_layer).float()
+    a_rK, b_Nr = split(lost_NK, adapter.r[key])
+    scale = adapter.scaling[key] ** 0.5
+    adapter.lora_A[key].weight.data.copy_(a_rK / scale)
+    adapter.lora_B[key].weight.data.copy_(b_Nr / scale)
 
 
 def split(matrix_NK: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:

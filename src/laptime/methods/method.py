@@ -116,7 +116,8 @@ class Method(ABC):
     def parameter_groups(self, model: PreTrainedModel) -> list[dict[str, Any]]:
         """Return {"params": [...], "rate_factor": 1.0, "decays": True} groups.
 
-        A factor scales the learning rate; weight decay falls on the groups that decay alone.
+        A factor scales the learning rate; weight decay falls on the groups that decay alone. "make_optimizer"
+        makes one that is no AdamW, of parameters and AdamW's settings; its `state_parts` name what it keeps.
         """
         decayed = decayed_names(model)
         trained = [(name in decayed, p) for name, p in model.named_parameters() if p.requires_grad]

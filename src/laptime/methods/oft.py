@@ -70,9 +70,7 @@ class Oft(Adapter):
         fitting = [one for one in range(2, size) if not any(width % one for width in widths)]
         what = f"use {fitting[-1]}" if fitting else "use lora"
         uneven = min(width for width in widths if width % size)
-        raise UserError(
-            f"--oft-block-size {size}: does not divide the {uneven} inputs of a layer; {what}"
-        )
+        raise UserError(f"--oft-block-size {size}: does not divide the {uneven} inputs of a layer; {what}")
 
     def peft_config(self, model: PreTrainedModel, shape: Shape) -> Any:
         """Return OFT's configuration."""

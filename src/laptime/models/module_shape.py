@@ -63,7 +63,7 @@ def count_by_layer(model: nn.Module, seen: str) -> tuple[int, ...]:
 
 
 def number_parameters(model: nn.Module, seen: str) -> list[tuple[int, nn.Parameter]]:
-    """Return every parameter with the number of its layer, -1 for what lies in none that text passes through."""
+    """Return each parameter with the number of its layer, -1 outside of those that text passes through."""
     named = model.named_parameters()
     return [(layer_of(name) if name.startswith(seen) else -1, parameter) for name, parameter in named]
 

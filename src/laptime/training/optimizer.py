@@ -33,6 +33,7 @@ class Chunk(Struct):
     masters: list[torch.Tensor]
     adam: torch.optim.Optimizer
     rate_factor: float
+    is_own: bool = False  # an optimizer that the method brings along
 
 
 class Optimizer:
@@ -139,7 +140,7 @@ class Optimizer:
                 if f"step.{name}" in tensors:
                     chunk.adam.state[master] = {
                         part: place(tensors[key], part, chunk, master)
-                        for part in self._parts
+                        for part in getattr(chunk.adam, "state_parts", self._parts)
                         if (key := f"{part}.{name}") in tensors or self._parts == STATE_PARTS
                     }
         if self.loss_scale is not None:
@@ -204,6 +205,8 @@ def make_chunk(
         "eps": training.adam_epsilon,
         "weight_decay": training.weight_decay if group.get("decays", True) else 0.0,
     }
+    if make := group.get("make_optimizer"):
+        return Chunk(parameters, masters, make(masters, **settings), group.get("rate_factor", 1.0), True)
     if training.optimizer == "adamw":
         adam: torch.optim.Optimizer = torch.optim.AdamW(masters, **settings, fused=fused)
     else:
@@ -222,7 +225,7 @@ def update_chunk(
     kernels: OptimizerKernels | None = None,
 ) -> None:
     """Update one chunk and free its gradients."""
-    if kernels and update_at_once(chunk, learning_rate, divisor, found_inf, kernels):
+    if kernels and not chunk.is_own and update_at_once(chunk, learning_rate, divisor, found_inf, kernels):
         return
     for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
         if master is not parameter:
