@@ -76,7 +76,7 @@ class AdaLora(Lora):
         """Tell what becomes of the ranks."""
         return [
             *super().notes(shape),
-            f"ranks go from {self.start_rank} to {self.options.lora_rank} on the average; what trains is held "
+            f"ranks go from {self.start_rank} to {self.options.lora_rank} on average; what trains is held "
             f"orthogonal beside the loss that is shown",
         ]
 

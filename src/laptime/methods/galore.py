@@ -23,9 +23,7 @@ class GaloreOptions(Options, frozen=True):
 
     galore_rank: Annotated[
         Annotated[int, Meta(ge=1)] | None,
-        Meta(
-            description="Directions that GaLore keeps of a gradient (default: 128, or a quarter of the width)."
-        ),
+        Meta(description="Directions of a gradient that GaLore keeps (default: 128, or width / 4)."),
     ] = None
     galore_interval: Annotated[int, Meta(ge=1, description="Steps after which GaLore looks for others.")] = (
         200
@@ -73,7 +71,7 @@ class Galore(Full):
         """Tell what the optimizer keeps, and what faster updates are left with."""
         targets = len(self.targets(shape))
         return [
-            f"{self.find_rank(shape)} directions of the gradients of {targets} linear layers, found anew every "
+            f"{self.find_rank(shape)} directions of gradients in {targets} linear layers, found anew every "
             f"{self.options.galore_interval} steps; fused and compiled updates are for the rest"
         ]
 
