@@ -247,7 +247,7 @@ def test_patterns_mean_methods(names: list[str], expected: tuple[str, ...]) -> N
 
 
 def test_a_pattern_that_means_none_is_refused() -> None:
-    with pytest.raises(UserError, match=r"--methods: no method like 'x\*'; there are full, dora"):
+    with pytest.raises(UserError, match=r"--methods: no method like 'x\*'; there are full, adalora"):
         expand_methods("--methods", ["x*"])
 
 

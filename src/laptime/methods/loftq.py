@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from laptime.methods.adapter import ADAPTER_BYTES
 from laptime.methods.method import Cost
 from laptime.methods.qlora import QLora, widen_weight
 from laptime.models.shape import Shape
@@ -35,7 +36,9 @@ class LoftQ(QLora):
         """Quantise, wrap with PEFT, and put the largest part of what was lost into the adapters."""
         from laptime.models.module_shape import measure_shape
 
-        lost = {name: model.get_submodule(name).weight for name in self.targets(measure_shape(model))}
+        shape = measure_shape(model)
+        self.cost(shape, ADAPTER_BYTES)  # refuses what has no such layers
+        lost = {name: model.get_submodule(name).weight for name in self.targets(shape)}
         adapted = super().attach(model)
         for name in list(lost):
             begin(adapted.base_model.model.get_submodule(name), lost.pop(name))  # type: ignore[union-attr]

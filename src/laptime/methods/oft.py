@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from msgspec import Meta
@@ -16,13 +17,18 @@ from laptime.spec import Options
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+MOST_INPUTS = 32  # of a block unless given, as PEFT has it
+
 
 class OftOptions(Options, frozen=True):
     """OFT's options."""
 
     oft_block_size: Annotated[
-        int, Meta(ge=2, description="Inputs that OFT rotates together; it must divide each layer's.")
-    ] = 32
+        Annotated[int, Meta(ge=2)] | None,
+        Meta(
+            description="Inputs that OFT rotates together (default: as many up to 32 as divide each layer's)."
+        ),
+    ] = None
 
 
 class Oft(Adapter):
@@ -45,14 +51,14 @@ class Oft(Adapter):
 
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """Each input is multiplied with its block; what makes blocks of angles is no cost of a token."""
-        size, targets = self.options.oft_block_size, self.targets(shape)
+        targets = self.targets(shape)
         refuse_experts(self.name, targets, shape)
         if shape.transposed:
             raise UserError(
                 f"{self.name}: PEFT rotates no layers that store their weights the other way round, as those "
                 f"of {shape.architecture} do; use lora"
             )
-        self.refuse_size(targets)
+        size = self.find_size(targets)
         inputs = sum(one for _, one, _ in targets.values())
         angles = inputs // size * (size * (size - 1) // 2)
         return Cost(
@@ -62,15 +68,20 @@ class Oft(Adapter):
             kept_bytes_per_token=ADAPTER_BYTES * inputs,
         )
 
-    def refuse_size(self, targets: dict[str, tuple[int, int, int]]) -> None:
-        """Raise UserError, with the largest size that would do, for one that does not divide all inputs."""
-        size, widths = self.options.oft_block_size, {one for _, one, _ in targets.values()}
-        if not any(width % size for width in widths):
-            return
-        fitting = [one for one in range(2, size) if not any(width % one for width in widths)]
-        what = f"use {fitting[-1]}" if fitting else "use lora"
-        uneven = min(width for width in widths if width % size)
-        raise UserError(f"--oft-block-size {size}: does not divide the {uneven} inputs of a layer; {what}")
+    def find_size(self, targets: dict[str, tuple[int, int, int]]) -> int:
+        """Return how many inputs are rotated together; raises UserError where they do not divide all."""
+        widths = {one for _, one, _ in targets.values()}
+        common, asked = gcd(*widths), self.options.oft_block_size
+        fitting = [size for size in range(2, MOST_INPUTS + 1) if common % size == 0]
+        if asked is None and not fitting:
+            raise UserError(f"{self.name}: the inputs of the layers have no common divisor; use lora")
+        if asked is not None and common % asked:
+            uneven = min(width for width in widths if width % asked)
+            what = f"use {fitting[-1]}" if fitting else "use lora"
+            raise UserError(
+                f"--oft-block-size {asked}: does not divide the {uneven} inputs of a layer; {what}"
+            )
+        return asked or fitting[-1]
 
     def peft_config(self, model: PreTrainedModel, shape: Shape) -> Any:
         """Return OFT's configuration."""
@@ -80,7 +91,7 @@ class Oft(Adapter):
         words, others = find_words(model, modules)
         return OFTConfig(
             r=0,
-            oft_block_size=self.options.oft_block_size,
+            oft_block_size=self.find_size(self.targets(shape)),
             target_modules=words,
             exclude_modules=others or None,
             fan_in_fan_out=are_transposed(model, modules),
