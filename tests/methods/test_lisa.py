@@ -107,9 +107,9 @@ def test_memory_is_counted_of_what_trains_at_a_time(base: Path) -> None:
 
 def test_what_it_cannot_draw_is_refused(base: Path) -> None:
     shape = measure_shape(load(base))
-    with pytest.raises(UserError, match="^--lisa-layers 6: this model has 5 layers$"):
+    with pytest.raises(UserError, match=r"^--lisa-layers 6: this model has 5 layers$"):
         make_method("lisa", {"lisa_layers": 6}).cost(shape, 4)
-    with pytest.raises(UserError, match="^lisa: LlamaForCausalLM has no numbered layers; use full$"):
+    with pytest.raises(UserError, match=r"^lisa: LlamaForCausalLM has no numbered layers; use full$"):
         make_method("lisa", {}).cost(replace(shape, layer_parameters=()), 4)
     deep: Any = make_method("lisa", {})
     assert [deep.count_drawn(number) for number in (1, 5, 8, 32)] == [1, 1, 2, 2]

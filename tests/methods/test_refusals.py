@@ -63,7 +63,7 @@ def test_a_model_that_a_method_cannot_train_is_refused(
 def test_inputs_without_a_common_divisor_are_not_rotated() -> None:
     shape = measure_shape(NAMED["llama"].make_model())
     odd = {name: (size[0] + (name.endswith("down_proj")), size[1]) for name, size in shape.linears.items()}
-    with pytest.raises(UserError, match="^oft: the inputs of the layers have no common divisor; use lora$"):
+    with pytest.raises(UserError, match=r"^oft: the inputs of the layers have no common divisor; use lora$"):
         make_method("oft", {}).cost(replace(shape, linears=odd), 4)
     method: Any = make_method("oft", {})
     assert method.find_size({"a": (1, 64, 5), "b": (1, 172, 5)}) == 4
