@@ -44,6 +44,10 @@ class Lisa(Full):
     seed = 0  # of the run
     found: tuple[PreTrainedModel, list[tuple[int, torch.nn.Parameter]]] | None = None
 
+    def learning_rate(self, shape: Shape) -> float:
+        """Three times that of full fine-tuning: a layer trains now and then (stories260K, by --tune)."""
+        return 3 * super().learning_rate(shape)
+
     def count_drawn(self, num_layers: int) -> int:
         """Return how many layers train at a time; raises UserError for more than there are."""
         number = self.options.lisa_layers or max(1, min(MOST_LAYERS, num_layers // SHARE))
