@@ -81,11 +81,14 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
             part = -(-self.shape.num_parameters // self.num_ranks)
             return part * (2 * FLOAT32_BYTES + self.moment_bytes) + self._gathered_bytes()
         weights = self.method.held_weight_bytes(self.shape, self.element_bytes)
-        trained = self.method.cost(self.shape, self.element_bytes).trainable_parameters
+        cost = self.method.cost(self.shape, self.element_bytes)
+        trained = cost.trainable_parameters
         if self.method.saved_kind == "adapter":  # float32, and beside the weights
             return weights + trained * (2 * FLOAT32_BYTES + self.moment_bytes)
         master = MASTER_BYTES if self.element_bytes < FLOAT32_BYTES else 0
-        return weights + trained * (self.element_bytes + master + self.moment_bytes)
+        updated = trained if cost.updated_parameters is None else cost.updated_parameters
+        moments = trained if cost.moments is None else cost.moments
+        return weights + trained * master + updated * self.element_bytes + moments * self.moment_bytes
 
     def _gathered_bytes(self) -> int:
         """Count two layers gathered, of which one has its gradient, beside what is exchanged of that."""
@@ -107,7 +110,7 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
     @property
     def packed_bytes(self) -> int:
         """Copies of frozen weights in the order in which the kernels read them."""
-        if not self.packs or self.method.saved_kind == "model":
+        if not self.packs or self.method.trains_linears:
             return 0
         num_tokens = self.most_at_once * self.longest
         return self.num_sharers * foresee_packed_bytes(

@@ -480,7 +480,7 @@ REUSING: dict[str, Any] = {
         ),
         (
             CompareSpec(methods=("full", "lorra")),
-            "--methods: no method 'lorra'; did you mean 'lora'? there are dora, full, ia3, lora, ",
+            "--methods: no method 'lorra'; did you mean 'lora'? there are adalora, bitfit, dora, full, ",
         ),
         (
             CompareSpec(rounds=4, minutes=5),
@@ -495,7 +495,7 @@ REUSING: dict[str, Any] = {
         ),
         (
             CompareSpec(training=TrainingSpec(learning_rate={"lora": 1e-4, "ful": 1.0})),
-            "--learning-rate: no method 'ful'; did you mean 'full'? there are dora, full, ia3, lora, ",
+            "--learning-rate: no method 'ful'; did you mean 'full'? there are adalora, bitfit, dora, full, ",
         ),
         (
             CompareSpec(training=TrainingSpec(learning_rate={"lora_top": 1e-4})),

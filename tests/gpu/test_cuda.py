@@ -59,7 +59,7 @@ def run(
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_gpu_trains_what_the_cpu_trains(tmp_path: Path, name: str) -> None:
-    model = make_tiny_model(tmp_path / "model")
+    model = make_tiny_model(tmp_path / "model", attention_bias=True)  # for bitfit
     on_cpu = run(model, name, "cpu", torch.float32, tmp_path / "cpu")
     on_gpu = run(model, name, "cuda", torch.float32, tmp_path / "gpu")
     assert [row["digest"] for row in on_gpu] == [row["digest"] for row in on_cpu]
@@ -71,7 +71,7 @@ def test_the_gpu_trains_what_the_cpu_trains(tmp_path: Path, name: str) -> None:
 def test_half_precision_stays_near_float32(
     tmp_path: Path, name: str, dtype: torch.dtype, scaled: bool
 ) -> None:
-    model = make_tiny_model(tmp_path / "model")
+    model = make_tiny_model(tmp_path / "model", attention_bias=True)  # for bitfit
     single = run(model, name, "cuda", torch.float32, tmp_path / "single")
     half = run(model, name, "cuda", dtype, tmp_path / "half", scaled)
     made = [(ours["loss"], theirs["loss"]) for ours, theirs in zip(half, single, strict=True)]

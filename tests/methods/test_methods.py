@@ -46,7 +46,7 @@ PROMPT_BT = torch.tensor([[256, 10, 20, 30, 40]])
 
 @pytest.fixture(scope="module")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"), attention_bias=True)  # for bitfit
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def trained(name: str, base: Path, folder: Path, dtype: torch.dtype = torch.floa
     ]
     optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
     timer = StepTimer(RecordWriter(folder), torch.device("cpu"), False)
-    steps = make_steps(examples, training, 0)
+    steps = method.prepare(model, make_steps(examples, training, 0))
     train(Forward(model), method, steps, optimizer, 1e-2, training, timer)
     return method, model.eval()
 
@@ -87,7 +87,7 @@ def test_what_is_saved_loads_in_plain_libraries_with_identical_logits(
         ours = model(PROMPT_BT).logits
         before = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=dtype)(PROMPT_BT).logits
         theirs = plain.eval()(PROMPT_BT).logits
-        if method.changes_base:  # the same sum in another order
+        if method.saves_others:  # the same sum in another order
             torch.testing.assert_close(ours, theirs, **NEARLY[dtype])
         else:
             assert torch.equal(ours, theirs)
@@ -105,7 +105,7 @@ def test_our_own_loading_and_merging_compute_the_same(tiny_model: Path, tmp_path
         expected = model(PROMPT_BT).logits
         found = loaded(PROMPT_BT).logits
         torch.testing.assert_close(
-            found, expected, **NEARLY[torch.float32] if method.changes_base else EXACTLY
+            found, expected, **NEARLY[torch.float32] if method.saves_others else EXACTLY
         )
         torch.testing.assert_close(method.merge(model)(PROMPT_BT).logits, expected, rtol=1e-4, atol=1e-5)
 
@@ -117,13 +117,16 @@ def test_the_cost_is_what_the_model_shows(tiny_model: Path, tmp_path: Path, shap
     assert cost.trainable_parameters == sum(p.numel() for p in model.parameters() if p.requires_grad)
     method.save(model, tmp_path / "saved")
     weights = sum(file.stat().st_size for file in (tmp_path / "saved").glob("*.safetensors"))
-    assert cost.saved_bytes <= weights <= cost.saved_bytes + 10_000, "weights plus the file's header"
+    if name == "adalora":  # whose ranks go to other layers in each training, which are of other sizes
+        assert weights == pytest.approx(cost.saved_bytes, rel=0.3)
+    else:
+        assert cost.saved_bytes <= weights <= cost.saved_bytes + 10_000, "weights plus the file's header"
     assert cost.flops_per_token > 0
 
 
-# What a pass measures of each layer's weight, whatever its tokens, is no cost of a token; products of weights
-# in 4 bits are out of torch's sight.
-UNCOUNTED = {"dora", "qlora"}
+# What a pass makes of each layer's parameters, whatever its tokens, is no cost of a token; products of
+# weights in 4 bits are out of torch's sight; OFT's blocks have a test of their own.
+UNCOUNTED = {"dora", "loftq", "oft", "qlora"}
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in UNCOUNTED])
@@ -134,6 +137,7 @@ def test_the_operations_are_those_that_torch_counts(shape: Shape, tiny_model: Pa
         tiny_model, dtype=torch.float32, attn_implementation="eager"
     ).requires_grad_(False)
     model = method.attach(model)
+    method.before_step(model, 1, list)
     embedded_BTD = model.get_input_embeddings()(PROMPT_BT)
     lowest = method.lowest_layer(shape)
     if not lowest and not embedded_BTD.requires_grad:  # else the lowest products have one gradient less
@@ -144,6 +148,29 @@ def test_the_operations_are_those_that_torch_counts(shape: Shape, tiny_model: Pa
     counted = sum(n for kind, n in counts.items() if "mm" in str(kind) and "bmm" not in str(kind))
     expected = method.cost(shape, 4).flops_per_token * PROMPT_BT.numel()
     assert counted == pytest.approx(expected, rel=0.08 if lowest else 0.01)
+
+
+def count_blocks(model: Any, token_ids_BT: torch.Tensor) -> int:
+    """Return the operations of products in batches: those of blocks, and of attention."""
+    with FlopCounterMode(display=False) as counter:
+        embedded_BTD = model.get_input_embeddings()(token_ids_BT).detach().requires_grad_()
+        model(inputs_embeds=embedded_BTD).logits.sum().backward()
+    return counter.get_flop_counts()["Global"][torch.ops.aten.bmm]
+
+
+def test_the_operations_of_rotations_are_those_that_torch_counts(shape: Shape, tiny_model: Path) -> None:
+    """What is more for four times as many tokens, so that what makes the blocks is left out."""
+    method = make_method("oft", {"oft_block_size": 16})
+    plain, rotated = (
+        AutoModelForCausalLM.from_pretrained(tiny_model, attn_implementation="eager").requires_grad_(False)
+        for _ in range(2)
+    )
+    rotated = method.attach(rotated)
+    more = [
+        count_blocks(rotated, ids) - count_blocks(plain, ids) for ids in (PROMPT_BT, PROMPT_BT.repeat(4, 1))
+    ]
+    products = method.cost(shape, 4).flops_per_token - 4.0 * shape.num_matmul_weights
+    assert more[1] - more[0] == 3 * PROMPT_BT.numel() * products
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -220,7 +247,7 @@ def test_patterns_mean_methods(names: list[str], expected: tuple[str, ...]) -> N
 
 
 def test_a_pattern_that_means_none_is_refused() -> None:
-    with pytest.raises(UserError, match=r"--methods: no method like 'x\*'; there are full, dora"):
+    with pytest.raises(UserError, match=r"--methods: no method like 'x\*'; there are full, adalora"):
         expand_methods("--methods", ["x*"])
 
 

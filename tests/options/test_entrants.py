@@ -105,7 +105,7 @@ def test_contestants_race_alone_where_no_methods_were_given() -> None:
         (["lora --lora-rank=8"], "--contestant 'lora --lora-rank=8': expected NAME=METHOD and options"),
         ([""], "--contestant '': expected NAME=METHOD"),
         (["a="], "--contestant a: no method; expected NAME=METHOD and options"),
-        (["a=lorra"], "--contestant a: no method 'lorra'; did you mean 'lora'? there are dora, full"),
+        (["a=lorra"], "--contestant a: no method 'lorra'; did you mean 'lora'? there are adalora, bitfit"),
         (["a=lora 'x"], "--contestant a: no closing quotation"),
         (["a=lora x"], "--contestant a: Got unexpected extra argument (x)"),
         (["a=lora --lora-rnak 8"], "--contestant a: no option --lora-rnak; did you mean '--lora-rank'?"),

@@ -80,7 +80,7 @@ def fill_adapters(model: Any) -> Any:
     torch.manual_seed(2)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if "lora_B" in name or "vera_lambda_b" in name:
+            if any(one in name for one in ("lora_B", "lora_E", "oft_R", "vera_lambda_b")):
                 parameter.normal_(std=0.1)
     return model
 
@@ -93,6 +93,7 @@ TOP: dict[str, Any] = {
     "shape": THREE_LAYERS,
 }
 FULL: dict[str, Any] = {"method": "full", "options": {}}
+LISA: dict[str, Any] = {"method": "lisa", "options": {"lisa_interval": 1, "lisa_layers": 2}}
 TIED = {"tie_word_embeddings": True}
 DROPOUT = {"lora_dropout": 0.25}
 TWO_MODULES = {"lora_rank": 2, "lora_alpha": 5.0, "lora_targets": ("k_proj", "up_proj")}
@@ -125,6 +126,18 @@ JOBS = [
     Job(name="top_dropout", **TOP | {"options": TOP["options"] | DROPOUT}),
     Job(name="rslora", method="rslora", batch_size=1),
     Job(name="dora", method="dora"),
+    Job(name="adalora", method="adalora"),
+    Job(name="bitfit", method="bitfit", options={}, family="qwen2", shape=TIED),
+    Job(
+        name="bitfit_everywhere",
+        method="bitfit",
+        options={},
+        shape={"attention_bias": True, "mlp_bias": True},
+    ),
+    Job(name="lisa", shape=THREE_LAYERS, **LISA),
+    Job(name="lisa_tied", shape=THREE_LAYERS | TIED, batch_size=1, **LISA),
+    # By the sizes of this model: as many directions as are found exactly, and tokens to tell them apart.
+    Job(name="galore", method="galore", options={"galore_rank": 16}, batch_size=6),
     Job(name="lora_fa", method="lora_fa", options={"lora_rank": 4} | DROPOUT),
     Job(name="lora_fa_wide_heads", method="lora_fa", shape=WIDE_HEADS, batch_size=1),
     Job(name="pissa", method="pissa", shape=TIED),
@@ -142,6 +155,7 @@ JOBS = [
     Job(name="narrow_window", family="mistral", shape={"sliding_window": 8}, unknown="window of 8 tokens"),
     Job(name="other_gate", shape={"hidden_act": "gelu"}, unknown="gate is gelu"),
     Job(name="vera", method="vera", options={"vera_rank": 8}, unknown="a layer is not as expected"),
+    Job(name="oft", method="oft", options={"oft_block_size": 8}, unknown="a layer is not as expected"),
     Job(name="ia3", method="ia3", options={}, unknown="a layer is not as expected"),
     Job(name="gpt_neox", family="gpt_neox", unknown="not for gpt_neox"),
     Job(name="full_gpt2", family="gpt2", shape=GPT2, unknown="not for gpt2", **FULL),

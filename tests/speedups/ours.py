@@ -102,6 +102,7 @@ def take_steps(
     )  # fmt: skip
     optimizer.model = setup.model
     timer = StepTimer(record, CPU, False)
+    steps = method.prepare(setup.model, steps)
     train(setup.forward, method, steps, optimizer, RATE, setup.training, timer)
     record.close()
     rows = [json.loads(line) for line in (folder / FILE_NAME).read_text().splitlines()]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
-from functools import cache
+from functools import cache, partial
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from msgspec import Struct
-from peft import IA3Config, LoraConfig, PeftConfig, VeraConfig, get_peft_model
+from peft import AdaLoraConfig, IA3Config, LoraConfig, OFTConfig, PeftConfig, VeraConfig, get_peft_model
 from transformers import Trainer
 
 from laptime.data.batches import plan_steps
 from laptime.data.encoded import EncodedExample
+from laptime.methods.galore import Galore, GaloreOptions
+from laptime.methods.lisa import Lisa
+from laptime.methods.method import make_method
+from laptime.models.module_shape import measure_shape
 from laptime.spec import TrainingSpec
 from laptime.training.optimizer import scheduled_rate
 from tests.speedups.jobs import NAMED, Job, fill_adapters
@@ -57,7 +62,17 @@ def train_plain(job: Job, training: TrainingSpec, dtype: torch.dtype, order: Ord
     ]
     before = trained_weights(model)
     torch.manual_seed(SEED)
-    losses, gradients = take_steps(model, batches, training, torch.float64 if exact else torch.float32)
+    method = make_method(job.method, job.options)
+    draw = partial(method.draw, len(model.model.layers)) if isinstance(method, Lisa) else None
+    master_dtype = torch.float64 if exact else torch.float32
+    galore = None
+    if isinstance(method, Galore):
+        shape = measure_shape(model)
+        names = [f"{name}.weight" for name in method.targets(shape)]
+        galore = PlainGalore(names, method.find_rank(shape), method.options)
+    losses, gradients = take_steps(model, batches, training, master_dtype, draw, galore)
+    if draw:
+        model.requires_grad_(True)
     changes = {name: weight - before[name] for name, weight in trained_weights(model).items()}
     with torch.no_grad():
         last = make_batch(examples[:3], order)
@@ -71,7 +86,12 @@ def make_model(name: str, dtype: torch.dtype) -> Any:
     job = NAMED[name]
     model = job.make_model(dtype)
     torch.manual_seed(SEED)
-    if job.method == "full":
+    if job.method in ("full", "galore", "lisa"):
+        return model
+    if job.method == "bitfit":
+        model.requires_grad_(False)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name.endswith(".bias"))
         return model
     if job.method == "top_layers":
         return freeze_below(model, job.options["top_layers"])
@@ -109,6 +129,15 @@ def peft_config(job: Job) -> PeftConfig:
             feedforward_modules=["down_proj"],
             task_type="CAUSAL_LM",
         )
+    if job.method == "oft":
+        size = job.options["oft_block_size"]
+        return OFTConfig(r=0, oft_block_size=size, target_modules=names, task_type="CAUSAL_LM")
+    if job.method == "adalora":
+        rank = job.options["lora_rank"]
+        return AdaLoraConfig(
+            target_r=rank, init_r=3 * rank // 2, lora_alpha=3 * rank, target_modules=names, total_step=3,
+            task_type="CAUSAL_LM",
+        )  # fmt: skip
     targets = job.options.get("lora_targets", "all-linear")
     if job.layers is not None:  # PEFT finds layers by number only where modules have names
         targets = names
@@ -174,10 +203,63 @@ def trained_weights(model: Any) -> dict[str, torch.Tensor]:
     return {name: p.detach().to(torch.float64, copy=True) for name, p in named.items()}
 
 
+class PlainGalore:
+    """Algorithm 2 of GaLore's paper as it stands there, in the precision of the weights."""
+
+    def __init__(self, names: Sequence[str], rank: int, options: GaloreOptions) -> None:
+        self.names, self.rank, self.options = names, rank, options
+        self.kept: dict[str, tuple[Any, ...]] = {}
+
+    @torch.no_grad()
+    def step(self, weights: dict[str, torch.Tensor], rate: float, training: TrainingSpec) -> None:
+        """Update the weights by their gradients, which are taken away."""
+        for name in self.names:
+            weight, gradient = weights[name], weights[name].grad
+            assert gradient is not None
+            weight.grad = None
+            if weight.shape[0] > weight.shape[1]:
+                weight, gradient = weight.T, gradient.T
+            weight.mul_(1 - rate * training.weight_decay)
+            weight.sub_(rate * self.options.galore_scale * self.find_update(name, gradient, training))
+
+    def find_update(self, name: str, gradient: torch.Tensor, training: TrainingSpec) -> torch.Tensor:
+        """Return P times Adam's step for P^T G."""
+        basis, mean, square, count = self.kept.get(name, (None, 0.0, 0.0, 0))
+        if count % self.options.galore_interval == 0:
+            basis = torch.linalg.svd(gradient, full_matrices=False)[0][:, : self.rank]
+        first, second, seen = training.adam_beta1, training.adam_beta2, basis.T @ gradient
+        mean = first * mean + (1 - first) * seen
+        square = second * square + (1 - second) * seen**2
+        count += 1
+        self.kept[name] = basis, mean, square, count
+        size = (square / (1 - second**count)).sqrt() + training.adam_epsilon
+        return basis @ (mean / (1 - first**count) / size)
+
+
+def adalora_penalty(tuner: Any) -> torch.Tensor:
+    """Return what PEFT itself adds to the loss of a model: to one that is 0."""
+    inner = tuner.model.forward
+    tuner.model.forward = lambda: SimpleNamespace(loss=torch.zeros((), dtype=tuner.model.dtype))
+    try:
+        loss: torch.Tensor = tuner.forward().loss
+        return loss
+    finally:
+        tuner.model.forward = inner
+
+
 def take_steps(
-    model: Any, batches: list[list[BATCH]], training: TrainingSpec, master_dtype: torch.dtype
+    model: Any,
+    batches: list[list[BATCH]],
+    training: TrainingSpec,
+    master_dtype: torch.dtype,
+    draw: Callable[[int], set[int]] | None = None,
+    galore: PlainGalore | None = None,
 ) -> tuple[list[float], dict[str, torch.Tensor]]:
-    """Train with clipping and AdamW over masters of `master_dtype`; returns losses and first gradients."""
+    """Train with clipping and AdamW over masters of `master_dtype`; returns losses and first gradients.
+
+    `draw` gives the layers that train in a step; those that do no more have no moments any more. `galore`
+    updates what is its own.
+    """
     names, parameters = zip(*((n, p) for n, p in model.named_parameters() if p.requires_grad), strict=True)
     masters = [p.detach().to(master_dtype, copy=True) for p in parameters]
     decayed = Trainer.get_decay_parameter_names(None, model)  # type: ignore[arg-type]
@@ -192,20 +274,37 @@ def take_steps(
     losses, gradients = [], {}
     for step, step_batches in enumerate(batches, 1):
         loss = 0.0
+        for number, layer in enumerate(model.model.layers if draw else ()):
+            layer.requires_grad_(number in draw(step))
+            for master, parameter in zip(masters, parameters, strict=True):
+                if not parameter.requires_grad:
+                    adam.state.pop(master, None)
         for batch in step_batches:
             batch_loss = sum_loss(model, batch) / num_trained(step_batches)
             batch_loss.backward()
             loss += batch_loss.item()
+        allocates = hasattr(getattr(model, "base_model", None), "rankallocator")
+        if allocates:
+            adalora_penalty(model.base_model).backward()
         gradients = gradients or copy_gradients(model)
         for master, parameter in zip(masters, parameters, strict=True):
-            master.grad = parameter.grad.to(master_dtype)
+            master.grad = None if parameter.grad is None else parameter.grad.to(master_dtype)
             parameter.grad = None
         torch.nn.utils.clip_grad_norm_(masters, training.max_grad_norm)
         for group in adam.param_groups:
             group["lr"] = scheduled_rate(RATE, step, len(batches), training)
+        if galore:
+            galore.step(dict(zip(names, masters, strict=True)), group["lr"], training)
         adam.step()
         with torch.no_grad():
             for master, parameter in zip(masters, parameters, strict=True):
                 parameter.copy_(master)
+        if allocates:
+            for master, parameter in zip(masters, parameters, strict=True):
+                parameter.grad = master.grad.to(parameter.dtype)
+            model.base_model.update_and_allocate(step)
+            for master, parameter in zip(masters, parameters, strict=True):
+                parameter.grad = None
+                master.data.copy_(parameter)
         losses.append(loss)
     return losses, gradients

@@ -27,9 +27,9 @@ EXAMPLES = [
 ]
 
 
-def make_base(folder: Path) -> Path:
+def make_base(folder: Path, **changes: Any) -> Path:
     """Write a tiny model of four layers, with five ragged examples and a held-out one, encoded."""
-    make_tiny_model(folder / "model", num_hidden_layers=4, initializer_range=0.2)
+    make_tiny_model(folder / "model", num_hidden_layers=4, initializer_range=0.2, **changes)
     write_examples(folder / "train.jsonl", EXAMPLES)
     write_examples(folder / "held_out.jsonl", [("why", "so")])
     encode(folder, "inputs")

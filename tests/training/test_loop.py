@@ -27,11 +27,12 @@ from tests.tiny import make_tiny_model
 
 RATE = 1e-2
 SEED = 3
+OFTEN: dict[str, Any] = {"lisa": {"lisa_interval": 1}}  # so that every layer has its turn
 
 
 @pytest.fixture(scope="module")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"), attention_bias=True)  # for bitfit
 
 
 def ragged_examples() -> list[EncodedExample]:
@@ -66,6 +67,7 @@ def run_ours(
     record = RecordWriter(out)
     optimizer = Optimizer(method.parameter_groups(model), training, loss_scaling=False)
     timer = StepTimer(record, torch.device("cpu"), False)
+    steps = method.prepare(model, steps)
     train(Forward(model), method, steps, optimizer, RATE, training, timer)
     record.close()
     return model, [json.loads(line) for line in (out / FILE_NAME).read_text().splitlines()]
@@ -182,11 +184,12 @@ def test_every_method_changes_what_it_trains_and_nothing_else(
     tiny_model: Path, tmp_path: Path, name: str
 ) -> None:
     training = TrainingSpec(epochs=1)
-    before = dict(load(tiny_model).named_parameters())
-    if find_methods()[name].changes_base:  # before the training, of which the resume tests tell
+    method = make_method(name, OFTEN.get(name, {}))
+    before = dict(method.prepare_base(load(tiny_model)).named_parameters())
+    if method.changes_base:  # before the training, of which the resume tests tell
         pytest.skip("its adapters begin with a part of the base")
     model, recorded = run_ours(
-        tiny_model, make_method(name, {}), make_steps(ragged_examples(), training, 0), training, tmp_path
+        tiny_model, method, make_steps(ragged_examples(), training, 0), training, tmp_path
     )
     bare = model.get_base_model() if hasattr(model, "get_base_model") else model
     for parameter_name, parameter in bare.named_parameters():

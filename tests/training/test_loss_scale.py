@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from laptime.methods.method import make_method
 from laptime.runs.record import RecordWriter
 from laptime.spec import TrainingSpec
 from laptime.training.loop import train
@@ -133,16 +134,10 @@ def test_no_step_is_lost(tmp_path: Path, calibrates: bool, lost: int) -> None:
         calibrate_loss_scale(forward, steps[0], optimizer)
     writer = RecordWriter(tmp_path)
     timer = StepTimer(writer, CPU, loss_scaling=True)
-    train(forward, Idle(), steps, optimizer, 1e-4, TrainingSpec(), timer)  # type: ignore[arg-type]
+    method = make_method("full", {})
+    train(forward, method, steps, optimizer, 1e-4, TrainingSpec(), timer)  # type: ignore[arg-type]
     writer.close()
     rows = [msgspec.json.decode(line) for line in (tmp_path / "record.jsonl").read_bytes().splitlines()]
     assert sum(row["skipped"] for row in rows) == lost
     assert rows[0]["loss_scale"] == (2**10 if calibrates else 2**16)
     assert rows[-1]["loss_scale"] == (2**10 if calibrates else 2**12)
-
-
-class Idle:
-    """A method that does nothing after a step."""
-
-    def after_step(self, model: nn.Module, step: int) -> None:
-        """Do nothing."""

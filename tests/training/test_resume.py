@@ -63,7 +63,7 @@ def single_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base(tmp_path_factory.mktemp("base"))
+    return make_base(tmp_path_factory.mktemp("base"), attention_bias=True)  # for bitfit
 
 
 class StoppingRecord(RecordWriter):
@@ -152,7 +152,16 @@ COMBINATIONS: list[Any] = [
     ("olora", {}, {"precision": "bf16"}),
     ("vera", {"vera_rank": 8}, {"precision": "fp32"}),
     pytest.param("qlora", {}, {"precision": "bf16"}, marks=needs_bitsandbytes),
+    pytest.param("loftq", {"lora_rank": 4}, {"precision": "bf16"}, marks=needs_bitsandbytes),
     ("ia3", {}, {"precision": "bf16", "batch_size": 2}),
+    ("adalora", {"lora_rank": 4}, {"precision": "fp32"}),
+    ("adalora", {"lora_rank": 4, **DROPOUT}, {"precision": "bf16", "epochs": 4}),
+    ("bitfit", {}, {"precision": "bf16"}),
+    ("galore", {"galore_interval": 2}, {"precision": "bf16"}),
+    ("galore", {"galore_interval": 4, "galore_rank": 20}, {"precision": "fp32", "plain": True}),
+    ("lisa", {"lisa_interval": 2}, {"precision": "bf16"}),
+    ("lisa", {"lisa_interval": 3, "lisa_layers": 2}, {"precision": "fp32", "epochs": 3}),
+    ("oft", {"oft_block_size": 16}, {"precision": "bf16", "batch_size": 2}),
     ("top_layers", {"top_layers": 2}, {"precision": "bf16", "batch_size": 2}),
     ("lora_top", {"top_layers": 2}, {"precision": "fp32", "batch_size": 2}),
     ("lora_top", {"top_layers": 2, **DROPOUT}, {"precision": "fp32", "gradient_accumulation": 2}),

@@ -97,7 +97,7 @@ def take_apart(module: Any) -> Linear | None:
 def leave_whole(module: Any) -> Foreign | None:
     """Return a layer that `take_apart` does not know but that may run as it stands; None for anything else.
 
-    Known for that are PEFT's adapters of one linear layer with biases of their own, and DoRA's.
+    Known for that are PEFT's adapters of one linear layer with biases of their own, DoRA's and AdaLoRA's.
     """
     if type(getattr(module, "base_layer", None)) is not nn.Linear or len(module.active_adapters) != 1:
         return None
@@ -112,7 +112,9 @@ def leave_whole(module: Any) -> Foreign | None:
 
 
 def _is_special(module: Any, name: str) -> bool:
-    """Tell whether an adapter is a variant of LoRA (DoRA and the like), which computes something else."""
+    """Tell whether an adapter is a variant of LoRA (DoRA, AdaLoRA), which computes something else."""
+    if not isinstance(module.lora_A[name], nn.Linear):  # AdaLoRA's
+        return True
     biases = (module.lora_A[name].bias, module.lora_B[name].bias)
     return name in getattr(module, "lora_variant", {}) or any(bias is not None for bias in biases)
 

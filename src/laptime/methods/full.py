@@ -21,6 +21,7 @@ class Full(Method):
     saved_kind: ClassVar[Literal["adapter", "model"]] = "model"
     toy_factor: ClassVar[float] = 4.0
     spreads_weights: ClassVar[bool] = True
+    trains_linears: ClassVar[bool] = True
 
     def learning_rate(self, shape: Shape) -> float:
         """A tenth of LoRA's rate (LoRA Without Regret, Schulman et al. 2025: the best ones differ 10x).

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import structs
 
-from laptime.errors import UserError
 from laptime.methods.adapter import sort_names
 from laptime.methods.lora import Lora, refuse_experts
 from laptime.methods.method import Cost
@@ -27,18 +26,14 @@ class InitialisedLora(Lora):
 
     initialisation: ClassVar[str] = ""  # as PEFT calls it
     changes_base: ClassVar[bool] = True
+    saves_others: ClassVar[bool] = True
     toy_factor: ClassVar[float] = 1.0
 
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """Trains what LoRA does, and saves an adapter of twice the rank."""
         whole = super().cost(shape, weight_bytes, epochs)
         refuse_experts(self.name, self.targets(shape), shape)
-        narrowest = min(min(size[1:]) for size in self.targets(shape).values())
-        if self.options.lora_rank > narrowest:
-            raise UserError(
-                f"--lora-rank {self.options.lora_rank}: {self.name} can take {narrowest} at most here, the "
-                f"smallest side of a layer"
-            )
+        self.refuse_rank_above(shape)
         return structs.replace(whole, saved_bytes=2 * whole.saved_bytes)
 
     def peft_settings(self, model: PreTrainedModel, shape: Shape) -> dict[str, Any]:

@@ -96,6 +96,15 @@ class Lora(Adapter):
             copied_weights=sum(targets[n][0] * targets[n][1] * targets[n][2] for n in as_parameters),
         )
 
+    def refuse_rank_above(self, shape: Shape) -> None:
+        """Raise UserError for a rank above the smallest side of a layer: so many parts it does not have."""
+        narrowest = min(min(size[1:]) for size in self.targets(shape).values())
+        if self.options.lora_rank > narrowest:
+            raise UserError(
+                f"--lora-rank {self.options.lora_rank}: {self.name} can take {narrowest} at most here, the "
+                f"smallest side of a layer"
+            )
+
     def notes(self, shape: Shape) -> list[str]:
         """Tell which linear layers get no adapter though all were asked for."""
         left = sorted({star(name) for name in shape.unwrapped if name != shape.head})

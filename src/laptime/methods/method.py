@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+
+Forget = Callable[[Iterable["torch.nn.Parameter"]], None]
 
 # The best rate grows with the batch, but by less than its root: twice as high at 16 (benchmarks/rates.py).
 LARGEST_BATCH = 16
@@ -45,6 +47,8 @@ class Cost(Struct, kw_only=True, frozen=True):
     copied_weights: int = 0  # frozen ones of which each forward pass makes a changed copy
     kept_bytes_per_token: int = 0  # of all layers together, beside what goes into and out of linear layers
     passing_bytes: int = 0  # for a moment, in one layer
+    updated_parameters: int | None = None  # that have a gradient in a step, at the most; None: all that train
+    moments: int | None = None  # numbers of which the optimizer keeps two moments; None: all that train
 
 
 class NoOptions(Options, frozen=True):
@@ -61,6 +65,8 @@ class Method(ABC):
     needs: ClassVar[tuple[str, str]] = ("", "")  # a library that must be there, and the extra that brings it
     fuses: ClassVar[bool] = True  # its layers run between fused parts, where the model's family has some
     changes_base: ClassVar[bool] = False  # its adapters begin with a part of the base, which lacks it then
+    saves_others: ClassVar[bool] = False  # the saved tensors are others than in memory, computing the same
+    trains_linears: ClassVar[bool] = False  # the weights of linear layers themselves
     options_type: ClassVar[type[Options]] = NoOptions
     # Several devices hold parts of what trains, instead of all of it: where that is most of the memory.
     spreads_weights: ClassVar[bool] = False
@@ -110,7 +116,8 @@ class Method(ABC):
     def parameter_groups(self, model: PreTrainedModel) -> list[dict[str, Any]]:
         """Return {"params": [...], "rate_factor": 1.0, "decays": True} groups.
 
-        A factor scales the learning rate; weight decay falls on the groups that decay alone.
+        A factor scales the learning rate; weight decay falls on the groups that decay alone. "make_optimizer"
+        makes one that is no AdamW, of parameters and AdamW's settings; its `state_parts` name what it keeps.
         """
         decayed = decayed_names(model)
         trained = [(name in decayed, p) for name, p in model.named_parameters() if p.requires_grad]
@@ -123,8 +130,29 @@ class Method(ABC):
         """Do data-dependent work, timed as part of the training; may return others in place of the steps."""
         return steps
 
-    def after_step(self, model: PreTrainedModel, step: int) -> None:  # noqa: B027 - most have nothing to do
+    # Around each optimizer step; most have nothing to do.
+
+    def before_step(self, model: PreTrainedModel, step: int, forget: Forget) -> None:  # noqa: B027
+        """Act before the forward pass of a step, from 1; `forget` drops the moments of parameters."""
+
+    def penalty(self, model: PreTrainedModel) -> torch.Tensor | None:
+        """Return what is added to the mean loss of a step, beside that of its tokens, or None."""
+        return None
+
+    def before_update(self, model: PreTrainedModel, divisor: torch.Tensor) -> None:  # noqa: B027
+        """Look at the gradients of a step, which the update divides by `divisor` and lets go of."""
+
+    def after_step(self, model: PreTrainedModel, step: int) -> None:  # noqa: B027
         """Act after an optimizer step."""
+
+    def capture(self, model: PreTrainedModel) -> dict[str, torch.Tensor]:
+        """Return what the next steps depend on beside weights, moments and random numbers."""
+        return {}
+
+    def restore(  # noqa: B027
+        self, model: PreTrainedModel, tensors: Mapping[str, torch.Tensor]
+    ) -> None:
+        """Put back what `capture` returned, after `prepare`."""
 
     def save(self, model: PreTrainedModel, folder: Path) -> None:
         """Write what the user takes away, in the ecosystem's format."""

@@ -104,8 +104,14 @@ def widen(model: Any) -> None:
         for name, child in list(module.named_children()):
             base = getattr(child, "base_layer", None)
             if isinstance(base, bnb.nn.Linear4bit):
-                weight = bnb.functional.dequantize_4bit(base.weight.data, base.weight.quant_state)
-                setattr(module, name, rewrap(child, weight.to(base.compute_dtype), base.bias))
+                setattr(module, name, rewrap(child, widen_weight(base), base.bias))
+
+
+def widen_weight(layer: Any) -> torch.Tensor:
+    """Return the weight of a layer in 4 bits as it multiplies, NxK."""
+    bnb: Any = import_module("bitsandbytes")
+    weight: torch.Tensor = bnb.functional.dequantize_4bit(layer.weight.data, layer.weight.quant_state)
+    return weight.to(layer.compute_dtype)
 
 
 def rewrap(adapter: Any, weight_NK: torch.Tensor, bias_N: torch.Tensor | None) -> Any:

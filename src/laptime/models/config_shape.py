@@ -69,9 +69,8 @@ def foresee_shape(config: Mapping[str, Any]) -> Shape | None:
         "mlp.down_proj": (inner, hidden),
     }
     biased = find_biased(config, family)
-    of_layer = sum(
-        one * other + (other if biased & {n.split(".")[1]} else 0) for n, (one, other) in sizes.items()
-    )
+    biases = sum(other for name, (_, other) in sizes.items() if name.split(".")[1] in biased)
+    of_layer = sum(one * other for one, other in sizes.values()) + biases
     norms = 2 * hidden + (2 * width if family == "qwen3" else 0)
     embeddings = hidden * words * (1 if config.get("tie_word_embeddings") else 2)
     linears = {f"model.layers.{n}.{name}": size for n in range(layers) for name, size in sizes.items()}
@@ -85,6 +84,7 @@ def foresee_shape(config: Mapping[str, Any]) -> Shape | None:
         head="lm_head",
         model_type=family,
         layer_parameters=(of_layer + norms,) * layers,
+        num_biases=layers * biases,
     )
 
 

@@ -23,7 +23,13 @@ CODE_KEYS = (
     "_implementation",
     "_implementation_internal",
 )  # endings; a value "a/b" is a repository of kernels
-OWN_ADAPTERS = {"LORA", "VERA", "IA3"}  # peft types whose configuration leads to no other folder
+OWN_ADAPTERS = {
+    "ADALORA",
+    "IA3",
+    "LORA",
+    "OFT",
+    "VERA",
+}  # peft types whose configuration leads to no other folder
 PICKLED = ("pytorch_model*.bin", "*.pt", "*.pth", "*.bin")
 
 

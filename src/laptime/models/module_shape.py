@@ -8,7 +8,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from laptime.models.shape import Shape, layer_of
+from laptime.models.shape import Shape, is_bias, layer_of
 
 # What configurations call the number of experts that a token goes through.
 EXPERTS_PER_TOKEN = (
@@ -44,20 +44,40 @@ def measure_shape(model: PreTrainedModel) -> Shape:
         experts_per_token=count_experts_per_token(text, experts),
         unwrapped=tuple(name for name in linears if is_read_past(name, modules)),
         layer_parameters=count_by_layer(model, seen),
+        num_biases=sum(parameter.numel() for parameter in list_biases(model).values()),
+        transposed=any(isinstance(modules[name], Conv1D) for name in linears),
     )
 
 
 def count_by_layer(model: nn.Module, seen: str) -> tuple[int, ...]:
     """Return the parameters of each layer of what text passes through; () where layers have no numbers."""
     counts: dict[int, int] = {}
-    for name, parameter in model.named_parameters():
-        if name.startswith(seen) and (number := layer_of(name)) >= 0:
+    for number, parameter in number_parameters(model, seen):
+        if number >= 0:
             counts[number] = counts.get(number, 0) + parameter.numel()
     return (
         tuple(counts[number] for number in range(len(counts)))
         if all(map(counts.get, range(len(counts))))
         else ()
     )
+
+
+def number_parameters(model: nn.Module, seen: str) -> list[tuple[int, nn.Parameter]]:
+    """Return each parameter with the number of its layer, -1 outside of those that text passes through."""
+    named = model.named_parameters()
+    return [(layer_of(name) if name.startswith(seen) else -1, parameter) for name, parameter in named]
+
+
+def list_biases(model: PreTrainedModel) -> dict[str, nn.Parameter]:
+    """Return the biases of what text passes through, and of the head, by name."""
+    modules = dict(model.named_modules())
+    seen, head = find_text_part(model, modules), model.get_output_embeddings()
+    own = {id(parameter) for parameter in head.parameters()} if head is not None else set()
+    return {
+        name: parameter
+        for name, parameter in model.named_parameters()
+        if is_bias(name) and (name.startswith(seen) or id(parameter) in own)
+    }
 
 
 def find_text_part(model: PreTrainedModel, modules: dict[str, nn.Module]) -> str:

@@ -30,6 +30,8 @@ class Shape(Struct, kw_only=True, frozen=True):
     experts_per_token: int = 0
     unwrapped: tuple[str, ...] = ()
     layer_parameters: tuple[int, ...] = ()  # of each layer, from the lowest; () where layers have no numbers
+    num_biases: int = 0  # numbers in all biases, those of norms included
+    transposed: bool = False  # linear layers store their weights the other way round, as GPT-2's do
 
     @property
     def weights_per_token(self) -> dict[str, int]:
@@ -65,6 +67,11 @@ def layer_of(name: str) -> int:
 def is_above(name: str, lowest: int) -> bool:
     """Tell whether a module lies in the layer `lowest`, above it, or in no layer."""
     return not 0 <= layer_of(name) < lowest
+
+
+def is_bias(name: str) -> bool:
+    """Tell by its name whether a parameter is a bias: of a layer, a norm, or of several experts."""
+    return name.endswith((".bias", "_bias"))
 
 
 def last_word(name: str) -> str:

@@ -78,6 +78,13 @@ NAMES: dict[Lang, dict[str, str]] = {
         "lora_plus_ratio": "B의 학습률 배수",
         "vera_rank": "VeRA 랭크",
         "ia3_targets": "(IA)³ 대상",
+        "adalora_start_rank": "AdaLoRA 시작 랭크",
+        "oft_block_size": "OFT 블록 크기",
+        "lisa_layers": "LISA가 한 번에 학습하는 레이어",
+        "lisa_interval": "LISA 추첨 간격(스텝)",
+        "galore_rank": "GaLore 랭크",
+        "galore_interval": "GaLore 방향 갱신 간격(스텝)",
+        "galore_scale": "GaLore 업데이트 배율",
         "reuse_cache": "캐시 재사용",
     },
 }

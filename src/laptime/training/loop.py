@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 
 import torch
 
@@ -39,9 +40,11 @@ def train(
     after a step when a signal has come.
     """
     model = forward.model.train()
+    optimizer.before_update = partial(method.before_update, model)
     with closing(make_ahead(steps, num_done)) as coming:
         for step in coming:
             timer.begin()
+            method.before_step(model, step.step, optimizer.forget)
             losses: list[torch.Tensor] = []
             factor = optimizer.scale(torch.ones((), device=model.device) / step.num_trained_tokens)
             for cpu_batch in step.batches:
@@ -56,6 +59,9 @@ def train(
             if collect is not None:
                 losses = collect(losses)
                 timer.mark("exchange")
+            if (penalty := method.penalty(model)) is not None:  # once, whatever the processes
+                optimizer.scale(penalty).backward()
+                timer.mark("backward")
             norm, left_out = optimizer.step(rate, torch.stack(losses).sum())
             method.after_step(model, step.step)
             timer.mark("optimizer")

@@ -9,7 +9,7 @@ and moments alone, and the loop learns of it when the numbers of that step arriv
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -33,6 +33,7 @@ class Chunk(Struct):
     masters: list[torch.Tensor]
     adam: torch.optim.Optimizer
     rate_factor: float
+    is_own: bool = False  # an optimizer that the method brings along
 
 
 class Optimizer:
@@ -63,6 +64,8 @@ class Optimizer:
         self._stopped = torch.zeros((), device=device)
         # Over the processes that hold parts of the gradients; None where all are here.
         self.sum_parts: Callable[[torch.Tensor], torch.Tensor] | None = None
+        # Sees the gradients, and what they are divided by.
+        self.before_update: Callable[[torch.Tensor], None] | None = None
 
     def has_finite_gradients(self) -> bool:
         """Tell whether no gradient holds an infinity; waits for the device."""
@@ -72,6 +75,14 @@ class Optimizer:
         """Let go of all gradients, as an update does."""
         for parameter in self.parameters:
             parameter.grad = None
+
+    def forget(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Drop the moments of some parameters, which begin anew if they are ever updated again."""
+        dropped = set(parameters)
+        for chunk in self.chunks:
+            for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
+                if parameter in dropped:
+                    chunk.adam.state.pop(master, None)
 
     def scale(self, loss: torch.Tensor) -> torch.Tensor:
         """Scale the loss so that fp16 gradients do not underflow."""
@@ -94,6 +105,8 @@ class Optimizer:
             self._stopped = torch.maximum(self._stopped, found_inf)
         found_inf = torch.maximum(found_inf, self._stopped)
         divisor = self._gradient_divisor(norm)
+        if self.before_update:
+            self.before_update(divisor)
         for chunk in self.chunks:
             update_chunk(chunk, learning_rate, divisor, found_inf, self.kernels)
         if self.loss_scale is not None:
@@ -127,7 +140,7 @@ class Optimizer:
                 if f"step.{name}" in tensors:
                     chunk.adam.state[master] = {
                         part: place(tensors[key], part, chunk, master)
-                        for part in self._parts
+                        for part in getattr(chunk.adam, "state_parts", self._parts)
                         if (key := f"{part}.{name}") in tensors or self._parts == STATE_PARTS
                     }
         if self.loss_scale is not None:
@@ -192,6 +205,8 @@ def make_chunk(
         "eps": training.adam_epsilon,
         "weight_decay": training.weight_decay if group.get("decays", True) else 0.0,
     }
+    if make := group.get("make_optimizer"):
+        return Chunk(parameters, masters, make(masters, **settings), group.get("rate_factor", 1.0), True)
     if training.optimizer == "adamw":
         adam: torch.optim.Optimizer = torch.optim.AdamW(masters, **settings, fused=fused)
     else:
@@ -210,7 +225,7 @@ def update_chunk(
     kernels: OptimizerKernels | None = None,
 ) -> None:
     """Update one chunk and free its gradients."""
-    if kernels and update_at_once(chunk, learning_rate, divisor, found_inf, kernels):
+    if kernels and not chunk.is_own and update_at_once(chunk, learning_rate, divisor, found_inf, kernels):
         return
     for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
         if master is not parameter:

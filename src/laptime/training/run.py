@@ -286,7 +286,9 @@ def train_timed(
     forward, method = prepared.setup.forward, loaded.method
     timer = StepTimer(record, opened.device, opened.precision.loss_scaling, checkpoints.num_skipped)
     fit = loaded.fit
-    checkpoints.begin(loaded.model, optimizer, timer, opened.manifest, fit.recomputes, fit.micro_batch)
+    checkpoints.begin(
+        loaded.model, method, optimizer, timer, opened.manifest, fit.recomputes, fit.micro_batch
+    )
     if not loaded.sharding:
         moments.begin(loaded.model, timer, len(prepared.steps), checkpoints.num_done)
     record.write(Load(when="before", **read_load()))
@@ -294,8 +296,10 @@ def train_timed(
     collect = find_collect(opened.team, loaded.sharding, optimizer)
     with meter.phase("train", checkpoints.seconds_before):
         steps = method.prepare(loaded.model, prepared.steps)
+        checkpoints.restore_method(loaded.model, method)
         checkpoints.restore_random()
         if not checkpoints.found:
+            method.before_step(loaded.model, 1, optimizer.forget)
             calibrate_loss_scale(forward, steps[0], optimizer, collect)
         train(
             forward, method, steps, optimizer, prepared.learning_rate, opened.spec.training, timer,

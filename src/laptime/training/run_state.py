@@ -16,6 +16,7 @@ from laptime.data.encoded import EncodedData
 from laptime.data.input_manifest import InputManifest
 from laptime.errors import UserError
 from laptime.hardware.machine import describe_machine
+from laptime.methods.method import Method
 from laptime.models.digest import describe_base, digest_model
 from laptime.models.source import ModelSource
 from laptime.runs.events import Checkpoint, Resumed
@@ -45,6 +46,7 @@ from laptime.util.atomic import as_read, remove_files, remove_leftovers, set_asi
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+OF_METHOD = "method."  # before the names of its tensors, among those of the optimizer
 ALONE = {"processes": "1"}  # what is not said of an environment that has it
 
 
@@ -199,6 +201,7 @@ class Checkpoints:
     def begin(
         self,
         model: PreTrainedModel,
+        method: Method,
         optimizer: Optimizer,
         timer: StepTimer,
         manifest: InputManifest,
@@ -206,7 +209,7 @@ class Checkpoints:
         micro_batch: int,
     ) -> None:
         """Learn what there is to save."""
-        self.model, self.optimizer, self.timer = model, optimizer, timer
+        self.model, self.method, self.optimizer, self.timer = model, method, optimizer, timer
         self.state: dict[str, Any] = {
             "spec": msgspec.to_builtins(self.job.spec),
             "data_digest": manifest.data["digest"],
@@ -253,7 +256,7 @@ class Checkpoints:
         )
         tensors: dict[str, dict[str, torch.Tensor]] = {
             "weights": {name: parameter for parameter, name in names.items()},
-            "optimizer": self.optimizer.capture(names),
+            "optimizer": self.optimizer.capture(names) | self._capture_method(),
             "random": random,
         }
         if not self.sharding:
@@ -261,13 +264,25 @@ class Checkpoints:
         offsets = find_offsets(self.sharding.shapes(), self.team.rank, self.team.size)
         return write_together(self.home, state, tensors, offsets, self.team)
 
+    def _capture_method(self) -> dict[str, torch.Tensor]:
+        """Return the state of the method, under names of its own."""
+        return {f"{OF_METHOD}{name}": one for name, one in self.method.capture(self.model).items()}
+
+    def restore_method(self, model: PreTrainedModel, method: Method) -> None:
+        """Put back the state of the method."""
+        if self.found is None:
+            return
+        stored = self.found.tensors("optimizer")
+        names = [name for name in stored if name.startswith(OF_METHOD)]
+        method.restore(model, {name.removeprefix(OF_METHOD): stored[name] for name in names})
+
     def names(self, model: PreTrainedModel) -> dict[torch.nn.Parameter, str]:
         """Return what trains here, with its names."""
         return self.sharding.names() if self.sharding else trained_names(model)
 
     def end(self) -> None:
         """Let go of what was to be saved: the optimizer is most of a run's memory."""
-        del self.model, self.optimizer, self.timer
+        del self.model, self.method, self.optimizer, self.timer
 
     def remove_all(self) -> None:
         """Remove every checkpoint: the result is on the disk."""

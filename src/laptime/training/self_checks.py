@@ -88,7 +88,7 @@ def _check_all(subject: Subject) -> Iterator[Check]:
     base = trained if subject.method.saved_kind == "model" else subject.load_base()
     reloaded = subject.method.load(base, subject.saved, dtype).eval()
     token_ids = chosen[0].token_ids[:MOST_TOKENS]
-    if subject.method.changes_base:  # in memory a part of the base lies in the adapters
+    if subject.method.saves_others:
         yield compare_logits(reloaded, trained, token_ids)
     else:
         yield compare_reloaded(reloaded, trained, token_ids)

@@ -1,0 +1,1 @@
+"""Optimizers that a method brings along. Unlike the methods they import torch at their top."""
