@@ -1,0 +1,105 @@
+"""A race as the page shows it: words and drawings made from what its records hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from laptime.comparison.result import ComparisonResult
+from laptime.live.live_charts import draw_interval, draw_losses, draw_memory
+from laptime.live.now_line import share_done, write_now
+from laptime.live.race_reader import Now, RaceReader
+from laptime.report.headline import choose_pair, write_headline
+from laptime.report.language import Language, choose_language
+from laptime.report.page import HTML_NAME, list_banners
+from laptime.report.plain_text import clean
+from laptime.report.quantities import Lang
+from laptime.report.rounds_sentences import write_rounds
+from laptime.report.sanitising import sanitise
+from laptime.report.table import choose_columns, make_rows
+
+COLUMNS = ("train", "total", "step", "memory", "loss", "held_out")
+
+
+class RaceView:
+    """Shows one folder; kept between looks, since what was read need not be read again."""
+
+    def __init__(self, folder: Path, lang: Lang) -> None:
+        self.folder = folder
+        self.lang = lang
+        self._reader = RaceReader(folder)
+        self._shown: ComparisonResult | None = None
+        self._clean: ComparisonResult | None = None
+
+    def look(self) -> dict[str, Any]:
+        """Return the race as it stands, in plain values for JSON."""
+        now = self._reader.read()
+        if now.result is not self._shown:
+            self._shown, self._clean = now.result, sanitise(now.result) if now.result else None
+        return make_view(replace(now, result=self._clean), self.folder, self.lang)
+
+
+def make_view(now: Now, folder: Path, lang: Lang) -> dict[str, Any]:
+    """Return what the page shows of a race; the texts of `now.result` must be sanitised."""
+    language = choose_language(lang, now.result) if now.result else Language(lang)
+    told = {
+        "state": now.state,
+        "state_text": language.say(f"live.state.{now.state}"),
+        "trouble": clean(now.trouble),
+        "now": write_now(now, language),
+        "share": share_done(now),
+        "losses": draw_losses(now, language),
+        "interval": draw_interval(now.result, language),
+        "memory": draw_memory(now, language),
+        "report": now.state == "finished" and (folder / HTML_NAME).is_file(),
+    }
+    return told | (_tell_result(now.result, language) if now.result else {})
+
+
+def _tell_result(result: ComparisonResult, language: Language) -> dict[str, Any]:
+    """Return headline, table and what must be known to read them."""
+    headline = write_headline(result, language)
+    has_any = any(method.rounds for method in result.methods)
+    columns = choose_columns(result)
+    shown = [columns.index(name) for name in COLUMNS]
+    rounds = write_rounds(result, choose_pair(result), language) if has_any else []
+    return {
+        "headline": headline.text if has_any or result.complete else language.say("live.no_verdict"),
+        "total": headline.total,
+        "tone": headline.tone if has_any else "open",
+        "rounds": " ".join(one.text for one in rounds),
+        "banners": [
+            {"label": label, "text": text, "command": command}
+            for kind, label, text, command in list_banners(result, language)
+            if kind != "incomplete"
+        ],
+        "columns": [language.say(f"column.{name}") for name in COLUMNS],
+        "rows": [
+            {
+                "title": row.title,
+                "number": row.number,
+                "status": language.say("live.rounds", number=len(method.rounds))
+                if method.rounds
+                else row.status_label,
+                "cells": [{"figure": row.cells[i].figure, "below": row.cells[i].below} for i in shown],
+                "failures": row.failures,
+            }
+            for row, method in zip(make_rows(result, language), result.methods, strict=True)
+        ],
+        "answers": [
+            {"name": name, "title": title, "number": number}
+            for name, title, number in _list_answering(result, language)
+        ],
+    }
+
+
+def _list_answering(result: ComparisonResult, language: Language) -> list[tuple[str, str, str]]:
+    """Return name, title and colour of those that can be asked: none before a result is saved."""
+    saved = [
+        (method.name, language.title(method.name), str(number % 6))
+        for number, method in enumerate(result.methods)
+        if method.saved_paths
+    ]
+    return [("base", language.say("title.base"), "b"), *saved] if saved else []
