@@ -102,7 +102,7 @@ def encode(
     import msgspec
 
     from laptime.forecast.crossover import COUNTS, find_growths, list_fastest
-    from laptime.report.plan_lines import tell_comparison
+    from laptime.report.plan_lines import add_up, tell_comparison
 
     growths = find_growths(found, spec)
     told = {
@@ -112,6 +112,7 @@ def encode(
         "gpu": gpu,
         "price_per_hour": price,
         "comparison": tell_comparison(found, spec),
+        "sum": whole._asdict() if (whole := add_up(found, spec)) else None,
         "rows": found,
         "by_examples": {
             "examples": COUNTS,

@@ -109,7 +109,19 @@ class Desk:
         """Return a line on each method; raises UserError for what `laptime plan` refuses."""
         words = make_words(form, self.places.choose(form.out.strip()), self.lang)
         read_words(words)
-        return {"lines": [*map(self._tell_row, self._run(plan_words(words))["rows"])]}
+        told = self._run(plan_words(words))
+        return {"lines": [*map(self._tell_row, told["rows"])], "whole": self._tell_whole(told["sum"])}
+
+    def _tell_whole(self, whole: dict[str, Any] | None) -> str:
+        """Return what all runs will take."""
+        if whole is None:
+            return self.language.say("live.plan.nothing")
+        return self.language.plural(
+            "live.plan.open" if whole["is_open"] else "live.plan.whole",
+            whole["runs"],
+            seconds=self.language.seconds(whole["seconds"]),
+            memory=quantities.size(whole["most_bytes"]),
+        )
 
     def _tell_row(self, row: dict[str, Any]) -> str:
         """Return what one method will take."""

@@ -45,7 +45,7 @@ def _parts(now: Now, record: RunRecord, language: Language) -> list[str]:
     key = f"live.after.{'base' if record.started.role == 'base' and last == 'prepare' else last}"
     told = language.say(key if language.knows(key) else "live.after.other")
     elapsed = max(0.0, time.time() - record.started.time)
-    return [told, language.say("live.since", seconds=language.seconds(round(elapsed)))]
+    return [told, language.say("live.since", seconds=quantities.whole_seconds(elapsed, language.code))]
 
 
 def _trained_or_base(record: RunRecord) -> bool:
@@ -67,5 +67,5 @@ def _tell_steps(record: RunRecord, language: Language) -> list[str]:
         )
     if of > step.step:
         left = (of - step.step) * fmean(one.seconds for one in recent)
-        parts.append(language.say("live.left", seconds=language.seconds(left)))
+        parts.append(language.say("live.left", seconds=quantities.whole_seconds(left, language.code)))
     return parts

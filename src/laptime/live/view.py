@@ -11,7 +11,7 @@ from laptime.comparison.result import ComparisonResult
 from laptime.live.live_charts import draw_interval, draw_losses, draw_memory
 from laptime.live.now_line import share_done, write_now
 from laptime.live.race_reader import Now, RaceReader
-from laptime.report.headline import choose_pair, write_headline
+from laptime.report.headline import Headline, choose_pair, read_ratio, write_headline
 from laptime.report.language import Language, choose_language
 from laptime.report.page import HTML_NAME, list_banners
 from laptime.report.plain_text import clean
@@ -58,17 +58,24 @@ def make_view(now: Now, folder: Path, lang: Lang) -> dict[str, Any]:
     return told | (_tell_result(now.result, language) if now.result else {})
 
 
+def write_verdict(result: ComparisonResult, language: Language) -> Headline:
+    """Return the headline so far; of a race that has no ratio yet it does not say that it has none."""
+    pair = choose_pair(result)
+    if result.complete or (pair is not None and read_ratio(pair, "train") is not None):
+        return write_headline(result, language)
+    return Headline(language.say("live.no_verdict"), "", "open")
+
+
 def _tell_result(result: ComparisonResult, language: Language) -> dict[str, Any]:
     """Return headline, table and what must be known to read them."""
-    headline = write_headline(result, language)
-    has_any = any(method.rounds for method in result.methods)
+    headline = write_verdict(result, language)
+    pair = choose_pair(result)
     columns = choose_columns(result)
     shown = [columns.index(name) for name in COLUMNS]
-    rounds = write_rounds(result, choose_pair(result), language) if has_any else []
+    rounds = write_rounds(result, pair, language) if any(method.rounds for method in result.methods) else []
     return {
-        "headline": headline.text if has_any or result.complete else language.say("live.no_verdict"),
+        "headline": headline.text,
         "total": headline.total,
-        "tone": headline.tone if has_any else "open",
         "rounds": " ".join(one.text for one in rounds),
         "banners": [
             {"label": label, "text": text, "command": command}
@@ -80,8 +87,8 @@ def _tell_result(result: ComparisonResult, language: Language) -> dict[str, Any]
             {
                 "title": row.title,
                 "number": row.number,
-                "status": language.say("live.rounds", number=len(method.rounds))
-                if method.rounds
+                "status": language.plural("live.rounds", len(method.rounds))
+                if method.rounds or not method.failures
                 else row.status_label,
                 "cells": [{"figure": row.cells[i].figure, "below": row.cells[i].below} for i in shown],
                 "failures": row.failures,

@@ -653,7 +653,7 @@ STRINGS: dict[str, str] = {
     "live.state.finished": "finished",
     "live.state.stopped": "stopped",
     "live.state.broken": "cannot be read",
-    "live.no_verdict": "No verdict yet: no run that races has finished",
+    "live.no_verdict": "No verdict yet: it takes a finished round of two that race",
     "live.run": "{run} ({place} of {number})",
     "live.step": "step {step} of {of}",
     "live.step_alone": "step {step}",
@@ -676,6 +676,7 @@ STRINGS: dict[str, str] = {
     "live.after.check": "ending",
     "live.after.other": "at work",
     "live.rounds": "{number} rounds done",
+    "live.rounds.one": "{number} round done",
     "live.equal": "equal",
     "live.interval": "Interval of the ratio",
     "live.faster_side": "{method} faster",
@@ -724,6 +725,13 @@ STRINGS: dict[str, str] = {
     "live.plan": "{method}: trains about {seconds} ({low} to {high}), {total} in all; {memory} of memory",
     "live.plan.too_large": "{method}: does not fit ({memory} of memory needed); it would train about "
     "{seconds} ({low} to {high}), {total} in all",
+    "live.plan.whole": "The race: {number} runs, about {seconds} beside evaluation and answers; {memory} of "
+    "memory at most",
+    "live.plan.whole.one": "The race: {number} run, about {seconds} beside evaluation and answers; {memory} "
+    "of memory at most",
+    "live.plan.open": "The race: at least {number} runs, about {seconds} beside evaluation and answers; "
+    "{memory} of memory at most",
+    "live.plan.nothing": "The race: nothing of it fits",
     "live.command": "The same in a terminal",
     "live.start": "Start the race",
     "live.goes_on": "A race lies in this folder: with the same options it goes on, with others it is "

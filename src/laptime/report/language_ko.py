@@ -652,7 +652,7 @@ STRINGS: dict[str, str] = {
     "live.state.finished": "완료",
     "live.state.stopped": "중단됨",
     "live.state.broken": "읽을 수 없음",
-    "live.no_verdict": "아직 결론이 없습니다. 비교할 실행이 하나도 끝나지 않았습니다",
+    "live.no_verdict": "아직 결론이 없습니다. 두 방법 이상이 한 라운드를 마쳐야 합니다",
     "live.run": "{run} ({number}개 중 {place}번째)",
     "live.step": "스텝 {step}/{of}",
     "live.step_alone": "스텝 {step}",
@@ -675,6 +675,7 @@ STRINGS: dict[str, str] = {
     "live.after.check": "마치는 중",
     "live.after.other": "작업 중",
     "live.rounds": "{number}라운드 완료",
+    "live.rounds.one": "{number}라운드 완료",
     "live.equal": "동일",
     "live.interval": "배율의 구간",
     "live.faster_side": "{method:이/가} 빠름",
@@ -724,6 +725,13 @@ STRINGS: dict[str, str] = {
     "live.plan": "{method}: 학습 약 {seconds}({low}~{high}), 전체 {total}, 메모리 {memory}",
     "live.plan.too_large": "{method}: 메모리가 부족합니다({memory} 필요). 학습 약 "
     "{seconds}({low}~{high}), 전체 {total}",
+    "live.plan.whole": "비교 전체: {number}회 실행, 평가와 답변 생성을 제외하고 약 {seconds}, "
+    "메모리 최대 {memory}",
+    "live.plan.whole.one": "비교 전체: {number}회 실행, 평가와 답변 생성을 제외하고 약 {seconds}, "
+    "메모리 최대 {memory}",
+    "live.plan.open": "비교 전체: 최소 {number}회 실행, 평가와 답변 생성을 제외하고 약 {seconds}, "
+    "메모리 최대 {memory}",
+    "live.plan.nothing": "비교 전체: 메모리에 맞는 실행이 없습니다",
     "live.command": "터미널에서 같은 일을 하는 명령",
     "live.start": "비교 시작",
     "live.goes_on": "이 폴더에 이미 비교가 있습니다. 옵션이 같으면 이어서 실행하고, 다르면 거부합니다.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.table import Table
 
@@ -95,18 +96,35 @@ def tell_ratios(found: Sequence[Forecast]) -> Iterator[str]:
             yield f"{one.name} is to train {ratio}x as fast as {slowest.name}"
 
 
-def tell_comparison(found: Sequence[Forecast | Foretold], spec: CompareSpec) -> str:
-    """Return the line on a comparison as a whole; what does not fit takes no time."""
+class Sum(NamedTuple):
+    """What the runs of a comparison take in all; with `is_open` there may be more of them."""
+
+    runs: int
+    is_open: bool
+    seconds: float
+    most_bytes: int
+
+
+def add_up(found: Sequence[Forecast | Foretold], spec: CompareSpec) -> Sum | None:
+    """Return what a comparison takes as a whole; what does not fit takes no time. None: nothing fits."""
     is_open = isinstance(spec.rounds, str)
     rounds = FEWEST_ROUNDS if isinstance(spec.rounds, str) else spec.rounds
     fitting = [one for one in found if not (isinstance(one, Forecast) and one.fits is False)]
     if not fitting:
-        return "a comparison: nothing of it fits"
+        return None
     runs, seconds = rounds * len(fitting), rounds * sum(one.total_seconds for one in fitting)
     if spec.tune:  # each row before the race, without saving and at least so often
         runs, seconds = runs + spec.tune * len(fitting), seconds * (1 + spec.tune / rounds)
-    most = max(one.memory_bytes for one in fitting)
+    return Sum(runs, is_open, seconds, max(one.memory_bytes for one in fitting))
+
+
+def tell_comparison(found: Sequence[Forecast | Foretold], spec: CompareSpec) -> str:
+    """Return the line on a comparison as a whole."""
+    whole = add_up(found, spec)
+    if whole is None:
+        return "a comparison: nothing of it fits"
     return (
-        f"a comparison: {'at least ' * is_open}{runs} run{'s'[: runs != 1]}, about "
-        f"{quantities.seconds(seconds)} beside evaluation and answers; {show_size(most)} of memory at most"
+        f"a comparison: {'at least ' * whole.is_open}{whole.runs} run{'s'[: whole.runs != 1]}, about "
+        f"{quantities.seconds(whole.seconds)} beside evaluation and answers; {show_size(whole.most_bytes)} "
+        "of memory at most"
     )

@@ -291,7 +291,7 @@ function showPreview(told) {
 
 function showPlan(told) {
   show("plan-box", true);
-  $("plan-lines").replaceChildren(...told.lines.map((line) => make("li", line)));
+  $("plan-lines").replaceChildren(...[...told.lines, told.whole].map((line) => make("li", line)));
 }
 
 const here = () => `races/${encodeURIComponent(shown.name)}/`;
