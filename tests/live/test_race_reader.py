@@ -51,7 +51,7 @@ def test_a_race_from_its_beginning_to_its_end(tmp_path: Path) -> None:
         write_scripted_run(run_folder(folder, "base"), "base", 0)
         write_scripted_run(run_folder(folder, "full-r1"), "full", unfinished=True)
         now = reader.read()
-        assert now.run and (now.run.run, now.place, now.num_runs) == ("full-r1", 2, 3)
+        assert now.run and (now.run.run, now.num_over, now.num_runs) == ("full-r1", 1, 3)
         assert now.record and [step.step for step in now.record.steps] == [1]
         add_steps(run_folder(folder, "full-r1"), 2, 3)
         later = reader.read()
@@ -115,6 +115,20 @@ def test_a_record_is_read_on_from_where_it_was_read(tmp_path: Path, monkeypatch:
     write_scripted_run(tmp_path, "full", unfinished=True)
     again = tail.read()
     assert again and again.started.method == "full", "a record that is begun anew"
+
+
+def test_a_run_that_was_killed_and_goes_on_is_at_work_again(tmp_path: Path) -> None:
+    write_scripted_comparison(
+        tmp_path, {"full": [2.0], "lora": [1.0]}, {"full-r1": {"failed": "killed"}}, skip=["lora-r1"]
+    )
+    reader = RaceReader(tmp_path)
+    with at_work(tmp_path):
+        assert (reader.read().run, reader.read().num_over) == (None, 2)
+        writer = RecordWriter(run_folder(tmp_path, "full-r1"))
+        writer.write(Resumed(step=1, from_checkpoint="c", seconds_before=1.0))
+        writer.close()
+        now = reader.read()
+        assert now.run and (now.run.run, now.num_over) == ("full-r1", 1)
 
 
 def test_a_training_alone_is_a_race_of_one(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def write_now(now: Now, language: Language) -> str:
     """Return the line; "" where no run is at work."""
     if now.run is None or now.record is None:
         return ""
-    run = language.say("live.run", run=clean(now.run.run), place=now.place, number=now.num_runs)
+    run = language.say("live.run", run=clean(now.run.run), place=now.num_over + 1, number=now.num_runs)
     return f"{run}: {', '.join(_parts(now, now.record, language))}"
 
 

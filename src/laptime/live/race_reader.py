@@ -37,7 +37,7 @@ def is_at_work(folder: Path) -> bool:
 
 
 class Now(Struct, kw_only=True):
-    """A race as it stands: `run` is the present one, the `place`-th of `num_runs`; its record is `record`.
+    """A race as it stands: `run` is the present one, `record` its record; `num_over` of `num_runs` are over.
 
     `trouble` says why there is no result, where there should be one.
     """
@@ -45,7 +45,7 @@ class Now(Struct, kw_only=True):
     state: State
     result: ComparisonResult | None = None
     run: PlannedRun | None = None
-    place: int = 0
+    num_over: int = 0  # known while the race is at work
     num_runs: int = 0
     record: RunRecord | None = None
     answering: Answering | None = None
@@ -93,7 +93,7 @@ class RaceReader:
         self._result: ComparisonResult | None = None
         self._trouble = ""
         self._tails: dict[str, RunTail] = {}
-        self._over: set[str] = set()
+        self._over: dict[str, object] = {}  # as their records were found when they were over
 
     def read(self) -> Now:
         """Return the race as it stands."""
@@ -142,20 +142,23 @@ class RaceReader:
         return "finished" if self._result.complete else "stopped"
 
     def _find_present(self, plan: Plan, now: Now) -> None:
-        """Find the run that is at work among those of the plan that are not over."""
+        """Find the run that is at work among those of the plan; one that was over may go on again."""
         for planned in plan.runs:
-            if planned.run in self._over:
+            home = self._home(planned)
+            stamp = look(home / RECORD_FILE)
+            if stamp is None or stamp == self._over.get(planned.run):
                 continue
-            tail = self._tails.setdefault(planned.run, RunTail(self._home(planned)))
+            self._over.pop(planned.run, None)
+            tail = self._tails.setdefault(planned.run, RunTail(home))
             record = tail.read()
             if record is None:
                 continue
             if has_ended(record):
-                self._over.add(planned.run)
+                self._over[planned.run] = stamp
                 del self._tails[planned.run]
                 continue
             now.run, now.record, now.answering = planned, record, tail.answering
-        now.place = min(len(self._over) + 1, now.num_runs)
+        now.num_over = len(self._over)
 
     def _home(self, planned: PlannedRun) -> Path:
         return run_folder(self.folder, planned.run) if (self.folder / PLAN_FILE).exists() else self.folder

@@ -97,8 +97,6 @@ def _tell(now: Now) -> str:
     """Return one line on a race: how many runs are over, and the headline so far."""
     if now.result is None:
         return now.trouble or "still being prepared; nothing has run yet"
-    done = (
-        f"{max(0, now.place - 1)} of {now.num_runs} runs done" if now.place else f"{now.num_runs} runs done"
-    )
+    done = f"{now.num_over} of {now.num_runs} runs done"
     result = sanitise(now.result)
     return f"{done}; {write_verdict(result, choose_language('en', result)).text}"
