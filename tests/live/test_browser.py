@@ -142,7 +142,7 @@ def test_a_race_of_the_terminal_is_stopped_by_its_button(browser: Any, tmp_path:
     """Whoever holds the folder is told as by Ctrl-C: here the test itself."""
     write_scripted_comparison(tmp_path / "race", {"full": [20.0], "lora": [10.0]}, skip=["lora-r1"])
     heard: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
     try:
         with live_view(tmp_path) as (_, address), tab(browser, address) as page:
             wait_for_state(page, "stopped")
@@ -150,7 +150,7 @@ def test_a_race_of_the_terminal_is_stopped_by_its_button(browser: Any, tmp_path:
             with at_work(tmp_path / "race"):
                 wait_for_state(page, "running")
                 page.click("#stop")
-                until(page, lambda: heard == [signal.SIGINT])
+                until(page, lambda: heard == [signal.SIGTERM])
             wait_for_state(page, "stopped")
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, before)

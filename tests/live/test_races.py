@@ -26,17 +26,20 @@ from tests.live.test_race_reader import at_work
 LANGUAGE = Language("en")
 # Holds a folder as a race does, says so, and ends as one does that is stopped.
 HOLDER = """
-import pathlib, sys, time
+import pathlib, signal, sys, time
+from laptime.cli.main import stop
 from laptime.runs.lock import MARKER_FILE, file_lock
 folder = pathlib.Path(sys.argv[-1])
+signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a shell
 folder.mkdir(exist_ok=True)
 try:
     with file_lock(folder / MARKER_FILE, "it"):
         print("holding", flush=True)
         time.sleep(60)
-except KeyboardInterrupt:
+except SystemExit:
     print("stopped", flush=True)
-    sys.exit(130)
+    raise
 """
 ANSWERER = """
 import json, sys, time
@@ -87,7 +90,7 @@ def test_a_race_is_in_a_session_of_its_own_and_ends_as_by_ctrl_c(started: tuple[
     with pytest.raises(UserError, match="two at once would falsify both"):
         made.start(["other"], folder.with_name("other"))
     made.stop(folder)
-    assert process.wait(30) == 130
+    assert process.wait(30) == 143
     assert made.tell(folder) == ("holding\nstopped", "") and not made.is_busy()
 
 
@@ -96,7 +99,7 @@ def test_a_race_that_another_live_view_started_is_found_and_stopped(started: tup
     again = Races(LANGUAGE)
     assert not again.knows("race") and again.tell(folder)[0] == "holding"
     again.stop(folder)
-    assert made._begun["race"].wait(30) == 130
+    assert made._begun["race"].wait(30) == 143
 
 
 def test_nobody_is_stopped_who_is_not_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

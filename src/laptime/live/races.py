@@ -22,6 +22,7 @@ from laptime.runs.plan import FILE_NAME as PLAN_FILE
 
 MOST_SAID = 4000  # bytes of the end of what a race has printed
 LOOK_SECONDS = 1.0
+STOP = signal.SIGTERM  # a command ends by it as by Ctrl-C, which one in a shell's background does not hear
 
 
 def find_timing() -> str:
@@ -74,7 +75,7 @@ class Races:
     def stop(self, folder: Path) -> None:
         """End the race in `folder` as Ctrl-C does; raises UserError where nobody is there to be told."""
         if self.is_beginning(folder):
-            self._begun[folder.name].send_signal(signal.SIGINT)
+            self._begun[folder.name].send_signal(STOP)
             return
         owner = read_owner(folder / MARKER_FILE) if is_at_work(folder) else None
         if owner is None:
@@ -82,7 +83,7 @@ class Races:
         if owner.host != socket.gethostname() or not owner.is_alive:
             raise UserError(self._language.say("live.out_of_reach", owner=str(owner)))
         try:
-            os.kill(owner.pid, signal.SIGINT)
+            os.kill(owner.pid, STOP)
         except PermissionError:
             raise UserError(self._language.say("live.out_of_reach", owner=str(owner))) from None
 
@@ -96,5 +97,5 @@ class Races:
         except OSError:
             return "", ""
         process = self._begun.get(folder.name)
-        is_refused = process is not None and process.poll() not in (None, 0, 1, 130, 143, -signal.SIGINT)
+        is_refused = process is not None and process.poll() not in (None, 0, 1, 130, 143, -STOP)
         return text.strip(), last_line(text) if is_refused else ""
