@@ -112,6 +112,8 @@ def test_the_page_at_both_widths(browser: Any, tmp_path: Path, width: int, schem
     write_scripted_comparison(tmp_path / "done", {"full": [20.0], "lora": [10.0]})
     write_result(tmp_path / "done", gather_result(tmp_path / "done"))
     render_report(tmp_path / "done")
+    (tmp_path / "done" / "inputs").mkdir()
+    write_json(tmp_path / "done" / "inputs" / "facts.json", {})
     asked = Asked(
         number=1, question="<b>?", texts={"base": "one", "lora": "<i>two"}, done=["base"], ended=True
     )

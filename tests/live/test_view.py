@@ -15,6 +15,7 @@ from laptime.report.language import Language
 from laptime.runs.events import Failed, Memory, Phase
 from laptime.runs.plan import run_folder
 from laptime.runs.record import RecordWriter
+from laptime.util.atomic import write_json
 from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 from tests.live.test_race_reader import add_steps, at_work
 
@@ -43,6 +44,14 @@ def test_a_race_that_is_at_work(running: Path) -> None:
     assert [row["status"] for row in told["rows"]] == ["2 rounds done", "1 round done"]
     assert ">lora-r2<" in told["losses"] and told["losses"].count("<path") == 3
     assert "5.2 kB" in told["memory"]
+
+
+def test_records_alone_are_not_asked(running: Path) -> None:
+    assert look(running)["answers"] == []
+    (running / "inputs").mkdir()
+    write_json(running / "inputs" / "facts.json", {})
+    told = look(running)["answers"]
+    assert [(one["name"], one["number"]) for one in told] == [("base", "b"), ("full", "0"), ("lora", "1")]
 
 
 def test_the_same_in_korean(running: Path) -> None:

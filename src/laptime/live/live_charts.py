@@ -7,7 +7,7 @@ from laptime.comparison.statistics import SAME
 from laptime.live.race_reader import Now
 from laptime.report import quantities
 from laptime.report.bars import Bar, draw_bars
-from laptime.report.drawing import WIDTH, Drawing, Scale, text_width
+from laptime.report.drawing import SMALL_SIZE, WIDTH, Drawing, Scale, shorten, text_width
 from laptime.report.headline import choose_pair, read_ratio
 from laptime.report.language import Language
 from laptime.report.plots import Series, draw_frame, draw_line, label_ends, label_room
@@ -69,7 +69,8 @@ def draw_interval(result: ComparisonResult | None, language: Language) -> str:
     sides = (("start", 6.0, reading.slower), ("end", WIDTH - 6, reading.faster))
     for anchor, x, name in sides:
         text = language.say("live.faster_side", method=language.method(name))
-        drawing.text(x, BAND_TOP + BAND_HEIGHT + 18, text, "small", anchor)
+        shown = shorten(text, WIDTH / 2 - 12, SMALL_SIZE)
+        drawing.text(x, BAND_TOP + BAND_HEIGHT + 18, shown, "small", anchor)
     shown = language.ratio(reading.ratio)
     if reading.interval:
         shown = f"{shown} ({quantities.bound(low)} – {quantities.bound(high)})"

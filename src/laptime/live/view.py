@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from laptime.comparison.result import ComparisonResult
+from laptime.errors import UserError
 from laptime.live.live_charts import draw_interval, draw_losses, draw_memory
 from laptime.live.now_line import share_done, write_now
 from laptime.live.race_reader import Now, RaceReader
 from laptime.report.headline import Headline, choose_pair, read_ratio, write_headline
 from laptime.report.language import Language, choose_language
 from laptime.report.page import HTML_NAME, list_banners
-from laptime.report.plain_text import clean
+from laptime.report.plain_text import clean, keep_unbroken
 from laptime.report.quantities import Lang
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sanitising import sanitise
 from laptime.report.table import choose_columns, make_rows
+from laptime.runs.folder import find_inputs
 
 COLUMNS = ("train", "total", "step", "memory", "loss", "held_out")
 
@@ -55,7 +58,10 @@ def make_view(now: Now, folder: Path, lang: Lang) -> dict[str, Any]:
         "memory": draw_memory(now, language),
         "report": now.state == "finished" and (folder / HTML_NAME).is_file(),
     }
-    return told | (_tell_result(now.result, language) if now.result else {})
+    if now.result is None:
+        return told
+    answers = _list_answering(now.result, language) if _can_be_asked(folder) else []
+    return told | {"answers": answers} | _tell_result(now.result, language)
 
 
 def write_verdict(result: ComparisonResult, language: Language) -> Headline:
@@ -90,23 +96,30 @@ def _tell_result(result: ComparisonResult, language: Language) -> dict[str, Any]
                 "status": language.plural("live.rounds", len(method.rounds))
                 if method.rounds or not method.failures
                 else row.status_label,
-                "cells": [{"figure": row.cells[i].figure, "below": row.cells[i].below} for i in shown],
+                "cells": [
+                    {"figure": row.cells[i].figure, "below": [*map(keep_unbroken, row.cells[i].below)]}
+                    for i in shown
+                ],
                 "failures": row.failures,
             }
             for row, method in zip(make_rows(result, language), result.methods, strict=True)
         ],
-        "answers": [
-            {"name": name, "title": title, "number": number}
-            for name, title, number in _list_answering(result, language)
-        ],
     }
 
 
-def _list_answering(result: ComparisonResult, language: Language) -> list[tuple[str, str, str]]:
+def _can_be_asked(folder: Path) -> bool:
+    """Tell whether there is what a question needs; records alone, as they are published, lack it."""
+    with suppress(UserError, OSError):
+        return find_inputs(folder).is_dir()
+    return False
+
+
+def _list_answering(result: ComparisonResult, language: Language) -> list[dict[str, str]]:
     """Return name, title and colour of those that can be asked: none before a result is saved."""
     saved = [
-        (method.name, language.title(method.name), str(number % 6))
+        {"name": method.name, "title": language.title(method.name), "number": str(number % 6)}
         for number, method in enumerate(result.methods)
         if method.saved_paths
     ]
-    return [("base", language.say("title.base"), "b"), *saved] if saved else []
+    base = {"name": "base", "title": language.say("title.base"), "number": "b"}
+    return [base, *saved] if saved else []

@@ -342,4 +342,12 @@ $("new-box").addEventListener("toggle", () => $("new-box").open && spell());
 // A tab that nobody sees asks for nothing: whatever is read is read beside a race that is timed.
 document.addEventListener("visibilitychange", () => (document.hidden ? hush() : listen()));
 
-choose(decodeURIComponent(location.hash.slice(1)));
+function readHash() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return "";
+  }
+}
+
+choose(readHash());
