@@ -19,7 +19,9 @@ from laptime.speedups.speedup import speedup_names
 from tests.commands import run_command
 
 COMMAND = [sys.executable, "-m", "laptime"]
-COMMANDS = ["compare", "train", "data", "ask", "report", "show", "plan", "doctor", "explain", "methods"]
+COMMANDS = [
+    "compare", "train", "data", "ask", "report", "show", "serve", "plan", "doctor", "explain", "methods",
+]  # fmt: skip
 
 LISTED = ", ".join(sorted(find_methods()))
 

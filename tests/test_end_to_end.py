@@ -160,7 +160,15 @@ def test_the_report_is_there_in_both_languages_and_needs_no_torch(
 def test_show_and_ask_read_what_is_there(workplace: Path, race: tuple[Path, str, ComparisonResult]) -> None:
     shown = laptime(workplace, "show", "race")
     assert "full" in shown and "lora" in shown
+    lines = laptime(workplace, "ask", "race", "하늘은?", "--max-new-tokens", "4", "--json")
+    told = [json.loads(line) for line in lines.splitlines()]
+    assert {line["question"] for line in told} == {"하늘은?"}
+    whole = {line["name"]: line["text"] for line in told if line["done"]}
+    assert list(whole) == ["base", "full", "lora"]
     answers = laptime(workplace, "ask", "race", "하늘은?", "--max-new-tokens", "4")
+    assert {name: "".join(text.split()) in "".join(answers.split()) for name, text in whole.items()} == {
+        "base": True, "full": True, "lora": True,
+    }  # fmt: skip
     assert "하늘은?" in answers
     assert all(name in answers for name in ("base", "full", "lora"))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,14 @@ from laptime.models.loading import load_model, load_tokenizer, quiet_libraries
 from laptime.runs.events import Answer, Answering
 from laptime.runs.folder import find_inputs
 from laptime.spec import AnswerSpec, ModelSpec
-from laptime.training.generate import answer_questions
+from laptime.training.generate import answer_questions, cut_at_stop
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+PACE_SECONDS = 0.2  # between two looks at an answer that grows
+Hear = Callable[[str, str, str, bool], None]
 
 
 def use_threads(number: int) -> None:
@@ -59,15 +64,18 @@ class Interviewer:
         self.tokenizer = put_template(tokenizer, self.encoded.chat_template)
         self.device = choose_device(result.training.get("device", "auto"))
 
-    def ask(self, questions: Sequence[str]) -> dict[str, list[Answer]]:
-        """Return the answers of the base and of each method, in the order of `questions`."""
+    def ask(self, questions: Sequence[str], hear: Hear | None = None) -> dict[str, list[Answer]]:
+        """Return the answers of the base and of each method, in the order of `questions`.
+
+        `hear` gets question, name, the answer so far and whether that is all of it.
+        """
         template = make_template(self.encoded.template, has_chat_template(self.tokenizer))
         known = {question.question.strip(): question for question in self.encoded.questions}
         asked = [known.get(text.strip()) or self.make_question(text, template) for text in questions]
-        answers = {"base": self.answer(self.load_base(), asked)}
+        answers = {"base": self.answer(self.load_base(), asked, "base", hear)}
         for method in self.result.methods:
             if method.saved_paths:
-                answers[method.name] = self.answer(self.load_result(method), asked)
+                answers[method.name] = self.answer(self.load_result(method), asked, method.name, hear)
         return answers
 
     def make_question(self, text: str, template: Template) -> Question:
@@ -95,15 +103,30 @@ class Interviewer:
         dtype = getattr(torch, method.compute_dtype or "float32")
         return options.load(self.load_base(method.compute_dtype), saved, dtype)
 
-    def answer(self, model: PreTrainedModel, asked: Sequence[Question]) -> list[Answer]:
+    def answer(
+        self, model: PreTrainedModel, asked: Sequence[Question], name: str = "", hear: Hear | None = None
+    ) -> list[Answer]:
         """Ask one model and let it go."""
         answers: list[Answer] = []
+        looked, stop_ids = time.monotonic(), self.encoded.stop_ids
 
         def keep(event: Answer | Answering) -> None:
             if isinstance(event, Answer):
                 answers.append(event)
+                if hear:
+                    hear(event.question, name, event.text, True)
 
-        answer_questions(model, self.tokenizer, asked, self.encoded.stop_ids, self.max_new_tokens, keep)
+        def listen(first: int, rows: list[list[int]]) -> None:
+            nonlocal looked
+            if hear is None or time.monotonic() - looked < PACE_SECONDS:
+                return
+            looked = time.monotonic()
+            for question, ids in zip(asked[first:], rows, strict=False):
+                text = self.tokenizer.decode(cut_at_stop(ids, stop_ids), skip_special_tokens=True)
+                hear(question.question, name, text.strip().rstrip("\ufffd"), False)  # half a letter waits
+
+        hears = listen if hear else None
+        answer_questions(model, self.tokenizer, asked, stop_ids, self.max_new_tokens, keep, hears)
         del model
         gc.collect()
         return answers
@@ -115,8 +138,12 @@ def ask_results(
     questions: Sequence[str],
     max_new_tokens: int | None,
     trusts_code: bool = False,
+    hear: Hear | None = None,
 ) -> Iterator[QuestionAnswers]:
-    """Ask the base and every saved result of `folder`; raises UserError when one is gone."""
-    answers = Interviewer(folder, result, max_new_tokens, trusts_code).ask(questions)
+    """Ask the base and every saved result of `folder`; raises UserError when one is gone.
+
+    `hear` gets every answer as it grows: question, name, text so far, whether that is all of it.
+    """
+    answers = Interviewer(folder, result, max_new_tokens, trusts_code).ask(questions, hear)
     for number, question in enumerate(questions):
         yield gather_answers(question, {name: texts[number] for name, texts in answers.items()})

@@ -12,7 +12,7 @@ from rich.console import Console
 from laptime.data.encoding import EncodedData, encode
 from laptime.data.examples import Example, ExampleNote, ExampleSet
 from laptime.data.formats import read_examples
-from laptime.data.preview import make_pieces, print_example_notes, print_preview, visible
+from laptime.data.preview import describe, make_pieces, print_example_notes, print_preview, visible
 from laptime.spec import AnswerSpec, DataSpec
 from laptime.training.preprocess import tell_ignored
 from tests.data.tokenizers_made import make_tokenizer
@@ -41,6 +41,20 @@ def test_syllables_split_over_tokens_are_put_together() -> None:
     assert [piece.text for piece in pieces if piece.trained] == ["서", "울", "입", "니", "다", ".", "</s>"]
     assert [piece.num_tokens for piece in pieces if piece.trained] == [3, 3, 3, 3, 3, 1, 1]
     assert "\ufffd" not in "".join(piece.text for piece in pieces)
+
+
+def test_what_is_printed_is_there_as_plain_values() -> None:
+    told = describe(made(number=3), TOKENIZER, limit=2)
+    assert told["counts"] == {
+        "examples": 3, "held_out": 0, "tokens": 162, "trained_tokens": 51, "cut": 0,
+    }  # fmt: skip
+    assert [one["source"] for one in told["examples"]] == ["train.jsonl:1", "train.jsonl:2"]
+    pieces = told["examples"][0]["pieces"]
+    assert "".join(one["text"] for one in pieces if one["trained"]) == "서울입니다.</s>"
+    assert "".join(one["text"] for one in pieces if not one["trained"]).startswith("<s>### 질문:\n수도는?")
+    assert [one["text"] for one in pieces if one["special"]] == ["<s>", "</s>"]
+    long = describe(made(completion="a" * 1500), TOKENIZER)["examples"][0]["pieces"]
+    assert any("tokens ..." in one["text"] for one in long), "the middle of a long one is left out"
 
 
 def test_plain_output_marks_what_is_trained() -> None:

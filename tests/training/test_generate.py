@@ -100,6 +100,18 @@ def test_how_far_the_answering_has_come_is_told(monkeypatch: pytest.MonkeyPatch)
     assert len(ask_and_hear(model, questions, [1], most=4)) == 5
 
 
+def test_answers_are_heard_as_they_grow() -> None:
+    model, questions = make_model("llama"), make_questions(3)
+    heard: list[tuple[int, list[list[int]]]] = []
+    found: list[Any] = []
+    answer_questions(model, Decoder(), questions, [2], 5, found.append, lambda *told: heard.append(told))
+    answers = [event for event in found if isinstance(event, Answer)]
+    assert {first for first, _ in heard} == {0} and len(heard) == max(one.num_tokens for one in answers)
+    grown = [[cut_at_stop(rows[place], [2]) for _, rows in heard] for place in range(3)]
+    for lengths, answer in zip(grown, answers, strict=True):
+        assert [len(one) for one in lengths] == [min(n, answer.num_tokens) for n in range(1, len(heard) + 1)]
+
+
 def tell(answers: list[Answer]) -> list[tuple[str, str, int, str]]:
     """Return answers without the time at which they were written."""
     return [(one.question, one.text, one.num_tokens, one.stopped) for one in answers]

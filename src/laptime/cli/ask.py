@@ -19,12 +19,14 @@ from laptime.util.shell import shell_command
     "--max-new-tokens", type=click.IntRange(min=1), help="Longest answer in tokens [as in the run]."
 )
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads [as many as cores are free].")
+@click.option("--json", "as_json", is_flag=True, help="Print answers as they grow, a line of JSON each time.")
 @click.option("--trust-remote-code", is_flag=True, help="Run the Python code that the model brings along.")
 def ask_command(
     folder: Path,
     questions: tuple[str, ...],
     max_new_tokens: int | None,
     threads: int | None,
+    as_json: bool,
     trust_remote_code: bool,
 ) -> None:
     """Ask the base and every result the same, answers side by side.
@@ -33,7 +35,7 @@ def ask_command(
     Example:
       laptime ask laptime-comparison "검색 증강 생성이 무엇인가요?"
     """
-    ask(folder, questions, max_new_tokens, trust_remote_code, threads)
+    ask(folder, questions, max_new_tokens, trust_remote_code, threads, as_json)
 
 
 def ask(
@@ -42,11 +44,12 @@ def ask(
     max_new_tokens: int | None,
     trusts_code: bool = False,
     threads: int | None = None,
+    as_json: bool = False,
 ) -> None:
     """Ask the base and every saved result, and print the answers side by side."""
     from laptime.data.invisible import is_blank
     from laptime.hardware.processors import Look, check_threads
-    from laptime.report.screen import console
+    from laptime.report.screen import Screen, console
     from laptime.runs.folder import find_inputs
     from laptime.runs.resumption import find_damaged_records
     from laptime.session import gather_result
@@ -68,11 +71,23 @@ def ask(
     from laptime.report.terminal import print_answers
 
     use_threads(look.choose(threads).number)
-    screen = console()
+    screen = Screen(stderr=True) if as_json else console()
     for damage in find_damaged_records(folder):
         screen.say(f"not asked: {damage}")
+    if as_json:
+        for _ in ask_results(folder, result, questions, max_new_tokens, trusts_code, print_line):
+            pass
+        return
     for answers in ask_results(folder, result, questions, max_new_tokens, trusts_code):
         print_answers(answers, screen)
+
+
+def print_line(question: str, name: str, text: str, is_whole: bool) -> None:
+    """Print an answer as far as it has come as a line of JSON."""
+    import msgspec
+
+    told = {"question": question, "name": name, "text": text, "done": is_whole}
+    click.echo(msgspec.json.encode(told).decode())
 
 
 def tell_nothing_saved(folder: Path) -> str:

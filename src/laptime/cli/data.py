@@ -14,6 +14,7 @@ from laptime.options.flags import SectionedCommand, gather, options_of, sections
 from laptime.spec import DataSpec, ModelSpec
 
 if TYPE_CHECKING:
+    from laptime.data.encoded import EncodedData
     from laptime.data.examples import ExampleSet
 
 
@@ -39,7 +40,10 @@ def data_command(**_: Any) -> None:
         if ctx.get_parameter_source("examples") == ParameterSource.COMMANDLINE:
             raise UserError("--records: --examples is given too; leave --records out")
         number = ctx.params["records"]
-    show_data(sections(values), number, ctx.params["tokens"], ctx.params["all"])
+    if ctx.params["as_json"]:
+        print_json(sections(values), number)
+    else:
+        show_data(sections(values), number, ctx.params["tokens"], ctx.params["all"])
 
 
 def show_data(specs: dict[str, Any], num_examples: int, tokens: bool, all_notes: bool = False) -> None:
@@ -66,29 +70,48 @@ def show_data(specs: dict[str, Any], num_examples: int, tokens: bool, all_notes:
         ) from None
 
 
+def print_json(specs: dict[str, Any], num_examples: int) -> None:
+    """Print what will be trained as JSON."""
+    import msgspec
+
+    from laptime.data.formats import read_examples
+
+    examples = read_examples(specs["data"], seed=specs["training"].seed)
+    encoded, tokenizer = encode(examples, specs)
+    from laptime.data.preview import describe
+
+    told = describe(encoded, tokenizer, num_examples)
+    click.echo(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+
+
 def show_encoded(
     examples: ExampleSet, specs: dict[str, Any], num_examples: int, tokens: bool, all_notes: bool
 ) -> None:
     """Encode the examples and print them."""
-    from laptime.models.source import locate_model
     from laptime.report.screen import console
+
+    encoded, tokenizer = encode(examples, specs)
+    from laptime.data.preview import print_preview
+
+    print_preview(encoded, tokenizer, console(), num_examples, tokens, all_notes)
+
+
+def encode(examples: ExampleSet, specs: dict[str, Any]) -> tuple[EncodedData, Any]:
+    """Return the examples as tokens, and the tokenizer."""
+    from laptime.models.source import locate_model
     from laptime.startup.imports import defer_imports
     from laptime.startup.speedup_switches import is_wanted
 
     locate_model(specs["model"], download=False, weights=False)
     if is_wanted("light_imports", asdict(specs["training"])):
         defer_imports()
-    from laptime.data.preview import print_preview
     from laptime.models.loading import quiet_libraries
     from laptime.training.preprocess import encode_examples
 
     quiet_libraries()
     # A look at the tokens needs no weights: a hub model is fetched without them.
     source = locate_model(replace(specs["model"], random_weights=True))
-    encoded, tokenizer = encode_examples(
-        examples, source, specs["model"], specs["data"], specs["answers"], lists_bad=True
-    )
-    print_preview(encoded, tokenizer, console(), num_examples, tokens, all_notes)
+    return encode_examples(examples, source, specs["model"], specs["data"], specs["answers"], lists_bad=True)
 
 
 def command() -> click.Command:
@@ -107,6 +130,7 @@ def command() -> click.Command:
             is_flag=True,
             help="Name every example that is refused, cut or counted, not only the first.",
         ),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print it as JSON."),
         output_options("data")[0],
     ]
     made = SectionedCommand("data", callback=data_command, params=params, help=data_command.__doc__)

@@ -148,7 +148,7 @@ def encode(made: RacePlan) -> str:
     import msgspec
 
     from laptime.forecast.crossover import COUNTS, list_fastest
-    from laptime.report.plan_lines import tell_comparison
+    from laptime.report.plan_lines import add_up, tell_comparison
 
     price, growths = made.price_per_hour, made.growths
     told = {
@@ -158,6 +158,7 @@ def encode(made: RacePlan) -> str:
         "gpu": made.gpu,
         "price_per_hour": price,
         "comparison": tell_comparison(made.runs, made.spec),
+        "sum": whole._asdict() if (whole := add_up(made.runs, made.spec)) else None,
         "rows": made.rows,
         "by_examples": {
             "examples": COUNTS,

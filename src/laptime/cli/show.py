@@ -14,14 +14,28 @@ from laptime.util.shell import shell_command
 
 @click.command("show", cls=OnceCommand)
 @click.argument("folder", metavar="DIR", type=FolderPath())
-def show_command(folder: Path) -> None:
+@click.option("--watch", "watches", is_flag=True, help="Draw it anew, once a second at most, until it ends.")
+def show_command(folder: Path, watches: bool) -> None:
     """Show a comparison's table in the terminal, also while it runs.
 
     \b
-    Example:
+    Examples:
       laptime show laptime-comparison
+      laptime show laptime-comparison --watch
     """
+    if watches:
+        watch(folder)
     show(folder)
+
+
+def watch(folder: Path) -> None:
+    """Show how the race in a folder comes along until nothing works there any more."""
+    from laptime.live.terminal_watch import watch_folder
+    from laptime.report.screen import console
+    from laptime.util.untrusted import told_in_one_line
+
+    with told_in_one_line(folder):
+        watch_folder(folder, console())
 
 
 def show(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -66,6 +67,40 @@ def print_preview(
     if len(data.examples) > limit:
         console.print()
         console.print(Text(f"... and {_plural(len(data.examples) - limit, 'more example')}", style="dim"))
+
+
+def describe(data: EncodedData, tokenizer: Any, limit: int = 3) -> dict[str, Any]:
+    """Return what `print_preview` prints as plain values; `counts` are of all examples."""
+    counts = data.counts
+    return {
+        "summary": [{"label": label, "text": text} for label, text in _summary(data)],
+        "counts": {
+            "examples": counts.num_records,
+            "held_out": counts.num_held_out,
+            "tokens": counts.num_tokens,
+            "trained_tokens": counts.num_trained_tokens,
+            "cut": counts.num_cut,
+        },
+        "template": data.template,
+        "notes": list(data.notes),
+        "example_notes": [
+            {"source": note.source, "text": note.text} for note in data.example_notes[:SHOWN_NOTES]
+        ],
+        "examples": [
+            {
+                "source": example.source,
+                "tokens": len(example.token_ids),
+                "trained": sum(example.trained),
+                "cut": example.cut,
+                "pieces": [
+                    {"text": piece.text, "trained": piece.trained, "special": piece.special}
+                    for run in _list_runs(example, tokenizer)
+                    for piece in _elide(run)
+                ],
+            }
+            for example in data.examples[:limit]
+        ],
+    }
 
 
 def print_example_notes(
@@ -208,13 +243,15 @@ def _heading(example: EncodedExample) -> Text:
 def _render(example: EncodedExample, tokenizer: Any, tokens: bool, marks: bool) -> Text:
     """Return an example, its trained part set off."""
     rendered = Text()
-    run: list[Piece] = []
-    for piece in make_pieces(example, tokenizer):
-        if run and run[-1].trained != piece.trained:
-            rendered.append_text(_render_run(run, tokens, marks))
-            run = []
-        run.append(piece)
-    return rendered.append_text(_render_run(run, tokens, marks))
+    for run in _list_runs(example, tokenizer):
+        rendered.append_text(_render_run(run, tokens, marks))
+    return rendered
+
+
+def _list_runs(example: EncodedExample, tokenizer: Any) -> Iterator[list[Piece]]:
+    """Yield neighbouring pieces that are all trained or all not."""
+    for _, run in itertools.groupby(make_pieces(example, tokenizer), key=lambda piece: piece.trained):
+        yield list(run)
 
 
 def _render_run(run: list[Piece], tokens: bool, marks: bool) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.table import Table
 
@@ -161,21 +162,38 @@ def foresee_comparison(spec: CompareSpec, folder: Path, language: Language = IN_
     return [language.say("plan.foreseen", comparison=comparison)]
 
 
-def tell_comparison(
-    found: Sequence[Forecast | Foretold], spec: CompareSpec, language: Language = IN_ENGLISH
-) -> str:
-    """Return the line on a comparison as a whole; what does not fit takes no time."""
+class Sum(NamedTuple):
+    """What the runs of a comparison take in all; with `is_open` there may be more of them."""
+
+    runs: int
+    is_open: bool
+    seconds: float
+    most_bytes: int
+
+
+def add_up(found: Sequence[Forecast | Foretold], spec: CompareSpec) -> Sum | None:
+    """Return what a comparison takes as a whole; what does not fit takes no time. None: nothing fits."""
     is_open = isinstance(spec.rounds, str)
     rounds = FEWEST_ROUNDS if isinstance(spec.rounds, str) else spec.rounds
     fitting = [one for one in found if not (isinstance(one, Forecast) and one.fits is False)]
     if not fitting:
-        return language.say("plan.nothing_fits")
+        return None
     runs, seconds = rounds * len(fitting), rounds * sum(one.total_seconds for one in fitting)
     if spec.tune:  # each row before the race, without saving and at least so often
         runs, seconds = runs + spec.tune * len(fitting), seconds * (1 + spec.tune / rounds)
+    return Sum(runs, is_open, seconds, max(one.memory_bytes for one in fitting))
+
+
+def tell_comparison(
+    found: Sequence[Forecast | Foretold], spec: CompareSpec, language: Language = IN_ENGLISH
+) -> str:
+    """Return the line on a comparison as a whole."""
+    whole = add_up(found, spec)
+    if whole is None:
+        return language.say("plan.nothing_fits")
     return language.plural(
-        "plan.comparison.open" if is_open else "plan.comparison",
-        runs,
-        seconds=language.seconds(seconds),
-        memory=show_size(max(one.memory_bytes for one in fitting)),
+        "plan.comparison.open" if whole.is_open else "plan.comparison",
+        whole.runs,
+        seconds=language.seconds(whole.seconds),
+        memory=show_size(whole.most_bytes),
     )

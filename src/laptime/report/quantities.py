@@ -68,6 +68,11 @@ def short_seconds(value: float | None, lang: Lang = "en") -> str:
     return f"{round(value / 3600) // 24}d{round(value / 3600) % 24:02d}h"
 
 
+def whole_seconds(value: float, lang: Lang = "en") -> str:
+    """Return a duration that is told anew each second: 9 s, 17 min 20 s."""
+    return f"{value:.0f}{_SECOND[lang]}" if value < 59.5 else seconds(value, lang)
+
+
 def size(value: float | None) -> str:
     """Return a number of bytes in decimal units: 512 B, 45 MB, 4.9 GB."""
     return _scaled(value, ("B", "kB", "MB", "GB", "TB"), digits=2)

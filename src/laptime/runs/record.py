@@ -237,13 +237,13 @@ def make_record(folder: Path, events: list[AnyEvent]) -> RunRecord:
         if isinstance(event, Digests):
             for name in (event.path, *event.sha256):
                 check_inside(name, path)
-        _file_event(record, event)
+        file_event(record, event)
     started = record.started
     record.started = replace(started, spec=complete_run(started.spec, started.method))
     return record
 
 
-def _file_event(record: RunRecord, event: AnyEvent) -> None:
+def file_event(record: RunRecord, event: AnyEvent) -> None:
     """Put `event` in its place in `record`."""
     if isinstance(event, Resumed):
         go_back(record, event.step)

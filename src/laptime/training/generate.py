@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PACE_SECONDS = 2.0
 CACHE_BYTES = 1 << 29  # of keys and values of the questions that are asked at once
+Hear = Callable[[int, list[list[int]]], None]
 
 
 @torch.no_grad()
@@ -31,17 +32,19 @@ def answer_questions(
     stop_ids: Sequence[int],
     max_new_tokens: int,
     write: Callable[[Answer | Answering], None],
+    hear: Hear | None = None,
 ) -> None:
     """Ask all questions, several at once where the model can, and hand the answers to `write` in order.
 
-    How far the answering has come is handed to it too, now and then.
+    How far the answering has come is handed to it too, now and then. `hear` gets the tokens of those that are
+    answered together as they come, behind the number of the first.
     """
     model.eval()
     forget_generation_settings(model)
     answered = 0
     for together in group_questions(model, questions, max_new_tokens):
         prompts = [question.prompt_ids for question in together]
-        pace = Pace(len(questions), answered, len(together), write)
+        pace = Pace(len(questions), answered, len(together), write, hear)
         answers = generate_or_divide(model, prompts, stop_ids, max_new_tokens, pace)
         for question, token_ids in zip(together, answers, strict=True):
             write(make_answer(question, token_ids, tokenizer, stop_ids))
@@ -66,12 +69,17 @@ class Pace(StoppingCriteria):
     """Stops nothing: transformers asks it after every token, and it says how far the answering has come."""
 
     def __init__(
-        self, num_questions: int, answered: int, together: int, write: Callable[[Answering], None]
+        self,
+        num_questions: int,
+        answered: int,
+        together: int,
+        write: Callable[[Answering], None],
+        hear: Hear | None = None,
     ) -> None:
         self.done = Answering(
             num_questions=num_questions, answered=answered, together=together, tokens=0, most_tokens=0
         )
-        self._write = write
+        self._write, self._hear = write, hear
         self._said = time.monotonic()
 
     def begin(self, prompt_tokens: int, most_tokens: int) -> None:
@@ -84,6 +92,8 @@ class Pace(StoppingCriteria):
         if time.monotonic() - self._said >= PACE_SECONDS:
             self._said = time.monotonic()
             self._write(replace(self.done, tokens=input_ids.shape[1] - self._before))
+        if self._hear:
+            self._hear(self.done.answered, input_ids[:, self._before :].tolist())
         return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
