@@ -212,6 +212,12 @@ def test_rounds_are_a_number_or_a_word() -> None:
         (["compare", "--learning-rate", "full=1,full=2"], "--learning-rate: full is given twice"),
         (["compare", "--rounds", "many"], "--rounds: expected a whole number or auto (got 'many')"),
         (["compare", "--rounds", "2.5"], "--rounds: expected a whole number or auto (got '2.5')"),
+        (["compare", "--target-loss", "low"], "--target-loss: expected a number or slowest (got 'low')"),
+        (["compare", "--target-loss", "0"], "--target-loss: expected a number > 0.0 (got 0.0)"),
+        (
+            ["compare", "--moments", "4"],
+            "--moments: are those of --target-loss; give it too, or leave both out",
+        ),
         (
             ["compare", "--rounds", "3", "--minutes", "2"],
             "--minutes: --rounds 3 is a number already; leave one of the two out",
@@ -354,6 +360,7 @@ def test_data_errors_name_file_and_line(tmp_path: Path) -> None:
         (".", "", ".: a folder; save the options in a file"),
         ("job.yaml", "ablate: 3", "job.yaml: --ablate: expected true or false (got 3)"),
         ("job.yaml", "wait: soon", "job.yaml: --wait: expected true or false (got 'soon')"),
+        ("job.yaml", "target_loss: low", "job.yaml: --target-loss: expected a number or slowest (got 'low')"),
         ("job.yaml", "rounds: soon", "job.yaml: --rounds: expected a whole number or auto (got 'soon')"),
         ("job.yaml", "rounds: 2.5", "job.yaml: --rounds: expected a whole number or auto (got 2.5)"),
         ("job.yaml", "lang: fr", "job.yaml: --lang: one of en, ko (got 'fr')"),

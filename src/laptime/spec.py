@@ -441,7 +441,7 @@ def tell_invalid(
 def _list_choices(hint: Any) -> str:
     """Return the words of a Literal, alone or in a union: "linear, cosine or constant"."""
     parts = [hint] if get_origin(hint) is Literal else get_args(hint)
-    numbers = [PLAIN_WORDS["int"]] if int in parts else []
+    numbers = [PLAIN_WORDS[kind.__name__] for kind in (int, float) if kind in parts]
     choices = next(part for part in parts if get_origin(part) is Literal)
     *words, last = [*numbers, *map(str, get_args(choices))]
     return f"{', '.join(words)} or {last}" if words else last

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,6 +115,15 @@ def test_many_names_are_counted() -> None:
     result = invented.make_result(methods=rows, pairs=pairs, held_out_differences=gaps)
     text = write_headline(result, Language("en", names=losses)).text
     assert "not settled against wide1, wide2, wide3, wide4 and 3 more (3 rounds)" in text
+
+
+def test_the_page_sets_quality_large_and_time_below(render: Callable[..., Path]) -> None:
+    folder = render("five")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    first, _, time = say(invented.make_five())[0].partition(". ")
+    assert f"<h1>{first}</h1>" in page and f'<p class="total">{time}</p>' in page
+    markdown = (folder / "report.md").read_text(encoding="utf-8")
+    assert markdown.splitlines()[1].startswith("# Lowest held-out loss: LoRA (1.871)")
 
 
 def test_other_questions_keep_the_ratio_of_two() -> None:

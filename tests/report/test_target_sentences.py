@@ -20,8 +20,8 @@ from tests.report import invented
 ENGLISH = (
     "The target is a held-out loss of 1.500. It was reached, in time of training, by LoRA after 5.0 s "
     "(4.9 s to 5.1 s) and full fine-tuning after 9.0 s (8.9 s to 9.2 s). Not reached by LoRA on the top "
-    "layers (in 1 of 3 rounds). LoRA is shown to be there before full fine-tuning. Each run was looked at in 3 "
-    "moments, and the first at or under the target counts; nothing is read in between. Of peer no moments "
+    "layers (in 1 of 3 rounds). LoRA is shown to be there before full fine-tuning. Each run was looked at in "
+    "3 moments, and the first at or under the target counts; nothing is read in between. Of peer no moments "
     "were kept: another trainer, or weights spread over devices."
 )
 KOREAN = (

@@ -30,11 +30,15 @@ _TONES: dict[Verdict, Tone] = {
 
 @dataclass(frozen=True)
 class Headline:
-    """The sentence, what it says of the whole process ("" where there is nothing to say), its tone."""
+    """The sentence, what it says of the whole process ("" where there is nothing to say), its tone.
+
+    Of many rows it is two; `first` is the one on quality, which a page sets in large letters alone.
+    """
 
     text: str
     total: str
     tone: Tone
+    first: str = ""
 
 
 def choose_pair(result: ComparisonResult) -> Pair | None:
@@ -45,8 +49,9 @@ def choose_pair(result: ComparisonResult) -> Pair | None:
 def write_headline(result: ComparisonResult, language: Language) -> Headline:
     """Return the headline of a comparison: of two rows their ratio, of many who learned best and fast."""
     if is_many(result):
-        text, total, is_shown = write_many(result, language)
-        return Headline(text, total, "shown" if is_shown else "open")
+        first, time, total, is_shown = write_many(result, language)
+        text = f"{first}. {time}" if first else time
+        return Headline(text, total, "shown" if is_shown else "open", first)
     pair = choose_pair(result)
     reading = read_ratio(pair, "train") if pair else None
     if pair is None or reading is None:

@@ -50,14 +50,16 @@ def is_many(result: ComparisonResult) -> bool:
     )
 
 
-def write_many(result: ComparisonResult, language: Language) -> tuple[str, str, bool]:
-    """Return the sentence, what it says of the whole process, and whether it shows who is fastest."""
+def write_many(result: ComparisonResult, language: Language) -> tuple[str, str, str, bool]:
+    """Return what can be said of quality ("" for nothing), training time and whole process.
+
+    With them comes whether the training times show who is fastest.
+    """
     best = find_best(result)
-    text, is_shown = _write_time(result, best, "train", language)
-    if best is not None:
-        text = f"{_write_best(best, len(result.methods), language)}. {text}"
+    quality = _write_best(best, len(result.methods), language) if best else ""
+    time, is_shown = _write_time(result, best, "train", language)
     total, _ = _write_time(result, best, "total", language)
-    return text, language.say("many.whole", text=total[:1].lower() + total[1:]), is_shown
+    return quality, time, language.say("many.whole", text=total[:1].lower() + total[1:]), is_shown
 
 
 def _write_best(best: Best, num_rows: int, language: Language) -> str:

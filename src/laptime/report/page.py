@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -21,7 +22,7 @@ from laptime.report.charts import draw_charts
 from laptime.report.conclusion import count_runs, write_conclusion
 from laptime.report.explanation_table import make_explanation
 from laptime.report.findings import group_findings
-from laptime.report.headline import write_headline
+from laptime.report.headline import Headline, write_headline
 from laptime.report.language import Language, choose_language
 from laptime.report.quality_sentences import likeness
 from laptime.report.quantities import Lang
@@ -170,7 +171,10 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "plural": language.plural,
         "mark": f"{MARK} {UNKNOWN}",
         "headline": (headline := write_headline(result, language)),
-        "headline_parts": headline.text.rpartition(" (") if headline.text.endswith(")") else [headline.text],
+        "headline_parts": _part_headline(headline),
+        "headline_time": headline.text.removeprefix(headline.first).removeprefix(". ")
+        if headline.first
+        else "",
         "subline": _write_subline(result, language),
         "banners": list_banners(result, language),
         "race": _list_race(result, language),
@@ -201,6 +205,13 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "version": result.laptime,
         "date": datetime.fromtimestamp(result.created, UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
+
+
+def _part_headline(headline: Headline) -> Sequence[str]:
+    """Return the headline of a page in parts: what stands in brackets at its end is shown small."""
+    if headline.first:
+        return [headline.first]
+    return headline.text.rpartition(" (") if headline.text.endswith(")") else [headline.text]
 
 
 def _write_subline(result: ComparisonResult, language: Language) -> list[str]:
