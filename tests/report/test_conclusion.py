@@ -98,7 +98,7 @@ def test_ratio_beyond_arithmetic_is_a_warning() -> None:
     warning = next(sentence for sentence in sentences if sentence.topic == "arithmetic")
     assert warning.warning
     assert warning.text.startswith(
-        "Arithmetic explains a ratio of 1.47x; the measured 116x is 78.4 times that. Before repeating"
+        "Arithmetic explains only about 1.5x of the 116x: a factor of 78.4 comes from something else. Before"
     )
 
 

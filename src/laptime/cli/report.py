@@ -20,17 +20,24 @@ if TYPE_CHECKING:
 @click.command("report", cls=OnceCommand)
 @click.argument("folder", metavar="DIR", type=FolderPath())
 @click.option("--lang", type=click.Choice(LANGUAGES), help=KEPT)
-def report_command(folder: Path, lang: Any) -> None:
+@click.option("--readme", is_flag=True, help="Also write WRITEUP.md: a page to hand in, with pictures.")
+@click.option("--picture-prefix", metavar="PATH", help="Where its pictures go, within DIR [pictures/].")
+def report_command(folder: Path, lang: Any, readme: bool, picture_prefix: str | None) -> None:
     """Render report.html and report.md again, from the records alone.
 
     \b
-    Example:
+    Examples:
       laptime report laptime-comparison --lang ko
+      laptime report laptime-comparison --readme --picture-prefix images/
     """
-    render_again(folder, lang)
+    if picture_prefix is not None and not readme:
+        raise UserError("--picture-prefix: goes with --readme alone; add it, or leave this out")
+    render_again(folder, lang, readme, picture_prefix)
 
 
-def render_again(folder: Path, lang: Lang | None = None) -> None:
+def render_again(
+    folder: Path, lang: Lang | None = None, readme: bool = False, prefix: str | None = None
+) -> None:
     """Write comparison.json and the report anew from the records, without `lang` in its language so far."""
     from laptime.comparison.result import write_result
     from laptime.report.page import render_report
@@ -38,11 +45,18 @@ def render_again(folder: Path, lang: Lang | None = None) -> None:
     from laptime.session import gather_result
     from laptime.util.untrusted import told_in_one_line
 
+    if readme:
+        from laptime.report import pictures, write_up
+
+        prefix = write_up.PREFIX if prefix is None else write_up.check_prefix(prefix)
+        pictures.check_pictures()
     with told_in_one_line(folder):
         result = gather_result(folder)
         refuse_loss(folder, result)
         write_result(folder, result)
         paths = render_report(folder, lang)
+        if readme and prefix is not None:
+            paths += write_up.write_write_up(folder, lang, prefix)
     for path in paths:
         console().say(path)
 

@@ -121,8 +121,8 @@ def _write_parameters(result: ComparisonResult, language: Language) -> list[Sent
         key = "parameters.all" if share >= 0.9999 else "parameters.item"
         values = {
             "method": language.method(method.name),
-            "trainable": quantities.count(method.trainable_parameters),
-            "total": quantities.count(method.parameters),
+            "trainable": language.count(method.trainable_parameters),
+            "total": language.count(method.parameters),
             "share": language.percent(share),
         }
         items.append(language.say(key, **values))

@@ -12,7 +12,7 @@ from laptime.errors import UserError, check_path
 from laptime.forecast.crossover import COUNTS, MOST, Growth, Stretch
 from laptime.report import quantities
 from laptime.report.charts import Chart
-from laptime.report.page import MARK, UNKNOWN, is_ours, mark_digest
+from laptime.report.own_files import MARK, UNKNOWN, is_ours, mark_digest
 from laptime.report.plots import Series, draw_frame, draw_line, label_ends, label_room
 from laptime.report.screen import make_plain_table
 from laptime.report.style import read_template

@@ -85,7 +85,7 @@ def _make_cells(rank: RankResult, language: Language) -> list[str]:
         str(rank.rank),
         _name_device(rank),
         quantities.size(rank.peak_bytes),
-        quantities.count(rank.parameters),
+        language.count(rank.parameters),
         language.seconds(rank.train_seconds),
         language.seconds(rank.compute_seconds),
         language.seconds(rank.exchange_seconds),

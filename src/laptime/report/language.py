@@ -1,6 +1,6 @@
 """The words of a report in one language: strings by key, and names that carry their particles.
 
-The strings stand in language_en.py and language_ko.py; a test holds both to the same keys and
+The strings stand in language_en*.py and language_ko*.py; a test holds both to the same keys and
 placeholders. In Korean a placeholder may name the particle that follows: "{faster:이/가}".
 """
 
@@ -11,11 +11,24 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from laptime.comparison.result import ComparisonResult
-from laptime.report import language_en, language_ko, quantities
+from laptime.report import (
+    language_en,
+    language_en_write_up,
+    language_ko,
+    language_ko_write_up,
+    quantities,
+)
 from laptime.report.quantities import Lang
 from laptime.runs.contestants import split_name
 
-_STRINGS: dict[str, dict[str, str]] = {"en": language_en.STRINGS, "ko": language_ko.STRINGS}
+_FILES = {
+    "en": (language_en, language_en_write_up),
+    "ko": (language_ko, language_ko_write_up),
+}
+_STRINGS: dict[str, dict[str, str]] = {
+    code: {key: text for file in files for key, text in file.STRINGS.items()}
+    for code, files in _FILES.items()
+}
 _DIGITS_WITH_FINAL = "013678"
 # Names of programs that are read otherwise than they are spelt: 랩타임, 티알엘, 액솔로틀.
 _NAMES_WITH_FINAL = {"laptime": "any", "trl": "ㄹ", "axolotl": "ㄹ", "llamafactory": "", "litgpt": ""}
@@ -45,7 +58,7 @@ def final_consonant(word: str) -> str:
         return ""
     if spoken.lower() in _NAMES_WITH_FINAL:
         return _NAMES_WITH_FINAL[spoken.lower()]
-    if re.search(r"\dB$", spoken):  # billions, read 비
+    if re.search(r"(\d| [kMGT]?)B$", spoken):  # billions, read 비, and bytes, read 바이트
         return ""
     last = spoken[-1].lower()
     if "가" <= last <= "힣":
@@ -137,6 +150,14 @@ class Language:
     def confidence(self, value: float | None) -> str:
         """Return the confidence of an interval in this language."""
         return quantities.confidence(value, self.code)
+
+    def count(self, value: float | None) -> str:
+        """Return a number of parameters in this language."""
+        return quantities.count(value, self.code)
+
+    def about(self, value: float | None) -> str:
+        """Return a ratio that is an estimate in this language."""
+        return quantities.about(value, self.code)
 
     def difference(self, ratio: float | None) -> str:
         """Return how far a ratio lies from 1 in this language."""

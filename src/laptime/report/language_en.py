@@ -56,6 +56,7 @@ STRINGS: dict[str, str] = {
     "total.equal.not_settled": "Whole process: no difference is shown (interval {low} to {high})",
     "total.equal.too_wide": "Whole process: {rounds} rounds tell nothing yet (interval {low} to {high})",
     "total.equal.one_round": "Whole process: they differ by {percent}, no interval",
+    "subline.parameters": "{model} ({number} parameters)",
     "subline.model": "built-in toy model",
     "subline.data": "built-in examples",
     "subline.examples": "{number} examples",
@@ -180,8 +181,8 @@ STRINGS: dict[str, str] = {
     "arithmetic.part": ": the optimizer takes {fast_share} of a steady step with {faster} and "
     "{slow_share} with {slower}",
     "arithmetic.below": "The steps hold time that both share and that {faster} does not save.",
-    "arithmetic.warning": "Arithmetic explains a ratio of {arithmetic}; the measured {ratio} is "
-    "{factor} times that. Before repeating this figure look for what else was measured: swapping, "
+    "arithmetic.warning": "Arithmetic explains only about {arithmetic} of the {ratio}: a factor of {factor} "
+    "comes from something else. Before repeating this figure look for what else was measured: swapping, "
     "offloaded or paged optimizer state, checkpoint writes, emulated precision.",
     "rounds.narrow": "The rounds went on until the interval of the headline was narrower than 5 %, to "
     "{rounds}.",

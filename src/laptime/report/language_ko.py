@@ -60,6 +60,7 @@ STRINGS: dict[str, str] = {
     "total.equal.not_settled": "전체 과정: 확인된 차이 없음 (신뢰 구간 {low}~{high})",
     "total.equal.too_wide": "전체 과정: {rounds}라운드만으로는 아직 알 수 없음 (신뢰 구간 {low}~{high})",
     "total.equal.one_round": "전체 과정: 두 실행의 차이 {percent} (신뢰 구간 없음)",
+    "subline.parameters": "{model}(파라미터 {number} 개)",
     "subline.model": "내장 체험용 모델",
     "subline.data": "내장 레코드",
     "subline.examples": "레코드 {number}개",
@@ -189,8 +190,8 @@ STRINGS: dict[str, str] = {
     "arithmetic.part": ". 첫 스텝 이후의 스텝에서 옵티마이저가 차지하는 비율은 {faster} {fast_share}, "
     "{slower} {slow_share}입니다",
     "arithmetic.below": "스텝에는 두 방법에 공통으로 들어 있어 {faster:으로/로}도 줄지 않는 시간이 있습니다.",
-    "arithmetic.warning": "연산량으로 설명되는 배율은 {arithmetic}입니다. 측정된 {ratio:은/는} 그 "
-    "{factor}배입니다. 이 수치를 인용하기 전에 무엇이 함께 측정되었는지 확인하십시오: 스왑, "
+    "arithmetic.warning": "측정된 {ratio} 가운데 연산량으로 설명되는 것은 약 {arithmetic}뿐이며, 나머지 "
+    "{factor}배는 다른 데서 왔습니다. 이 수치를 인용하기 전에 무엇이 함께 측정되었는지 확인하십시오: 스왑, "
     "오프로드되거나 페이징된 옵티마이저 상태, 체크포인트 저장, 에뮬레이션된 정밀도.",
     "rounds.narrow": "헤드라인의 신뢰 구간이 5%보다 좁아질 때까지 {rounds}라운드를 측정했습니다.",
     "rounds.most": "최대인 {rounds}라운드까지 측정했으며, 헤드라인의 신뢰 구간은 아직 5%보다 넓습니다.",
@@ -218,8 +219,8 @@ STRINGS: dict[str, str] = {
     "memory.less": "{more:은/는} {less}의 {factor:을/를} 사용합니다.",
     "memory.same": "차이는 {percent} 미만입니다.",
     "memory.kinds": "측정 기준이 서로 다르므로({kinds}) 값을 비교하지 않습니다.",
-    "parameters.item": "{method:은/는} 전체 파라미터 {total}개 중 {trainable}개({share})를 학습",
-    "parameters.all": "{method:은/는} 전체 파라미터 {total}개를 모두 학습",
+    "parameters.item": "{method:은/는} 전체 파라미터 {total} 개 중 {trainable} 개({share})를 학습",
+    "parameters.all": "{method:은/는} 전체 파라미터 {total} 개를 모두 학습",
     "parameters.list": "{list}합니다.",
     "disk.adapter": "{method:은/는} {size} 크기의 어댑터",
     "disk.model": "{method:은/는} {size} 크기의 전체 모델",

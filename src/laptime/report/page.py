@@ -22,6 +22,7 @@ from laptime.report.explanation_table import make_explanation
 from laptime.report.findings import group_findings
 from laptime.report.headline import write_headline
 from laptime.report.language import Language, choose_language
+from laptime.report.own_files import BLANK_MARK, is_ours, refuse_foreign, write_own
 from laptime.report.quality_sentences import likeness
 from laptime.report.quantities import Lang
 from laptime.report.sanitising import sanitise
@@ -31,16 +32,12 @@ from laptime.report.style import read_template
 from laptime.report.table import choose_columns, make_pairs, make_rows
 from laptime.report.tuning_sentences import make_rates
 from laptime.report.usage import BUILTIN, ask_command, list_leftovers
-from laptime.util.atomic import write_whole
 
 HTML_NAME, MARKDOWN_NAME, CHARTS_FOLDER = "report.html", "report.md", "charts"
 CHART_NAMES = (
     "explanation", "time_by_phase", "memory", "loss_by_step", "loss_by_second", "time_against_quality",
     "saved_bytes",
 )  # fmt: skip
-MARK = "laptime report"  # stands near the beginning of every file of a report, before its digest
-UNKNOWN = 16 * "0"  # in the place of the digest while it is made
-_MARKED = re.compile(rb"(laptime report )([0-9a-f]{16})\b")
 REAL_MODEL_COMMAND = "laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl"
 
 
@@ -61,7 +58,7 @@ def render_report(folder: Path, lang: Lang | None = None) -> list[Path]:
     refuse_foreign_report(folder)
     stale = [path for path in list_charts(folder) if path not in files and path.exists()]
     for path, content in files.items():
-        _write(path, content)
+        write_own(path, content)
     for path in stale:
         path.unlink()
     return list(files)
@@ -80,36 +77,12 @@ def refuse_foreign_report(folder: Path) -> None:
     charts = folder / CHARTS_FOLDER
     if charts.is_symlink():
         raise UserError(f"{charts}: a link; take it away, then repeat")
-    for path in (folder / HTML_NAME, folder / MARKDOWN_NAME, *list_charts(folder)):
-        if path.exists() and not is_ours(path):
-            raise UserError(f"{path}: not written by laptime, or changed since; move it away, then repeat")
+    refuse_foreign((folder / HTML_NAME, folder / MARKDOWN_NAME, *list_charts(folder)))
 
 
 def list_charts(folder: Path) -> list[Path]:
     """Return the places of all charts that a report may have."""
     return [folder / CHARTS_FOLDER / f"{name}.svg" for name in CHART_NAMES]
-
-
-def is_ours(path: Path) -> bool:
-    """Say whether a file is as an earlier report wrote it; one of an older version gives no digest."""
-    if not path.is_file():
-        return False
-    content = path.read_bytes()
-    found = _MARKED.search(content, 0, 600)
-    return content == mark_digest(content) if found else MARK.encode() in content[:600]
-
-
-def mark_digest(content: bytes) -> bytes:
-    """Put the digest of the rest of a file behind its mark."""
-    blank = _MARKED.sub(rb"\g<1>" + UNKNOWN.encode(), content, count=1)
-    digest = hashlib.sha256(blank).hexdigest()[: len(UNKNOWN)]
-    return _MARKED.sub(rb"\g<1>" + digest.encode(), blank, count=1)
-
-
-def _write(path: Path, content: str) -> None:
-    """Write a file in one move, so that nobody reads half of it."""
-    path.parent.mkdir(exist_ok=True)
-    write_whole(path, mark_digest(content.encode()))
 
 
 def _load_templates(autoescape: bool) -> jinja2.Environment:
@@ -148,8 +121,8 @@ def _write_policy(style: str) -> str:
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
-def render_markdown(context: dict[str, Any]) -> str:
-    """Return the write-up; texts are escaped by the filters that the template names."""
+def render_markdown(context: dict[str, Any], template: str = "report.md.j2") -> str:
+    """Return the Markdown; texts are escaped by the filters that the template names."""
     templates = _load_templates(autoescape=False)
     templates.filters |= {
         "text": plain_text.escape_markdown,
@@ -157,7 +130,7 @@ def render_markdown(context: dict[str, Any]) -> str:
         "code": plain_text.code_markdown,
         "fence": plain_text.fence_markdown,
     }
-    text = templates.get_template("report.md.j2").render(context)
+    text = templates.get_template(template).render(context)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -167,10 +140,10 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "lang": language.code,
         "say": language.say,
         "plural": language.plural,
-        "mark": f"{MARK} {UNKNOWN}",
+        "mark": BLANK_MARK,
         "headline": (headline := write_headline(result, language)),
         "headline_parts": headline.text.partition(" (") if headline.text.endswith(")") else [headline.text],
-        "subline": _write_subline(result, language),
+        "subline": write_subline(result, language),
         "banners": list_banners(result, language),
         "race": _list_race(result, language),
         "conclusion": _group_sentences(write_conclusion(result, language), language),
@@ -200,12 +173,13 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
     }
 
 
-def _write_subline(result: ComparisonResult, language: Language) -> list[str]:
+def write_subline(result: ComparisonResult, language: Language) -> list[str]:
     """Return model, data, machine and rounds in a few words each."""
     model, data = str(result.model.get("name", "")), str(result.data.get("name", ""))
     parts = [language.say("subline.model") if model == BUILTIN else model]
     if result.model.get("parameters"):
-        parts[0] += f" ({quantities.count(result.model['parameters'])})"
+        number = language.count(result.model["parameters"])
+        parts[0] = language.say("subline.parameters", model=parts[0], number=number)
     data = language.say("subline.data") if data == BUILTIN else data
     if isinstance(result.data.get("num_records"), int):
         data += ", " + language.plural("subline.examples", result.data["num_records"])

@@ -67,9 +67,19 @@ def size(value: float | None) -> str:
     return _scaled(value, ("B", "kB", "MB", "GB", "TB"), digits=2)
 
 
-def count(value: float | None) -> str:
-    """Return a count of parameters: 512, 45.1 k, 11.3 M, 1.24 B."""
-    return _scaled(value, ("", "k", "M", "B", "T"), digits=3)
+def count(value: float | None, lang: Lang = "en") -> str:
+    """Return a count of parameters: 512, 45.1 k, 11.3 M, 1.24 B; in Korean 4.51만, 1,127만, 12.4억."""
+    if lang == "en" or not known(value) or abs(value) < 9999.5:
+        return _scaled(value, ("", "k", "M", "B", "T"), digits=3) if lang == "en" else integer(value)
+    power, unit = next(
+        (p, u) for p, u in ((12, "조"), (8, "억"), (4, "만")) if abs(value) >= 9.9995 * 10 ** (p - 1)
+    )
+    return significant(value / 10**power, 4 if abs(value) >= 999.5 * 10**power else 3) + unit
+
+
+def about(value: float | None, lang: Lang = "en") -> str:
+    """Return a ratio that is an estimate, in two digits: 1.5x, 12x."""
+    return significant(value, 2) + _TIMES[lang] if known(value) else ABSENT
 
 
 def _scaled(value: float | None, units: Sequence[str], digits: int) -> str:

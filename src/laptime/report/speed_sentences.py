@@ -211,6 +211,7 @@ def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -
     rows = [row for name in (reading.faster, reading.slower) if (row := find_method(result, name))]
     exchange = language.say("arithmetic.exchange") if any(row.ranks for row in rows) else ""
     if factor >= FAR_BEYOND:
+        shown["arithmetic"] = language.about(arithmetic)
         text = language.say("arithmetic.warning", factor=quantities.ratio(factor, unit=False), **shown)
         return [Sentence("arithmetic", f"{text} {exchange}".strip(), warning=True)]
     if abs(factor - 1) <= _NEAR:

@@ -149,9 +149,9 @@ def _memory(method: MethodResult, language: Language) -> tuple[str, list[str]]:
 def _parameters(method: MethodResult, language: Language) -> tuple[str, list[str]]:
     trained, total = method.trainable_parameters, method.parameters
     if not trained or not total:
-        return quantities.count(trained), []
-    below = language.say("cell.share", share=language.percent(trained / total), total=quantities.count(total))
-    return quantities.count(trained), [below]
+        return language.count(trained), []
+    below = language.say("cell.share", share=language.percent(trained / total), total=language.count(total))
+    return language.count(trained), [below]
 
 
 def _saved(method: MethodResult, language: Language) -> tuple[str, list[str]]:
