@@ -190,7 +190,7 @@ def test_a_training_has_the_report_that_it_speaks_of(
     result = gather_result(tmp_path)
     write_result(tmp_path, result)
     report(replace(make_session(tmp_path, "train"), lang="ko"), result)
-    assert f"\nreport: {tmp_path}/report.html\n" in capsys.readouterr().out
+    assert f"\n보고서: {tmp_path}/report.html\n" in capsys.readouterr().out
     assert 'lang="ko"' in (tmp_path / "report.html").read_text()
     assert (tmp_path / "report.md").exists()
 

@@ -32,7 +32,7 @@ def say(result: ComparisonResult, code: Any = "en") -> list[str]:
             "LoRA is slower than before: it takes 1.12x as long to train (95 % interval 1.08 to 1.16; 10.4 "
             "s in 5 rounds then, 11.6 s in 3 now). Whole process: 1.05x (1.01 to 1.09), slower, shown.",
             "LoRA는 이전보다 느립니다. 학습 시간이 이전의 1.12배입니다 (95% 신뢰 구간 1.08~1.16, 그때 "
-            "5라운드에 10.4초, 지금 3라운드에 11.6초). 전체 과정: 1.05배 (1.01~1.09), 느림이 확인됨.",
+            "5라운드에 10.4초, 지금 3라운드에 11.6초). 전체 과정: 1.05배 (1.01~1.09), 유의하게 느림.",
         ),
         (
             {"ratio": 0.89, "verdict": "faster", "total_verdict": "not_settled"},

@@ -72,7 +72,7 @@ CASES = {
     "single": (
         "LoRA trained in 9.3 s; there is nothing to compare it with",
         "",
-        "LoRA가 9.3초 만에 학습을 마쳤습니다. 비교할 다른 방법이 없습니다",
+        "LoRA의 학습은 9.3초 걸렸습니다. 비교할 다른 방법이 없습니다",
     ),
 }
 

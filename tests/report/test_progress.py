@@ -62,7 +62,7 @@ def test_plain_output_has_a_line_a_run_and_one_now_and_then(clock: list[float]) 
     watcher.ended(RUNS[2])
     assert out.getvalue().splitlines() == [
         "4 runs, each in a process of its own, 1 already done",
-        "  full-r1: step 10/50  loss 1.250  10 tokens/s  2m20s left",
+        "  full-r1: step 10/50  loss 1.250  10 tokens/s  all runs 2m20s left",
         "[2/4] full-r1: train 12.0 s, total 14.0 s",
         "[3/4] lora-r1: FAILED (out_of_memory): out of memory (tried 3 GB)",
     ]
@@ -149,9 +149,9 @@ def test_before_any_run_is_over_the_others_are_taken_to_start_as_slowly(clock: l
     watcher.happened(msgspec.structs.replace(data(), num_steps=10))
     clock[0] = 10.0
     watcher.happened(step(1))
-    assert out.getvalue().splitlines()[-1].endswith("step 1/10  loss 1.250  10 tokens/s  47 s left"), (
-        "9 + 2 x 19"
-    )
+    assert (
+        out.getvalue().splitlines()[-1].endswith("step 1/10  loss 1.250  10 tokens/s  all runs 47 s left")
+    ), "9 + 2 x 19"
 
 
 def test_an_ablation_that_is_still_to_come_is_announced() -> None:

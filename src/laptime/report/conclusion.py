@@ -128,7 +128,8 @@ def _write_parameters(result: ComparisonResult, language: Language) -> list[Sent
         items.append(language.say(key, **values))
     if not items:
         return []
-    text = language.say("parameters.list", list=language.join(items))
+    within = [item + language.say("parameters.within") for item in items[:-1]]
+    text = language.say("parameters.list", list=language.join([*within, items[-1]]))
     return [Sentence("parameters", language.sentence(text))]
 
 

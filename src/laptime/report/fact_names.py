@@ -14,6 +14,8 @@ NAMES: dict[Lang, dict[str, str]] = {
     "ko": {
         # Machine
         "platform": "플랫폼",
+        "python": "Python",
+        "instructions": "명령어 집합",
         "cpu": "CPU",
         "gpu": "GPU",
         "cores": "코어",
@@ -56,6 +58,8 @@ NAMES: dict[Lang, dict[str, str]] = {
         "num_steps": "스텝",
         "loss_on": "손실 계산 대상",
         "encode_seconds": "인코딩 시간",
+        "encoded_before": "이전 인코딩 재사용",
+        "longest": "가장 긴 레코드의 토큰",
         "notes": "참고",
         # Training and methods
         "epochs": "에폭",

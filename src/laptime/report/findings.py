@@ -8,6 +8,7 @@ from typing import Any
 from laptime.comparison.result import ComparisonResult, Finding
 from laptime.report.language import Language
 from laptime.report.quantities import known
+from laptime.report.recorded import say_recorded
 
 LEVELS = ("wrong", "unequal", "stated", "flag")
 
@@ -36,6 +37,8 @@ def _words(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
         words["methods"] = language.join([language.method(str(name)) for name in words["methods"]])
     if isinstance(words.get("values"), dict):
         words["values"] = ", ".join(f"{name} {value}" for name, value in words["values"].items())
+    if isinstance(words.get("note"), str):
+        words["note"] = say_recorded(words["note"], language)
     if "seconds" in words:
         words["seconds"] = language.seconds(words["seconds"])
     percent = words.get("percent")

@@ -13,8 +13,10 @@ from typing import Any
 from laptime.comparison.result import ComparisonResult
 from laptime.report import (
     language_en,
+    language_en_terminal,
     language_en_write_up,
     language_ko,
+    language_ko_terminal,
     language_ko_write_up,
     quantities,
 )
@@ -22,8 +24,8 @@ from laptime.report.quantities import Lang
 from laptime.runs.contestants import split_name
 
 _FILES = {
-    "en": (language_en, language_en_write_up),
-    "ko": (language_ko, language_ko_write_up),
+    "en": (language_en, language_en_terminal, language_en_write_up),
+    "ko": (language_ko, language_ko_terminal, language_ko_write_up),
 }
 _STRINGS: dict[str, dict[str, str]] = {
     code: {key: text for file in files for key, text in file.STRINGS.items()}
@@ -135,9 +137,21 @@ class Language:
             return "".join(parts)
         return ", ".join(parts[:-1]) + self.strings["list.and"] + parts[-1]
 
+    def chain(self, sentences: Sequence[str]) -> str:
+        """Return sentences without full stops as one: in Korean "줄었습니다" becomes "줄었고" within."""
+        if self.code == "en":
+            return ", ".join(sentences)
+        within = [re.sub("다릅니다$", "다르고", one.removesuffix("습니다") + "고" * one.endswith("습니다"))
+                  for one in sentences[:-1]]  # fmt: skip
+        return ", ".join([*within, *sentences[-1:]])
+
     def seconds(self, value: float | None) -> str:
         """Return a duration in this language."""
         return quantities.seconds(value, self.code)
+
+    def short_seconds(self, value: float | None) -> str:
+        """Return a duration in few letters in this language."""
+        return quantities.short_seconds(value, self.code)
 
     def percent(self, share: float | None) -> str:
         """Return a share in percent in this language."""

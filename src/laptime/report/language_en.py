@@ -214,6 +214,7 @@ STRINGS: dict[str, str] = {
     "parameters.item": "{method} trains {trainable} of {total} parameters ({share})",
     "parameters.all": "{method} trains all {total} parameters",
     "parameters.list": "{list}.",
+    "parameters.within": "",
     "disk.adapter": "{method} leaves an adapter of {size}",
     "disk.model": "{method} leaves a whole model of {size}",
     "disk.list": "{list}.",

@@ -28,8 +28,8 @@ STRINGS: dict[str, str] = {
     "parameters ({share}){memory}, and what you share is an adapter of {size}{instead}.",
     "recommend.shape.part": "It trains {trainable} of {total} parameters ({share}){memory}, and leaves a "
     "whole model of {size}, which needs no base beside it.",
-    "recommend.shape.model": "It trains all {total} parameters{memory}, and leaves a whole model of {size}, "
-    "which needs no base beside it.",
+    "recommend.shape.model": "It trains all {total} parameters{memory}, and leaves a whole model of "
+    "{size}, which needs no base beside it.",
     "recommend.memory": ", holds {mine} at its peak instead of {theirs}",
     "recommend.instead": " instead of a model of {size}",
     # The write-up

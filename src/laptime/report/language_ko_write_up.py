@@ -23,10 +23,10 @@ STRINGS: dict[str, str] = {
     "recommend.answers.differ.one": "답변은 서로 다르지만(질문 {number}개의 유사도 {score}점)",
     "recommend.shape.adapter": "베이스 모델의 가중치를 고정한 채 전체 파라미터 {total} 개 중 {trainable} "
     "개({share})만 학습하며{memory} 공유할 결과물은 {size} 크기의 어댑터입니다{instead}.",
-    "recommend.shape.part": "전체 파라미터 {total} 개 중 {trainable} 개({share})를 학습하며{memory} 베이스 "
-    "모델 없이 쓸 수 있는 {size} 크기의 전체 모델을 남깁니다.",
-    "recommend.shape.model": "전체 파라미터 {total} 개를 모두 학습하며{memory} 베이스 모델 없이 쓸 수 있는 "
-    "{size} 크기의 전체 모델을 남깁니다.",
+    "recommend.shape.part": "전체 파라미터 {total} 개 중 {trainable} 개({share})를 학습하며{memory} "
+    "베이스 모델 없이 쓸 수 있는 {size} 크기의 전체 모델을 남깁니다.",
+    "recommend.shape.model": "전체 파라미터 {total} 개를 모두 학습하며{memory} 베이스 모델 없이 쓸 수 "
+    "있는 {size} 크기의 전체 모델을 남깁니다.",
     "recommend.memory": ", 최대 메모리는 {theirs} 대신 {mine:을/를} 쓰고,",
     "recommend.instead": "(전체 모델은 {size})",
     # The write-up

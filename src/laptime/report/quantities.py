@@ -53,13 +53,14 @@ def seconds(value: float | None, lang: Lang = "en") -> str:
     return _HOURS[lang].format(h=round(value / 60) // 60, m=round(value / 60) % 60)
 
 
-def short_seconds(value: float | None) -> str:
-    """Return a duration in at most seven characters, for the terminal: 9.3 s, 17m20s, 2h13m."""
+def short_seconds(value: float | None, lang: Lang = "en") -> str:
+    """Return a duration in few letters, for the terminal: 9.3 s, 17m20s, 2h13m; in Korean 17분20초."""
     if not known(value) or value < 59.95:
-        return seconds(value)
+        return seconds(value, lang)
+    hour, minute, second = "hms" if lang == "en" else ("시간", "분", "초")
     if value < 3599.5:
-        return f"{round(value) // 60}m{round(value) % 60:02d}s"
-    return f"{round(value / 60) // 60}h{round(value / 60) % 60:02d}m"
+        return f"{round(value) // 60}{minute}{round(value) % 60:02d}{second}"
+    return f"{round(value / 60) // 60}{hour}{round(value / 60) % 60:02d}{minute}"
 
 
 def size(value: float | None) -> str:
