@@ -182,8 +182,7 @@ STRINGS: dict[str, str] = {
     "{slow_share} with {slower}",
     "arithmetic.below": "The steps hold time that both share and that {faster} does not save.",
     "arithmetic.warning": "Arithmetic explains only about {arithmetic} of the {ratio}: a factor of {factor} "
-    "comes from something else. Before repeating this figure look for what else was measured: swapping, "
-    "offloaded or paged optimizer state, checkpoint writes, emulated precision.",
+    "comes from something else. Before repeating this figure look at what was measured besides.",
     "rounds.narrow": "The rounds went on until the interval of the headline was narrower than 5 %, to "
     "{rounds}.",
     "rounds.most": "The rounds went on to {rounds}, the most; the interval of the headline is still wider "

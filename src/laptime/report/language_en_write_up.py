@@ -32,6 +32,31 @@ STRINGS: dict[str, str] = {
     "{size}, which needs no base beside it.",
     "recommend.memory": ", holds {mine} at its peak instead of {theirs}",
     "recommend.instead": " instead of a model of {size}",
+    # A ratio far beyond arithmetic
+    "label.suspects": "Suspects",
+    "headline.faster.beyond": "{faster} trained {ratio} faster than {slower}, of which arithmetic "
+    "explains about {arithmetic} ({confidence} interval {low} to {high}, {rounds} rounds)",
+    "headline.one_round.beyond": "One round: {faster} trained {ratio} faster than {slower}, of which "
+    "arithmetic explains about {arithmetic}; no interval",
+    "suspects.likely": "What was recorded points at: {list}.",
+    "suspects.cleared": "What was recorded does not point at: {list}.",
+    "suspects.none": "Nothing that was recorded explains it: repeat the run, and look at the machine "
+    "beside it.",
+    "suspects.swap": "the machine swapped memory to disk during {runs}",
+    "suspects.swap.none": "swapping (no run of the slower one swapped)",
+    "suspects.memory": "the memory ({method} held {held} of {room}, {share})",
+    "suspects.optimizer": "the optimizer, whose state may be offloaded or paged ({slow} of a step against "
+    "{fast}, {share} of what the steps lie apart)",
+    "suspects.checkpoints": "checkpoints (they took {seconds} with {method}, which the training time "
+    "leaves out)",
+    "suspects.checkpoints.none": "checkpoints (none was written within the training)",
+    "suspects.precision": "the number format (both compute in {slow}: {reason})",
+    "suspects.precision.differs": "the number format (the slower one computes in {slow}, the faster one "
+    "in {fast}: {reason})",
+    "suspects.data": "the wait for data ({share} of a step with {method})",
+    "suspects.first_step": "the first step of {method} ({first}, later ones {steady})",
+    "suspects.uneven": "single steps of {method} (up to {longest}, in the middle {steady})",
+    "suspects.even": "single steps of {method} (none took more than {longest}, in the middle {steady})",
     # The write-up
     "write_up.title": "{model}: {methods}",
     "write_up.title.two": "{model}: {first} against {second}",

@@ -29,6 +29,29 @@ STRINGS: dict[str, str] = {
     "있는 {size} 크기의 전체 모델을 남깁니다.",
     "recommend.memory": ", 최대 메모리는 {theirs} 대신 {mine:을/를} 쓰고,",
     "recommend.instead": "(전체 모델은 {size})",
+    # A ratio far beyond arithmetic
+    "label.suspects": "의심되는 원인",
+    "headline.faster.beyond": "{faster:이/가} {slower}보다 {ratio} 빠르게 학습했지만, 연산량으로 설명되는 "
+    "것은 약 {arithmetic}뿐입니다 ({confidence} 신뢰 구간 {low}~{high}, {rounds}라운드)",
+    "headline.one_round.beyond": "1라운드 결과: {faster:이/가} {slower}보다 {ratio} 빠르게 학습했지만, "
+    "연산량으로 설명되는 것은 약 {arithmetic}뿐입니다 (신뢰 구간 없음)",
+    "suspects.likely": "기록이 가리키는 원인: {list}.",
+    "suspects.cleared": "기록으로 보아 원인이 아닌 것: {list}.",
+    "suspects.none": "기록에는 이를 설명하는 것이 없습니다. 다시 실행하면서 컴퓨터의 상태를 함께 "
+    "살펴보십시오.",
+    "suspects.swap": "스왑({runs} 실행 중 메모리를 디스크로 내보냄)",
+    "suspects.swap.none": "스왑(느린 쪽의 실행에서 일어나지 않음)",
+    "suspects.memory": "메모리({method:이/가} {room} 중 {held}, {share} 사용)",
+    "suspects.optimizer": "옵티마이저 상태의 오프로드나 페이징(옵티마이저가 스텝당 {slow}, 다른 쪽은 "
+    "{fast:으로/로} 두 스텝 차이의 {share})",
+    "suspects.checkpoints": "체크포인트({method}에서 {seconds} 걸렸으나 학습 시간에는 들어 있지 않음)",
+    "suspects.checkpoints.none": "체크포인트(학습 중에 쓰지 않음)",
+    "suspects.precision": "정밀도(둘 다 {slow:으로/로} 연산, {reason})",
+    "suspects.precision.differs": "정밀도(느린 쪽은 {slow}, 빠른 쪽은 {fast:으로/로} 연산, {reason})",
+    "suspects.data": "데이터 대기({method}의 스텝에서 {share})",
+    "suspects.first_step": "{method}의 첫 스텝({first}, 이후는 {steady})",
+    "suspects.uneven": "{method}의 일부 스텝(최대 {longest}, 중앙값 {steady})",
+    "suspects.even": "{method}의 일부 스텝(최대 {longest}, 중앙값 {steady})",
     # The write-up
     "write_up.title": "{model}: {methods} 비교",
     "write_up.title.two": "{model}: {first:과/와} {second} 비교",
