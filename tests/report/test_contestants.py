@@ -66,7 +66,7 @@ def test_rows_and_pairs_go_by_the_names() -> None:
     result = invented.make_contestants()
     language = choose_language("en", result)
     assert [row.title for row in make_rows(result, language)] == ["LoRA", "wide", "plain"]
-    assert [row.number for row in make_rows(result, language)] == [0, 1, 2]
+    assert [row.number for row in make_rows(result, language)] == [1, 2, 3]
     assert {row.pair for row in make_pairs(result, language)} == {
         "wide / LoRA",
         "plain / LoRA",

@@ -157,6 +157,7 @@ def _memory(finished: Sequence[RunRecord]) -> dict[str, Any]:
         "peak_bytes": rounded.get(kind),
         "peak_bytes_kind": kind if kind in rounded else NOT_MEASURED,
         "peak_bytes_all": rounded,
+        "fixed_bytes": next((record.memory.fixed_bytes for record in finished if record.memory), None),
     }
 
 

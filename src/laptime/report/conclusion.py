@@ -23,7 +23,8 @@ _NEGLIGIBLE = 1.05  # a factor below this is said to be no difference
 def write_conclusion(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Return the sentences of the conclusion, in the order in which they are read."""
     pair = choose_pair(result)
-    sentences = [Sentence("contestants", text) for text in describe_contestants(result, language)]
+    sentences = [*_write_failures(result, language), *_write_incomplete(result, language)]
+    sentences += [Sentence("contestants", text) for text in describe_contestants(result, language)]
     sentences += write_against(result, language)
     sentences += write_time(result, pair, language)
     sentences += _write_foretold(result, language)
@@ -41,8 +42,7 @@ def write_conclusion(result: ComparisonResult, language: Language) -> list[Sente
     sentences += write_quality(result, language)
     sentences += write_forgetting(result, language)
     sentences += write_answers(result, language)
-    sentences += write_checks(result, language)
-    return sentences + _write_failures(result, language) + _write_incomplete(result, language)
+    return sentences + write_checks(result, language)
 
 
 def describe_contestants(result: ComparisonResult, language: Language) -> list[str]:
@@ -179,6 +179,8 @@ def _write_failures(result: ComparisonResult, language: Language) -> list[Senten
         for method in result.methods
         for failure in method.failures
     ]
+    reasons = dict.fromkeys(failure.reason for method in result.methods for failure in method.failures)
+    sentences += [language.say(key) for reason in reasons if language.knows(key := f"remedy.{reason}")]
     return [Sentence("failures", text, warning=True) for text in sentences]
 
 

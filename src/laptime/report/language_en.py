@@ -217,7 +217,8 @@ STRINGS: dict[str, str] = {
     "disk.adapter": "{method} leaves an adapter of {size}",
     "disk.model": "{method} leaves a whole model of {size}",
     "disk.list": "{list}.",
-    "disk.ratio": "The model takes {factor} times the space; an adapter needs the base model beside it.",
+    "disk.ratio": "The model takes {factor} times the space of the adapter; an adapter needs the base "
+    "model beside it.",
     "disk.needs_base": "An adapter needs the base model beside it.",
     "quality.random": "The model has random weights: losses and answers mean nothing, and no quality is "
     "claimed.",
@@ -319,7 +320,7 @@ STRINGS: dict[str, str] = {
     "cell.energy": "{joules} J",
     "cell.memorisation": "memorisation {score}",
     "cell.generalisation": "generalisation {score}",
-    "cell.exact": "{exact} exact",
+    "cell.exact": "{exact} % exact",
     "cell.fullest": "fullest of {number} devices",
     "cell.together": "{number} processes together",
     "status.finished": "finished",
@@ -400,9 +401,9 @@ STRINGS: dict[str, str] = {
     "chart.memory.devices": "Of several GPUs it is that of the fullest; on a processor, that of all "
     "processes together.",
     "chart.loss_step": "Loss by step",
-    "chart.loss_step.text": "Training loss of the first finished round, before each update.",
+    "chart.loss_step.text": "Training loss before each update.",
     "chart.loss_second": "Loss by second",
-    "chart.loss_second.text": "The same losses against the seconds spent in steps.",
+    "chart.loss_second.text": "The losses of the first finished round against the seconds spent in steps.",
     "chart.quality_held_out": "Time against held-out loss",
     "chart.quality_held_out.text": "Towards the lower left is better: less time and less loss.",
     "chart.quality_train": "Time against training loss",

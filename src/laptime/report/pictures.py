@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from pathlib import Path
 
+from laptime.comparison.result import read_result
 from laptime.errors import UserError
-from laptime.report.charts import Chart
+from laptime.report import page
+from laptime.report.charts import Chart, draw_charts
+from laptime.report.language import choose_language
+from laptime.report.own_files import refuse_foreign, write_own_picture
+from laptime.report.quantities import Lang
+from laptime.report.sanitising import sanitise
 from laptime.report.style import read_template
 
 EXTRA = "png"
@@ -24,6 +31,20 @@ def draw_picture(chart: Chart) -> bytes:
     if re.search("[가-힣]", re.sub(r"<(title|desc)\b.*?</\1>", "", svg)):
         _check_font()
     return _draw(svg)
+
+
+def write_pictures(folder: Path, lang: Lang | None = None) -> list[Path]:
+    """Write every chart of the comparison in `folder` as PNG beside its SVG; returns the files written.
+
+    Raises UserError, before anything is written, for a file that is not ours, and as `draw_picture` does.
+    """
+    result = sanitise(read_result(folder))
+    charts = draw_charts(result, choose_language(lang or page.find_language(folder), result))
+    files = {folder / page.CHARTS_FOLDER / f"{chart.name}.png": draw_picture(chart) for chart in charts}
+    refuse_foreign(files)
+    for path, png in files.items():
+        write_own_picture(path, png)
+    return list(files)
 
 
 def check_pictures() -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 from laptime.comparison.result import ComparisonResult, MethodAnswer, MethodResult, QuestionAnswers
 from laptime.report import quantities
 from laptime.report.against_sentences import write_against
+from laptime.report.badges import list_badges
 from laptime.report.check_sentences import write_checks
 from laptime.report.conclusion import describe_contestants, failure_reason
 from laptime.report.device_sentences import make_devices, write_devices
@@ -22,8 +23,9 @@ from laptime.report.findings import say_finding
 from laptime.report.headline import choose_pair, write_headline
 from laptime.report.language import Language, choose_language
 from laptime.report.page import REAL_MODEL_COMMAND
-from laptime.report.plain_text import clean, close_gaps, wrap_words
+from laptime.report.plain_text import clean, close_gaps, keep_unbroken, wrap_words
 from laptime.report.quantities import ABSENT, Lang
+from laptime.report.recommendation import write_recommendation
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sanitising import sanitise
 from laptime.report.screen import make_plain_table
@@ -42,20 +44,25 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
     language = choose_language(lang, result)
     headline = write_headline(result, language)
     console.print()
-    console.print(Text(headline.text, style=_TONES[headline.tone]))
+    _say(headline.text, console, _TONES[headline.tone])
     if headline.total:
-        console.print(Text(headline.total))
+        _say(headline.total, console)
     _print_against(result, language, console)
     for text in describe_contestants(result, language):
         console.print(Text(text, style="dim"))
+    for badge in list_badges(result, language):
+        _say(f"{badge.label}: {badge.text}", console, "yellow")
     for sentence in write_devices(result, language):
-        console.print(Text(sentence.text))
+        _say(sentence.text, console)
     for sentence in write_rounds(result, choose_pair(result), language):
-        console.print(Text(sentence.text, style="dim"))
+        _say(sentence.text, console, "dim")
     _print_banners(result, unfinished, language, console)
     console.print()
     tables = [make_table(result, language, short) for short in (False, True)]
     print_fitting(next((one for one in tables if least_width(one) <= console.width), tables[0]), console)
+    if recommendation := write_recommendation(result, language):
+        console.print()
+        _say(" ".join(recommendation), console)
     _print_devices(result, language, console)
     for sentence in write_tuning(result, language):
         console.print()
@@ -74,6 +81,13 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
     for sentence in write_checks(result, language):
         console.print(Text(sentence.text, style="yellow" if sentence.warning else "dim"))
     _print_findings(result, language, console)
+
+
+def _say(text: str, console: Console, style: str = "") -> None:
+    """Print a sentence, its lines broken between words and never between a number and its unit."""
+    lines = wrap_words(keep_unbroken(text), console.width)
+    shown = lines.replace("\N{NO-BREAK SPACE}", " ").replace("\N{WORD JOINER}", "")
+    console.print(Text(shown, style=style))
 
 
 def _print_against(result: ComparisonResult, language: Language, console: Console) -> None:
