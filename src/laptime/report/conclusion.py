@@ -165,23 +165,18 @@ def failure_reason(reason: str, language: Language) -> str:
 
 
 def _write_failures(result: ComparisonResult, language: Language) -> list[Sentence]:
-    """Say which runs failed and why."""
-    sentences = [
-        language.sentence(
-            language.say(
-                "failure.sentence",
-                method=language.method(method.name),
-                round=failure.round,
-                reason=failure_reason(failure.reason, language),
-                message=failure.message,
-            )
-        )
-        for method in result.methods
-        for failure in method.failures
-    ]
-    reasons = dict.fromkeys(failure.reason for method in result.methods for failure in method.failures)
-    sentences += [language.say(key) for reason in reasons if language.knows(key := f"remedy.{reason}")]
-    return [Sentence("failures", text, warning=True) for text in sentences]
+    """Say which runs failed and why, and what may help; one that somebody ended is no failure of its own."""
+    failures = [(method, failure) for method in result.methods for failure in method.failures]
+    sentences = []
+    for method, failure in failures:
+        told = {"round": failure.round, "reason": failure_reason(failure.reason, language)}
+        names = {"method": language.method(method.name), "message": failure.message}
+        text = language.sentence(language.say("failure.sentence", **told, **names))
+        sentences.append(Sentence("failures", text, warning=failure.reason != "interrupted"))
+    for key in dict.fromkeys(f"remedy.{failure.reason}" for _, failure in failures):
+        if language.knows(key):
+            sentences.append(Sentence("failures", language.say(key)))
+    return sentences
 
 
 def count_runs(result: ComparisonResult) -> tuple[int, int]:
