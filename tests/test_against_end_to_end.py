@@ -38,7 +38,7 @@ def test_the_toy_beside_itself(tmp_path: Path) -> None:
     laptime(tmp_path, "report", "new", "--lang", "ko")
     assert "이전 비교 old는 20" in (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
     again = laptime(tmp_path, *words, TMPDIR=str(tmp_path))
-    assert "3 runs, each in a process of its own, 3 already done" in again
+    assert "실행 3개, 각각 별도 프로세스, 이미 3개 완료" in again, "in the language of the report"
     assert read_result(tmp_path / "new") == result, "whose folder is gone"
     refused = laptime(tmp_path, *words, "--epochs", "2", code=2, TMPDIR=str(tmp_path))
     assert refused == "laptime: error: --against old: done with other options (--epochs); leave it out\n"

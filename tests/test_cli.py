@@ -226,6 +226,15 @@ def test_rounds_are_a_number_or_a_word() -> None:
         (["compare", "--rounds", "1000000"], "--rounds: expected a whole number <= 1000 (got 1000000)"),
         (["show", "nowhere"], "nowhere: no such folder"),
         (["report", "."], ".: neither a comparison nor a run of laptime"),
+        (
+            ["report", ".", "--picture-prefix", "a/"],
+            "--picture-prefix: goes with --readme alone; add it, or leave this out",
+        ),
+        (
+            ["report", ".", "--readme", "--picture-prefix", "../a"],
+            "--picture-prefix ../a: give a path within the folder: letters, digits, - _ . and / (images/, or "
+            "images/race-)",
+        ),
         (["ask", "nowhere", "why?"], "nowhere: no such folder"),
         (["ask", "nowhere"], "Missing argument 'QUESTION...'."),
         (

@@ -155,6 +155,8 @@ def test_the_report_is_there_in_both_languages_and_needs_no_torch(
     printed = subprocess.check_output([sys.executable, "-c", code], cwd=workplace, text=True)
     assert printed.splitlines()[-1] == "False False"
     assert 'lang="ko"' in (folder / "report.html").read_text()
+    assert "방법" in laptime(workplace, "show", "race"), "in the language of the report"
+    laptime(workplace, "report", "race", "--lang", "en")  # as the other tests expect it
 
 
 def test_show_and_ask_read_what_is_there(workplace: Path, race: tuple[Path, str, ComparisonResult]) -> None:

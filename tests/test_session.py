@@ -190,7 +190,7 @@ def test_a_training_has_the_report_that_it_speaks_of(
     result = gather_result(tmp_path)
     write_result(tmp_path, result)
     report(replace(make_session(tmp_path, "train"), lang="ko"), result)
-    assert f"\nreport: {tmp_path}/report.html\n" in capsys.readouterr().out
+    assert f"\n보고서: {tmp_path}/report.html\n" in capsys.readouterr().out
     assert 'lang="ko"' in (tmp_path / "report.html").read_text()
     assert (tmp_path / "report.md").exists()
 
@@ -327,3 +327,20 @@ def test_a_result_whose_record_is_damaged_is_left_out_of_the_answers_by_name(
     assert capsys.readouterr().out == (
         f"not asked: {record}:3: it does not match its checksum; put back a whole copy, or do the run anew\n"
     )
+
+
+def test_show_and_report_speak_the_language_of_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_scripted_comparison(tmp_path, {"full": [2.0, 2.1], "lora": [1.0, 1.1]})
+    render_again(tmp_path, "ko", as_csv=True)
+    assert capsys.readouterr().out.splitlines()[-1] == f"{tmp_path}/results.csv"
+    show(tmp_path)
+    korean = capsys.readouterr().out
+    assert "방법" in korean and "초" in korean and "method" not in korean
+    show(tmp_path, "en")
+    assert "method" in capsys.readouterr().out
+
+
+def test_an_interruption_is_told_in_korean(tmp_path: Path) -> None:
+    assert tell_interruption("compare", tmp_path, "ko") == "첫 실행 전에 중단되었습니다. 남은 것이 없습니다"

@@ -271,11 +271,13 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _run(session: Session, listener: Listener | None, progress: bool) -> Results:
     """Run and render; the trackers are told."""
-    from laptime.report.page import render_report
+    from laptime.report.page import find_language, render_report
     from laptime.trackers.publication import publish
 
     folder = session.folder
-    hears = listener or (watch(console(lasting=True), session.spec, folder) if progress else Silence())
+    lang = session.lang or find_language(folder)
+    shown = watch(console(lasting=True), session.spec, folder, lang) if progress else Silence()
+    hears = listener or shown
     result = run(session, hears)
     render_report(folder, session.lang)
     for line in publish(folder, session.trackers) if session.trackers else ():

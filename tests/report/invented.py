@@ -46,7 +46,11 @@ def make_speedups(full: bool) -> list[SpeedupResult]:
         "answer_head": ("rounding", True, "128256 words, trained tokens only"),
         "fused_blocks": ("rounding", True, "16 layers of llama"),
         "prefix_cache": ("bitwise", False, "the lowest layer trains"),
-        "prepacked_weights": ("rounding", not full, "no weight is frozen" if full else "112 layers"),
+        "prepacked_weights": (
+            "rounding",
+            not full,
+            "no weight is both frozen and multiplied as it is stored" if full else "112 layers",
+        ),
     }
     return [
         SpeedupResult(name=name, claims=claims, ran=ran, note=note, rounds_ran=[1, 2, 3] if ran else [])
@@ -98,9 +102,9 @@ def make_method(name: str = "lora", seconds: float = 9.3, rounds: int = 3, **cha
         "learning_rate": 2e-5 if full else 2e-4,
         "compute_dtype": "bfloat16",
         "trained_dtype": "float32",
-        "precision_reason": "bf16 is native here (avx512_bf16)",
+        "precision_reason": "the CPU multiplies bf16 natively",
         "flops_per_token": 7.53e9 if full else 5.11e9,
-        "method_options": {} if full else {"rank": 16, "alpha": 32, "dropout": 0.0},
+        "method_options": {} if full else {"lora_rank": 16, "lora_alpha": 32, "lora_dropout": 0.0},
         "train_losses": losses,
         "step_seconds": [2.2 * step] + [0.98 * step] * (steps - 1),
         "train_losses_by_round": dict.fromkeys(range(1, rounds + 1), losses),
@@ -517,6 +521,30 @@ def make_extreme() -> ComparisonResult:
     return make_one_round(methods=methods, pairs=[pair])
 
 
+def make_reference_job() -> ComparisonResult:
+    """Return the job that started this: 1040 s and 9 s on two T4, ten Korean records, alike answers."""
+    absent: dict[str, Any] = {
+        "held_out_loss": None, "held_out_loss_by_round": [], "generalisation": None,
+        "compute_dtype": "float16",
+        "precision_reason": "fp16 with loss scaling: no native bf16 below 8.0 (compute capability 7.5)",
+        "peak_bytes_kind": "cuda_allocated",
+    }  # fmt: skip
+    full = make_method("full", 1040.0, rounds=1, **absent | {"peak_bytes": 14_900_000_000})
+    lora = make_method("lora", 9.04, rounds=1, **absent | {"peak_bytes": 3_800_000_000})
+    for row, start in ((full, 31.0), (lora, 17.0)):
+        row.total_seconds = (row.train_seconds or 0.0) + start
+        row.total_seconds_by_round = [row.total_seconds]
+    pair = make_pair(1040 / 9.04, "one_round", total_ratio=(1040 + 31) / (9.04 + 17))
+    result = make_one_round(methods=[full, lora], pairs=[pair], quality_claim="none", findings=[])
+    result.questions[1].source = "trained"
+    result.base = None
+    result.machine |= {"gpu": "Tesla T4", "gpu_count": 2, "device": "cuda:0"}
+    result.data["num_held_out"] = 0
+    result.data["notes"] = []
+    result.repeat_command = result.repeat_command.replace("--rounds 3", "--rounds 1")
+    return result
+
+
 def make_hostile(text: str = HOSTILE) -> ComparisonResult:
     """Return a comparison with hostile text wherever a user or a model can put text."""
     answer = MethodAnswer(text=text, num_tokens=9, stopped="length", chrf=1.0)
@@ -712,6 +740,7 @@ SITUATIONS = {
     "toy": make_toy,
     "five": make_five,
     "extreme": make_extreme,
+    "reference_job": make_reference_job,
     "hostile": make_hostile,
     "long": make_long,
     "single": make_single,

@@ -78,7 +78,7 @@ def test_page_in_a_browser(
     headline = write_headline(sanitise(invented.SITUATIONS[situation]()), Language(lang))
     large = headline.first or headline.text
     assert " ".join(page.inner_text("h1").split()) == " ".join(large.split())
-    sections = page.query_selector_all("main section")
+    sections = page.query_selector_all("main section:not(#recommendation)")
     assert len(sections) == (6 if situation == "all_failed" else 8)
     for section in sections:
         box = section.bounding_box()
@@ -106,4 +106,54 @@ def test_charts_stay_within_their_drawing(browser: Any, render: Callable[..., Pa
     for situation in ("five", "extreme", "hostile", "long", "explained"):
         page, _ = _visit(browser, render(situation), 1280, "light")
         assert page.evaluate(outside) == []
+        page.context.close()
+
+
+def test_the_script_sorts_copies_marks_and_shows_values(browser: Any, render: Callable[..., Path]) -> None:
+    page, troubles = _visit(browser, render("five"), 1280, "light")
+    names = "[...document.querySelectorAll('.figures tr.method th bdi')].map(node => node.textContent)"
+    before = page.evaluate(names)
+    page.click(".figures thead th:nth-child(2) button")
+    rising = page.evaluate(names)
+    assert rising[0] == "LoRA on the top layers" and rising != before
+    assert page.get_attribute(".figures thead th:nth-child(2)", "aria-sort") == "ascending"
+    page.click(".figures thead th:nth-child(2) button")
+    assert page.evaluate(names)[0] != rising[0]
+    assert page.query_selector_all(".copyable button")
+    page.click(".question > button")
+    marked = page.evaluate("[...document.querySelectorAll('.question mark')].map(node => node.textContent)")
+    assert "먼저" in marked
+    page.click(".question > button")
+    assert page.query_selector_all(".question mark") == []
+    page.hover("svg.chart rect.phase-train >> nth=0")
+    assert page.inner_text(".tip") == "training 21.5 s"
+    assert troubles == []
+    page.context.close()
+
+
+def test_the_page_is_whole_without_script(browser: Any, render: Callable[..., Path]) -> None:
+    folder = render("normal")
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto((folder / "report.html").as_uri())
+    assert page.query_selector_all("button") == [], "nothing that does nothing"
+    assert len(page.query_selector_all("svg.chart")) == 7
+    page.click("#environment summary")
+    assert page.is_visible("#environment dl")
+    context.close()
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_nothing_leaves_the_paper(browser: Any, render: Callable[..., Path], lang: Any) -> None:
+    outside = """() => [...document.querySelectorAll('main *')].filter(node => {
+      const box = node.getBoundingClientRect();
+      return box.width > 0 && box.right > document.documentElement.clientWidth + 1;
+    }).map(node => node.outerHTML.slice(0, 80))"""
+    for width in (720, 1000):  # A4 upright and across
+        page, _ = _visit(
+            browser, render("ablated", lang) if width == 720 else render("normal", lang), width, "light"
+        )
+        page.emulate_media(media="print")
+        assert page.evaluate(outside) == []
+        assert page.is_visible("#environment dl"), "what is folded is printed"
         page.context.close()

@@ -43,9 +43,9 @@ def test_what_passed_everywhere_is_one_sentence() -> None:
     ]
     ((korean, _),) = said("ko", make_checks(), make_checks())
     assert korean.startswith(
-        "전체 파인튜닝, LoRA의 모든 실행을 마치고 점검한 결과: 학습 대상 파라미터만 바뀌었습니다,"
+        "전체 파인튜닝, LoRA의 모든 실행을 마치고 점검한 결과: 학습 대상 파라미터만 바뀌었고,"
     )
-    assert "학습 레코드 10개의 손실을 학습 전과 후에 재니 줄었습니다" in korean
+    assert "학습 레코드 10개의 손실을 학습 전과 후에 재니 줄었고, 저장한" in korean
 
 
 def test_one_example_is_said_to_be_one() -> None:

@@ -65,7 +65,7 @@ def test_normal_comparison_word_for_word() -> None:
         (
             "disk",
             "Full fine-tuning leaves a whole model of 2.5 GB and LoRA leaves an adapter of 45 MB. The model "
-            "takes 54.8 times the space; an adapter needs the base model beside it.",
+            "takes 54.8 times the space of the adapter; an adapter needs the base model beside it.",
         ),
         (
             "quality",
@@ -98,7 +98,7 @@ def test_ratio_beyond_arithmetic_is_a_warning() -> None:
     warning = next(sentence for sentence in sentences if sentence.topic == "arithmetic")
     assert warning.warning
     assert warning.text.startswith(
-        "Arithmetic explains a ratio of 1.47x; the measured 116x is 78.4 times that. Before repeating"
+        "Arithmetic explains only about 1.5x of the 116x: a factor of 78.4 comes from something else. Before"
     )
 
 
@@ -131,7 +131,8 @@ def test_fewer_than_three_rounds_claim_nothing_beyond_these_runs() -> None:
 
 def test_failures_and_missing_runs_are_said() -> None:
     assert _say(invented.make_one_failed())["failures"] == (
-        "Full fine-tuning, round 1: out of memory. CUDA ran out of memory"
+        "Full fine-tuning, round 1: out of memory. CUDA ran out of memory A smaller --batch-size, "
+        "--gradient-checkpointing or a method that trains less may help."
     )
     assert _say(invented.make_unfinished())["incomplete"].startswith("1 of 6 planned runs have ended")
 

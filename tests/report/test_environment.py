@@ -30,8 +30,12 @@ def test_variables_and_notes_are_read_one_by_one(
     assert facts[machine][f"{variable} OMP_NUM_THREADS"] == "2"
     assert facts[machine][f"{variable} THP_MEM_ALLOC_ENABLE"] == "1"
     assert facts[machine]["torch"] == "2.13.0"
-    assert facts[data][f"{note} 1"] == "2 of 10 examples cut to --max-length 64 at the end of their answer"
-    assert facts[data][f"{note} 2"].startswith("1 of 3 held-out examples")
+    english = "2 of 10 examples cut to --max-length 64 at the end of their answer"
+    korean = "레코드 10개 중 2개를 --max-length 64에 맞춰 답변 끝에서 자름"
+    assert facts[data][f"{note} 1"] == (english if lang == "en" else korean)
+    assert facts[data][f"{note} 2"].startswith(
+        "1 of 3 held-out examples" if lang == "en" else "평가용 레코드 3개"
+    )
     assert facts[data][examples] == "sha256:51d0c2"
     shown = [text for group in facts.values() for fact in group.items() for text in fact]
     assert not [text for text in shown if set(text) & set("{}[]'")]

@@ -68,14 +68,16 @@ CASES = {
         "LoRA의 학습이 가장 빠르며, 다음인 LoRA보다 1.52배 빠릅니다 (95% 신뢰 구간 1.45~1.60, 3라운드)",
     ),
     "extreme": (
-        "One round: LoRA trained 116x faster than full fine-tuning, no interval",
+        "One round: LoRA trained 116x faster than full fine-tuning, of which arithmetic explains "
+        "about 1.5x; no interval",
         "Whole process: LoRA 71.0x faster, no interval",
-        "1라운드 결과: LoRA가 전체 파인튜닝보다 116배 빠르게 학습했습니다 (신뢰 구간 없음)",
+        "1라운드 결과: LoRA가 전체 파인튜닝보다 116배 빠르게 학습했지만, 연산량으로 설명되는 것은 약 "
+        "1.5배뿐입니다 (신뢰 구간 없음)",
     ),
     "single": (
         "LoRA trained in 9.3 s; there is nothing to compare it with",
         "",
-        "LoRA가 9.3초 만에 학습을 마쳤습니다. 비교할 다른 방법이 없습니다",
+        "LoRA의 학습은 9.3초 걸렸습니다. 비교할 다른 방법이 없습니다",
     ),
 }
 

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from laptime.report.plain_text import clean
+from laptime.report.style import read_template
 from laptime.report.terminal import print_table
 from tests.report import invented
 from tests.report.hostile_pages import Visitor, write_page
@@ -35,14 +36,26 @@ def test_nothing_hostile_reaches_the_terminal() -> None:
         assert FORBIDDEN.search(screen.getvalue()) is None, text
 
 
-def test_the_policy_names_this_style_and_nothing_else(tmp_path: Path) -> None:
+def test_the_policy_names_this_style_and_this_script_and_nothing_else(tmp_path: Path) -> None:
     html = write_page("plain", tmp_path).read_text(encoding="utf-8")
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)
     (style,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in (style, script)]
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{digests[0]}'; script-src 'sha256-{digests[1]}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
     assert html.index("Content-Security-Policy") < html.index("<style>")
-    assert " style=" not in html and "<script" not in html
+    assert " style=" not in html and not re.search(r"<script[^>]", html)
+    assert script == read_template("page.js"), "no text of a user or a model stands in it"
+    assert "innerHTML" not in script and "eval" not in script and "document.write" not in script
+
+
+@pytest.mark.parametrize("text", ["</script><script>alert(1)</script>", "'); alert(1); ('", "{{ 7 * 7 }}"])
+def test_the_script_is_the_same_whatever_the_texts_are(tmp_path: Path, text: str) -> None:
+    html = write_page(text, tmp_path).read_text(encoding="utf-8")
+    assert re.findall(r"<script>(.*?)</script>", html, re.DOTALL) == [read_template("page.js")]
 
 
 @pytest.mark.slow

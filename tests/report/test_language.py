@@ -8,9 +8,9 @@ import string
 import pytest
 
 from laptime.comparison.result import Finding
-from laptime.report import language_en, language_ko, plan_words
+from laptime.report import language_en, language_ko
 from laptime.report.findings import say_finding
-from laptime.report.language import Language, Word
+from laptime.report.language import _FILES, Language, Word
 from laptime.speedups.speedup import speedup_names
 
 
@@ -18,22 +18,20 @@ def _placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-@pytest.mark.parametrize(
-    ("english", "korean"),
-    [(language_en.STRINGS, language_ko.STRINGS), (plan_words.ENGLISH, plan_words.KOREAN)],
-    ids=["report", "plan"],
-)
-def test_both_languages_have_the_same_keys_and_placeholders(
-    english: dict[str, str], korean: dict[str, str]
-) -> None:
+def test_both_languages_have_the_same_keys_and_placeholders() -> None:
+    english, korean = Language("en").strings, Language("ko").strings
     assert list(english) == list(korean)
     for key, text in english.items():
         assert _placeholders(text) == _placeholders(korean[key]), key
+    for files in zip(*_FILES.values(), strict=True):
+        assert files[0].__name__.replace("_en", "_ko") == files[1].__name__
+        assert list(files[0].STRINGS) == list(files[1].STRINGS)
+    assert sum(len(file.STRINGS) for file in _FILES["en"]) == len(english), "a key stands in one file alone"
 
 
 def test_words_for_one_training_stand_in_the_place_of_others() -> None:
-    keys = [key for key in language_en.STRINGS if ".single" in key and key != "time.single"]
-    assert keys and all(key.replace(".single", "") in language_en.STRINGS for key in keys)
+    keys = [key for key in Language("en").strings if ".single" in key and key != "time.single"]
+    assert keys and all(key.replace(".single", "") in Language("en").strings for key in keys)
     for code in ("en", "ko"):
         several, one = Language(code), Language(code, single=True)
         assert several.say("findings.none") != one.say("findings.none")
@@ -48,9 +46,7 @@ def test_every_speedup_is_described() -> None:
 
 
 def test_particles_name_the_form_after_a_final_consonant_first() -> None:
-    particles = set(
-        re.findall(r"\{\w+:([^}]*)\}", "".join((language_ko.STRINGS | plan_words.KOREAN).values()))
-    )
+    particles = set(re.findall(r"\{\w+:([^}]*)\}", "".join(Language("ko").strings.values())))
     assert particles <= {"이/가", "은/는", "과/와", "을/를", "으로/로", "이었습니다/였습니다"}
 
 
@@ -66,6 +62,9 @@ def test_particles_name_the_form_after_a_final_consonant_first() -> None:
         ("2.31배", "은/는", "2.31배는"),
         ("Llama-3.2-1B", "을/를", "Llama-3.2-1B를"),
         ("web", "을/를", "web을"),
+        ("3.1 GB", "을/를", "3.1 GB를"),
+        ("512 B", "을/를", "512 B를"),
+        ("1,127만", "을/를", "1,127만을"),
         ("", "은/는", "는"),
     ],
 )

@@ -19,6 +19,7 @@ from laptime.errors import UserError
 from laptime.report.language import Language
 from laptime.report.page import render_report
 from laptime.report.quantities import Lang
+from laptime.report.style import read_template
 from tests.report import invented
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -34,6 +35,7 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.text = ""
+        self.scripts: list[str] = []
         self.feed(text)
         assert not self.open
 
@@ -49,7 +51,9 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+        elif self.open and self.open[-1] != "style":
             self.text += data
 
 
@@ -61,9 +65,9 @@ def test_page_is_whole_and_loads_nothing(render: Callable[..., Path], situation:
     assert text.startswith("<!DOCTYPE html>")
     assert ("html", {"lang": lang}) in page.tags
     assert "default-src 'none'" in text
+    links: list[str] = []
     for tag, attributes in page.tags:
         assert tag not in {
-            "script",
             "img",
             "iframe",
             "object",
@@ -74,11 +78,17 @@ def test_page_is_whole_and_loads_nothing(render: Callable[..., Path], situation:
             "image",
             "use",
         }
-        assert not LOADING & set(attributes), (tag, attributes)
+        if tag == "a":
+            links.append(str(attributes["href"]))
+        else:
+            assert not LOADING & set(attributes), (tag, attributes)
+        assert tag != "script" or not attributes
         assert not [name for name in attributes if name.startswith("on")]
     assert "url(" not in text.split("</style>")[0] and "@import" not in text.split("</style>")[0]
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
+    assert page.scripts == [read_template("page.js")], "one script, ours to the letter"
+    assert links and {link.removeprefix("#") for link in links} <= set(ids), "links lead to sections alone"
     optional = {"charts", "speedups"} - set(ids)
     assert [name for name in ids if name in SECTIONS] == [s for s in SECTIONS if s not in optional]
     assert optional == ({"charts", "speedups"} if situation in ("all_failed", "single_unfinished") else set())
@@ -154,6 +164,7 @@ def test_a_training_alone_has_no_words_and_charts_that_compare(
     assert sorted(file.name for file in (folder / "charts").iterdir()) == [
         "loss_by_step.svg",
         "time_by_phase.svg",
+        "time_in_step.svg",
     ]
     assert 'class="race' not in page and 'class="race' in (render("normal") / "report.html").read_text()
     english = ("compare", "fair", "each method", "every method", "round", "other methods", "ratio")

@@ -70,7 +70,8 @@ def test_control_characters_and_direction_overrides_are_replaced() -> None:
 
 def test_units_and_particles_stay_with_what_they_belong_to() -> None:
     assert (
-        keep_unbroken("took 9.3 s, 17 min 20 s of 5 steps") == "took 9.3\xa0s, 17\xa0min 20\xa0s of 5 steps"
+        keep_unbroken("took 9.3 s, 17 min 20 s of 5 steps")
+        == "took 9.3\xa0s, 17\xa0min\xa020\xa0s of 5 steps"
     )
     assert keep_unbroken("held 4.9 GB (5.0 %).") == "held 4.9\xa0GB (5.0\xa0%)."
     assert keep_unbroken("348 k개(13%)를 (초) 기준") == "348\xa0k개(13%)\u2060를 (초) 기준"

@@ -62,7 +62,7 @@ def test_plain_output_has_a_line_a_run_and_one_now_and_then(clock: list[float]) 
     watcher.ended(RUNS[2])
     assert out.getvalue().splitlines() == [
         "4 runs, each in a process of its own, 1 already done",
-        "  full-r1: step 10/50  loss 1.250  10 tokens/s  2m20s left",
+        "  full-r1: step 10/50  loss 1.250  10 tokens/s  all runs 2m20s left",
         "[2/4] full-r1: train 12.0 s, total 14.0 s",
         "[3/4] lora-r1: FAILED (out_of_memory): out of memory (tried 3 GB)",
     ]
@@ -149,9 +149,9 @@ def test_before_any_run_is_over_the_others_are_taken_to_start_as_slowly(clock: l
     watcher.happened(msgspec.structs.replace(data(), num_steps=10))
     clock[0] = 10.0
     watcher.happened(step(1))
-    assert out.getvalue().splitlines()[-1].endswith("step 1/10  loss 1.250  10 tokens/s  47 s left"), (
-        "9 + 2 x 19"
-    )
+    assert (
+        out.getvalue().splitlines()[-1].endswith("step 1/10  loss 1.250  10 tokens/s  all runs 47 s left")
+    ), "9 + 2 x 19"
 
 
 def test_an_ablation_that_is_still_to_come_is_announced() -> None:
@@ -222,3 +222,27 @@ def test_lines_stay_within_eighty_columns_and_paths_stay_whole() -> None:
     assert path in [line.strip(" ,") for line in lines]
     assert [line for line in lines if len(line) > 80] == [f"{path},"]
     assert len(lines) > 3
+
+
+def test_progress_in_korean(clock: list[float]) -> None:
+    out = io.StringIO()
+    watcher = Watcher(Console(file=out, width=200), lang="ko")
+    watcher.preparing()
+    watcher.planned(RUNS, 1, Prospect())
+    watcher.began(RUNS[1])
+    watcher.happened(data())
+    for number in range(1, 13):
+        clock[0] = float(number)
+        watcher.happened(step(number))
+    watcher.happened(Answering(answered=0, together=2, num_questions=2, tokens=3, most_tokens=9))
+    watcher.happened(Phase(name="train", seconds=12.0))
+    watcher.happened(Failed(reason="out_of_memory", message="out of memory (tried 3 GB)"))
+    watcher.ended(RUNS[1])
+    watcher.say("2 threads (all cores free)")
+    assert out.getvalue().splitlines() == [
+        "데이터와 토크나이저를 읽는 중 ...",
+        "실행 4개, 각각 별도 프로세스, 이미 1개 완료",
+        "  full-r1: 스텝 10/50  손실 1.250  초당 토큰 10개  모든 실행 2분20초 남음",
+        "[2/4] full-r1: 학습 12.0초, 실패(메모리 부족(OOM)): out of memory (tried 3 GB)",
+        "스레드 2개(모든 코어가 비어 있음)",
+    ]

@@ -79,7 +79,7 @@ def test_a_small_ratio_keeps_its_digits_and_no_end_of_an_interval_lies_beyond_se
 
 def test_short_seconds_are_whole_in_korean() -> None:
     shown = [quantities.short_seconds(value, "ko") for value in (0.24, 9.3, 1040, 35_999, 4e5, None)]
-    assert shown == ["240ms", "9.3초", "17분20초", "10시간0분", "4일15시간", "–"]
+    assert shown == ["240ms", "9.3초", "17분20초", "10시간00분", "4일15시간", "–"]
 
 
 def test_short_seconds_fit_seven_columns() -> None:

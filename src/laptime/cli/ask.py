@@ -49,6 +49,7 @@ def ask(
     """Ask the base and every saved result, and print the answers side by side."""
     from laptime.data.invisible import is_blank
     from laptime.hardware.processors import Look, check_threads
+    from laptime.report.page import find_language
     from laptime.report.screen import Screen, console
     from laptime.runs.folder import find_inputs
     from laptime.runs.resumption import find_damaged_records
@@ -71,7 +72,7 @@ def ask(
     from laptime.report.terminal import print_answers
 
     use_threads(look.choose(threads).number)
-    screen = Screen(stderr=True) if as_json else console()
+    screen, lang = Screen(stderr=True) if as_json else console(), find_language(folder)
     for damage in find_damaged_records(folder):
         screen.say(f"not asked: {damage}")
     if as_json:
@@ -79,7 +80,7 @@ def ask(
             pass
         return
     for answers in ask_results(folder, result, questions, max_new_tokens, trusts_code):
-        print_answers(answers, screen)
+        print_answers(answers, screen, lang)
 
 
 def print_line(question: str, name: str, text: str, is_whole: bool) -> None:

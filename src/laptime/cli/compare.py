@@ -47,19 +47,22 @@ def finish(folder: Path, result: ComparisonResult, screen: Screen) -> None:
     """Say what can be done with what lies in `folder` now."""
     from laptime.cli.follow_ups import as_word, compare_again
     from laptime.comparison.race import ENDED_FROM_OUTSIDE
+    from laptime.report.language import Language
+    from laptime.report.page import find_language
     from laptime.trainers.environments import find_environment
 
+    say = Language(find_language(folder)).say
     if any(method.saved_paths for method in result.methods):
-        screen.say(f'ask:    {shell_command("laptime", "ask", as_word(folder))} "..."')
+        screen.say(say("terminal.ask", command=f'{shell_command("laptime", "ask", as_word(folder))} "..."'))
     failed = [(m, failure.reason) for m in result.methods for failure in m.failures]
     absent = dict.fromkeys(m.trainer for m, reason in failed if reason == "unavailable")
     missing = [name for name in absent if name != OURS and find_environment(name) is None]
     for name in missing:
-        screen.say(f"add:    laptime trainers add {name}  (then the next line runs it)")
+        screen.say(say("terminal.add", command=f"laptime trainers add {name}"))
     if any(reason in ENDED_FROM_OUTSIDE or m.trainer != OURS for m, reason in failed):
         is_ended = any(reason != "unavailable" or m.trainer not in missing for m, reason in failed)
-        why = "tries once more what was ended" if is_ended else "runs what was missing"
-        screen.say(f"again:  {compare_again(folder)}  ({why})")
+        key = "terminal.again.ended" if is_ended else "terminal.again.missing"
+        screen.say(say(key, command=compare_again(folder)))
 
 
 def command() -> click.Command:

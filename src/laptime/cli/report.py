@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,17 +21,34 @@ if TYPE_CHECKING:
 @click.command("report", cls=OnceCommand)
 @click.argument("folder", metavar="DIR", type=FolderPath())
 @click.option("--lang", type=click.Choice(LANGUAGES), help=KEPT)
-def report_command(folder: Path, lang: Any) -> None:
+@click.option("--readme", is_flag=True, help="Also write WRITEUP.md: a page to hand in, with pictures.")
+@click.option("--picture-prefix", metavar="PATH", help="Where its pictures go, within DIR [pictures/].")
+@click.option("--csv", "as_csv", is_flag=True, help="Also write results.csv: every figure, a row a method.")
+@click.option("--png", is_flag=True, help="Also write the charts as PNG, in charts/.")
+def report_command(
+    folder: Path, lang: Any, readme: bool, picture_prefix: str | None, as_csv: bool, png: bool
+) -> None:
     """Render report.html and report.md again, from the records alone.
 
     \b
-    Example:
+    Examples:
       laptime report laptime-comparison --lang ko
+      laptime report laptime-comparison --readme --picture-prefix images/
+      laptime report laptime-comparison --csv --png
     """
-    render_again(folder, lang)
+    if picture_prefix is not None and not readme:
+        raise UserError("--picture-prefix: goes with --readme alone; add it, or leave this out")
+    render_again(folder, lang, readme, picture_prefix, as_csv, png)
 
 
-def render_again(folder: Path, lang: Lang | None = None) -> None:
+def render_again(
+    folder: Path,
+    lang: Lang | None = None,
+    readme: bool = False,
+    prefix: str | None = None,
+    as_csv: bool = False,
+    png: bool = False,
+) -> None:
     """Write comparison.json and the report anew from the records, without `lang` in its language so far."""
     from laptime.comparison.result import write_result
     from laptime.report.page import render_report
@@ -38,13 +56,35 @@ def render_again(folder: Path, lang: Lang | None = None) -> None:
     from laptime.session import gather_result
     from laptime.util.untrusted import told_in_one_line
 
+    more = list_more(readme, prefix, as_csv, png)
     with told_in_one_line(folder):
         result = gather_result(folder)
         refuse_loss(folder, result)
         write_result(folder, result)
         paths = render_report(folder, lang)
+        for write in more:
+            paths += write(folder, lang)
     for path in paths:
         console().say(path)
+
+
+def list_more(
+    readme: bool, prefix: str | None, as_csv: bool, png: bool
+) -> list[Callable[[Path, Lang | None], list[Path]]]:
+    """Return what writes the files beside the report; raises UserError where one could not be made."""
+    from laptime.report import csv_table, pictures, write_up
+
+    writers: list[Callable[[Path, Lang | None], list[Path]]] = []
+    if readme:
+        place = write_up.PREFIX if prefix is None else write_up.check_prefix(prefix)
+        writers.append(lambda folder, lang: write_up.write_write_up(folder, lang, place))
+    if as_csv:
+        writers.append(lambda folder, lang: [csv_table.write_csv(folder)])
+    if png:
+        writers.append(pictures.write_pictures)
+    if readme or png:
+        pictures.check_pictures()
+    return writers
 
 
 def refuse_loss(folder: Path, result: ComparisonResult) -> None:

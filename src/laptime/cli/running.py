@@ -9,8 +9,10 @@ from pathlib import Path
 from laptime.cli.follow_ups import as_word, compare_again
 from laptime.comparison.result import ComparisonResult
 from laptime.errors import UserError
-from laptime.report.page import HTML_NAME, render_report
+from laptime.report.language import Language
+from laptime.report.page import HTML_NAME, find_language, render_report
 from laptime.report.progress import watch
+from laptime.report.quantities import Lang
 from laptime.report.screen import Screen, console
 from laptime.report.terminal import print_table
 from laptime.runs.folder import has_checkpoint, has_done_nothing
@@ -25,12 +27,13 @@ from laptime.util.shell import shell_command
 def run_session(session: Session) -> ComparisonResult:
     """Run a comparison or a single training with progress; an interruption says how to go on."""
     kind, folder = session.kind, session.folder
-    listener = watch(console(lasting=True), session.spec, folder)
+    lang = session.lang or find_language(folder)
+    listener = watch(console(lasting=True), session.spec, folder, lang)
     try:
         return run(session, listener)
     except (KeyboardInterrupt, SystemExit) as error:
         listener.interrupted()
-        Screen(stderr=True).say(tell_interruption(kind, folder))
+        Screen(stderr=True).say(tell_interruption(kind, folder, lang))
         sys.exit(error.code if isinstance(error, SystemExit) else 130)
     except UserError:
         listener.interrupted()
@@ -43,25 +46,24 @@ def run_session(session: Session) -> ComparisonResult:
         raise UserError(f"{why}; {tell_interruption(kind, folder)}") from None
 
 
-def tell_interruption(kind: Kind, folder: Path) -> str:
+def tell_interruption(kind: Kind, folder: Path, lang: Lang = "en") -> str:
     """Say what an interruption left, and the command that goes on."""
+    say = Language(lang).say
     if kind == "compare":
         if not (folder / PLAN_FILE).exists():
-            return "interrupted before the first run; nothing is left behind"
-        return f"interrupted; finished runs are kept. Go on with:\n  {compare_again(folder)}"
+            return say("interrupted.first")
+        return say("interrupted.compare", command=compare_again(folder))
     if has_done_nothing(folder):
-        return "interrupted before the first step; the same command begins anew"
+        return say("interrupted.step")
     if is_finished(folder):
-        return f"interrupted when the run was over:\n  {shell_command('laptime', 'show', as_word(folder))}"
+        return say("interrupted.over", command=shell_command("laptime", "show", as_word(folder)))
     again = shell_command("laptime", "train", "--resume", folder)
     if (folder / SAVED_FOLDER).exists():
-        trained = f"interrupted after the training; its result is in {folder / SAVED_FOLDER}"
-        if not has_checkpoint(folder):
-            return trained
-        return f"{trained}\nwhat was to follow is done, after the steps since the checkpoint, by:\n  {again}"
+        key = "interrupted.saved.then" if has_checkpoint(folder) else "interrupted.saved"
+        return say(key, folder=folder / SAVED_FOLDER, command=again)
     if has_checkpoint(folder):
-        return f"interrupted; go on from the newest checkpoint with:\n  {again}"
-    return f"interrupted before a checkpoint was written; begin anew with:\n  {again}"
+        return say("interrupted.checkpoint", command=again)
+    return say("interrupted.anew", command=again)
 
 
 def is_finished(folder: Path) -> bool:
@@ -75,11 +77,12 @@ def report(session: Session, result: ComparisonResult) -> Screen:
     """Render the report, print the table, publish and say where the report lies; returns the screen."""
     render_report(session.folder, session.lang)
     screen = console(lasting=True)
-    print_table(result, screen)
+    lang = find_language(session.folder)
+    print_table(result, screen, lang=lang)
     if session.trackers:
         from laptime.trackers.publication import publish
 
         for line in publish(session.folder, session.trackers):
             screen.say(line)
-    screen.say(f"\nreport: {session.folder / HTML_NAME}")
+    screen.say("\n" + Language(lang).say("terminal.report", path=session.folder / HTML_NAME))
     return screen

@@ -156,6 +156,7 @@ class MethodResult(Struct, kw_only=True):
     speedups: list[SpeedupResult] = []
     checks: list[CheckResult] = []
     ranks: list[RankResult] = []  # where several processes trained together, each on a device of its own
+    fixed_bytes: int | None = None  # of the peak, by estimate: weights, gradients, masters, moments
 
     @property
     def devices(self) -> str:

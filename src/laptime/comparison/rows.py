@@ -160,6 +160,7 @@ def _memory(finished: Sequence[RunRecord]) -> dict[str, Any]:
         "peak_bytes_by_round": [
             r.finished.peak_bytes[kind] for r in finished if r.finished and kind in r.finished.peak_bytes
         ],
+        "fixed_bytes": next((record.memory.fixed_bytes for record in finished if record.memory), None),
     }
 
 

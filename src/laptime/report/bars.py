@@ -12,18 +12,22 @@ ROW_HEIGHT, BAR_HEIGHT = 46.0, 18.0
 
 @dataclass(frozen=True)
 class Bar:
-    """A row of a bar chart: its label, its value in words, and (value, class, title) of its segments."""
+    """A row of a bar chart: its label, its value in words, and (value, class, title) of its segments.
+
+    `rounds` are the values of single rounds, with what is said of each: marks over the bar, and their range.
+    """
 
     label: str
     shown: str
     segments: list[tuple[float, str, str]]
+    rounds: Sequence[tuple[float, str]] = ()
 
 
-def draw_bars(bars: list[Bar], log: bool = False) -> Drawing:
-    """Draw a row for each bar: label and value above, the bar below."""
-    totals = [sum(value for value, _, _ in bar.segments) for bar in bars]
-    low = min(totals) / 4 if log else 0.0
-    scale = Scale(low, max(totals), 0, WIDTH, log)
+def draw_bars(bars: list[Bar]) -> Drawing:
+    """Draw a row for each bar, from zero: label and value above, the bar below."""
+    ends = [sum(value for value, _, _ in bar.segments) for bar in bars]
+    ends += [value for bar in bars for value, _ in bar.rounds]
+    scale = Scale(0.0, max(ends), 0, WIDTH)
     drawing = Drawing(ROW_HEIGHT * len(bars))
     for number, bar in enumerate(bars):
         top = number * ROW_HEIGHT
@@ -37,7 +41,18 @@ def draw_bars(bars: list[Bar], log: bool = False) -> Drawing:
             gap = 1.5 if end - start > 4 and len(bar.segments) > 1 else 0.0
             drawing.rect(start, top + 20, max(end - start - gap, 1.5), BAR_HEIGHT, kind, title)
             before += value
+        _draw_rounds(drawing, bar, scale, top + 20 + BAR_HEIGHT / 2)
     return drawing
+
+
+def _draw_rounds(drawing: Drawing, bar: Bar, scale: Scale, y: float) -> None:
+    """Draw a mark for each round, and a line from the least to the greatest."""
+    places = [scale(value) for value, _ in bar.rounds]
+    if len(places) < 2:
+        return
+    drawing.line(min(places), y, max(places), y, "range")
+    for place, (_, title) in zip(places, bar.rounds, strict=True):
+        drawing.marker(place, y, 0, "round", title, radius=3)
 
 
 def draw_legend(drawing: Drawing, entries: Sequence[tuple[str, str]]) -> None:

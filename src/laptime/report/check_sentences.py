@@ -27,6 +27,6 @@ def write_checks(result: ComparisonResult, language: Language) -> list[Sentence]
 def _say_all(checks: list[CheckResult], language: Language) -> str:
     """Return what each check found, one after the other."""
     outcomes = {True: "passed", False: "failed", None: "open"}
-    return ", ".join(
-        language.plural(f"check.{one.name}.{outcomes[one.passed]}", one.records) for one in checks
+    return language.chain(
+        [language.plural(f"check.{one.name}.{outcomes[one.passed]}", one.records) for one in checks]
     )

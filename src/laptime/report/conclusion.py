@@ -25,7 +25,8 @@ _NEGLIGIBLE = 1.05  # a factor below this is said to be no difference
 def write_conclusion(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Return the sentences of the conclusion, in the order in which they are read."""
     pair = choose_pair(result)
-    sentences = [Sentence("contestants", text) for text in describe_contestants(result, language)]
+    sentences = [*_write_failures(result, language), *_write_incomplete(result, language)]
+    sentences += [Sentence("contestants", text) for text in describe_contestants(result, language)]
     sentences += write_against(result, language)
     sentences += write_time(result, pair, language)
     sentences += _write_foretold(result, language)
@@ -45,8 +46,7 @@ def write_conclusion(result: ComparisonResult, language: Language) -> list[Sente
     sentences += write_fronts(result, language)
     sentences += write_forgetting(result, language)
     sentences += write_answers(result, language)
-    sentences += write_checks(result, language)
-    return sentences + _write_failures(result, language) + _write_incomplete(result, language)
+    return sentences + write_checks(result, language)
 
 
 def describe_contestants(result: ComparisonResult, language: Language) -> list[str]:
@@ -125,14 +125,15 @@ def _write_parameters(result: ComparisonResult, language: Language) -> list[Sent
         key = "parameters.all" if share >= 0.9999 else "parameters.item"
         values = {
             "method": language.method(method.name),
-            "trainable": quantities.count(method.trainable_parameters),
-            "total": quantities.count(method.parameters),
+            "trainable": language.count(method.trainable_parameters),
+            "total": language.count(method.parameters),
             "share": language.percent(share),
         }
         items.append(language.say(key, **values))
     if not items:
         return []
-    text = language.say("parameters.list", list=language.join(items))
+    within = [item + language.say("parameters.within") for item in items[:-1]]
+    text = language.say("parameters.list", list=language.join([*within, items[-1]]))
     return [Sentence("parameters", language.sentence(text))]
 
 
@@ -168,21 +169,18 @@ def failure_reason(reason: str, language: Language) -> str:
 
 
 def _write_failures(result: ComparisonResult, language: Language) -> list[Sentence]:
-    """Say which runs failed and why."""
-    sentences = [
-        language.sentence(
-            language.say(
-                "failure.sentence",
-                method=language.method(method.name),
-                round=failure.round,
-                reason=failure_reason(failure.reason, language),
-                message=failure.message,
-            )
-        )
-        for method in result.methods
-        for failure in method.failures
-    ]
-    return [Sentence("failures", text, warning=True) for text in sentences]
+    """Say which runs failed and why, and what may help; one that somebody ended is no failure of its own."""
+    failures = [(method, failure) for method in result.methods for failure in method.failures]
+    sentences = []
+    for method, failure in failures:
+        told = {"round": failure.round, "reason": failure_reason(failure.reason, language)}
+        names = {"method": language.method(method.name), "message": failure.message}
+        text = language.sentence(language.say("failure.sentence", **told, **names))
+        sentences.append(Sentence("failures", text, warning=failure.reason != "interrupted"))
+    for key in dict.fromkeys(f"remedy.{failure.reason}" for _, failure in failures):
+        if language.knows(key):
+            sentences.append(Sentence("failures", language.say(key)))
+    return sentences
 
 
 def count_runs(result: ComparisonResult) -> tuple[int, int]:

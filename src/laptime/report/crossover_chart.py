@@ -13,7 +13,7 @@ from laptime.forecast.crossover import COUNTS, MOST, Growth, Stretch
 from laptime.report import quantities
 from laptime.report.chart import Chart
 from laptime.report.language import Language
-from laptime.report.page import MARK, UNKNOWN, is_ours, mark_digest
+from laptime.report.own_files import MARK, UNKNOWN, is_ours, mark_digest
 from laptime.report.plots import Series, draw_frame, draw_line, label_ends, label_room
 from laptime.report.screen import make_plain_table
 from laptime.report.style import read_template

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from laptime.comparison.devices import RankResult
 from laptime.comparison.result import ComparisonResult, MethodResult
 from laptime.report import quantities
+from laptime.report.colours import number_rows
 from laptime.report.language import Language
 from laptime.report.quantities import known
 from laptime.report.sentence import Sentence
@@ -67,14 +68,15 @@ def _say_share(method: MethodResult, language: Language) -> str:
 
 def make_devices(result: ComparisonResult, language: Language) -> list[DeviceRows]:
     """Return the devices of each row that has several."""
+    numbers = number_rows(result)
     return [
         DeviceRows(
             name=method.name,
             title=language.title(method.name),
-            number=number % 6,
+            number=numbers[method.name],
             cells=[_make_cells(rank, language) for rank in method.ranks],
         )
-        for number, method in enumerate(result.methods)
+        for method in result.methods
         if method.ranks
     ]
 
@@ -85,7 +87,7 @@ def _make_cells(rank: RankResult, language: Language) -> list[str]:
         str(rank.rank),
         _name_device(rank),
         quantities.size(rank.peak_bytes),
-        quantities.count(rank.parameters),
+        language.count(rank.parameters),
         language.seconds(rank.train_seconds),
         language.seconds(rank.compute_seconds),
         language.seconds(rank.exchange_seconds),

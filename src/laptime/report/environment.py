@@ -9,8 +9,10 @@ from laptime.comparison.result import ComparisonResult
 from laptime.report import quantities
 from laptime.report.fact_names import NAMES
 from laptime.report.language import Language
+from laptime.report.recorded import say_recorded
 
 Facts = list[tuple[str, str]]
+_RECORDED = ("template_reason", "shape", "notes", "loss_on")  # facts whose values are phrases
 
 
 def group_facts(result: ComparisonResult, language: Language) -> list[tuple[str, Facts]]:
@@ -41,6 +43,8 @@ def _name_commit(result: ComparisonResult) -> dict[str, Any]:
 def flatten(facts: Mapping[str, Any], language: Language, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield (name, value) in words for every fact, those within facts too; unknown ones are left out."""
     for name, value in facts.items():
+        if name in _RECORDED and isinstance(value, (list, tuple)):
+            value = [say_recorded(str(item), language) for item in value]
         full_name = f"{prefix} {_name_fact(str(name), language)}".strip()
         if isinstance(value, Mapping):
             yield from flatten(value, language, full_name if prefix or name != "versions" else "")
@@ -70,7 +74,7 @@ def _show(name: str, value: Any, language: Language) -> str:
         return ", ".join(_show(name, item, language) for item in value if item is not None)
     if isinstance(value, (int, float)):
         return _show_number(name, value, language)
-    return str(value)
+    return say_recorded(str(value), language) if name in _RECORDED else str(value)
 
 
 def _show_number(name: str, value: float, language: Language) -> str:
@@ -88,7 +92,7 @@ def _show_number(name: str, value: float, language: Language) -> str:
 def _precision(result: ComparisonResult, language: Language) -> Facts:
     """Return why each method computes and trains in its precision."""
     return [
-        (language.title(method.name), method.precision_reason)
+        (language.title(method.name), say_recorded(method.precision_reason, language))
         for method in result.methods
         if method.precision_reason
     ]
@@ -98,10 +102,10 @@ def _energy(result: ComparisonResult, language: Language) -> Facts:
     """Return the energy of each method with its source, or that there is none."""
     facts = []
     for method in result.methods:
-        shown = method.energy_source
+        shown = source = say_recorded(method.energy_source, language)
         if quantities.known(method.energy_joules):
             joules = quantities.integer(method.energy_joules)
-            shown = f"{language.say('cell.energy', joules=joules)} ({method.energy_source})"
+            shown = f"{language.say('cell.energy', joules=joules)} ({source})"
         if shown:
             facts.append((language.title(method.name), shown))
     return facts

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from laptime.comparison.result import ComparisonResult, Finding
+from laptime.report.badges import merge_busy
 from laptime.report.language import Language
 from laptime.report.quantities import known
+from laptime.report.recorded import say_recorded
 
 LEVELS = ("wrong", "unequal", "stated", "flag")
 
@@ -36,6 +38,8 @@ def _words(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
         words["methods"] = language.join([language.method(str(name)) for name in words["methods"]])
     if isinstance(words.get("values"), dict):
         words["values"] = ", ".join(f"{name} {value}" for name, value in words["values"].items())
+    if isinstance(words.get("note"), str):
+        words["note"] = say_recorded(words["note"], language)
     if "seconds" in words:
         words["seconds"] = language.seconds(words["seconds"])
     percent = words.get("percent")
@@ -47,8 +51,10 @@ def _words(values: Mapping[str, Any], language: Language) -> dict[str, Any]:
 def group_findings(result: ComparisonResult, language: Language) -> list[tuple[str, str, list[str]]]:
     """Return (level, heading, sentences) for each level that has findings, the gravest first."""
     groups = []
+    findings, busy = merge_busy(result, language)
     for level in LEVELS:
-        said = [say_finding(finding, language) for finding in result.findings if finding.level == level]
+        said = [say_finding(finding, language) for finding in findings if finding.level == level]
+        said += busy if level == "flag" else []
         if said:
             groups.append((level, language.say(f"findings.{level}"), list(dict.fromkeys(said))))
     return groups

@@ -10,6 +10,7 @@ from laptime.comparison.pairs import headline_pair, name_entrants
 from laptime.comparison.result import ComparisonResult, MethodResult, Pair, Verdict
 from laptime.comparison.statistics import MOST_ROUNDS_TOLD, SAME
 from laptime.report import quantities
+from laptime.report.arithmetic import find_far_beyond
 from laptime.report.language import Language
 from laptime.report.many_headline import is_many, write_many
 from laptime.report.reading import Reading, read_ratio
@@ -57,8 +58,11 @@ def write_headline(result: ComparisonResult, language: Language) -> Headline:
     if pair is None or reading is None:
         return _without_ratio(result, pair, language)
     key = f"equal.{judge_equal(reading)}" if pair.equal_runs else f"headline.{reading.verdict}"
-    text = language.say(key, **ratio_words(reading, pair, language))
-    return Headline(language.sentence(text), _total(pair, language), _TONES[reading.verdict])
+    words, tone = ratio_words(reading, pair, language), _TONES[reading.verdict]
+    explained = find_far_beyond(result, pair, reading.ratio, reading.slower)
+    if explained is not None and language.knows(f"{key}.beyond"):
+        key, tone, words["arithmetic"] = f"{key}.beyond", "warning", language.about(explained)
+    return Headline(language.sentence(language.say(key, **words)), _total(pair, language), tone)
 
 
 def _total(pair: Pair, language: Language) -> str:

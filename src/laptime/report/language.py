@@ -1,6 +1,6 @@
 """The words of a report in one language: strings by key, and names that carry their particles.
 
-The strings stand in language_en.py and language_ko.py; a test holds both to the same keys and
+The strings stand in language_en*.py and language_ko*.py; a test holds both to the same keys and
 placeholders. In Korean a placeholder may name the particle that follows: "{faster:이/가}".
 """
 
@@ -11,13 +11,29 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from laptime.comparison.result import ComparisonResult
-from laptime.report import language_en, language_ko, plan_words, quantities
+from laptime.report import (
+    language_en,
+    language_en_page,
+    language_en_plan,
+    language_en_terminal,
+    language_en_write_up,
+    language_ko,
+    language_ko_page,
+    language_ko_plan,
+    language_ko_terminal,
+    language_ko_write_up,
+    quantities,
+)
 from laptime.report.quantities import Lang
 from laptime.runs.contestants import split_name
 
+_FILES = {
+    "en": (language_en, language_en_page, language_en_plan, language_en_terminal, language_en_write_up),
+    "ko": (language_ko, language_ko_page, language_ko_plan, language_ko_terminal, language_ko_write_up),
+}
 _STRINGS: dict[str, dict[str, str]] = {
-    "en": language_en.STRINGS | plan_words.ENGLISH,
-    "ko": language_ko.STRINGS | plan_words.KOREAN,
+    code: {key: text for file in files for key, text in file.STRINGS.items()}
+    for code, files in _FILES.items()
 }
 _DIGITS_WITH_FINAL = "013678"
 # Names of programs that are read otherwise than they are spelt: 랩타임, 티알엘, 액솔로틀.
@@ -48,7 +64,7 @@ def final_consonant(word: str) -> str:
         return ""
     if spoken.lower() in _NAMES_WITH_FINAL:
         return _NAMES_WITH_FINAL[spoken.lower()]
-    if re.search(r"\dB$", spoken):  # billions, read 비
+    if re.search(r"(\d| [kMGT]?)B$", spoken):  # billions, read 비, and bytes, read 바이트
         return ""
     last = spoken[-1].lower()
     if "가" <= last <= "힣":
@@ -125,9 +141,21 @@ class Language:
             return "".join(parts)
         return ", ".join(parts[:-1]) + self.strings["list.and"] + parts[-1]
 
+    def chain(self, sentences: Sequence[str]) -> str:
+        """Return sentences without full stops as one: in Korean "줄었습니다" becomes "줄었고" within."""
+        if self.code == "en":
+            return ", ".join(sentences)
+        within = [re.sub("다릅니다$", "다르고", one.removesuffix("습니다") + "고" * one.endswith("습니다"))
+                  for one in sentences[:-1]]  # fmt: skip
+        return ", ".join([*within, *sentences[-1:]])
+
     def seconds(self, value: float | None) -> str:
         """Return a duration in this language."""
         return quantities.seconds(value, self.code)
+
+    def short_seconds(self, value: float | None) -> str:
+        """Return a duration in few letters in this language."""
+        return quantities.short_seconds(value, self.code)
 
     def percent(self, share: float | None) -> str:
         """Return a share in percent in this language."""
@@ -140,6 +168,14 @@ class Language:
     def confidence(self, value: float | None) -> str:
         """Return the confidence of an interval in this language."""
         return quantities.confidence(value, self.code)
+
+    def count(self, value: float | None) -> str:
+        """Return a number of parameters in this language."""
+        return quantities.count(value, self.code)
+
+    def about(self, value: float | None) -> str:
+        """Return a ratio that is an estimate in this language."""
+        return quantities.about(value, self.code)
 
     def difference(self, ratio: float | None) -> str:
         """Return how far a ratio lies from 1 in this language."""

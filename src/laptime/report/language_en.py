@@ -98,6 +98,7 @@ STRINGS: dict[str, str] = {
     "total.equal.not_settled": "Whole process: no difference is shown (interval {low} to {high})",
     "total.equal.too_wide": "Whole process: {rounds} rounds tell nothing yet (interval {low} to {high})",
     "total.equal.one_round": "Whole process: they differ by {percent}, no interval",
+    "subline.parameters": "{model} ({number} parameters)",
     "subline.model": "built-in toy model",
     "subline.data": "built-in examples",
     "subline.examples": "{number} examples",
@@ -224,9 +225,8 @@ STRINGS: dict[str, str] = {
     "arithmetic.part": ": the optimizer takes {fast_share} of a steady step with {faster} and "
     "{slow_share} with {slower}",
     "arithmetic.below": "The steps hold time that both share and that {faster} does not save.",
-    "arithmetic.warning": "Arithmetic explains a ratio of {arithmetic}; the measured {ratio} is "
-    "{factor} times that. Before repeating this figure look for what else was measured: swapping, "
-    "offloaded or paged optimizer state, checkpoint writes, emulated precision.",
+    "arithmetic.warning": "Arithmetic explains only about {arithmetic} of the {ratio}: a factor of {factor} "
+    "comes from something else. Before repeating this figure look at what was measured besides.",
     "rounds.narrow": "The rounds went on until the interval of the headline was narrower than 5 %, to "
     "{rounds}.",
     "rounds.most": "The rounds went on to {rounds}, the most; the interval of the headline is still wider "
@@ -263,10 +263,12 @@ STRINGS: dict[str, str] = {
     "parameters.item": "{method} trains {trainable} of {total} parameters ({share})",
     "parameters.all": "{method} trains all {total} parameters",
     "parameters.list": "{list}.",
+    "parameters.within": "",
     "disk.adapter": "{method} leaves an adapter of {size}",
     "disk.model": "{method} leaves a whole model of {size}",
     "disk.list": "{list}.",
-    "disk.ratio": "The model takes {factor} times the space; an adapter needs the base model beside it.",
+    "disk.ratio": "The model takes {factor} times the space of the adapter; an adapter needs the base "
+    "model beside it.",
     "disk.needs_base": "An adapter needs the base model beside it.",
     "quality.random": "The model has random weights: losses and answers mean nothing, and no quality is "
     "claimed.",
@@ -417,7 +419,7 @@ STRINGS: dict[str, str] = {
     "cell.change": "{change} to the base",
     "cell.answers": "answers {distance} apart",
     "cell.generalisation": "generalisation {score}",
-    "cell.exact": "{exact} exact",
+    "cell.exact": "{exact} % exact",
     "cell.fullest": "fullest of {number} devices",
     "cell.together": "{number} processes together",
     "status.finished": "finished",
@@ -498,9 +500,9 @@ STRINGS: dict[str, str] = {
     "chart.memory.devices": "Of several GPUs it is that of the fullest; on a processor, that of all "
     "processes together.",
     "chart.loss_step": "Loss by step",
-    "chart.loss_step.text": "Training loss of the first finished round, before each update.",
+    "chart.loss_step.text": "Training loss before each update.",
     "chart.loss_second": "Loss by second",
-    "chart.loss_second.text": "The same losses against the seconds spent in steps.",
+    "chart.loss_second.text": "The losses of the first finished round against the seconds spent in steps.",
     "chart.front.train_seconds": "Held-out loss against time",
     "chart.front.held_bytes": "Held-out loss against memory",
     "chart.front.saved_bytes": "Held-out loss against saved bytes",

@@ -94,7 +94,7 @@ STRINGS: dict[str, str] = {
     "many.alone.total.plain": "{best} {seconds}, 가장 짧은 {fastest} {fast_seconds}",
     "headline.unequal_work": "실행들이 같은 작업을 하지 않았으므로 배율을 제시하지 않습니다",
     "headline.not_measured": "{finished:은/는} 완료되었고 {failed:은/는} 완료되지 않아 배율을 낼 수 없습니다",
-    "headline.no_pair": "{method:이/가} {seconds} 만에 학습을 마쳤습니다. 비교할 다른 방법이 없습니다",
+    "headline.no_pair": "{method}의 학습은 {seconds} 걸렸습니다. 비교할 다른 방법이 없습니다",
     "headline.nothing": "완료된 실행이 없어 비교할 수 없습니다",
     "headline.no_figure": "학습 시간을 비교할 수 없어 배율을 제시하지 않습니다",
     "total.faster": "전체 과정: {faster:이/가} {ratio} 빠름 ({low}~{high})",
@@ -102,9 +102,10 @@ STRINGS: dict[str, str] = {
     "total.not_settled": "전체 과정: 아직 판단할 수 없음, {faster:은/는} {down}에서 {up} 사이",
     "total.one_round": "전체 과정: {faster:이/가} {ratio} 빠름 (신뢰 구간 없음)",
     "total.equal.faster": "전체 과정: 똑같은 실행 사이의 차이 {percent} (신뢰 구간 {low}~{high})",
-    "total.equal.not_settled": "전체 과정: 확인된 차이 없음 (신뢰 구간 {low}~{high})",
+    "total.equal.not_settled": "전체 과정: 유의한 차이 없음 (신뢰 구간 {low}~{high})",
     "total.equal.too_wide": "전체 과정: {rounds}라운드만으로는 아직 알 수 없음 (신뢰 구간 {low}~{high})",
     "total.equal.one_round": "전체 과정: 두 실행의 차이 {percent} (신뢰 구간 없음)",
+    "subline.parameters": "{model}(파라미터 {number} 개)",
     "subline.model": "내장 체험용 모델",
     "subline.data": "내장 레코드",
     "subline.examples": "레코드 {number}개",
@@ -154,21 +155,21 @@ STRINGS: dict[str, str] = {
     # Conclusion: sentences
     "contestants.item": "{name}: {method}, {options}",
     "contestants.same": "{name}: {method}",
-    "time.faster": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다 "
+    "time.faster": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 걸렸습니다 "
     "({rounds}라운드의 중앙값). 배율은 {ratio}이고 {over}의 {confidence} 신뢰 구간 {low}~{high}에 1이 "
-    "들어 있지 않으므로 차이가 확인되었습니다.",
-    "time.about_the_same": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다 "
+    "들어 있지 않으므로 유의한 차이입니다.",
+    "time.about_the_same": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 걸렸습니다 "
     "({rounds}라운드의 중앙값). {over}의 {confidence} 신뢰 구간 {low}~{high}에 1이 들어 "
     "있고 {same} 이내이므로 거의 같습니다.",
-    "time.not_settled": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다 "
+    "time.not_settled": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 걸렸습니다 "
     "({rounds}라운드의 중앙값). {over}의 {confidence} 신뢰 구간 {low}~{high}에 1이 들어 "
-    "있고 {same}를 벗어나므로, 차이가 있는지도 없는지도 확인되지 않았습니다.",
-    "time.one_round": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 만에 학습했습니다. "
+    "있고 {same}를 벗어나므로, 유의한 차이가 있는지 없는지 아직 알 수 없습니다.",
+    "time.one_round": "{faster:은/는} {fast_seconds}, {slower:은/는} {slow_seconds} 걸렸습니다. "
     "1라운드 기준 배율은 {ratio}입니다. 1라운드만으로는 신뢰 구간을 낼 수 없으며, 다시 측정해도 같은 "
     "결과가 나오는지는 확인되지 않았습니다.",
     "time.unequal_work": "{faster:과/와} {slower:은/는} 같은 작업을 하지 않았으므로(공정성 항목 참고) "
     "시간을 서로 비교하지 않습니다.",
-    "time.order": "더 빠름이 확인된 쌍: {list}.",
+    "time.order": "유의하게 빠른 쌍: {list}.",
     "time.order.item": "{faster} > {slower}",
     "time.order.many": "{all}쌍 가운데 {number}쌍은 순서가 확인되지 않았습니다(모든 쌍의 표 참고).",
     "time.order.open": "순서가 확인되지 않은 쌍: {list}.",
@@ -176,7 +177,7 @@ STRINGS: dict[str, str] = {
     "제시하지 않습니다.",
     "time.order.pair": "{first}·{second}",
     "interval.over": "{slower}/{faster}",
-    "time.single": "{method:은/는} {seconds} 만에 학습했습니다.",
+    "time.single": "{method}의 학습은 {seconds} 걸렸습니다.",
     "total.sentence.faster": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "
     "{slow_seconds} 걸렸습니다. 배율은 {ratio}, {over}의 신뢰 구간은 {low}~{high}입니다.",
     "total.sentence.about_the_same": "import부터 결과 저장까지 {faster:은/는} {fast_seconds}, {slower:은/는} "
@@ -236,9 +237,8 @@ STRINGS: dict[str, str] = {
     "arithmetic.part": ". 첫 스텝 이후의 스텝에서 옵티마이저가 차지하는 비율은 {faster} {fast_share}, "
     "{slower} {slow_share}입니다",
     "arithmetic.below": "스텝에는 두 방법에 공통으로 들어 있어 {faster:으로/로}도 줄지 않는 시간이 있습니다.",
-    "arithmetic.warning": "연산량으로 설명되는 배율은 {arithmetic}입니다. 측정된 {ratio:은/는} 그 "
-    "{factor}배입니다. 이 수치를 인용하기 전에 무엇이 함께 측정되었는지 확인하십시오: 스왑, "
-    "오프로드되거나 페이징된 옵티마이저 상태, 체크포인트 저장, 에뮬레이션된 정밀도.",
+    "arithmetic.warning": "측정된 {ratio} 가운데 연산량으로 설명되는 것은 약 {arithmetic}뿐이며, 나머지 "
+    "{factor}배는 다른 데서 왔습니다. 이 수치를 인용하기 전에 무엇이 함께 측정되었는지 확인하십시오.",
     "rounds.narrow": "헤드라인의 신뢰 구간이 5%보다 좁아질 때까지 {rounds}라운드를 측정했습니다.",
     "rounds.most": "최대인 {rounds}라운드까지 측정했으며, 헤드라인의 신뢰 구간은 아직 5%보다 넓습니다.",
     "rounds.narrow.many": "{slower:과/와} {faster} 사이의 신뢰 구간이 5%보다 좁아질 때까지 {rounds}라운드를 "
@@ -271,9 +271,10 @@ STRINGS: dict[str, str] = {
     "memory.less": "{more:은/는} {less}의 {factor:을/를} 사용합니다.",
     "memory.same": "차이는 {percent} 미만입니다.",
     "memory.kinds": "측정 기준이 서로 다르므로({kinds}) 값을 비교하지 않습니다.",
-    "parameters.item": "{method:은/는} 전체 파라미터 {total}개 중 {trainable}개({share})를 학습",
-    "parameters.all": "{method:은/는} 전체 파라미터 {total}개를 모두 학습",
+    "parameters.item": "{method:은/는} 전체 파라미터 {total} 개 중 {trainable} 개({share})를 학습",
+    "parameters.all": "{method:은/는} 전체 파라미터 {total} 개를 모두 학습",
     "parameters.list": "{list}합니다.",
+    "parameters.within": "하고",
     "disk.adapter": "{method:은/는} {size} 크기의 어댑터",
     "disk.model": "{method:은/는} {size} 크기의 전체 모델",
     "disk.list": "{list:을/를} 남깁니다.",
@@ -348,20 +349,20 @@ STRINGS: dict[str, str] = {
     "answers.memorisation": "암기(학습 데이터의 질문): chrF {list}.",
     "answers.generalisation": "일반화(평가용 질문): chrF {list}.",
     "answers.score": "{method} {score}",
-    "answers.alike.same": "{first:과/와} {second}의 답변은 거의 같습니다: 질문 {number}개의 평균 상호 chrF "
-    "{score}.",
-    "answers.alike.partly": "{first:과/와} {second}의 답변은 일부 비슷합니다: 질문 {number}개의 평균 상호 "
-    "chrF {score}.",
-    "answers.alike.differ": "{first:과/와} {second}의 답변은 서로 다릅니다: 질문 {number}개의 평균 상호 chrF "
-    "{score}.",
-    "answers.alike.same.one": "{first:과/와} {second}의 답변은 거의 같습니다: 질문 {number}개의 상호 chrF "
-    "{score}.",
-    "answers.alike.partly.one": "{first:과/와} {second}의 답변은 일부 비슷합니다: 질문 {number}개의 상호 "
-    "chrF {score}.",
-    "answers.alike.differ.one": "{first:과/와} {second}의 답변은 서로 다릅니다: 질문 {number}개의 상호 chrF "
-    "{score}.",
-    "answers.alike.list": "질문 {number}개에서 {anchor}의 답과 닮은 정도(chrF): {list}.",
-    "answers.alike.list.one": "질문 {number}개에서 {anchor}의 답과 닮은 정도(chrF): {list}.",
+    "answers.alike.same": "{first:과/와} {second}의 답변은 거의 같습니다(질문 {number}개의 평균 "
+    "유사도 {score}, chrF).",
+    "answers.alike.partly": "{first:과/와} {second}의 답변은 일부 비슷합니다(질문 {number}개의 평균 "
+    "유사도 {score}, chrF).",
+    "answers.alike.differ": "{first:과/와} {second}의 답변은 서로 다릅니다(질문 {number}개의 평균 "
+    "유사도 {score}, chrF).",
+    "answers.alike.same.one": "{first:과/와} {second}의 답변은 거의 같습니다(질문 {number}개의 "
+    "유사도 {score}, chrF).",
+    "answers.alike.partly.one": "{first:과/와} {second}의 답변은 일부 비슷합니다(질문 {number}개의 "
+    "유사도 {score}, chrF).",
+    "answers.alike.differ.one": "{first:과/와} {second}의 답변은 서로 다릅니다(질문 {number}개의 "
+    "유사도 {score}, chrF).",
+    "answers.alike.list": "질문 {number}개에서 {anchor}의 답변과의 유사도(chrF): {list}.",
+    "answers.alike.list.one": "질문 {number}개에서 {anchor}의 답변과의 유사도(chrF): {list}.",
     "checks.passed": "{methods}의 모든 실행을 마치고 점검한 결과: {list}.",
     "checks.mixed": "{method}: {list}.",
     "check.parameters.passed": "학습 대상 파라미터만 바뀌었습니다",
@@ -393,7 +394,7 @@ STRINGS: dict[str, str] = {
     "column.method": "방법",
     "column.train": "학습 시간",
     "column.total": "전체 과정",
-    "column.step": "이후 스텝",
+    "column.step": "스텝당 시간(첫 스텝 제외)",
     "column.tokens": "토큰/초",
     "column.memory": "최대 메모리",
     "column.parameters": "학습 파라미터",
@@ -416,7 +417,7 @@ STRINGS: dict[str, str] = {
     "cell.change": "기본 모델 대비 {change}",
     "cell.answers": "답변 차이 {distance}",
     "cell.generalisation": "일반화 {score}",
-    "cell.exact": "완전 일치 {exact}",
+    "cell.exact": "완전 일치 {exact}%",
     "cell.fullest": "장치 {number}개 중 최대",
     "cell.together": "프로세스 {number}개 합계",
     "status.finished": "완료",
@@ -466,8 +467,8 @@ STRINGS: dict[str, str] = {
     "pairs.verdict": "판정",
     "pairs.over": "{slower} / {faster}",
     "pairs.interval": "{ratio} ({low}~{high})",
-    "verdict.faster": "빠름이 확인됨",
-    "verdict.slower": "느림이 확인됨",
+    "verdict.faster": "유의하게 빠름",
+    "verdict.slower": "유의하게 느림",
     "verdict.about_the_same": "거의 같음",
     "verdict.not_settled": "아직 판단할 수 없음",
     "verdict.one_round": "1라운드, 신뢰 구간 없음",
@@ -494,9 +495,9 @@ STRINGS: dict[str, str] = {
     "chart.memory.text": "평가 전까지의 최대 사용량입니다. 막대가 짧을수록 좋습니다.",
     "chart.memory.devices": "GPU가 여러 개이면 가장 많이 쓴 GPU의 값이고, CPU에서는 프로세스들의 합계입니다.",
     "chart.loss_step": "스텝별 손실",
-    "chart.loss_step.text": "첫 번째로 완료된 라운드에서 각 업데이트 직전의 학습 손실입니다.",
+    "chart.loss_step.text": "각 업데이트 직전의 학습 손실입니다.",
     "chart.loss_second": "시간별 손실",
-    "chart.loss_second.text": "같은 손실을 스텝에 쓴 시간(초) 기준으로 나타냈습니다.",
+    "chart.loss_second.text": "첫 번째로 완료된 라운드의 손실을 스텝에 쓴 시간(초) 기준으로 나타냈습니다.",
     "chart.front.train_seconds": "시간 대비 평가 손실",
     "chart.front.held_bytes": "메모리 대비 평가 손실",
     "chart.front.saved_bytes": "저장 크기 대비 평가 손실",
@@ -580,13 +581,13 @@ STRINGS: dict[str, str] = {
     "ablation.plain": "전부(기본 경로)",
     "ablation.also": "함께 꺼짐: {names}",
     "ablation.interval": "{low}~{high}",
-    "ablation.faster": "효과가 확인됨",
+    "ablation.faster": "유의한 효과",
     "ablation.slower": "여기서는 오히려 느림",
-    "ablation.caption": "기법을 껐을 때의 이후 스텝 시간을 켰을 때의 시간으로 나눈 값이며, 라운드별로 "
-    "짝지어 신뢰 구간과 함께 나타냈습니다(1라운드면 구간 없음). 모든 행을 Holm 방법으로 함께 판정하므로 "
-    "없는 차이를 하나라도 있다고 할 확률은 5% 미만입니다. 1보다 크면 효과가 있으며, 효과가 확인된 기법이 "
-    "먼저 나옵니다. 각각 따로 실행해 학습까지만 진행했으며 다른 수치에는 포함하지 않습니다. 같은 시간을 "
-    "줄이는 기법이 여럿이면 하나씩 껐을 때의 차이는 작게 보입니다.",
+    "ablation.caption": "기법을 껐을 때의 스텝당 시간(첫 스텝 제외)을 켰을 때의 시간으로 나눈 값이며, "
+    "라운드별로 짝지어 신뢰 구간과 함께 나타냈습니다(1라운드면 구간 없음). 모든 행을 Holm 방법으로 함께 "
+    "판정하므로 없는 차이를 하나라도 있다고 할 확률은 5% 미만입니다. 1보다 크면 효과가 있으며, 유의한 "
+    "효과가 있는 기법이 먼저 나옵니다. 각각 따로 실행해 학습까지만 진행했으며 다른 수치에는 포함하지 "
+    "않습니다. 같은 시간을 줄이는 기법이 여럿이면 하나씩 껐을 때의 차이는 작게 보입니다.",
     # Learning rates that were tried
     "tuning.chosen": "경주 전에 행마다 기본값을 중심으로 한 같은 격자에서 학습률 {number}개를 시도해 "
     "평가 손실로 골랐습니다: {list}. 시도에 {seconds} 걸렸으며 행의 시간에는 들어가지 않습니다.",
@@ -854,7 +855,7 @@ STRINGS: dict[str, str] = {
     "여기서는 중지할 수 없습니다.",
     "live.no_race": "{name}: 여기에는 그런 이름의 비교가 없습니다.",
     # In the place of the string of the same name where one training alone is shown
-    "headline.no_pair.single": "{method:이/가} {seconds} 만에 학습을 마쳤습니다",
+    "headline.no_pair.single": "{method}의 학습은 {seconds} 걸렸습니다",
     "headline.nothing.single": "학습이 끝까지 진행되지 않았습니다",
     "subline.incomplete.single": "아직 끝나지 않았습니다",
     "banner.incomplete.text.single": "실행이 끝나지 않았습니다. 이 폴더에서 이어서 하려면:",

@@ -12,20 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 from msgspec.structs import replace
 
-from laptime.comparison.result import ComparisonResult, QuestionAnswers, read_result
+from laptime.comparison.result import ComparisonResult, MethodResult, QuestionAnswers, read_result
 from laptime.errors import UserError
 from laptime.report import device_sentences, environment, plain_text, quantities, target_sentences
+from laptime.report.badges import list_badges
 from laptime.report.chart import Chart
 from laptime.report.charts import draw_charts
+from laptime.report.colours import number_rows
 from laptime.report.conclusion import count_runs, write_conclusion
 from laptime.report.explanation_table import make_explanation
 from laptime.report.findings import group_findings
 from laptime.report.headline import Headline, write_headline
 from laptime.report.language import Language, choose_language
+from laptime.report.own_files import BLANK_MARK, is_ours, refuse_foreign, write_own
 from laptime.report.quality_sentences import likeness
 from laptime.report.quantities import Lang
+from laptime.report.recommendation import write_recommendation
 from laptime.report.sanitising import sanitise
 from laptime.report.sentence import Sentence
 from laptime.report.speedup_tables import make_ablation, make_speedups
@@ -33,16 +38,13 @@ from laptime.report.style import read_template
 from laptime.report.table import choose_columns, make_pairs, make_rows
 from laptime.report.tuning_sentences import make_rates
 from laptime.report.usage import BUILTIN, ask_command, list_leftovers
-from laptime.util.atomic import write_whole
 
 HTML_NAME, MARKDOWN_NAME, CHARTS_FOLDER = "report.html", "report.md", "charts"
 CHART_NAMES = (
-    "explanation", "time_by_phase", "memory", "loss_by_step", "loss_by_second", "time_against_quality",
-    "saved_bytes", "held_out_by_second", "memory_against_quality", "saved_against_quality",
+    "explanation", "time_by_phase", "time_in_step", "memory", "loss_by_step", "loss_by_second",
+    "time_against_quality", "saved_bytes", "held_out_by_second", "memory_against_quality",
+    "saved_against_quality",
 )  # fmt: skip
-MARK = "laptime report"  # stands near the beginning of every file of a report, before its digest
-UNKNOWN = 16 * "0"  # in the place of the digest while it is made
-_MARKED = re.compile(rb"(laptime report )([0-9a-f]{16})\b")
 REAL_MODEL_COMMAND = "laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl"
 
 
@@ -63,7 +65,7 @@ def render_report(folder: Path, lang: Lang | None = None) -> list[Path]:
     refuse_foreign_report(folder)
     stale = [path for path in list_charts(folder) if path not in files and path.exists()]
     for path, content in files.items():
-        _write(path, content)
+        write_own(path, content)
     for path in stale:
         path.unlink()
     return list(files)
@@ -82,36 +84,12 @@ def refuse_foreign_report(folder: Path) -> None:
     charts = folder / CHARTS_FOLDER
     if charts.is_symlink():
         raise UserError(f"{charts}: a link; take it away, then repeat")
-    for path in (folder / HTML_NAME, folder / MARKDOWN_NAME, *list_charts(folder)):
-        if path.exists() and not is_ours(path):
-            raise UserError(f"{path}: not written by laptime, or changed since; move it away, then repeat")
+    refuse_foreign((folder / HTML_NAME, folder / MARKDOWN_NAME, *list_charts(folder)))
 
 
 def list_charts(folder: Path) -> list[Path]:
     """Return the places of all charts that a report may have."""
     return [folder / CHARTS_FOLDER / f"{name}.svg" for name in CHART_NAMES]
-
-
-def is_ours(path: Path) -> bool:
-    """Say whether a file is as an earlier report wrote it; one of an older version gives no digest."""
-    if not path.is_file():
-        return False
-    content = path.read_bytes()
-    found = _MARKED.search(content, 0, 600)
-    return content == mark_digest(content) if found else MARK.encode() in content[:600]
-
-
-def mark_digest(content: bytes) -> bytes:
-    """Put the digest of the rest of a file behind its mark."""
-    blank = _MARKED.sub(rb"\g<1>" + UNKNOWN.encode(), content, count=1)
-    digest = hashlib.sha256(blank).hexdigest()[: len(UNKNOWN)]
-    return _MARKED.sub(rb"\g<1>" + digest.encode(), blank, count=1)
-
-
-def _write(path: Path, content: str) -> None:
-    """Write a file in one move, so that nobody reads half of it."""
-    path.parent.mkdir(exist_ok=True)
-    write_whole(path, mark_digest(content.encode()))
 
 
 def _load_templates(autoescape: bool) -> jinja2.Environment:
@@ -129,29 +107,47 @@ def _load_templates(autoescape: bool) -> jinja2.Environment:
 def render_html(context: dict[str, Any]) -> str:
     """Return the page; every text is escaped by the template engine."""
     templates = _load_templates(autoescape=True)
-    templates.filters["unbroken"] = plain_text.keep_unbroken
+    templates.filters |= {"unbroken": plain_text.keep_unbroken, "whole_words": keep_words_whole}
     templates.tests["korean"] = plain_text.is_korean
-    style = _write_style(context["race"])
-    return templates.get_template("report.html.j2").render(context, style=style, policy=_write_policy(style))
+    style, script = _write_style(context["race"]), read_template("page.js")
+    page = templates.get_template("report.html.j2")
+    return page.render(context, style=style, script=script, policy=_write_policy(style, script))
+
+
+def keep_words_whole(text: str) -> Markup:
+    """Return a text, escaped, in which a line is not broken at the hyphen of a short word."""
+    parts = re.split(r"(?<![\w-])(\w{1,12}(?:-\w{1,12}){1,2})(?![\w-])", text)
+    spans = [
+        Markup('<span class="whole">{}</span>') if place % 2 else Markup("{}") for place in range(len(parts))
+    ]
+    return Markup("").join(span.format(part) for span, part in zip(spans, parts, strict=True))
 
 
 def _write_style(race: list[dict[str, Any]]) -> str:
     """Return the page's one style sheet, with the widths of the bars: no element has a style of its own."""
     widths = [f".lane{number}{{width:{lane['percent']}%}}" for number, lane in enumerate(race)]
+    for number, lane in enumerate(race):
+        places = enumerate(share for share, _ in lane["rounds"])
+        widths += [f".lane{number}r{place}{{left:{share}%}}" for place, share in places]
     return read_template("chart.css") + read_template("page.css") + "".join(widths)
 
 
-def _write_policy(style: str) -> str:
-    """Return what a browser may do with the page: show it in this very style, and nothing else.
+def _write_policy(style: str, script: str) -> str:
+    """Return what a browser may do with the page: show it in this very style, with this very script.
 
-    No script, no request, no frame, no form; a style sheet that is not to the letter ours is not used.
+    No request, no frame, no form; a style sheet or a script that is not to the letter ours is not used.
     """
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    allowed = {"style-src": style, "script-src": script}
+    sources = "; ".join(f"{name} 'sha256-{_digest(text)}'" for name, text in allowed.items())
+    return f"default-src 'none'; {sources}; base-uri 'none'; form-action 'none'"
 
 
-def render_markdown(context: dict[str, Any]) -> str:
-    """Return the write-up; texts are escaped by the filters that the template names."""
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def render_markdown(context: dict[str, Any], template: str = "report.md.j2") -> str:
+    """Return the Markdown; texts are escaped by the filters that the template names."""
     templates = _load_templates(autoescape=False)
     templates.filters |= {
         "text": plain_text.escape_markdown,
@@ -159,7 +155,7 @@ def render_markdown(context: dict[str, Any]) -> str:
         "code": plain_text.code_markdown,
         "fence": plain_text.fence_markdown,
     }
-    text = templates.get_template("report.md.j2").render(context)
+    text = templates.get_template(template).render(context)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -169,14 +165,18 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "lang": language.code,
         "say": language.say,
         "plural": language.plural,
-        "mark": f"{MARK} {UNKNOWN}",
+        "mark": BLANK_MARK,
         "headline": (headline := write_headline(result, language)),
         "headline_parts": _part_headline(headline),
         "headline_time": headline.text.removeprefix(headline.first).removeprefix(". ")
         if headline.first
         else "",
-        "subline": _write_subline(result, language),
+        "subline": write_subline(result, language),
         "banners": list_banners(result, language),
+        "badges": list_badges(result, language),
+        "recommendation": write_recommendation(result, language),
+        "contents": _list_contents(result, language),
+        "race_title": language.plural("race.title", result.planned_rounds),
         "race": _list_race(result, language),
         "conclusion": _group_sentences(write_conclusion(result, language), language),
         "columns": [language.say(f"column.{column}") for column in choose_columns(result)],
@@ -214,12 +214,13 @@ def _part_headline(headline: Headline) -> Sequence[str]:
     return headline.text.rpartition(" (") if headline.text.endswith(")") else [headline.text]
 
 
-def _write_subline(result: ComparisonResult, language: Language) -> list[str]:
+def write_subline(result: ComparisonResult, language: Language) -> list[str]:
     """Return model, data, machine and rounds in a few words each."""
     model, data = str(result.model.get("name", "")), str(result.data.get("name", ""))
     parts = [language.say("subline.model") if model == BUILTIN else model]
     if result.model.get("parameters"):
-        parts[0] += f" ({quantities.count(result.model['parameters'])})"
+        number = language.count(result.model["parameters"])
+        parts[0] = language.say("subline.parameters", model=parts[0], number=number)
     data = language.say("subline.data") if data == BUILTIN else data
     if isinstance(result.data.get("num_records"), int):
         data += ", " + language.plural("subline.examples", result.data["num_records"])
@@ -247,22 +248,45 @@ def list_banners(result: ComparisonResult, language: Language) -> list[tuple[str
 
 
 def _list_race(result: ComparisonResult, language: Language) -> list[dict[str, Any]]:
-    """Return the bars under the headline: each method's training time as a share of the longest."""
-    times = [method.train_seconds for method in result.methods if quantities.known(method.train_seconds)]
-    longest = max(times, default=0.0)
+    """Return the bars under the headline: each method's training time, from zero, with its rounds."""
     if len(result.methods) < 2:
         return []
+    timed = [row for row in result.methods if quantities.known(row.train_seconds)]
+    times = [row.train_seconds or 0.0 for row in timed]
+    longest = max([*times, *(value for row in timed for value in row.train_seconds_by_round)], default=0.0)
+    numbers = number_rows(result)
     return [
-        {
-            "title": language.title(method.name),
-            "number": number % 6,
-            "shown": language.seconds(method.train_seconds)
-            if quantities.known(method.train_seconds)
-            else language.say(f"status.{method.status}"),
-            "percent": round(100 * (method.train_seconds or 0.0) / longest, 2) if longest else 0,
-        }
-        for number, method in enumerate(result.methods)
+        _make_lane(row, numbers[row.name], longest, min(times, default=0.0), language)
+        for row in result.methods
     ]
+
+
+def _make_lane(
+    row: MethodResult, number: int, longest: float, least: float, language: Language
+) -> dict[str, Any]:
+    """Return one bar: its length and its rounds as shares of the longest, its words and its range."""
+    seconds, rounds = row.train_seconds, row.train_seconds_by_round
+    lane: dict[str, Any] = {"title": language.title(row.name), "number": number, "percent": 0, "rounds": []}
+    if not quantities.known(seconds) or not longest:
+        return lane | {"shown": language.say(f"status.{row.status}"), "ratio": "", "range": ""}
+    several = len(rounds) > 1
+    low, high = (language.seconds(end(rounds)) if several else "" for end in (min, max))
+    return lane | {
+        "percent": round(100 * seconds / longest, 2),
+        "rounds": [(round(100 * one / longest, 2), language.seconds(one)) for one in rounds if several],
+        "shown": language.seconds(seconds),
+        "ratio": language.ratio(seconds / least) if least and seconds >= 1.005 * least else "",
+        "range": language.say("chart.range", low=low, high=high).strip() if several else "",
+    }
+
+
+def _list_contents(result: ComparisonResult, language: Language) -> list[tuple[str, str]]:
+    """Return (id, heading) of the page's sections."""
+    ids = {"conclusion": "conclusion", "table": "table", "charts": "charts", "answers": "answers"}
+    ids |= {"saved": "saved", "speedups": "speedups", "fairness": "findings", "environment": "environment"}
+    absent = set() if draw_charts(result, language) else {"charts"}
+    absent |= set() if make_speedups(result, language) else {"speedups"}
+    return [(id_, language.say(f"section.{name}")) for id_, name in ids.items() if id_ not in absent]
 
 
 def _group_sentences(sentences: list[Sentence], language: Language) -> list[tuple[str, list[Sentence]]]:
@@ -275,16 +299,16 @@ def _group_sentences(sentences: list[Sentence], language: Language) -> list[tupl
 
 def _show_question(question: QuestionAnswers, result: ComparisonResult, language: Language) -> dict[str, Any]:
     """Return a question with its answers in the order base, methods."""
-    names = ["base", *(method.name for method in result.methods)]
+    names, numbers = ["base", *(method.name for method in result.methods)], number_rows(result)
     answers = []
-    for place, name in enumerate(names):
+    for name in names:
         if name == "base" and name not in question.answers:
             continue
         answer = question.answers.get(name)
         if answer is not None:
             answer = replace(answer, text=plain_text.close_gaps(answer.text))
         title = language.say("title.base") if name == "base" else language.title(name)
-        answers.append({"title": title, "number": "b" if place == 0 else (place - 1) % 6, "answer": answer})
+        answers.append({"title": title, "number": numbers.get(name, "b"), "answer": answer})
     return {
         "question": plain_text.close_gaps(question.question),
         "source": question.source,

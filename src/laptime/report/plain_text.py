@@ -13,7 +13,10 @@ from laptime.errors import is_harmful
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
-_NUMBER_UNIT = re.compile(r"(?<=\d) (?=(?:%|µs|ms|s|min|h|[kMGT]?B|[kMT])(?![A-Za-z\d]))")
+_NUMBER_UNIT = re.compile(
+    r"(?<=\d) (?=(?:%|µs|ms|s|min|h|[kMGT]?B|[kMT])(?![A-Za-z\d]))"
+    r"|(?<=\d min) (?=\d+ s)|(?<=\d h) (?=\d+ min)"
+)
 _BRACKET_PARTICLE = re.compile(r"(?<=\))(?=[가-힣])")
 _GAP = re.compile(r"\n(?:[^\S\n]*\n){2,}")
 _EDGES = re.compile(r"\A(?:[^\S\n]*\n)+|(?:\n[^\S\n]*)+\Z")

@@ -1,4 +1,4 @@
-"""A plan as lines of a terminal, in the words of plan_words.py."""
+"""A plan as lines of a terminal, in the words of language_en_plan.py and language_ko_plan.py."""
 
 from __future__ import annotations
 

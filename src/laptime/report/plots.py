@@ -29,6 +29,10 @@ class Series:
     label: str
     number: int
     points: Points
+    others: Sequence[Points] = ()  # single rounds, where the points are their medians
+    hits: Sequence[tuple[float, float, str]] = ()  # places, and what a pointer there shows
+    x_range: tuple[float, float] | None = None  # of the rounds, of a single point
+    y_range: tuple[float, float] | None = None
 
 
 def draw_frame(
@@ -39,10 +43,14 @@ def draw_frame(
     room: float,
     height: float = PLOT_HEIGHT,
     log_up: bool = False,
+    whole: bool = False,
 ) -> tuple[Drawing, Scale, Scale]:
-    """Draw axes for all points; `room` is left free at the right for labels."""
-    xs = [x for each in series for x, _ in each.points]
-    ys = [y for each in series for _, y in each.points if y is not None]
+    """Draw axes for all points; `room` is left free at the right for labels, `whole`: ticks are numbers."""
+    drawn = [points for each in series for points in (each.points, *each.others)]
+    xs = [x for points in drawn for x, _ in points]
+    ys = [y for points in drawn for _, y in points if y is not None]
+    xs += [x for each in series for x in each.x_range or ()]
+    ys += [y for each in series for y in each.y_range or ()]
     start = min(xs) if log else 0.0
     bottom = PLOT_TOP + height
     up = Scale(*(_widen(ys) if not log_up else (min(ys), max(ys))), bottom, PLOT_TOP, log_up)
@@ -54,7 +62,7 @@ def draw_frame(
         drawing.line(left, up(tick), WIDTH - room, up(tick), "grid")
         drawing.text(left - 8, up(tick) + 4, _tick(tick, up.ticks()), "tick", "end")
     drawing.line(left, bottom, WIDTH - room, bottom, "axis")
-    _draw_x_ticks(drawing, across, bottom + 17)
+    _draw_x_ticks(drawing, across, bottom + 17, whole)
     drawing.text((left + WIDTH - room) / 2, bottom + 36, x_label, "small", "middle")
     return drawing, across, up
 
@@ -66,11 +74,12 @@ def _widen(values: Sequence[float]) -> tuple[float, float]:
     return low, high + 0.04 * (high - low) if high > low else high + max(abs(high), 1e-9) * 0.5
 
 
-def _draw_x_ticks(drawing: Drawing, across: Scale, y: float) -> None:
+def _draw_x_ticks(drawing: Drawing, across: Scale, y: float, whole: bool = False) -> None:
     """Write the ticks of the horizontal axis, leaving out those that would touch."""
     end = -1e9
-    for tick in across.ticks():
-        label = _tick(tick, across.ticks())
+    ticks = [tick for tick in across.ticks() if not whole or abs(tick - round(tick)) < 1e-9]
+    for tick in ticks:
+        label = _tick(tick, ticks)
         x, half = across(tick), text_width(label, SMALL_SIZE) / 2
         if x - half > end + 6:
             drawing.text(x, y, label, "tick", "middle")
@@ -87,7 +96,9 @@ def _tick(value: float, ticks: Sequence[float]) -> str:
 
 
 def draw_line(drawing: Drawing, series: Series, across: Scale, up: Scale) -> None:
-    """Draw a method's losses, broken where a loss is missing."""
+    """Draw a method's losses, broken where a loss is missing, over those of single rounds."""
+    for losses in series.others:
+        _draw_thin(drawing, series, losses, across, up)
     groups = itertools.groupby(downsample(series.points), key=lambda point: point[1] is not None)
     for present, group in groups:
         points = [(across(x), up(y)) for x, y in group if y is not None]
@@ -95,6 +106,36 @@ def draw_line(drawing: Drawing, series: Series, across: Scale, up: Scale) -> Non
             drawing.path(points, f"line m{series.number}")
         elif present:
             drawing.marker(*points[0], series.number, f"fill m{series.number}", radius=3)
+
+
+def _draw_thin(drawing: Drawing, series: Series, losses: Points, across: Scale, up: Scale) -> None:
+    """Draw the losses of one round as a thin line."""
+    groups = itertools.groupby(downsample(losses, 60), key=lambda point: point[1] is not None)
+    for present, group in groups:
+        points = [(across(x), up(y)) for x, y in group if y is not None]
+        if present and len(points) > 1:
+            drawing.path(points, f"thin m{series.number}")
+
+
+def draw_hits(drawing: Drawing, series: list[Series], across: Scale, up: Scale) -> None:
+    """Draw places that nobody sees and that tell their value under a pointer."""
+    for each in series:
+        for x, y, title in each.hits:
+            drawing.marker(across(x), up(y), 0, "hit", title, radius=5)
+
+
+def draw_ranges(drawing: Drawing, series: list[Series], across: Scale, up: Scale) -> None:
+    """Draw how far the rounds of a single point reach either way."""
+    for each in series:
+        x, y = each.points[0]
+        if y is None:
+            continue
+        if each.x_range:
+            low, high = each.x_range
+            drawing.line(across(low), up(y), across(high), up(y), f"whisker m{each.number}")
+        if each.y_range:
+            low, high = each.y_range
+            drawing.line(across(x), up(low), across(x), up(high), f"whisker m{each.number}")
 
 
 def label_room(series: list[Series]) -> float:
@@ -144,4 +185,7 @@ def draw_marks(drawing: Drawing, series: list[Series], across: Scale, up: Scale)
         wide = text_width(each.label, FONT_SIZE)
         at_left = x + 12 + wide > WIDTH
         label = shorten(each.label, x - across.start - 12 if at_left else WIDTH - x - 12)
-        drawing.text(x - 12 if at_left else x + 12, place + 4, label, "label", "end" if at_left else "start")
+        lift = 8 if each.x_range else -4  # above the line of its rounds
+        drawing.text(
+            x - 12 if at_left else x + 12, place - lift, label, "label", "end" if at_left else "start"
+        )

@@ -13,9 +13,11 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from laptime.data.input_manifest import InputManifest
-from laptime.report import quantities
+from laptime.report.language import Language
 from laptime.report.plain_text import clean, wrap_words
 from laptime.report.plan_lines import foresee_comparison
+from laptime.report.quantities import Lang
+from laptime.report.recorded import say_recorded
 from laptime.report.screen import Screen
 from laptime.runs.contestants import tell_options
 from laptime.runs.events import (
@@ -36,14 +38,17 @@ from laptime.runs.plan import PlannedRun
 from laptime.runs.runner import Prospect
 from laptime.spec import CompareSpec, RunSpec
 
-READING = "reading the data and the tokenizer ..."
 PLAIN_SECONDS = 10.0  # without a terminal: a line this often while a run trains
 
 
-def shown_left(seconds: float, most: float = 0.0) -> str:
+def shown_left(seconds: float, most: float = 0.0, language: Language | None = None) -> str:
     """Return an estimate without the digits that it does not have: 42 s, 2m05s to 4m10s, 1h02m."""
-    shown = f"{seconds:.0f} s" if seconds < 60 else quantities.short_seconds(seconds)
-    return f"{shown} to {shown_left(most)}" if most >= seconds + 1 else shown
+    language = language or Language("en")
+    few = f"{seconds:.0f}초" if language.code == "ko" else f"{seconds:.0f} s"
+    shown = few if seconds < 60 else language.short_seconds(seconds)
+    if most < seconds + 1:
+        return shown
+    return language.say("progress.range", low=shown, high=shown_left(most, language=language))
 
 
 class TimeLeft:
@@ -93,11 +98,14 @@ class TimeLeft:
 class Watcher:
     """Listens to a comparison and shows it; one class for terminal and plain output."""
 
-    def __init__(self, console: Console, header: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, console: Console, header: Callable[[], None] = lambda: None, lang: Lang = "en"
+    ) -> None:
         self.console = console
+        self.language = Language(lang)
         self.header = header  # says what begins, where something does
         self.foresee: Callable[[], Sequence[str]] = lambda: ()  # what it will take
-        self.live = Live(console) if console.is_terminal else None
+        self.live = Live(console, self.language) if console.is_terminal else None
         self.num_steps = 0
         self.num_runs = 0
         self.num_over = 0
@@ -110,31 +118,33 @@ class Watcher:
     def preparing(self) -> None:
         """Say what is done before the first run."""
         if self.live:
-            self.live.begin(READING)
+            self.live.begin(self.language.say("progress.reading"))
         else:
-            self.console.print(READING)
+            self.console.print(self.language.say("progress.reading"))
 
     def prepared(self, manifest: InputManifest) -> None:
         """Say what will be trained, with which template and why, and what was cut."""
         self.interrupted()
         self.header()
         data = manifest.data
-        held_out = f", {data['num_held_out']} more held out" if data.get("num_held_out") else ""
-        num_skipped = data.get("num_skipped", 0) + data.get("num_held_out_skipped", 0)
-        held_out += f", {num_skipped} bad left out" if num_skipped else ""
-        self.say(
-            f"{data['num_records']} example{'s'[: data['num_records'] != 1]} to train on{held_out}; "
-            f"{data['num_trained_tokens']:,} of {data['num_tokens']:,} tokens trained; "
-            f"template {data['template']!r} ({data['template_reason']})"
-        )
+        say, num_skipped = self.language.say, data.get("num_skipped", 0) + data.get("num_held_out_skipped", 0)
+        more = say("progress.held_out", number=data["num_held_out"]) if data.get("num_held_out") else ""
+        more += say("progress.skipped", number=num_skipped) if num_skipped else ""
+        told = {
+            "trained": f"{data['num_trained_tokens']:,}",
+            "tokens": f"{data['num_tokens']:,}",
+            "template": repr(data["template"]),
+            "reason": say_recorded(data["template_reason"], self.language),
+        }
+        self.say(self.language.plural("progress.data", data["num_records"], more=more, **told))
         for note in data.get("notes", []):
-            self.say(f"note: {note}")
+            self.say(say("progress.note", note=say_recorded(note, self.language)))
         for line in self.foresee():
             self.say(line)
 
     def say(self, text: str) -> None:
         """Print a line of plain words, wrapped between them: a path in it stays whole."""
-        text = wrap_words(clean(text), self.console.width)
+        text = wrap_words(clean(say_recorded(text, self.language)), self.console.width)
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def planned(self, runs: list[PlannedRun], num_done: int, prospect: Prospect) -> None:
@@ -144,11 +154,11 @@ class Watcher:
             self.left.hope_for(prospect)
         else:
             self.left = TimeLeft(runs[num_done:], prospect)
-            done = f", {num_done} already done" if num_done else ""
-            more = f"; up to {len(prospect.runs)} more until the interval is narrow" if prospect.runs else ""
-            more += "; then those without each speedup that runs (--ablate)" if prospect.ablates else ""
-            shown = "1 run" if len(runs) == 1 else f"{len(runs)} runs, each"
-            self.say(f"{shown} in a process of its own{done}{more}")
+            say = self.language.say
+            more = say("progress.done", number=num_done) if num_done else ""
+            more += say("progress.up_to", number=len(prospect.runs)) if prospect.runs else ""
+            more += say("progress.ablates") if prospect.ablates else ""
+            self.say(self.language.plural("progress.runs", len(runs), more=more))
         self.num_runs, self.num_over = len(runs), num_done
 
     def began(self, planned: PlannedRun) -> None:
@@ -172,24 +182,28 @@ class Watcher:
         elif isinstance(event, Resumed):
             self.say_resumed(event)
         elif isinstance(event, Checkpoint) and event.error:
-            self.say(f"step {event.step}: no checkpoint was written ({event.error}); the training goes on")
+            self.say(self.language.say("progress.no_checkpoint", step=event.step, error=event.error))
         elif isinstance(event, Saved) and event.kept:
-            self.say(f"{self.name}: what else was in {event.path} is kept in {event.kept}")
+            told = {"run": self.name, "path": event.path, "kept": event.kept}
+            self.say(self.language.say("progress.kept", **told))
         elif isinstance(event, Phase):
             if event.name == "answer":
                 self.answer_seconds += event.seconds
             if event.name == "train":
-                self.parts.append(f"{event.name} {quantities.seconds(event.seconds)}")
-            is_base = self.name == "base" and event.name == "prepare"
-            self.show_activity("evaluating" if is_base else AFTER_PHASE.get(event.name, ""))
+                seconds = self.language.seconds(event.seconds)
+                self.parts.append(self.language.say("progress.train", seconds=seconds))
+            self.show_activity(event.name)
         elif isinstance(event, Answering):
             self.show_answering(event)
         elif isinstance(event, Model):
             self.show_model(event)
         elif isinstance(event, Finished):
-            self.outcome = f"total {quantities.seconds(event.total_seconds)}"
+            seconds = self.language.seconds(event.total_seconds)
+            self.outcome = self.language.say("progress.total", seconds=seconds)
         elif isinstance(event, Failed):
-            self.outcome = f"FAILED ({event.reason}): {clean(event.message)}"
+            reason = event.reason if self.language.code == "en" else self.tell_reason(event.reason)
+            told = {"reason": reason, "message": clean(event.message)}
+            self.outcome = self.language.say("progress.failed", **told)
 
     def show_step(self, step: Step) -> None:
         """Show the step, its loss, the speed and the time left."""
@@ -198,21 +212,24 @@ class Watcher:
             self.training_since, self.num_before = now - step.seconds, step.step - 1
         self.tokens += step.tokens
         speed = self.tokens / max(now - self.training_since, 1e-9)
-        loss = "not finite" if step.loss is None else f"{step.loss:.3f}"
-        text = f"step {step.step}/{self.num_steps}  loss {loss}  {speed:,.0f} tokens/s"
+        say = self.language.say
+        loss = say("progress.not_finite") if step.loss is None else f"{step.loss:.3f}"
+        told = {"step": step.step, "steps": self.num_steps, "loss": loss, "speed": f"{speed:,.0f}"}
+        text = say("progress.step", **told)
         if self.num_steps:
             step_seconds = (now - self.training_since) / max(1, step.step - self.num_before)
             here = step_seconds * (self.num_steps - step.step)
             left, most = self.left.estimate(here, now - self.begun + here)
-            text += f"  {shown_left(left, most)} left"
+            key = "progress.left.all" if self.num_runs > 1 else "progress.left"
+            text += "  " + say(key, left=shown_left(left, most, self.language))
         self.show_now(text, step.step, self.num_steps)
 
     def show_answering(self, event: Answering) -> None:
         """Show how far the answers have come; on a terminal as a bar of the tokens that they may have."""
         first, last, number = event.answered + 1, event.answered + event.together, event.num_questions
-        which = f"question {first} of" if event.together == 1 else f"questions {first} to {last} of"
-        what = f"{number} question{'s'[: number != 1]}" if last - first + 1 == number else f"{which} {number}"
-        text = f"answering {what}, token {event.tokens} of at most {event.most_tokens}"
+        told = {"first": first, "last": last, "token": event.tokens, "most": event.most_tokens}
+        which = "all" if last - first + 1 == number else "one" if event.together == 1 else "some"
+        text = self.language.plural(f"progress.answering.{which}", number, **told)
         self.show_now(text, event.tokens, event.most_tokens)
 
     def show_now(self, text: str, done: int, of: int) -> None:
@@ -228,29 +245,40 @@ class Watcher:
         """Say where a run goes on, which newer checkpoints could not be used, and what is not as it was."""
         self.parts, self.tokens, self.outcome = [], 0, ""
         for reason in resumed.unusable:
-            self.say(f"not whole, so not used: {reason}")
+            self.say(self.language.say("progress.not_whole", reason=reason))
         for line in resumed.left_out:
-            self.say(f"{self.name}: damaged, so left out of its record: {line}")
+            self.say(self.language.say("progress.damaged", run=self.name, line=line))
         if not resumed.step:
-            self.say(f"{self.name} begins anew: an earlier attempt ended before its first checkpoint")
+            self.say(self.language.say("progress.anew", run=self.name))
             return
-        self.say(f"{self.name} goes on after step {resumed.step} ({resumed.from_checkpoint})")
+        told = {"run": self.name, "step": resumed.step, "checkpoint": resumed.from_checkpoint}
+        self.say(self.language.say("progress.goes_on", **told))
         if resumed.changed:
-            self.say(f"note: bits may differ from an uninterrupted run: {', '.join(resumed.changed)}")
+            self.say(self.language.say("progress.bits", changed=", ".join(resumed.changed)))
 
     def show_model(self, model: Model) -> None:
         """Note what trains, and say the precision once."""
         if model.trainable_parameters:
-            self.parts.append(f"{quantities.count(model.trainable_parameters)} trained")
-        precision = f"{model.compute_dtype} on {model.device}: {model.precision_reason}"
+            number = self.language.count(model.trainable_parameters)
+            self.parts.append(self.language.say("progress.trained", number=number))
+        reason = say_recorded(model.precision_reason, self.language)
+        told = {"dtype": model.compute_dtype, "device": model.device, "reason": reason}
+        precision = self.language.say("progress.precision", **told)
         if precision != self.precision:
             self.say(precision)
         self.precision = precision
 
-    def show_activity(self, activity: str) -> None:
-        """Show what a run does outside its steps."""
-        if self.live and activity:
-            self.live.show(activity, None, None)
+    def show_activity(self, phase: str) -> None:
+        """Show what a run does outside its steps, after a phase."""
+        is_base = self.name == "base" and phase == "prepare"
+        key = "progress.evaluating" if is_base else f"progress.after.{phase}"
+        if self.live and self.language.knows(key):
+            self.live.show(self.language.say(key), None, None)
+
+    def tell_reason(self, reason: str) -> str:
+        """Return the words for the reason of a failure."""
+        key = f"failure.{reason}"
+        return self.language.say(key) if self.language.knows(key) else reason
 
     def ended(self, planned: PlannedRun) -> None:
         """Say that the present run is over."""
@@ -258,7 +286,7 @@ class Watcher:
             self.live.stop()
         self.num_over += 1
         self.left.ended(planned, time.monotonic() - self.begun, self.answer_seconds)
-        details = ", ".join([*self.parts, self.outcome or "ended without a word"])
+        details = ", ".join([*self.parts, self.outcome or self.language.say("progress.silent")])
         line = f"[{self.num_over}/{self.num_runs}] {planned.run}: {details}"
         self.say(line)
 
@@ -268,21 +296,11 @@ class Watcher:
             self.live.stop()
 
 
-AFTER_PHASE = {
-    "import": "loading the model",
-    "load": "preparing",
-    "prepare": "training",
-    "train": "saving",
-    "save": "evaluating",
-    "evaluate": "answering",
-    "answer": "checking the result",
-}
-
-
 class Live:
     """One line at the bottom of the terminal that is rewritten in place."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, language: Language) -> None:
+        self.starting = language.say("progress.starting")
         self.progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=12),
@@ -296,7 +314,7 @@ class Live:
 
     def begin(self, title: str) -> None:
         """Show a new run."""
-        self.progress.reset(self.task, total=None, description=title, text="starting")
+        self.progress.reset(self.task, total=None, description=title, text=self.starting)
         self.progress.start()
 
     def show(self, text: str, completed: int | None, total: int | None) -> None:
@@ -317,38 +335,40 @@ class Clock(ProgressColumn):
         return Text(f"{minutes}:{seconds:02d}")
 
 
-def watch(screen: Screen, spec: CompareSpec | RunSpec, folder: Path) -> Watcher:
+def watch(screen: Screen, spec: CompareSpec | RunSpec, folder: Path, lang: Lang = "en") -> Watcher:
     """Return who prints how far a comparison or a training has come."""
-    watcher = Watcher(screen, lambda: say_what_it_is(screen, spec, folder))
+    watcher = Watcher(screen, lambda: say_what_it_is(screen, spec, folder, lang), lang)
     if isinstance(spec, CompareSpec) and not (folder / PLAN_FILE).exists():
         watcher.foresee = partial(foresee_comparison, spec, folder)
     return watcher
 
 
-def say_what_it_is(screen: Screen, spec: CompareSpec | RunSpec, folder: Path) -> None:
+def say_what_it_is(screen: Screen, spec: CompareSpec | RunSpec, folder: Path, lang: Lang = "en") -> None:
     """Print what is about to run, and what the toy and random weights are good for."""
+    language = Language(lang)
     contestants = spec.contestants if isinstance(spec, CompareSpec) else ()
     between = [one.name for one in contestants if one.is_between]
     contestants = tuple(one for one in contestants if not one.is_between)
     by_themselves = spec.methods if isinstance(spec, CompareSpec) else (spec.method,)
     racing = [*by_themselves, *(one.name for one in contestants)]
-    methods = " and ".join(racing) if len(racing) < 3 else ", ".join(racing)
-    names = f"{methods} on {spec.model.model}, data {spec.data.named} -> {folder}"
+    methods = language.join(racing) if len(racing) < 3 else ", ".join(racing)
+    told = {"model": spec.model.model, "data": spec.data.named, "folder": folder}
+    names = language.say("progress.what", methods=methods, **told)
     screen.print(wrap_words(names, screen.width), style="bold", soft_wrap=True)
     for one in contestants:
         words = f"  {one.name}: {one.method} {tell_options(one.differs)}"
         screen.print(wrap_words(words.rstrip(), screen.width), soft_wrap=True)
     if between:
-        words = f"  --explain: {', '.join(between)} between them, each one difference further"
+        words = "  " + language.say("progress.between", names=", ".join(between))
         screen.print(wrap_words(words, screen.width), soft_wrap=True)
     if spec.model.model == "builtin":
-        screen.print("The built-in model is a toy for trying the tool. A real one:")
+        screen.print(language.say("progress.toy"))
         screen.print("  laptime compare --model meta-llama/Llama-3.2-1B --data your.jsonl")
     rates = spec.training.learning_rate
     asking = {method: method for method in by_themselves}
     asking |= {one.name: one.method for one in contestants if "learning_rate" not in one.training}
     others = [name for name, method in asking.items() if isinstance(rates, dict) and method not in rates]
     if others:
-        screen.print(f"--learning-rate names none for {', '.join(others)}: the default rate is taken there.")
+        screen.print(language.say("progress.rates", names=", ".join(others)))
     if spec.model.random_weights:
-        screen.print("Random weights: for speed alone; losses and answers mean nothing.")
+        screen.print(language.say("progress.random"))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from laptime.comparison.quality_figures import Cost, Front, Reached
 from laptime.comparison.result import ComparisonResult, MethodResult
 from laptime.report import quantities
-from laptime.report.chart import Chart, tell_figures
+from laptime.report.chart import Chart, make_chart
+from laptime.report.colours import number_rows
 from laptime.report.drawing import Drawing, Scale
 from laptime.report.language import Language
 from laptime.report.plots import Series, draw_frame, draw_line, label_ends, label_room
@@ -50,7 +51,7 @@ def _draw_front(front: Front, result: ComparisonResult, language: Language) -> C
     shown = [(each.label, _tell(row, front.cost, language)) for row, each in zip(rows, series, strict=True)]
     caption = language.say("chart.front.text") + (" " + language.say("chart.log") if log else "")
     title = language.say(f"chart.front.{front.cost}")
-    return Chart(NAMES[front.cost], title, caption, drawing, tell_figures(shown))
+    return make_chart(NAMES[front.cost], title, caption, drawing, shown)
 
 
 def _draw_ranges(
@@ -59,8 +60,8 @@ def _draw_ranges(
     """Draw the range over rounds along both axes."""
     xs, ys = [x for x, _ in around.points], [y for _, y in around.points if y is not None]
     x, y = across(mark[0]), up(mark[1])
-    drawing.line(across(min(xs)), y, across(max(xs)), y, f"range m{number}")
-    drawing.line(x, up(min(ys)), x, up(max(ys)), f"range m{number}")
+    drawing.line(across(min(xs)), y, across(max(xs)), y, f"whisker m{number}")
+    drawing.line(x, up(min(ys)), x, up(max(ys)), f"whisker m{number}")
 
 
 def _unit(cost: Cost, rows: Sequence[MethodResult], language: Language) -> tuple[float, str]:
@@ -118,7 +119,7 @@ def draw_moments(result: ComparisonResult, language: Language) -> Chart | None:
     ]
     caption = language.say("chart.moments.text", target=quantities.loss(found.target))
     caption += " " + language.say("chart.log") if log else ""
-    return Chart("held_out_by_second", language.say("chart.moments"), caption, drawing, tell_figures(reached))
+    return make_chart("held_out_by_second", language.say("chart.moments"), caption, drawing, reached)
 
 
 def _lines(row: Reached, result: ComparisonResult, language: Language) -> list[Series]:
@@ -136,4 +137,4 @@ def _lines(row: Reached, result: ComparisonResult, language: Language) -> list[S
 
 def _number(result: ComparisonResult, name: str) -> int:
     """Return the number of a row, which gives it its colour on the whole page."""
-    return [row.name for row in result.methods].index(name) % 6
+    return number_rows(result)[name]

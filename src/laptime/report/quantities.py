@@ -58,14 +58,15 @@ def seconds(value: float | None, lang: Lang = "en") -> str:
 
 
 def short_seconds(value: float | None, lang: Lang = "en") -> str:
-    """Return a duration in at most seven characters, for the terminal: 9.3 s, 17m20s, 2h13m, 5d03h."""
-    if not known(value) or value < 59.95 or lang != "en":
-        return seconds(value, lang).replace(" ", "" if lang != "en" else " ")
+    """Return a duration in few letters, for the terminal: 9.3 s, 17m20s, 2h13m, 5d03h; in Korean 17분20초."""
+    if not known(value) or value < 59.95:
+        return seconds(value, lang)
+    day, hour, minute, second = "dhms" if lang == "en" else ("일", "시간", "분", "초")
     if value < 3599.5:
-        return f"{round(value) // 60}m{round(value) % 60:02d}s"
+        return f"{round(value) // 60}{minute}{round(value) % 60:02d}{second}"
     if value < MANY_HOURS * 3600 - 30:
-        return f"{round(value / 60) // 60}h{round(value / 60) % 60:02d}m"
-    return f"{round(value / 3600) // 24}d{round(value / 3600) % 24:02d}h"
+        return f"{round(value / 60) // 60}{hour}{round(value / 60) % 60:02d}{minute}"
+    return f"{round(value / 3600) // 24}{day}{round(value / 3600) % 24:02d}{hour}"
 
 
 def whole_seconds(value: float, lang: Lang = "en") -> str:
@@ -78,9 +79,19 @@ def size(value: float | None) -> str:
     return _scaled(value, ("B", "kB", "MB", "GB", "TB"), digits=2)
 
 
-def count(value: float | None) -> str:
-    """Return a count of parameters: 512, 45.1 k, 11.3 M, 1.24 B."""
-    return _scaled(value, ("", "k", "M", "B", "T"), digits=3)
+def count(value: float | None, lang: Lang = "en") -> str:
+    """Return a count of parameters: 512, 45.1 k, 11.3 M, 1.24 B; in Korean 4.51만, 1,127만, 12.4억."""
+    if lang == "en" or not known(value) or abs(value) < 9999.5:
+        return _scaled(value, ("", "k", "M", "B", "T"), digits=3) if lang == "en" else integer(value)
+    power, unit = next(
+        (p, u) for p, u in ((12, "조"), (8, "억"), (4, "만")) if abs(value) >= 9.9995 * 10 ** (p - 1)
+    )
+    return significant(value / 10**power, 4 if abs(value) >= 999.5 * 10**power else 3) + unit
+
+
+def about(value: float | None, lang: Lang = "en") -> str:
+    """Return a ratio that is an estimate, in two digits: 1.5x, 12x."""
+    return significant(value, 2) + _TIMES[lang] if known(value) else ABSENT
 
 
 def _scaled(value: float | None, units: Sequence[str], digits: int) -> str:

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 
 from laptime.comparison.result import ComparisonResult, MethodResult, Pair
 from laptime.report import quantities
+from laptime.report.arithmetic import FAR_BEYOND, find_own_options
 from laptime.report.device_sentences import name_devices, write_gathering
 from laptime.report.headline import ratio_words
 from laptime.report.language import Language
 from laptime.report.quantities import known
 from laptime.report.reading import Reading, read_ratio
 from laptime.report.sentence import Sentence
+from laptime.report.suspects import write_suspects
 from laptime.runs.contestants import tell_options
-from laptime.spec import TrainingSpec
 
 # What counts for the whole process.
 MANY_PAIRS = 6  # more are counted, not named
 PHASES = ("import", "load", "prepare", "warm_up", "train", "checkpoint", "save")
 PARTS = ("data", "forward", "backward", "exchange", "optimizer")
 NOT_SHOWN = ("about_the_same", "not_settled")
-FAR_BEYOND = 3.0  # measured over arithmetic: from here on something else was measured as well
 _NEAR = 0.15  # measured and arithmetic ratio agree
 _WORTH_NAMING = 0.05  # share of the difference
 
@@ -212,8 +212,10 @@ def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -
     rows = [row for name in (reading.faster, reading.slower) if (row := find_method(result, name))]
     exchange = language.say("arithmetic.exchange") if any(row.ranks for row in rows) else ""
     if factor >= FAR_BEYOND:
+        shown["arithmetic"] = language.about(arithmetic)
         text = language.say("arithmetic.warning", factor=quantities.ratio(factor, unit=False), **shown)
-        return [Sentence("arithmetic", f"{text} {exchange}".strip(), warning=True)]
+        warning = Sentence("arithmetic", f"{text} {exchange}".strip(), warning=True)
+        return [warning, *write_suspects(result, pair, language)]
     if abs(factor - 1) <= _NEAR:
         rest = language.say("arithmetic.near", percent=language.percent(_NEAR))
     elif factor < 1:
@@ -228,10 +230,7 @@ def write_arithmetic(result: ComparisonResult, pair: Pair, language: Language) -
 def _tell_apart(result: ComparisonResult, reading: Reading, language: Language) -> str:
     """Return in which options of the training and in which devices two rows differ; arithmetic knows none."""
     rows = [row for name in (reading.faster, reading.slower) if (row := find_method(result, name))]
-    names = [name for name in TrainingSpec.__struct_fields__ if name != "devices"]
-    names = [name for name in names if len({repr(row.differs.get(name)) for row in rows}) > 1]
-    own = [{name: row.differs[name] for name in names if name in row.differs} for row in rows]
-    told = ", ".join(tell_options(options) for options in own if options)
+    told = ", ".join(tell_options(options) for options in find_own_options(rows) if options)
     sentences = [language.say("arithmetic.own", options=told)] if told else []
     if len({row.devices for row in rows}) > 1:
         sentences.append(language.say("arithmetic.devices", list=name_devices(rows, language)))

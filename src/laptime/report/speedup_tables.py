@@ -9,6 +9,7 @@ from laptime.report import quantities
 from laptime.report.conclusion import failure_reason
 from laptime.report.language import Language
 from laptime.report.quantities import ABSENT, known
+from laptime.report.recorded import say_recorded
 from laptime.runs.plan import PLAIN
 
 
@@ -53,16 +54,16 @@ def make_speedups(result: ComparisonResult, language: Language) -> list[SpeedupR
             name=name,
             summary=language.say(f"speedup.{name}") if language.knows(f"speedup.{name}") else "",
             claims=language.say(f"claims.{one.claims}"),
-            cells=[_cell(speedups.get(name)) for speedups in by_method],
+            cells=[_cell(speedups.get(name), language) for speedups in by_method],
         )
         for name, one in known_ones.items()
     ]
     return sorted(rows, key=lambda row: not any(ran for ran, _ in row.cells))
 
 
-def _cell(speedup: SpeedupResult | None) -> tuple[bool, str]:
+def _cell(speedup: SpeedupResult | None, language: Language) -> tuple[bool, str]:
     """Return whether a speedup ran, and its note."""
-    return (speedup.ran, speedup.note) if speedup else (False, ABSENT)
+    return (speedup.ran, say_recorded(speedup.note, language)) if speedup else (False, ABSENT)
 
 
 def make_ablation(result: ComparisonResult, language: Language) -> list[AblationTable]:
@@ -122,13 +123,15 @@ def _interval(variant: Variant, language: Language) -> str:
     return language.say("ablation.interval", low=low, high=high)
 
 
-def group_speedups(result: ComparisonResult, ran: bool) -> list[tuple[list[str], list[str]]]:
+def group_speedups(
+    result: ComparisonResult, ran: bool, language: Language
+) -> list[tuple[list[str], list[str]]]:
     """Return (methods, speedups) that ran, or that did not, each with its reason; equal ones together."""
     methods: dict[str, list[str]] = {}
     for method in result.methods:
         for one in method.speedups:
             if one.ran == ran:
-                words = one.name if ran else f"{one.name} ({one.note})"
+                words = one.name if ran else f"{one.name} ({say_recorded(one.note, language)})"
                 methods.setdefault(words, []).append(method.name)
     groups: dict[tuple[str, ...], list[str]] = {}
     for words, names in methods.items():

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from laptime.comparison.result import ComparisonResult, Forgetting, MethodResult, Pair
 from laptime.report import quantities
+from laptime.report.colours import number_rows
 from laptime.report.conclusion import failure_reason
 from laptime.report.device_sentences import tell_share
 from laptime.report.language import Language
@@ -19,11 +20,12 @@ COLUMNS = (*_TIMES, *_COSTS, "loss", "held_out", "scores", "general")
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure and what is said of it in small print below."""
+    """A figure and what is said of it in small print below; `value` is what rows are sorted by."""
 
     label: str
     figure: str
     below: list[str] = field(default_factory=list)
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,19 @@ def choose_columns(result: ComparisonResult) -> list[str]:
 
 def make_rows(result: ComparisonResult, language: Language) -> list[TableRow]:
     """Return a row for each method, in the order of the comparison."""
-    columns = choose_columns(result)
+    columns, numbers = choose_columns(result), number_rows(result)
     return [
         TableRow(
             title=language.title(method.name),
             summary=method.summary,
-            number=number % 6,
+            number=numbers[method.name],
             status=method.status,
             status_label=language.say(f"status.{method.status}"),
             cells=_make_cells(method, columns, find_forgetting(result, method.name), language),
             failures=_list_failures(method, language),
             measured=bool(method.rounds),
         )
-        for number, method in enumerate(result.methods)
+        for method in result.methods
     ]
 
 
@@ -115,8 +117,28 @@ def _make_cells(
             figure, below = _general(forgetting, language)
         else:
             figure, below = makers[column](method, language) if column in makers else (plain[column], [])
-        cells.append(Cell(language.say(f"column.{column}"), figure, below))
+        value = _read_value(method, column)
+        cells.append(Cell(language.say(f"column.{column}"), figure, below, value if known(value) else None))
     return cells
+
+
+def _read_value(method: MethodResult, column: str) -> float | None:
+    """Return the number behind a cell."""
+    score = method.generalisation or method.memorisation
+    values: dict[str, float | None] = {
+        "train": method.train_seconds,
+        "total": method.total_seconds,
+        "step": method.steady_step_seconds,
+        "tokens": method.tokens_per_second,
+        "memory": method.held_bytes,
+        "parameters": method.trainable_parameters,
+        "saved": method.saved_bytes,
+        "rate": method.learning_rate,
+        "loss": method.final_train_loss,
+        "held_out": method.held_out_loss,
+        "scores": score.chrf if score else None,
+    }
+    return values.get(column)
 
 
 def _train(method: MethodResult, language: Language) -> tuple[str, list[str]]:
@@ -160,9 +182,9 @@ def _memory(method: MethodResult, language: Language) -> tuple[str, list[str]]:
 def _parameters(method: MethodResult, language: Language) -> tuple[str, list[str]]:
     trained, total = method.trainable_parameters, method.parameters
     if not trained or not total:
-        return quantities.count(trained), []
-    below = language.say("cell.share", share=language.percent(trained / total), total=quantities.count(total))
-    return quantities.count(trained), [below]
+        return language.count(trained), []
+    below = language.say("cell.share", share=language.percent(trained / total), total=language.count(total))
+    return language.count(trained), [below]
 
 
 def _saved(method: MethodResult, language: Language) -> tuple[str, list[str]]:

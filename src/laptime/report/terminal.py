@@ -20,16 +20,19 @@ from laptime.comparison.result import (
 )
 from laptime.report import quantities
 from laptime.report.against_sentences import write_against
+from laptime.report.badges import list_badges
 from laptime.report.check_sentences import write_checks
 from laptime.report.conclusion import describe_contestants, failure_reason
 from laptime.report.device_sentences import make_devices, write_devices
 from laptime.report.explanation_table import ExplanationTable, make_explanation
+from laptime.report.findings import say_finding
 from laptime.report.front_sentences import write_fronts
 from laptime.report.headline import choose_pair, write_headline
 from laptime.report.language import Language, choose_language
 from laptime.report.page import REAL_MODEL_COMMAND
-from laptime.report.plain_text import clean, close_gaps, wrap_words
-from laptime.report.quantities import ABSENT
+from laptime.report.plain_text import clean, close_gaps, keep_unbroken, wrap_words
+from laptime.report.quantities import ABSENT, Lang
+from laptime.report.recommendation import write_recommendation
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sanitising import sanitise
 from laptime.report.screen import make_plain_table
@@ -38,33 +41,38 @@ from laptime.report.table import find_forgetting
 from laptime.report.target_sentences import make_targets, write_target
 from laptime.report.tuning_sentences import write_tuning
 
-_COLUMNS = ("train", "total", "step", "tok/s", "memory", "trained", "saved", "loss", "held-out")
+_COLUMNS = ("train", "total", "step", "tokens", "memory", "trained", "saved", "loss", "held_out")
 _KNOWLEDGE = ("exact", "chrF", "general", "change", "error", "answers apart")
 _DEVICE_COLUMNS = ("process", "device", "memory", "holds", "train", "computing", "exchanging")
 _TONES = {"shown": "bold green", "open": "bold", "warning": "bold yellow"}
 _NAME_WIDTH = 20
 
 
-def print_table(result: ComparisonResult, console: Console, unfinished: str = "") -> None:
+def print_table(result: ComparisonResult, console: Console, unfinished: str = "", lang: Lang = "en") -> None:
     """Print what `laptime show` shows; `unfinished` says of a result that is not complete how it goes on."""
     result = sanitise(result)
-    language = choose_language("en", result)
+    language = choose_language(lang, result)
     headline = write_headline(result, language)
     console.print()
-    console.print(Text(headline.text, style=_TONES[headline.tone]))
+    _say(headline.text, console, _TONES[headline.tone])
     if headline.total:
-        console.print(Text(headline.total))
+        _say(headline.total, console)
     _print_against(result, language, console)
     for text in describe_contestants(result, language):
         console.print(Text(text, style="dim"))
+    for badge in list_badges(result, language):
+        _say(f"{badge.label}: {badge.text}", console, "yellow")
     for sentence in write_devices(result, language):
-        console.print(Text(sentence.text))
+        _say(sentence.text, console)
     for sentence in write_rounds(result, choose_pair(result), language):
-        console.print(Text(sentence.text, style="dim"))
-    _print_banners(result, unfinished, console)
+        _say(sentence.text, console, "dim")
+    _print_banners(result, unfinished, language, console)
     console.print()
     tables = [make_table(result, language, short) for short in (False, True)]
     print_fitting(next((one for one in tables if least_width(one) <= console.width), tables[0]), console)
+    if recommendation := write_recommendation(result, language):
+        console.print()
+        _say(" ".join(recommendation), console)
     _print_devices(result, language, console)
     for sentence in write_tuning(result, language):
         console.print()
@@ -78,12 +86,19 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
         _print_ablation(ablation, language, console)
     if result.questions:
         console.print()
-        print_answers(result.questions[0], console)
-        _print_others(result, console)
+        print_answers(result.questions[0], console, lang)
+        _print_others(result, language, console)
     console.print()
     for sentence in write_checks(result, language):
         console.print(Text(sentence.text, style="yellow" if sentence.warning else "dim"))
     _print_findings(result, language, console)
+
+
+def _say(text: str, console: Console, style: str = "") -> None:
+    """Print a sentence, its lines broken between words and never between a number and its unit."""
+    lines = wrap_words(keep_unbroken(text), console.width)
+    shown = lines.replace("\N{NO-BREAK SPACE}", " ").replace("\N{WORD JOINER}", "")
+    console.print(Text(shown, style=style))
 
 
 def _print_against(result: ComparisonResult, language: Language, console: Console) -> None:
@@ -94,15 +109,15 @@ def _print_against(result: ComparisonResult, language: Language, console: Consol
         console.print(Text(sentence.text, style=style))
 
 
-def _print_banners(result: ComparisonResult, unfinished: str, console: Console) -> None:
+def _print_banners(result: ComparisonResult, unfinished: str, language: Language, console: Console) -> None:
     """Print what must be seen before any figure is believed."""
     if result.model.get("toy"):
-        console.print(Text("TOY MODEL: for trying the tool only. A real model:", style="yellow"))
+        console.print(Text(language.say("terminal.toy"), style="yellow"))
         console.print(Text(f"  {REAL_MODEL_COMMAND}", style="yellow"), soft_wrap=True)
     if result.model.get("random_weights"):
-        console.print(Text("RANDOM WEIGHTS: speed only; losses and answers mean nothing.", style="yellow"))
+        console.print(Text(language.say("terminal.random"), style="yellow"))
     if not result.complete:
-        lines = f"INCOMPLETE: {unfinished}".rstrip(": ").split("\n")
+        lines = language.say("terminal.incomplete", why=unfinished).rstrip(": ").split("\n")
         shown = [line if line.startswith(" ") else wrap_words(line, console.width) for line in lines]
         console.print(Text("\n".join(shown), style="yellow"), soft_wrap=True)  # commands stay whole
 
@@ -138,15 +153,19 @@ def make_table(result: ComparisonResult, language: Language, short: bool = False
     """
     has_several = any(method.ranks for method in result.methods)
     table = make_plain_table()
-    table.add_column("method", max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
+    table.add_column(_column("method", language), max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
     for column in (*_COLUMNS, *(["devices"] if has_several else [])):
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(_column(column, language), justify="right", no_wrap=True)
     for method in result.methods:
         style = "" if method.rounds else "dim"
         name = Text(language.short(method.name), style="bold")
-        cells = _cells(method) + ([_devices(method, short)] if has_several else [])
+        cells = _cells(method, language) + ([_devices(method, short)] if has_several else [])
         table.add_row(name, *(Text(cell) for cell in cells), style=style)
     return table
+
+
+def _column(name: str, language: Language) -> str:
+    return language.say(f"terminal.column.{name}")
 
 
 def _devices(method: MethodResult, short: bool) -> str:
@@ -158,29 +177,33 @@ def _devices(method: MethodResult, short: bool) -> str:
     return f"{len(method.ranks)}× {'CPU' if method.ranks[0].device == 'cpu' else 'GPU'}"
 
 
-def _cells(method: MethodResult) -> list[str]:
+def _cells(method: MethodResult, language: Language) -> list[str]:
     """Return the figures of a method in the order of the columns."""
     if not method.rounds:
-        return [method.status, *[ABSENT] * (len(_COLUMNS) - 1)]
+        return [_status(method, language), *[ABSENT] * (len(_COLUMNS) - 1)]
     return [
-        quantities.short_seconds(method.train_seconds),
-        quantities.short_seconds(method.total_seconds),
-        quantities.short_seconds(method.steady_step_seconds),
+        language.short_seconds(method.train_seconds),
+        language.short_seconds(method.total_seconds),
+        language.short_seconds(method.steady_step_seconds),
         quantities.rate(method.tokens_per_second),
         quantities.size(method.held_bytes),
-        quantities.count(method.trainable_parameters),
+        language.count(method.trainable_parameters),
         quantities.size(method.saved_bytes),
         quantities.loss(method.final_train_loss),
         quantities.loss(method.held_out_loss),
     ]
 
 
+def _status(method: MethodResult, language: Language) -> str:
+    return method.status if language.code == "en" else language.say(f"status.{method.status}")
+
+
 def _print_devices(result: ComparisonResult, language: Language, console: Console) -> None:
     """Print what each device held and did, where a method trained on several, and how that is to be read."""
     table = make_plain_table()
-    table.add_column("method", max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
+    table.add_column(_column("method", language), max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
     for column in _DEVICE_COLUMNS:
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(_column(column, language), justify="right", no_wrap=True)
     for row in make_devices(result, language):
         for cells in row.cells:
             table.add_row(Text(language.short(row.name), style="bold"), *map(Text, cells))
@@ -260,8 +283,9 @@ def _print_speedups(result: ComparisonResult, language: Language, console: Conso
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, ran in (("speedups", True), ("not run", False)):
-        for methods, words in group_speedups(result, ran):
+    for key, ran in (("speedups", True), ("not_run", False)):
+        label = language.say(f"terminal.{key}")
+        for methods, words in group_speedups(result, ran, language):
             grid.add_row(label, Text(f"{', '.join(map(language.short, methods))}: {', '.join(words)}"))
             label = ""
     if grid.row_count:
@@ -292,9 +316,9 @@ def _print_ablation(ablation: AblationTable, language: Language, console: Consol
     console.print()
     console.print(Text(ablation.title, style="bold"))
     table = make_plain_table()
-    table.add_column("switched off", no_wrap=True)
+    table.add_column(_column("off", language), no_wrap=True)
     for column in ("step", "ratio", "interval"):
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(_column(column, language), justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     table.add_row(Text(language.say("ablation.nothing")), Text(ablation.step), "", "", "")
     for row in ablation.rows:
@@ -305,10 +329,10 @@ def _print_ablation(ablation: AblationTable, language: Language, console: Consol
             console.print(Text(f"{row.name} {row.also_off}", style="dim"))
 
 
-def _print_others(result: ComparisonResult, console: Console) -> None:
+def _print_others(result: ComparisonResult, language: Language, console: Console) -> None:
     """Say how many more questions the report holds."""
     if more := len(result.questions) - 1:
-        text = Language("en").plural("terminal.questions", more)
+        text = language.plural("terminal.questions", more)
         console.print(Text(f"   {text}", style="dim"))
 
 
@@ -316,7 +340,8 @@ def _print_findings(result: ComparisonResult, language: Language, console: Conso
     """Print what is wrong and unequal work in full, and how many findings there are in all."""
     for finding in result.findings:
         if finding.level in ("wrong", "unequal"):
-            console.print(Text(finding.text, style="yellow"))
+            text = finding.text if language.code == "en" else say_finding(finding, language)
+            console.print(Text(text, style="yellow"))
     number = len(result.findings)
     if not number and not any(method.rounds for method in result.methods):
         return
@@ -324,16 +349,18 @@ def _print_findings(result: ComparisonResult, language: Language, console: Conso
     console.print(Text(language.sentence(text), style="dim"))
 
 
-def print_answers(question_answers: QuestionAnswers, console: Console) -> None:
+def print_answers(question_answers: QuestionAnswers, console: Console, lang: Lang = "en") -> None:
     """Print a question with its reference and the answers of the base and of every method."""
-    question, language = question_answers, Language("en")
-    console.print(Text(f"Q  {close_gaps(question.question)}", style="bold"))
+    question, language = question_answers, Language(lang)
+    asks = language.say("terminal.question")
+    console.print(Text(f"{asks}  {close_gaps(question.question)}", style="bold"))
     console.print(Text(f"   {language.say(f'source.{question.source}')}", style="dim"))
     if question.reference is not None:
-        _print_answer("reference", question.reference, "", console)
+        _print_answer(language.say("terminal.reference"), question.reference, "", language, console)
     for name in sorted(question.answers, key=lambda name: name != "base"):
         answer = question.answers[name]
-        _print_answer(language.short(name), answer.text, _note(answer, language), console)
+        shown = language.say("terminal.base") if name == "base" else language.short(name)
+        _print_answer(shown, answer.text, _note(answer, language), language, console)
 
 
 def _note(answer: MethodAnswer, language: Language) -> str:
@@ -344,11 +371,11 @@ def _note(answer: MethodAnswer, language: Language) -> str:
     return f"{ended}, {language.say('chip.chrf', score=quantities.score(answer.chrf))}"
 
 
-def _print_answer(name: str, text: str, note: str, console: Console) -> None:
+def _print_answer(name: str, text: str, note: str, language: Language, console: Console) -> None:
     """Print one answer under its name, indented, its lines kept."""
     head = Text(f"   {clean(name)}", style="bold", no_wrap=True, overflow="ellipsis")
     if note:
         head.append(f"  {note}", style="dim")
     console.print(head)
     shown = close_gaps(text).strip().expandtabs(4)
-    console.print(Padding(Text(shown or "(empty answer)"), (0, 0, 0, 5), expand=False))
+    console.print(Padding(Text(shown or language.say("answers.empty")), (0, 0, 0, 5), expand=False))

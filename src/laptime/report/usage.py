@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from laptime.comparison.result import ComparisonResult, MethodResult
 from laptime.report import quantities
+from laptime.report.colours import number_rows
 from laptime.report.language import Language
 
 BUILTIN = "builtin"
@@ -41,24 +42,25 @@ class Leftover:
 
 def list_leftovers(result: ComparisonResult, language: Language) -> list[Leftover]:
     """Return what each method left on disk."""
-    return [_describe(result, method, number, language) for number, method in enumerate(result.methods)]
+    numbers = number_rows(result)
+    return [_describe(result, method, numbers[method.name], language) for method in result.methods]
 
 
 def _describe(result: ComparisonResult, method: MethodResult, number: int, language: Language) -> Leftover:
     title = language.title(method.name)
     if not method.saved_paths or method.saved_kind is None:
-        return Leftover(title, number % 6, language.sentence(language.say("saved.nothing")), [], "", "")
+        return Leftover(title, number, language.sentence(language.say("saved.nothing")), [], "", "")
     kind = language.sentence(language.say(f"cell.{method.saved_kind}"))
     kind = f"{kind}, {quantities.size(method.saved_bytes)}"
     if method.saved_kind == "model":
         path = json.dumps(method.saved_paths[0], ensure_ascii=False)
-        return Leftover(title, number % 6, kind, method.saved_paths, _MODEL.format(path=path), "")
+        return Leftover(title, number, kind, method.saved_paths, _MODEL.format(path=path), "")
     if result.model.get("random_weights"):
-        return Leftover(title, number % 6, kind, method.saved_paths, "", "")
+        return Leftover(title, number, kind, method.saved_paths, "", "")
     note = language.say("saved.base", model=str(result.model.get("name", "")))
     if result.model.get("toy"):
         note += " " + language.say("saved.toy")
-    return Leftover(title, number % 6, kind, method.saved_paths, adapter_code(result, method), note)
+    return Leftover(title, number, kind, method.saved_paths, adapter_code(result, method), note)
 
 
 def adapter_code(result: ComparisonResult, method: MethodResult) -> str:
