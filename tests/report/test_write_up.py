@@ -169,6 +169,9 @@ def test_without_a_korean_font_nothing_is_drawn_in_boxes(
     write_result(tmp_path, invented.make_reference_job())
     with pytest.raises(UserError, match="Korean letters"):
         write_write_up(tmp_path, "ko", "pictures/")
+    with pytest.raises(UserError, match="Korean letters"):
+        pictures.check_pictures("ko")
+    pictures.check_pictures("en")
     assert write_write_up(tmp_path, "en", "pictures/")
 
 

@@ -51,7 +51,8 @@ def render_again(
 ) -> None:
     """Write comparison.json and the report anew from the records, without `lang` in its language so far."""
     from laptime.comparison.result import write_result
-    from laptime.report.page import render_report
+    from laptime.report.page import find_language, render_report
+    from laptime.report.pictures import check_pictures
     from laptime.report.screen import console
     from laptime.session import gather_result
     from laptime.util.untrusted import told_in_one_line
@@ -59,6 +60,8 @@ def render_again(
     more = list_more(readme, prefix, as_csv, png)
     with told_in_one_line(folder):
         result = gather_result(folder)
+        if readme or png:
+            check_pictures(lang or find_language(folder))
         refuse_loss(folder, result)
         write_result(folder, result)
         paths = render_report(folder, lang)
@@ -82,8 +85,6 @@ def list_more(
         writers.append(lambda folder, lang: [csv_table.write_csv(folder)])
     if png:
         writers.append(pictures.write_pictures)
-    if readme or png:
-        pictures.check_pictures()
     return writers
 
 

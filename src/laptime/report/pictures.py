@@ -47,8 +47,10 @@ def write_pictures(folder: Path, lang: Lang | None = None) -> list[Path]:
     return list(files)
 
 
-def check_pictures() -> None:
-    """Raise UserError, before anything is written, where no pictures can be drawn."""
+def check_pictures(lang: Lang = "en") -> None:
+    """Raise UserError, before anything is written, where no pictures can be drawn in a language."""
+    if lang == "ko":
+        _check_font()
     _draw('<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>')
 
 
@@ -59,8 +61,8 @@ def _check_font() -> None:
                    f"font-family='{_FAMILIES}'>{letter}</text></svg>") for letter in _HANGUL}  # fmt: skip
     if len(shown) < len(_HANGUL):
         raise UserError(
-            "--png: no font on this machine has Korean letters; install one (apt install fonts-nanum, or "
-            "fonts-noto-cjk) and repeat, or use --lang en"
+            "--readme, --png: no font on this machine has Korean letters; install one (apt install "
+            "fonts-nanum, or fonts-noto-cjk) and repeat, or use --lang en"
         )
 
 
@@ -69,8 +71,8 @@ def _draw(svg: str) -> bytes:
         import resvg_py
     except ImportError:
         raise UserError(
-            f"--png: resvg-py is not installed; pip install 'laptime[{EXTRA}]'; report.md shows the same "
-            f"charts as SVG"
+            f"--readme, --png: resvg-py is not installed; pip install 'laptime[{EXTRA}]'; report.md shows "
+            f"the same charts as SVG"
         ) from None
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=_ZOOM))
 
