@@ -204,7 +204,10 @@ def trained_weights(model: Any) -> dict[str, torch.Tensor]:
 
 
 class PlainGalore:
-    """Algorithm 2 of GaLore's paper as it stands there, in the precision of the weights."""
+    """Algorithm 2 of GaLore's paper as it stands there, in the precision of the weights.
+
+    The signs of singular vectors are nobody's choice: here the largest number of each is positive.
+    """
 
     def __init__(self, names: Sequence[str], rank: int, options: GaloreOptions) -> None:
         self.names, self.rank, self.options = names, rank, options
@@ -227,6 +230,8 @@ class PlainGalore:
         basis, mean, square, count = self.kept.get(name, (None, 0.0, 0.0, 0))
         if count % self.options.galore_interval == 0:
             basis = torch.linalg.svd(gradient, full_matrices=False)[0][:, : self.rank]
+            largest = basis.abs().argmax(0)
+            basis = basis * basis[largest, range(self.rank)].sign()
         first, second, seen = training.adam_beta1, training.adam_beta2, basis.T @ gradient
         mean = first * mean + (1 - first) * seen
         square = second * square + (1 - second) * seen**2
