@@ -137,7 +137,7 @@ JOBS = [
     Job(name="lisa", shape=THREE_LAYERS, **LISA),
     Job(name="lisa_tied", shape=THREE_LAYERS | TIED, batch_size=1, **LISA),
     # By the sizes of this model: as many directions as are found exactly, and tokens to tell them apart.
-    Job(name="galore", method="galore", options={"galore_rank": 16}, batch_size=6),
+    Job(name="galore", method="galore", options={"galore_rank": 16, "galore_interval": 2}, batch_size=6),
     Job(name="lora_fa", method="lora_fa", options={"lora_rank": 4} | DROPOUT),
     Job(name="lora_fa_wide_heads", method="lora_fa", shape=WIDE_HEADS, batch_size=1),
     Job(name="pissa", method="pissa", shape=TIED),

@@ -97,7 +97,8 @@ def make_model(name: str, dtype: torch.dtype) -> Any:
         return freeze_below(model, job.options["top_layers"])
     adapted = fill_adapters(get_peft_model(model, peft_config(job)))
     for name, parameter in adapted.named_parameters():
-        if job.method == "lora_fa" and ".lora_A." in name:
+        # PEFT lets the rank by which it divides train where it makes it float32: no part of AdaLoRA.
+        if (job.method == "lora_fa" and ".lora_A." in name) or ".ranknum." in name:
             parameter.requires_grad_(False)
     return adapted
 

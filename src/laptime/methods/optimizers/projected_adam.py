@@ -99,6 +99,6 @@ def find_directions(matrix_SL: torch.Tensor, rank: int, seed: int) -> torch.Tens
 
 
 def settle_signs(directions_Sr: torch.Tensor) -> torch.Tensor:
-    """Let the largest number of each direction be positive: else rounding decides, and moments remember it."""
+    """Let the largest number of each direction be positive: else rounding decides, which moments keep."""
     places_1r = directions_Sr.abs().argmax(0, keepdim=True)
     return directions_Sr * directions_Sr.gather(0, places_1r).sign()
