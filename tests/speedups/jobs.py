@@ -156,6 +156,12 @@ JOBS = [
     Job(name="other_gate", shape={"hidden_act": "gelu"}, unknown="gate is gelu"),
     Job(name="vera", method="vera", options={"vera_rank": 8}, unknown="a layer is not as expected"),
     Job(name="oft", method="oft", options={"oft_block_size": 8}, unknown="a layer is not as expected"),
+    Job(
+        name="prompt_tuning",
+        method="prompt_tuning",
+        options={"virtual_tokens": 5},
+        unknown="puts tokens of its own before each example",
+    ),
     Job(name="ia3", method="ia3", options={}, unknown="a layer is not as expected"),
     Job(name="gpt_neox", family="gpt_neox", unknown="not for gpt_neox"),
     Job(name="full_gpt2", family="gpt2", shape=GPT2, unknown="not for gpt2", **FULL),

@@ -11,7 +11,16 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from msgspec import Struct
-from peft import AdaLoraConfig, IA3Config, LoraConfig, OFTConfig, PeftConfig, VeraConfig, get_peft_model
+from peft import (
+    AdaLoraConfig,
+    IA3Config,
+    LoraConfig,
+    OFTConfig,
+    PeftConfig,
+    PromptTuningConfig,
+    VeraConfig,
+    get_peft_model,
+)
 from transformers import Trainer
 
 from laptime.data.batches import plan_steps
@@ -130,6 +139,11 @@ def peft_config(job: Job) -> PeftConfig:
             feedforward_modules=["down_proj"],
             task_type="CAUSAL_LM",
         )
+    if job.method == "prompt_tuning":
+        number = job.options["virtual_tokens"]
+        return PromptTuningConfig(
+            num_virtual_tokens=number, prompt_tuning_init="SAMPLE_VOCAB", task_type="CAUSAL_LM"
+        )
     if job.method == "oft":
         size = job.options["oft_block_size"]
         return OFTConfig(r=0, oft_block_size=size, target_modules=names, task_type="CAUSAL_LM")
@@ -182,6 +196,7 @@ def sum_loss(model: Any, batch: BATCH) -> torch.Tensor:
     """Return the summed loss, in float32 at least."""
     ids_BT, mask_BT, labels_BT = batch
     logits_BTV = model(input_ids=ids_BT, attention_mask=mask_BT, use_cache=False).logits
+    logits_BTV = logits_BTV[:, logits_BTV.shape[1] - ids_BT.shape[1] :]  # without those of prompt tuning
     logits_NV = logits_BTV[:, :-1].flatten(0, 1).to(torch.promote_types(logits_BTV.dtype, torch.float32))
     return F.cross_entropy(logits_NV, labels_BT[:, 1:].flatten(), ignore_index=-100, reduction="sum")
 
