@@ -128,8 +128,10 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
             layers = max(1, self.shape.num_layers - lowest)
             kept = kept // layers + layers * self.shape.hidden_size * self.element_bytes
             copied //= layers
-        logits = LOGITS_KEPT * FLOAT32_BYTES * self.shape.vocabulary_size if self.plain else 0
-        values = self.most_at_once * self.longest * (kept + logits) + copied * self.element_bytes
+        has_logits = self.plain or self.method.puts_tokens
+        logits = LOGITS_KEPT * FLOAT32_BYTES * self.shape.vocabulary_size if has_logits else 0
+        tokens = self.most_at_once * (self.longest + cost.tokens_per_example)
+        values = tokens * (kept + logits) + copied * self.element_bytes
         return self.num_sharers * (values + cost.passing_bytes)
 
     def _unfused(self) -> float:

@@ -137,7 +137,7 @@ JOBS = [
     Job(name="lisa", shape=THREE_LAYERS, **LISA),
     Job(name="lisa_tied", shape=THREE_LAYERS | TIED, batch_size=1, **LISA),
     # By the sizes of this model: as many directions as are found exactly, and tokens to tell them apart.
-    Job(name="galore", method="galore", options={"galore_rank": 16}, batch_size=6),
+    Job(name="galore", method="galore", options={"galore_rank": 16, "galore_interval": 2}, batch_size=6),
     Job(name="lora_fa", method="lora_fa", options={"lora_rank": 4} | DROPOUT),
     Job(name="lora_fa_wide_heads", method="lora_fa", shape=WIDE_HEADS, batch_size=1),
     Job(name="pissa", method="pissa", shape=TIED),
@@ -156,6 +156,12 @@ JOBS = [
     Job(name="other_gate", shape={"hidden_act": "gelu"}, unknown="gate is gelu"),
     Job(name="vera", method="vera", options={"vera_rank": 8}, unknown="a layer is not as expected"),
     Job(name="oft", method="oft", options={"oft_block_size": 8}, unknown="a layer is not as expected"),
+    Job(
+        name="prompt_tuning",
+        method="prompt_tuning",
+        options={"virtual_tokens": 5},
+        unknown="puts tokens of its own before each example",
+    ),
     Job(name="ia3", method="ia3", options={}, unknown="a layer is not as expected"),
     Job(name="gpt_neox", family="gpt_neox", unknown="not for gpt_neox"),
     Job(name="full_gpt2", family="gpt2", shape=GPT2, unknown="not for gpt2", **FULL),

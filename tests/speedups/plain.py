@@ -11,7 +11,16 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from msgspec import Struct
-from peft import AdaLoraConfig, IA3Config, LoraConfig, OFTConfig, PeftConfig, VeraConfig, get_peft_model
+from peft import (
+    AdaLoraConfig,
+    IA3Config,
+    LoraConfig,
+    OFTConfig,
+    PeftConfig,
+    PromptTuningConfig,
+    VeraConfig,
+    get_peft_model,
+)
 from transformers import Trainer
 
 from laptime.data.batches import plan_steps
@@ -97,7 +106,8 @@ def make_model(name: str, dtype: torch.dtype) -> Any:
         return freeze_below(model, job.options["top_layers"])
     adapted = fill_adapters(get_peft_model(model, peft_config(job)))
     for name, parameter in adapted.named_parameters():
-        if job.method == "lora_fa" and ".lora_A." in name:
+        # PEFT lets the rank by which it divides train where it makes it float32: no part of AdaLoRA.
+        if (job.method == "lora_fa" and ".lora_A." in name) or ".ranknum." in name:
             parameter.requires_grad_(False)
     return adapted
 
@@ -128,6 +138,11 @@ def peft_config(job: Job) -> PeftConfig:
             target_modules=["k_proj", "v_proj", "down_proj"],
             feedforward_modules=["down_proj"],
             task_type="CAUSAL_LM",
+        )
+    if job.method == "prompt_tuning":
+        number = job.options["virtual_tokens"]
+        return PromptTuningConfig(
+            num_virtual_tokens=number, prompt_tuning_init="SAMPLE_VOCAB", task_type="CAUSAL_LM"
         )
     if job.method == "oft":
         size = job.options["oft_block_size"]
@@ -181,6 +196,7 @@ def sum_loss(model: Any, batch: BATCH) -> torch.Tensor:
     """Return the summed loss, in float32 at least."""
     ids_BT, mask_BT, labels_BT = batch
     logits_BTV = model(input_ids=ids_BT, attention_mask=mask_BT, use_cache=False).logits
+    logits_BTV = logits_BTV[:, logits_BTV.shape[1] - ids_BT.shape[1] :]  # without those of prompt tuning
     logits_NV = logits_BTV[:, :-1].flatten(0, 1).to(torch.promote_types(logits_BTV.dtype, torch.float32))
     return F.cross_entropy(logits_NV, labels_BT[:, 1:].flatten(), ignore_index=-100, reduction="sum")
 
@@ -204,7 +220,10 @@ def trained_weights(model: Any) -> dict[str, torch.Tensor]:
 
 
 class PlainGalore:
-    """Algorithm 2 of GaLore's paper as it stands there, in the precision of the weights."""
+    """Algorithm 2 of GaLore's paper as it stands there, in the precision of the weights.
+
+    The signs of singular vectors are nobody's choice: here the largest number of each is positive.
+    """
 
     def __init__(self, names: Sequence[str], rank: int, options: GaloreOptions) -> None:
         self.names, self.rank, self.options = names, rank, options
@@ -227,6 +246,8 @@ class PlainGalore:
         basis, mean, square, count = self.kept.get(name, (None, 0.0, 0.0, 0))
         if count % self.options.galore_interval == 0:
             basis = torch.linalg.svd(gradient, full_matrices=False)[0][:, : self.rank]
+            largest = basis.abs().argmax(0)
+            basis = basis * basis[largest, range(self.rank)].sign()
         first, second, seen = training.adam_beta1, training.adam_beta2, basis.T @ gradient
         mean = first * mean + (1 - first) * seen
         square = second * square + (1 - second) * seen**2

@@ -161,6 +161,7 @@ COMBINATIONS: list[Any] = [
     ("galore", {"galore_interval": 4, "galore_rank": 20}, {"precision": "fp32", "plain": True}),
     ("lisa", {"lisa_interval": 2}, {"precision": "bf16"}),
     ("lisa", {"lisa_interval": 3, "lisa_layers": 2}, {"precision": "fp32", "epochs": 3}),
+    ("prompt_tuning", {"virtual_tokens": 3}, {"precision": "bf16", "batch_size": 2}),
     ("oft", {"oft_block_size": 16}, {"precision": "bf16", "batch_size": 2}),
     ("top_layers", {"top_layers": 2}, {"precision": "bf16", "batch_size": 2}),
     ("lora_top", {"top_layers": 2}, {"precision": "fp32", "batch_size": 2}),

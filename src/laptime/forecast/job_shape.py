@@ -101,7 +101,7 @@ def shape_of_job(spec: RunSpec, manifest: InputManifest, dtype: str, num_devices
         num_layers=shape.num_layers,
         parameters=shape.num_parameters,
         trained=cost.trainable_parameters,
-        step_flops=cost.flops_per_token * tokens - a_weight * head * (tokens - trained_tokens),
+        step_flops=cost.count_operations(tokens, in_step) - a_weight * head * (tokens - trained_tokens),
         step_tokens=tokens,
         num_steps=count_steps(training, examples),
         saved_bytes=cost.saved_bytes,

@@ -49,6 +49,11 @@ class Cost(Struct, kw_only=True, frozen=True):
     passing_bytes: int = 0  # for a moment, in one layer
     updated_parameters: int | None = None  # that have a gradient in a step, at the most; None: all that train
     moments: int | None = None  # numbers of which the optimizer keeps two moments; None: all that train
+    tokens_per_example: int = 0  # that the method puts before each example, and that cost what others do
+
+    def count_operations(self, tokens: float, examples: float) -> float:
+        """Return the operations of so many tokens in so many examples."""
+        return self.flops_per_token * (tokens + self.tokens_per_example * examples)
 
 
 class NoOptions(Options, frozen=True):
@@ -66,6 +71,7 @@ class Method(ABC):
     fuses: ClassVar[bool] = True  # its layers run between fused parts, where the model's family has some
     changes_base: ClassVar[bool] = False  # its adapters begin with a part of the base, which lacks it then
     saves_others: ClassVar[bool] = False  # the saved tensors are others than in memory, computing the same
+    puts_tokens: ClassVar[bool] = False  # before each example, so that none is merged into weights
     trains_linears: ClassVar[bool] = False  # the weights of linear layers themselves
     options_type: ClassVar[type[Options]] = NoOptions
     # Several devices hold parts of what trains, instead of all of it: where that is most of the memory.
@@ -129,6 +135,9 @@ class Method(ABC):
     def prepare(self, model: PreTrainedModel, steps: Sequence[Any]) -> Sequence[Any]:
         """Do data-dependent work, timed as part of the training; may return others in place of the steps."""
         return steps
+
+    def check_longest(self, model: PreTrainedModel, longest: int) -> None:  # noqa: B027
+        """Raise UserError for examples of up to `longest` tokens that the method leaves no room for."""
 
     # Around each optimizer step; most have nothing to do.
 

@@ -23,13 +23,8 @@ CODE_KEYS = (
     "_implementation",
     "_implementation_internal",
 )  # endings; a value "a/b" is a repository of kernels
-OWN_ADAPTERS = {
-    "ADALORA",
-    "IA3",
-    "LORA",
-    "OFT",
-    "VERA",
-}  # peft types whose configuration leads to no other folder
+# Peft types whose configuration leads to no other folder; that of prompt tuning is looked at.
+OWN_ADAPTERS = {"ADALORA", "IA3", "LORA", "OFT", "PROMPT_TUNING", "VERA"}
 PICKLED = ("pytorch_model*.bin", "*.pt", "*.pth", "*.bin")
 
 
@@ -80,6 +75,8 @@ def check_saved(folder: Path, kind: Literal["adapter", "model"]) -> None:
         raise UserError(
             f"{folder / ADAPTER_CONFIG}: peft_type {shorten(str(config.get('peft_type')))}; not ours"
         )
+    if config.get("prompt_tuning_init") == "TEXT" or config.get("tokenizer_name_or_path"):
+        raise UserError(f"{folder / ADAPTER_CONFIG}: names a tokenizer elsewhere; not ours")
     if config.get("megatron_config") or not isinstance(config.get("init_lora_weights", True), bool):
         raise UserError(f"{folder / ADAPTER_CONFIG}: asks for more than an adapter's weights; not ours")
 

@@ -96,6 +96,7 @@ NAMES: dict[Lang, dict[str, str]] = {
         "vera_rank": "VeRA 랭크",
         "ia3_targets": "(IA)³ 대상",
         "adalora_start_rank": "AdaLoRA 시작 랭크",
+        "virtual_tokens": "가상 토큰",
         "oft_block_size": "OFT 블록 크기",
         "lisa_layers": "LISA가 한 번에 학습하는 레이어",
         "lisa_interval": "LISA 추첨 간격(스텝)",

@@ -19,6 +19,7 @@ STRINGS: dict[str, str] = {
     "method.lisa": "LISA",
     "method.loftq": "LoftQ",
     "method.oft": "OFT",
+    "method.prompt_tuning": "prompt tuning",
     "method.top_layers": "full fine-tuning of the top layers",
     "method.qlora": "QLoRA",
     "method.dora": "DoRA",

@@ -22,6 +22,7 @@ STRINGS: dict[str, str] = {
     "method.lisa": "LISA",
     "method.loftq": "LoftQ",
     "method.oft": "OFT",
+    "method.prompt_tuning": "프롬프트 튜닝",
     "method.top_layers": "상위 레이어 파인튜닝",
     "method.qlora": "QLoRA",
     "method.dora": "DoRA",

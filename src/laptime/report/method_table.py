@@ -58,8 +58,8 @@ def make_row(name: str, shape: Shape, lora: float) -> MethodRow:
         trained=cost.trainable_parameters,
         saved_bytes=cost.saved_bytes,
         memory_bytes=estimate.needed_bytes(1 << 62),
-        operations=cost.flops_per_token * TOKENS,
-        against_lora=cost.flops_per_token / lora,
+        operations=cost.count_operations(TOKENS, 1),
+        against_lora=cost.count_operations(TOKENS, 1) / (lora * TOKENS),
     )
 
 

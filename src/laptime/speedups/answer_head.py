@@ -40,6 +40,8 @@ class AnswerHead(Speedup):
 
     def apply(self, setup: Setup) -> str:
         """Replace head and cross-entropy."""
+        if setup.method and setup.method.puts_tokens:
+            raise NoEffect("the method puts tokens of its own before each example")
         head = setup.model.get_output_embeddings()
         if type(head) is not nn.Linear:
             raise NoEffect(f"the head is a {type(head).__name__}, not a plain linear layer")

@@ -67,6 +67,8 @@ def _find_reason(name: str, prospect: Prospect) -> str:
     """Return why a speedup whose surroundings run will have no effect itself."""
     config, training = prospect.config, prospect.training
     dropout = getattr(prospect.method.options, "lora_dropout", 0.0)
+    if name in ("answer_head", "fused_blocks") and prospect.method.puts_tokens:
+        return "the method puts tokens of its own before each example"
     if name == "fused_blocks" and (family := find_family(config)):
         return find_unknown_part(family, config.get("hidden_act", "silu"), config.get("attention_dropout"))
     if name == "prefix_cache" and prospect.shape and not prospect.method.lowest_layer(prospect.shape):

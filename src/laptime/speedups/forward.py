@@ -50,6 +50,7 @@ class Forward:
             logits_BTV = self.model(
                 input_ids=batch.token_ids_BT, attention_mask=batch.attention_mask_BT, use_cache=False
             ).logits
+            logits_BTV = logits_BTV[:, -batch.token_ids_BT.shape[1] :]  # a method may put tokens before them
             logits_NV = logits_BTV.flatten(0, 1).index_select(0, batch.positions_N).float()
             return F.cross_entropy(logits_NV, batch.targets_N, reduction="sum")
         hidden_ND = self._decode(batch)

@@ -41,8 +41,16 @@ def describe_model(
         device=device,
         learning_rate=learning_rate,
         notes=notes,
-        flops_per_token=cost.flops_per_token if cost else None,
+        flops_per_token=find_flops(cost, manifest) if cost else None,
     )
+
+
+def find_flops(cost: Cost, manifest: InputManifest) -> float:
+    """Return the operations of a token of the data, with its share of what a method puts beside it."""
+    if not cost.tokens_per_example:
+        return cost.flops_per_token
+    tokens = manifest.data["num_tokens"]
+    return cost.count_operations(tokens, manifest.data["num_records"]) / tokens
 
 
 def describe_data(manifest: InputManifest, num_steps: int, loss_on: str) -> Data:

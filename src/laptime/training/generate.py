@@ -124,7 +124,8 @@ def group_questions(
 def knows_padding(model: PreTrainedModel) -> bool:
     """Tell whether what is padded on the left of a prompt changes nothing of the answer."""
     code = type(find_base(model)).__module__
-    return model.config.model_type in FAMILIES and code.startswith("transformers.")
+    known = model.config.model_type in FAMILIES and code.startswith("transformers.")
+    return known and not count_own_tokens(model)  # PEFT forgets where padded prompts begin
 
 
 def find_base(model: PreTrainedModel) -> Any:
@@ -134,7 +135,13 @@ def find_base(model: PreTrainedModel) -> Any:
 
 def count_positions(model: PreTrainedModel) -> float:
     """Return the tokens that a prompt and its answer may have together; infinite where nothing says."""
-    return getattr(model.config, "max_position_embeddings", None) or math.inf
+    most = getattr(model.config, "max_position_embeddings", None) or math.inf
+    return most - count_own_tokens(model)
+
+
+def count_own_tokens(model: PreTrainedModel) -> int:
+    """Return how many tokens PEFT puts before whatever is asked."""
+    return getattr(getattr(model, "active_peft_config", None), "num_virtual_tokens", None) or 0
 
 
 def cache_bytes_per_token(config: Any) -> int:

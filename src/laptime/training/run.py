@@ -178,6 +178,7 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     refuse_what_cannot_fit(memory, opened.device)
     is_spread = opened.team.size > 1 and method.spreads_weights
     model = method.attach(opened.load_frozen(is_spread))
+    method.check_longest(model, opened.encoded.longest)
     opened.part_ways()
     notes = [*filter(None, [opened.job.device_note]), *method.notes(manifest.shape)]
     sharding = checkpoints.sharding = spread_model(opened, model, notes, fit) if is_spread else None

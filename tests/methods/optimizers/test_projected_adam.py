@@ -47,7 +47,18 @@ def test_directions_change_every_interval_and_moments_stay() -> None:
         kept.append(adam.state[trained]["projection"])
     assert kept[0] is kept[1] is kept[2] and not torch.allclose(kept[2], kept[3], atol=0.1)
     assert adam.state[trained]["step"] == 4
-    torch.testing.assert_close(kept[3], torch.linalg.svd(trained.grad, full_matrices=False)[0][:, :RANK])
+    left = torch.linalg.svd(trained.grad, full_matrices=False)[0][:, :RANK]
+    torch.testing.assert_close(kept[3] @ kept[3].T, left @ left.T)
+
+
+def test_directions_have_the_signs_of_their_largest_numbers() -> None:
+    """Rounding, or another number of processes, must not turn what moments remember."""
+    matrix = torch.randn(30, 40, generator=torch.Generator().manual_seed(0))
+    for rank in (4, 20):
+        found, turned = find_directions(matrix, rank, 0), find_directions(-matrix, rank, 0)
+        largest = found.gather(0, found.abs().argmax(0, keepdim=True))
+        assert bool((largest > 0).all())
+        torch.testing.assert_close(turned, found, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [(6, 20), (40, 60)])

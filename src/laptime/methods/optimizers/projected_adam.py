@@ -87,7 +87,7 @@ def find_directions(matrix_SL: torch.Tensor, rank: int, seed: int) -> torch.Tens
     """
     width = min(SPARE * rank, len(matrix_SL))
     if width == len(matrix_SL):
-        return torch.linalg.svd(matrix_SL, full_matrices=False)[0][:, :rank].contiguous()
+        return settle_signs(torch.linalg.svd(matrix_SL, full_matrices=False)[0][:, :rank])
     generator = torch.Generator().manual_seed(seed)
     random_Lw = torch.randn(matrix_SL.shape[1], width, generator=generator).to(matrix_SL)
     basis_Sw = torch.linalg.qr(matrix_SL @ random_Lw)[0]
@@ -95,4 +95,10 @@ def find_directions(matrix_SL: torch.Tensor, rank: int, seed: int) -> torch.Tens
         basis_Lw = torch.linalg.qr(matrix_SL.t() @ basis_Sw)[0]
         basis_Sw = torch.linalg.qr(matrix_SL @ basis_Lw)[0]
     inner_ww = torch.linalg.svd(basis_Sw.t() @ matrix_SL, full_matrices=False)[0]
-    return basis_Sw @ inner_ww[:, :rank]
+    return settle_signs(basis_Sw @ inner_ww[:, :rank])
+
+
+def settle_signs(directions_Sr: torch.Tensor) -> torch.Tensor:
+    """Let the largest number of each direction be positive: else rounding decides, which moments keep."""
+    places_1r = directions_Sr.abs().argmax(0, keepdim=True)
+    return directions_Sr * directions_Sr.gather(0, places_1r).sign()
