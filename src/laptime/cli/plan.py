@@ -170,8 +170,7 @@ def show(
     from laptime.forecast.crossover import find_growths, list_fastest
     from laptime.report.crossover_chart import make_growth_table, tell_fastest
     from laptime.report.plan_lines import make_table, tell_comparison, tell_grounds, tell_ratios
-    from laptime.report.screen import console
-    from laptime.report.terminal import print_fitting
+    from laptime.report.screen import console, print_fitting
     from laptime.runs.contestants import list_contestants
     from laptime.runs.devices import tell_devices
     from laptime.spec import OURS
