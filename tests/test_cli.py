@@ -129,8 +129,8 @@ def test_rounds_are_a_number_or_a_word() -> None:
             "--method: no method 'loraa'; did you mean 'lora'? there are " + LISTED,
         ),
         (
-            ["compare", "--methods", "galore-x"],
-            "--methods: no method 'galore-x'; there are " + LISTED,
+            ["compare", "--methods", "unheard"],
+            "--methods: no method 'unheard'; there are " + LISTED,
         ),
         (["compare", "--epochs", "many"], "--epochs: expected a whole number (got 'many')"),
         (["compare", "--epochs", "0"], "--epochs: expected a whole number >= 1 (got 0)"),

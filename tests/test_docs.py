@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from laptime.cli import main as cli
-from laptime.comparison import devices, result
+from laptime.comparison import devices, quality_figures, result
 from laptime.methods.full import Full
 from laptime.methods.method import Method
 from laptime.runs import events
@@ -85,6 +85,11 @@ def test_every_event_and_field_of_the_record_is_documented(event: type) -> None:
         result.Against,
         result.SetBeside,
         result.Change,
+        result.Forgetting,
+        quality_figures.TimeToQuality,
+        quality_figures.Reached,
+        quality_figures.MomentLoss,
+        quality_figures.Front,
         devices.RankResult,
     ],
 )

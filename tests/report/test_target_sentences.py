@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_charts_show_all_rounds_and_ring_what_none_beats() -> None:
     assert rings == {
         "time_against_quality": 2, "memory_against_quality": 2, "saved_against_quality": 3
     }  # fmt: skip
-    assert 'class="range m0"' in charts["time_against_quality"].render()
+    assert 'class="whisker m0"' in charts["time_against_quality"].render()
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
@@ -94,7 +95,7 @@ def test_the_report_has_them(render: Callable[..., Path], lang: Any) -> None:
 
 
 def test_the_terminal_shows_them_within_80_columns() -> None:
-    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console = Console(width=80, record=True, file=StringIO())
     print_table(invented.make_targeted(), console)
     lines = console.export_text().splitlines()
     assert max(map(len, lines)) <= 80

@@ -22,8 +22,7 @@ def methods_command(model: str | None, as_json: bool) -> None:
     """
     from laptime.doctor.shapes import find_shape
     from laptime.report.method_table import encode_methods, list_rows, make_method_table, tell_methods
-    from laptime.report.screen import console
-    from laptime.report.terminal import print_fitting
+    from laptime.report.screen import console, print_fitting
 
     shape, name = find_shape(model)
     rows = list_rows(shape)

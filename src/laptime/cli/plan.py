@@ -227,8 +227,7 @@ def probe(spec: CompareSpec, folder: Path, threads: Threads, num_steps: int) -> 
 def show(made: RacePlan, language: Language) -> None:
     """Print the plan."""
     from laptime.report import plan_lines
-    from laptime.report.screen import console
-    from laptime.report.terminal import print_fitting
+    from laptime.report.screen import console, print_fitting
     from laptime.runs.contestants import list_contestants
     from laptime.runs.devices import tell_devices
     from laptime.spec import OURS
@@ -257,7 +256,7 @@ def show_growths(growths: Sequence[Growth], language: Language, screen: Screen) 
     """Print how the rows grow with the examples, and which is the fastest for how many."""
     from laptime.forecast.crossover import list_fastest
     from laptime.report.crossover_chart import make_growth_table, tell_fastest
-    from laptime.report.terminal import print_fitting
+    from laptime.report.screen import print_fitting
 
     if growths:
         print_fitting(make_growth_table(growths, language), screen)

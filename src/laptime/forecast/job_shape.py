@@ -89,6 +89,7 @@ def shape_of_job(spec: RunSpec, manifest: InputManifest, dtype: str, num_devices
     examples = data["num_records"]
     cost = method.cost(shape, element_bytes, count_epochs(training, examples))
     steps_per_epoch = count_steps_per_epoch(training, examples)
+    in_step = min(training.batch_size * training.gradient_accumulation, examples)
     tokens = data["num_tokens"] / steps_per_epoch
     trained_tokens = data["num_trained_tokens"] / steps_per_epoch
     a_weight = 6.0 if cost.trainable_parameters == shape.num_parameters else 4.0

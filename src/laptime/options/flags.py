@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import types
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -184,7 +185,8 @@ class SectionedCommand(OnceCommand):
             if row := parameter.get_help_record(ctx):
                 sections.setdefault(getattr(parameter, "section", "Other"), []).append(row)
         for title, rows in sections.items():
-            with formatter.section(title):
+            heading = textwrap.wrap(f"{title}:", formatter.width - 2, subsequent_indent="  ")
+            with formatter.section("\n".join(heading).removesuffix(":")):
                 formatter.write_dl(rows)
                 if title == SPEEDUPS:
                     formatter.write_paragraph()

@@ -10,9 +10,10 @@ from laptime.runs.contestants import split_name
 # The place of a method in the palette of templates/chart.css; one that is not here takes a free one.
 PLACES = {
     "full": 0, "lora": 1, "top_layers": 2, "lora_top": 3, "qlora": 4, "dora": 5, "rslora": 6, "lora_plus": 7,
-    "pissa": 8, "ia3": 9, "lora_fa": 10, "olora": 11, "vera": 12,
+    "pissa": 8, "ia3": 9, "lora_fa": 10, "olora": 11, "vera": 12, "adalora": 13, "bitfit": 14, "galore": 15,
+    "lisa": 16, "loftq": 17, "oft": 18, "prompt_tuning": 19,
 }  # fmt: skip
-NUM_COLOURS = 13
+NUM_COLOURS = 20
 
 
 def number_rows(result: ComparisonResult) -> dict[str, int]:

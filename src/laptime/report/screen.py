@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
@@ -20,7 +21,9 @@ from rich.text import Text
 
 from laptime.credentials import hide
 from laptime.report.plain_text import clean
+from laptime.report.quantities import ABSENT
 
+NAME_WIDTH = 20  # of the first column of a table
 _BLANKS_AT_END = re.compile(r" (?: |\x1b\[[0-9;]*m)*$", re.MULTILINE)  # with colours among them
 
 
@@ -80,3 +83,27 @@ def console(lasting: bool = False) -> Screen:
 def make_plain_table(gap: int = 1) -> Table:
     """Return a table without lines, its columns `gap` blanks apart."""
     return Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="dim")
+
+
+def least_width(table: Table) -> int:
+    """Return the columns of the terminal in which no figure of a table is cut."""
+    widths = []
+    for column in table.columns:
+        longest = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
+        most = column.max_width if column.no_wrap else NAME_WIDTH  # what is folded needs no more
+        widths.append(min(longest, most or longest))
+    return sum(widths) + len(widths) - 1
+
+
+def print_fitting(table: Table, console: Console) -> None:
+    """Print a table, or a block a row with a figure a line where its columns would be cut."""
+    if least_width(table) <= console.width:
+        console.print(table)
+        return
+    names, *columns = table.columns
+    for number, name in enumerate(names.cells):
+        console.print(name)
+        for column in columns:
+            cell = str(list(column.cells)[number])
+            if cell not in ("", ABSENT):
+                console.print(Text(f"  {column.header}  {cell}".replace("    ", "  ")))

@@ -5,7 +5,6 @@ Texts of users and models are printed as they are: never as markup, never as con
 
 from __future__ import annotations
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -13,7 +12,6 @@ from rich.text import Text
 
 from laptime.comparison.result import (
     ComparisonResult,
-    Forgetting,
     MethodAnswer,
     MethodResult,
     QuestionAnswers,
@@ -26,26 +24,22 @@ from laptime.report.conclusion import describe_contestants, failure_reason
 from laptime.report.device_sentences import make_devices, write_devices
 from laptime.report.explanation_table import ExplanationTable, make_explanation
 from laptime.report.findings import say_finding
-from laptime.report.front_sentences import write_fronts
 from laptime.report.headline import choose_pair, write_headline
 from laptime.report.language import Language, choose_language
 from laptime.report.page import REAL_MODEL_COMMAND
 from laptime.report.plain_text import clean, close_gaps, keep_unbroken, wrap_words
+from laptime.report.quality_tables import print_quality
 from laptime.report.quantities import ABSENT, Lang
 from laptime.report.recommendation import write_recommendation
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sanitising import sanitise
-from laptime.report.screen import make_plain_table
+from laptime.report.screen import NAME_WIDTH, least_width, make_plain_table, print_fitting
 from laptime.report.speedup_tables import AblationTable, group_speedups, make_ablation
-from laptime.report.table import find_forgetting
-from laptime.report.target_sentences import make_targets, write_target
 from laptime.report.tuning_sentences import write_tuning
 
 _COLUMNS = ("train", "total", "step", "tokens", "memory", "trained", "saved", "loss", "held_out")
-_KNOWLEDGE = ("exact", "chrF", "general", "change", "error", "answers apart")
 _DEVICE_COLUMNS = ("process", "device", "memory", "holds", "train", "computing", "exchanging")
 _TONES = {"shown": "bold green", "open": "bold", "warning": "bold yellow"}
-_NAME_WIDTH = 20
 
 
 def print_table(result: ComparisonResult, console: Console, unfinished: str = "", lang: Lang = "en") -> None:
@@ -77,7 +71,7 @@ def print_table(result: ComparisonResult, console: Console, unfinished: str = ""
     for sentence in write_tuning(result, language):
         console.print()
         console.print(Text(sentence.text, style="yellow" if sentence.warning else ""))
-    _print_quality(result, language, console)
+    print_quality(result, language, console)
     _print_failures(result, language, console)
     if explanation := make_explanation(result, language):
         _print_explanation(explanation, language, console)
@@ -122,30 +116,6 @@ def _print_banners(result: ComparisonResult, unfinished: str, language: Language
         console.print(Text("\n".join(shown), style="yellow"), soft_wrap=True)  # commands stay whole
 
 
-def least_width(table: Table) -> int:
-    """Return the columns of the terminal in which no figure of a table is cut."""
-    widths = []
-    for column in table.columns:
-        longest = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
-        most = column.max_width if column.no_wrap else _NAME_WIDTH  # what is folded needs no more
-        widths.append(min(longest, most or longest))
-    return sum(widths) + len(widths) - 1
-
-
-def print_fitting(table: Table, console: Console) -> None:
-    """Print a table, or a block a row with a figure a line where its columns would be cut."""
-    if least_width(table) <= console.width:
-        console.print(table)
-        return
-    names, *columns = table.columns
-    for number, name in enumerate(names.cells):
-        console.print(name)
-        for column in columns:
-            cell = str(list(column.cells)[number])
-            if cell not in ("", ABSENT):
-                console.print(Text(f"  {column.header}  {cell}".replace("    ", "  ")))
-
-
 def make_table(result: ComparisonResult, language: Language, short: bool = False) -> Table:
     """Return the table of figures, a row a method, at most 80 columns wide but for names of devices.
 
@@ -153,7 +123,7 @@ def make_table(result: ComparisonResult, language: Language, short: bool = False
     """
     has_several = any(method.ranks for method in result.methods)
     table = make_plain_table()
-    table.add_column(_column("method", language), max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
+    table.add_column(_column("method", language), max_width=NAME_WIDTH, overflow="ellipsis", no_wrap=True)
     for column in (*_COLUMNS, *(["devices"] if has_several else [])):
         table.add_column(_column(column, language), justify="right", no_wrap=True)
     for method in result.methods:
@@ -201,7 +171,7 @@ def _status(method: MethodResult, language: Language) -> str:
 def _print_devices(result: ComparisonResult, language: Language, console: Console) -> None:
     """Print what each device held and did, where a method trained on several, and how that is to be read."""
     table = make_plain_table()
-    table.add_column(_column("method", language), max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
+    table.add_column(_column("method", language), max_width=NAME_WIDTH, overflow="ellipsis", no_wrap=True)
     for column in _DEVICE_COLUMNS:
         table.add_column(_column(column, language), justify="right", no_wrap=True)
     for row in make_devices(result, language):
@@ -214,61 +184,6 @@ def _print_devices(result: ComparisonResult, language: Language, console: Consol
         if spread := [language.method(row.name) for row in result.methods if row.hides_gathering]:
             text += " " + language.say("terminal.devices.spread", methods=language.join(spread))
         console.print(Text(text, style="dim"))
-
-
-def _print_quality(result: ComparisonResult, language: Language, console: Console) -> None:
-    """Print when each row reached the target, where there is one, and what none beats."""
-    table = make_plain_table()
-    table.add_column("method", max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
-    for column in ("reached after", "rounds", "over first", "interval"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
-    for row in make_targets(result, language):
-        cells = (row.after, row.rounds, row.ratio, row.interval, row.verdict)
-        table.add_row(Text(language.short(row.name), style="bold"), *map(Text, cells))
-    for sentence in write_target(result, language):
-        console.print()
-        console.print(Text(sentence.text, style="yellow" if sentence.warning else ""))
-    if table.row_count:
-        print_fitting(table, console)
-    for sentence in write_fronts(result, language):
-        console.print()
-        console.print(Text(sentence.text))
-    _print_knowledge(result, language, console)
-
-
-def _print_knowledge(result: ComparisonResult, language: Language, console: Console) -> None:
-    """Print how well held-out questions are answered, and what has become of the base elsewhere."""
-    rows = {row.name: _tell_knowledge(row, find_forgetting(result, row.name)) for row in result.methods}
-    shown = [
-        number for number in range(len(_KNOWLEDGE)) if any(row[number] != ABSENT for row in rows.values())
-    ]
-    if not shown:
-        return
-    table = make_plain_table()
-    table.add_column("method", max_width=_NAME_WIDTH, overflow="ellipsis", no_wrap=True)
-    for number in shown:
-        table.add_column(_KNOWLEDGE[number], justify="right", no_wrap=True)
-    for name, cells in rows.items():
-        table.add_row(Text(language.short(name), style="bold"), *(Text(cells[number]) for number in shown))
-    console.print()
-    print_fitting(table, console)
-    notes = {0: "exact", 2: "general", 5: "apart"}  # by the first column that each is about
-    explained = [language.say(f"terminal.{note}") for number, note in notes.items() if number in shown]
-    console.print(Text(language.sentence("; ".join(explained)) + ".", style="dim"))
-
-
-def _tell_knowledge(row: MethodResult, found: Forgetting | None) -> list[str]:
-    """Return the figures of a row in the order of the columns."""
-    score = row.generalisation
-    return [
-        quantities.score(score.exact_match if score else None),
-        quantities.score(score.chrf if score else None),
-        quantities.loss(found.loss if found else None),
-        quantities.change(found.difference if found else None),
-        quantities.loss(found.standard_error if found else None),
-        quantities.score(found.answer_distance if found else None),
-    ]
 
 
 def _print_failures(result: ComparisonResult, language: Language, console: Console) -> None:
