@@ -742,7 +742,8 @@ STRINGS: dict[str, str] = {
     "terminal.findings.one": "공정성과 측정에 대한 알림 {number}건, 자세한 내용은 보고서 참고",
     "terminal.no_findings": "이상 징후 없음",
     "terminal.exact": "완전 일치와 chrF: 평가용 질문에 대한 답변의 점수",
-    "terminal.general": "일반 손실, 변화, 오차: 데이터와 관계없는 텍스트의 손실, 기본 모델 대비 변화와 그 오차",
+    "terminal.general": "일반 손실, 변화, 오차: 데이터와 관계없는 텍스트의 손실, 기본 모델 대비 변화와 그 "
+    "오차",
     "terminal.apart": "답변 차이: 관계없는 질문에 대한 답변이 기본 모델과 다른 정도(0이면 같음, 최대 100)",
     "terminal.devices": "교환은 그래디언트, 손실, 가중치, 토큰의 상태를 주고받고 다른 프로세스를 기다린 "
     "시간입니다. 행의 메모리는 가장 많이 쓴 GPU의 값이고, CPU에서는 "

@@ -49,6 +49,7 @@ PHRASES: dict[str, str] = {
     "{dtype} 곱셈 명령이 없음",
     "torch's products were faster when both were tried: {theirs} against {ours} ms for a layer": "둘 다 "
     "재 보니 torch의 곱셈이 더 빠름(레이어당 {theirs}ms, C 코드는 {ours}ms)",
+    "the method puts tokens of its own before each example": "방법이 레코드마다 앞에 자체 토큰을 붙임",
     "for CPUs only": "CPU 전용",
     "for bfloat16 only, not {dtype}": "bfloat16 전용({dtype} 사용 중)",
     "short_attention was asked for by name": "short_attention을 이름으로 지정함",
