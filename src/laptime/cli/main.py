@@ -11,14 +11,27 @@ from typing import Any, NoReturn
 import click
 
 from laptime import __version__
-from laptime.cli import ask, compare, data, doctor, explain, methods, plan, report, show, train, trainers
+from laptime.cli import (
+    ask,
+    compare,
+    data,
+    doctor,
+    explain,
+    export,
+    methods,
+    plan,
+    report,
+    show,
+    train,
+    trainers,
+)
 from laptime.cli.group import Commands
 from laptime.errors import UserError, suggest
 from laptime.options.foreign_names import find_here, find_reason, tell_value
 from laptime.spec import flag
 from laptime.util.min_versions import check_floors
 
-MODULES = (compare, train, data, ask, report, show, methods, trainers, doctor, explain, plan)
+MODULES = (compare, train, data, ask, export, report, show, methods, trainers, doctor, explain, plan)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
