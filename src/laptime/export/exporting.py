@@ -94,7 +94,7 @@ def write(
 ) -> None:
     """Fill the folder in one move, once what it holds is proven."""
     task = make_task(subject)
-    evidence = take_evidence(subject, task)
+    evidence = take_evidence(subject, task, kind.merges, kind.rounding, kind.what)
     try:
         with whole_folder(out) as aside:
             kind.write(aside)
@@ -115,12 +115,10 @@ def tell_proof(proof: Proof, tell: Callable[..., str], by_llama_cpp: bool) -> No
         examples=proof.num_examples,
         tokens=quantities.integer(proof.num_tokens),
         difference=f"{proof.difference:.2g}",
-        allowed=f"{proof.allowed:.2g}",
-        equal=proof.num_answers - proof.parted,
+        inexact=f"{proof.inexact:.2g}",
+        equal=proof.num_equal,
         answers=proof.num_answers,
     )
-    if proof.parted:
-        tell("export.parted", number=proof.parted)
 
 
 def make_parents(out: Path) -> None:

@@ -176,6 +176,34 @@ def convert(name: str, tensor: torch.Tensor, number_format: str, gguf: Any) -> t
     return tensor.to(torch.float16).contiguous().numpy(), types.F16
 
 
+def read_back(name: str, tensor: torch.Tensor, number_format: str) -> torch.Tensor:
+    """Return a tensor as it will be read from the file, in its own dtype."""
+    gguf = need_gguf()
+    numbers, kind = convert(name, tensor.float(), number_format, gguf)
+    return torch.from_numpy(gguf.dequantize(numbers, kind)).to(tensor.dtype).reshape(tensor.shape)
+
+
+def check_fields(path: Path, config: dict[str, Any]) -> None:
+    """Raise UserError where the file tells another shape than config.json."""
+    reader = need_gguf().GGUFReader(path)
+    architecture = reader.fields["general.architecture"].contents()
+    heads = config["num_attention_heads"]
+    expected = {
+        "block_count": config["num_hidden_layers"],
+        "embedding_length": config["hidden_size"],
+        "feed_forward_length": config["intermediate_size"],
+        "context_length": config["max_position_embeddings"],
+        "attention.head_count": heads,
+        "attention.head_count_kv": config.get("num_key_value_heads") or heads,
+        "attention.layer_norm_rms_epsilon": config["rms_norm_eps"],
+        "rope.freq_base": read_rope(config)["rope_theta"],
+    }
+    for key, value in expected.items():
+        found = reader.fields[f"{architecture}.{key}"].contents()
+        if not math.isclose(found, value, rel_tol=1e-6):
+            raise UserError(f"--to gguf: {key} is {found} in the file, not {value}; nothing is kept")
+
+
 def llama3_factors(config: dict[str, Any]) -> torch.Tensor | None:
     """Return by what Llama 3.1 and later divide each frequency of the rotation; None where nothing does."""
     rope = read_rope(config)

@@ -88,12 +88,12 @@ def add_tokenizer(writer: Any, tokenizer: Any, vocabulary: int, begins: bool, st
         writer.add_token_merges(
             [merge if isinstance(merge, str) else " ".join(merge) for merge in merges(state)]
         )
-    add_special(writer, tokenizer, stop_ids)
+    add_special(writer, tokenizer, stop_ids, vocabulary)
     writer.add_add_bos_token(begins)
     writer.add_add_eos_token(False)
 
 
-def add_special(writer: Any, tokenizer: Any, stop_ids: list[int]) -> None:
+def add_special(writer: Any, tokenizer: Any, stop_ids: list[int], vocabulary: int) -> None:
     """Write which tokens begin, end and pad; what ends an answer beside EOS is the end of a turn."""
     if tokenizer.bos_token_id is not None:
         writer.add_bos_token_id(tokenizer.bos_token_id)
@@ -102,12 +102,13 @@ def add_special(writer: Any, tokenizer: Any, stop_ids: list[int]) -> None:
     if others := [token for token in stop_ids if token != eos]:
         writer.add_eot_token_id(others[0])
     for name in ("unk", "pad"):
-        if (token := getattr(tokenizer, f"{name}_token_id")) is not None:
+        token = getattr(tokenizer, f"{name}_token_id")
+        if token is not None and token < vocabulary:
             getattr(writer, f"add_{name}_token_id")(token)
 
 
 def list_tokens(state: dict[str, Any], vocabulary: int) -> tuple[list[str], list[int]]:
-    """Return the text and the type of every token; what a model has beyond its tokenizer is unused."""
+    """Return text and type of every token that the model has a row for; those beyond its tokenizer are unused."""
     texts = {index: text for text, index in state["model"]["vocab"].items()}
     types = dict.fromkeys(texts, NORMAL)
     if is_sentencepiece(state):
@@ -117,10 +118,9 @@ def list_tokens(state: dict[str, Any], vocabulary: int) -> tuple[list[str], list
         types[added["id"]] = CONTROL if added["special"] else USER_DEFINED
     unknown = state["model"].get("unk_token")
     types |= {index: UNKNOWN for index, text in texts.items() if unknown and text == unknown}
-    number = max(vocabulary, max(texts) + 1)
     return (
-        [texts.get(index, f"[PAD{index}]") for index in range(number)],
-        [types.get(index, UNUSED) for index in range(number)],
+        [texts.get(index, f"[PAD{index}]") for index in range(vocabulary)],
+        [types.get(index, UNUSED) for index in range(vocabulary)],
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from laptime.errors import UserError
-from laptime.export.gguf_file import check_architecture, need_gguf, read_rope, write_gguf
+from laptime.export.gguf_file import check_architecture, check_fields, need_gguf, read_back, write_gguf
 from laptime.export.gguf_tokenizer import (
     check_tokenizer,
     describe_pre_tokenizer,
@@ -24,18 +24,19 @@ from laptime.export.gguf_tokenizer import (
 from laptime.export.go_template import write_modelfile
 from laptime.export.llama_cpp import has_llama_cpp, opened
 from laptime.export.merging import copy_files, merge, write_merged
-from laptime.export.proof import Q8_ROUNDING, ROUNDING, Evidence, Proof, Task, prove, prove_model
+from laptime.export.proof import Evidence, Proof, Rounding, Shown, Task, prove, show
 from laptime.export.subject import Subject, load_whole, name_dtype
 from laptime.export.turn_format import TurnFormat, find_format, write_jinja
 from laptime.models.folder import ADAPTER_CONFIG
-from laptime.models.loading import replaced
+from laptime.models.loading import one_line, replaced
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 MODELFILE, GGUF_FILE, ADAPTER_FOLDER = "Modelfile", "model.gguf", "adapter"
 TOKENIZER_MODEL = "tokenizer.model"  # SentencePiece's own file
-HALF_PRODUCTS = 1e-2  # llama.cpp rounds what goes into a product with float16 weights to float16 too
+# Of the largest logit: llama.cpp rounds what goes into a product to the format of its weights.
+PRODUCTS = {"f16": 2e-2, "q8_0": 6e-2}
 # What Ollama converts from safetensors by itself (convert/convert.go), of models that write text.
 OLLAMA_CONVERTS = {
     "LlamaForCausalLM", "MixtralForCausalLM", "Ministral3ForCausalLM", "GemmaForCausalLM",
@@ -69,14 +70,19 @@ class Kind(ABC):
         """About how much room it takes."""
         return self.subject.num_parameters * self.subject.dtype.itemsize
 
-    @property
-    def share(self) -> float:
-        """Of the largest logit, what rounding may come to."""
-        return ROUNDING[self.subject.dtype if self.subject.is_adapter else torch.float32]
-
     @abstractmethod
     def write(self, folder: Path) -> None:
         """Write it to a folder that is there."""
+
+    @property
+    def rounding(self) -> Rounding | None:
+        """How weights are rounded, None where they are not."""
+        return None
+
+    @property
+    def merges(self) -> bool:
+        """Whether what was learned goes into the base's weights."""
+        return self.subject.is_adapter
 
     def load(self, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
         """Load it as its consumers do."""
@@ -84,8 +90,13 @@ class Kind(ABC):
 
     def prove(self, folder: Path, task: Task, evidence: Evidence) -> list[Proof]:
         """Set what was written against the evidence; raises UserError where it is something else."""
-        model = self.load(folder, evidence.dtype)
-        return [prove_model(model, task, evidence, self.share, self.what)]
+        try:
+            model = self.load(folder, evidence.dtype)
+        except Exception as error:  # whatever is wrong with it, it is not kept
+            raise UserError(
+                f"{self.what}: cannot be loaded again ({one_line(error)}); nothing is kept"
+            ) from error
+        return [prove(show(model, task), task, evidence, self.what)]
 
 
 class Merged(Kind):
@@ -96,6 +107,13 @@ class Merged(Kind):
     def check(self) -> None:
         """Give the tokenizer the training's template, where it can have it."""
         self.tokenizer = with_template(self.subject, self.tell)
+
+    @property
+    def rounding(self) -> Rounding | None:
+        """To the dtype of the base; a whole model is copied."""
+        dtype = self.subject.dtype
+        rounds = self.subject.is_adapter and dtype != torch.float32
+        return (lambda _, weight: weight.to(dtype).to(weight.dtype)) if rounds else None
 
     def write(self, folder: Path) -> None:
         """Merge, or copy, and write the tokenizer."""
@@ -127,16 +145,12 @@ class OllamaAdapter(Kind):
     """The adapter as it is, with a Modelfile that names the base."""
 
     name = "ollama"
+    merges = False
 
     @property
     def num_bytes(self) -> int:
         """The bytes of the adapter."""
         return self.subject.source.kept.num_bytes
-
-    @property
-    def share(self) -> float:
-        """The same tensors: nothing is rounded."""
-        return ROUNDING[torch.float32]
 
     def check(self) -> None:
         """Refuse what Ollama's converter of adapters does not read."""
@@ -196,9 +210,9 @@ class Gguf(Kind):
         return round(self.subject.num_parameters * (2 if self.number_format == "f16" else 34 / 32))
 
     @property
-    def share(self) -> float:
-        """What float16, or 8 bits with a scale for 32, may come to."""
-        return ROUNDING[torch.float16] if self.number_format == "f16" else Q8_ROUNDING
+    def rounding(self) -> Rounding | None:
+        """To the number format of the file."""
+        return partial(read_back, number_format=self.number_format)
 
     def write(self, folder: Path) -> None:
         """Merge in float32, where it has room, and write the file."""
@@ -224,25 +238,34 @@ class Gguf(Kind):
     def load(self, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
         """Load the file in transformers, which reads shape and tensors from it."""
         from tqdm import tqdm
-        from transformers import AutoConfig, AutoModelForCausalLM, modeling_gguf_pytorch_utils
+        from transformers import (
+            AutoConfig,
+            AutoModelForCausalLM,
+            LlamaConfig,
+            modeling_gguf_pytorch_utils,
+        )
 
-        settings: dict[str, Any] = {}
-        if read_rope(self.subject.config)["rope_type"] != "default":  # transformers reads none from a GGUF
-            settings["config"] = AutoConfig.from_pretrained(self.subject.base_folder)
+        # Shape and rotation are not read whole from a file there; `check_fields` looks at those.
+        config = AutoConfig.from_pretrained(self.subject.base_folder)
+        if config.model_type == "mistral":  # Llama by another name, as llama.cpp has it
+            config = LlamaConfig(**config.to_dict() | {"model_type": "llama"})
         with replaced(modeling_gguf_pytorch_utils, "tqdm", partial(tqdm, disable=True)):
-            return AutoModelForCausalLM.from_pretrained(folder, gguf_file=GGUF_FILE, dtype=dtype, **settings)
+            return AutoModelForCausalLM.from_pretrained(
+                folder, gguf_file=GGUF_FILE, dtype=dtype, config=config
+            )
 
     def prove(self, folder: Path, task: Task, evidence: Evidence) -> list[Proof]:
         """Read the file back in transformers, and in llama.cpp where that is here."""
+        check_fields(folder / GGUF_FILE, self.subject.config)
         proofs = super().prove(folder, task, evidence)
         if not has_llama_cpp():
             self.tell("export.not_by_llama_cpp")
             return proofs
         with opened(folder / GGUF_FILE, task) as theirs:
             self.check_tokens(theirs.tokenize)
-            share = max(self.share, HALF_PRODUCTS)
-            what = f"{self.what} in llama.cpp"
-            proofs.append(prove(theirs.logits, theirs.answer_all, task, evidence, share, what))
+            found = Shown([theirs.logits(ids) for ids in task.examples], theirs.answer_all())
+        what, share = f"{self.what} in llama.cpp", PRODUCTS[self.number_format]
+        proofs.append(prove(found, task, evidence, what, share))
         return proofs
 
     def check_tokens(self, tokenize: Callable[[str, bool], list[int]]) -> None:
@@ -267,16 +290,12 @@ class Card(Kind):
     """What the run saved as it is, with a card."""
 
     name = "card"
+    merges = False
 
     @property
     def num_bytes(self) -> int:
         """The bytes of what was saved."""
         return self.subject.source.kept.num_bytes
-
-    @property
-    def share(self) -> float:
-        """The same tensors: nothing is rounded."""
-        return ROUNDING[torch.float32]
 
     def check(self) -> None:
         """Give the tokenizer the training's template, where it can have it."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from laptime.errors import UserError
 from laptime.export.proof import MOST_TOKENS, Task
 
 
@@ -24,10 +25,13 @@ def opened(path: Path, task: Task) -> Iterator[LlamaCpp]:
     from llama_cpp import Llama
 
     longest = max(map(len, [*task.examples, *task.prompts])) + MOST_TOKENS
-    model = Llama(
-        str(path), n_ctx=longest, n_batch=longest, n_ubatch=longest, logits_all=True, verbose=False,
-        n_gpu_layers=0,
-    )  # fmt: skip
+    try:
+        model = Llama(
+            str(path), n_ctx=longest, n_batch=longest, n_ubatch=longest, logits_all=True, verbose=False,
+            n_gpu_layers=0,
+        )  # fmt: skip
+    except ValueError:  # why, it prints when it is asked to be verbose
+        raise UserError("--to gguf: llama.cpp cannot load what was written; nothing is kept") from None
     try:
         yield LlamaCpp(model, task)
     finally:

@@ -1,4 +1,8 @@
-"""The proof of an export: logits and greedy answers of base plus adapter, else none is kept."""
+"""The proof of an export: logits and greedy answers of base plus adapter, else none is kept.
+
+Two things are held apart: merging and writing, which must change nothing beyond the last digits, and the
+rounding of weights to the number format of the export, which is measured. No fault hides behind a rounding.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import torch
 from msgspec import Struct
 
 from laptime.errors import UserError
+from laptime.export.merging import merge_layers
 from laptime.export.subject import Subject, name_dtype
 from laptime.training.generate import forget_generation_settings, generate
 
@@ -20,15 +25,16 @@ if TYPE_CHECKING:
 MOST_EXAMPLES = 8
 MOST_TOKENS = 64  # of an example whose logits are compared, and of an answer
 MOST_ANSWERS = 8
-# Of the largest logit: what a rounding of each weight may come to, or another order of addition alone.
-ROUNDING = {torch.float32: 5e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}
-Q8_ROUNDING = 4e-2  # of a weight in 8 bits, with a scale for 32 of them
+# Of the largest logit: what another order of additions may come to.
+EXACT = {torch.float32: 5e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}
+TOO_MUCH = 0.1  # of the largest logit: what no rounding of weights that is of use comes to
 
 Logits = Callable[[list[int]], torch.Tensor]  # of token ids, as TV in float32
+Rounding = Callable[[str, torch.Tensor], torch.Tensor]  # of a weight by its name, to what will be read back
 
 
 class Task(Struct):
-    """What both models are given: token ids of examples, and of prompts."""
+    """What all models are given: token ids of examples, and of prompts."""
 
     examples: list[list[int]]
     prompts: list[list[int]]
@@ -46,29 +52,42 @@ class Task(Struct):
         return sum(map(len, self.examples))
 
 
-class Evidence(Struct):
-    """What the reference computes: logits TV of each example, the tokens of each greedy answer.
-
-    `untrained` are the logits of the base without the adapter, none where a whole model was trained.
-    """
+class Shown(Struct):
+    """What a model computes: logits TV of each example, the tokens of each greedy answer."""
 
     logits: list[torch.Tensor]
     answers: list[list[int]]
+
+    @property
+    def largest(self) -> float:
+        """The largest logit."""
+        return max(float(logits.abs().max()) for logits in self.logits)
+
+
+class Evidence(Struct, kw_only=True):
+    """What is expected of an export: `trained`, and the same with weights rounded as the export has them."""
+
+    trained: Shown
+    rounded: Shown
     dtype: torch.dtype
-    untrained: list[torch.Tensor]
+
+    @property
+    def rounding(self) -> float:
+        """What the rounding of weights comes to, in logits."""
+        return max(map(measure, self.rounded.logits, self.trained.logits))
 
 
 class Proof(Struct, kw_only=True):
-    """How an export was proven; `parted` greedy answers part where two tokens lie within rounding."""
+    """How an export was proven: its logits beside base plus adapter, and how many answers are equal."""
 
     num_examples: int
     num_tokens: int
     held_out: bool
     difference: float
-    allowed: float
+    inexact: float  # of that, what is not the rounding of weights
     num_answers: int
-    parted: int
-    dtype: str  # in which both were computed
+    num_equal: int
+    dtype: str  # in which all was computed
 
 
 def make_task(subject: Subject) -> Task:
@@ -87,73 +106,83 @@ def make_task(subject: Subject) -> Task:
     )
 
 
-def take_evidence(subject: Subject, task: Task) -> Evidence:
-    """Let base plus adapter, or the saved model, compute what an export must."""
+def take_evidence(
+    subject: Subject, task: Task, merges: bool, rounding: Rounding | None, what: str
+) -> Evidence:
+    """Let base plus adapter, or the saved model, compute what an export must; once more merged and rounded.
+
+    Raises UserError where merging changes it, or rounding takes it away; `what` begins the line.
+    """
     dtype = subject.proof_dtype()
     model = subject.load_reference(dtype).eval()
-    logits = [compute_logits(model, ids) for ids in task.examples]
-    untrained = []
-    if subject.is_adapter:
+    trained = show(model, task)
+    untrained: list[torch.Tensor] = []
+    if subject.is_adapter and merges:
         with model.disable_adapter():
             untrained = [compute_logits(model, ids) for ids in task.examples]
-    evidence = Evidence(logits, answer(model, task), dtype, untrained)
+        merge_layers(model)
+        model = model.unload()
+        refuse_difference(show(model, task), trained, EXACT[dtype], f"{what}: merging changes")
+    rounded = trained
+    if rounding:
+        for name, parameter in model.named_parameters():
+            parameter.data = rounding(name, parameter.data)
+        rounded = show(model, task)
+        refuse_lost(rounded.logits, trained, untrained, what)
     del model
     gc.collect()
-    return evidence
+    return Evidence(trained=trained, rounded=rounded, dtype=dtype)
 
 
-def prove_model(model: PreTrainedModel, task: Task, evidence: Evidence, share: float, what: str) -> Proof:
-    """Set a model against the evidence; raises UserError, naming `what`, where it computes something else."""
-    model.eval()
-    return prove(
-        lambda ids: compute_logits(model, ids), lambda: answer(model, task), task, evidence, share, what
-    )
+def prove(found: Shown, task: Task, evidence: Evidence, what: str, share: float | None = None) -> Proof:
+    """Set what an export computes against the evidence; raises UserError where it is something else.
 
-
-def prove(
-    logits_of: Logits,
-    answer_all: Callable[[], list[list[int]]],
-    task: Task,
-    evidence: Evidence,
-    share: float,
-    what: str,
-) -> Proof:
-    """Set what computes logits and answers against the evidence; `share` of the largest is allowed."""
-    largest = max(float(logits.abs().max()) for logits in evidence.logits)
-    allowed = share * largest
-    found = [logits_of(ids) for ids in task.examples]
-    difference = max(map(measure, found, evidence.logits))
-    if not difference <= allowed:
-        raise UserError(
-            f"{what}: not what was trained: its logits differ from base plus adapter by {difference:.2g}, "
-            f"where rounding comes to {allowed:.2g} at most; nothing is kept"
-        )
-    refuse_lost(found, evidence, what)
-    answers = answer_all()
-    parted = [i for i, (one, other) in enumerate(zip(answers, evidence.answers, strict=True)) if one != other]
-    if parted and share <= ROUNDING[torch.float32]:
-        raise UserError(
-            f"{what}: not what was trained: {len(parted)} of {len(answers)} greedy answers are others; "
-            f"nothing is kept"
-        )
-    for index in parted:
-        refuse_far_answer(
-            logits_of, task.prompts[index], evidence.answers[index], answers[index], allowed, what
-        )
+    `share` of the largest logit is allowed, where another program adds up in coarser numbers than ours.
+    """
+    exact = share is None
+    refuse_difference(found, evidence.rounded, share or EXACT[evidence.dtype], f"{what}: changes", exact)
     return Proof(
         num_examples=len(task.examples), num_tokens=task.num_tokens, held_out=task.held_out,
-        difference=difference, allowed=allowed, num_answers=len(answers), parted=len(parted),
+        difference=max(map(measure, found.logits, evidence.trained.logits)),
+        inexact=max(map(measure, found.logits, evidence.rounded.logits)),
+        num_answers=len(task.prompts),
+        num_equal=sum(map(list.__eq__, found.answers, evidence.trained.answers)),
         dtype=name_dtype(evidence.dtype),
     )  # fmt: skip
 
 
-def refuse_lost(found: Sequence[torch.Tensor], evidence: Evidence, what: str) -> None:
-    """Raise UserError where rounding took away what was learned: nearer to the base than to it."""
-    if evidence.untrained and add_squares(found, evidence.logits) > add_squares(found, evidence.untrained):
+def refuse_difference(found: Shown, expected: Shown, share: float, what: str, answers: bool = True) -> None:
+    """Raise UserError for logits that are further away than a share of the largest, and for other answers."""
+    difference, allowed = max(map(measure, found.logits, expected.logits)), share * expected.largest
+    if not difference <= allowed:
         raise UserError(
-            f"{what}: nearer to the base than to what was trained: what was learned is smaller than the "
-            f"rounding; keep the adapter (--to card); nothing is kept"
+            f"{what} the logits by {difference:.2g}, where {allowed:.2g} would be rounding; nothing is kept"
         )
+    others = sum(map(list.__ne__, found.answers, expected.answers))
+    if answers and others:
+        raise UserError(f"{what} {others} of {len(expected.answers)} greedy answers; nothing is kept")
+
+
+def refuse_lost(
+    rounded: Sequence[torch.Tensor], trained: Shown, untrained: Sequence[torch.Tensor], what: str
+) -> None:
+    """Raise UserError where rounding the weights takes away what was learned, or the model itself."""
+    difference = max(map(measure, rounded, trained.logits))
+    if not difference <= TOO_MUCH * trained.largest:
+        raise UserError(
+            f"{what}: rounding the weights changes the logits by {difference:.2g}, of {trained.largest:.2g} "
+            f"at most; take a wider number format; nothing is kept"
+        )
+    if untrained and add_squares(rounded, trained.logits) > add_squares(rounded, untrained):
+        raise UserError(
+            f"{what}: rounded weights are nearer to the base than to what was trained: too little was "
+            f"learned to survive it; keep the adapter (--to card); nothing is kept"
+        )
+
+
+def measure(logits_TV: torch.Tensor, expected_TV: torch.Tensor) -> float:
+    """Return the largest difference."""
+    return float((cut(logits_TV, expected_TV) - cut(expected_TV, logits_TV)).abs().max())
 
 
 def add_squares(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> float:
@@ -166,25 +195,10 @@ def cut(logits_TV: torch.Tensor, other_TV: torch.Tensor) -> torch.Tensor:
     return logits_TV[:, : other_TV.shape[-1]]
 
 
-def refuse_far_answer(
-    logits_of: Logits, prompt: list[int], expected: list[int], found: list[int], allowed: float, what: str
-) -> None:
-    """Raise UserError where an answer parts from the expected one at tokens that rounding cannot exchange."""
-    place = next((i for i, (a, b) in enumerate(zip(expected, found, strict=False)) if a != b), None)
-    if place is None:
-        raise UserError(f"{what}: not what was trained: a greedy answer ends elsewhere; nothing is kept")
-    last = logits_of([*prompt, *expected[:place]])[-1]
-    gap = float(last[found[place]] - last[expected[place]])
-    if not gap <= 2 * allowed:
-        raise UserError(
-            f"{what}: not what was trained: a greedy answer is another by {gap:.2g}, where rounding comes to "
-            f"{2 * allowed:.2g} at most; nothing is kept"
-        )
-
-
-def measure(logits_TV: torch.Tensor, expected_TV: torch.Tensor) -> float:
-    """Return the largest difference."""
-    return float((cut(logits_TV, expected_TV) - cut(expected_TV, logits_TV)).abs().max())
+def show(model: PreTrainedModel, task: Task) -> Shown:
+    """Let a model compute the task."""
+    model.eval()
+    return Shown([compute_logits(model, ids) for ids in task.examples], answer(model, task))
 
 
 @torch.no_grad()

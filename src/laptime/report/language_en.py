@@ -641,37 +641,35 @@ STRINGS: dict[str, str] = {
     "terminal.devices.spread": "Gathering the spread weights of {methods} counts as computing.",
     # Exports and their cards
     "export.merging": "{method}: merged into the base tensor by tensor in float32, each cast once to {dtype}",
-    "export.merging.gguf": "{method}: merged into the base tensor by tensor in float32, "
-    "written as GGUF in {format}",
+    "export.merging.gguf": "{method}: merged into the base tensor by tensor in float32, written as "
+    "GGUF in {format}",
     "export.copying": "a whole model was trained: its files are copied",
     "export.unquantised": "trained beside the base in 4 bits, merged into the base as it is "
     "({dtype}): answers may differ from those of the run",
     "export.template.written": "the tokenizer writes the training's prompts ({name}) as its chat template",
-    "export.template.inexact": "no chat template: the tokenizer would encode that of the "
-    "training ({name}) otherwise",
-    "export.no_converter": "Ollama has no converter of its own for {reason}: a GGUF is "
-    "written, from which it makes the model",
+    "export.template.inexact": "no chat template: the tokenizer would encode that of the training "
+    "({name}) otherwise",
+    "export.no_converter": "Ollama has no converter of its own for {reason}: a GGUF is written, "
+    "from which it makes the model",
     "export.no_modelfile": "no Modelfile: {reason}",
-    "export.not_by_llama_cpp": "not proven by llama.cpp: llama-cpp-python is not installed; "
-    "proven in transformers alone",
+    "export.not_by_llama_cpp": "not proven by llama.cpp: llama-cpp-python is not installed; proven "
+    "in transformers alone",
     "export.proven": "proven: the logits of {tokens} tokens of {examples} examples differ from "
-    "those of the trained model by {difference} at most (rounding: up to {allowed}); {equal} "
-    "of {answers} greedy answers are equal",
-    "export.proven.llama_cpp": "proven by llama.cpp too: logits by {difference} at most "
-    "(rounding: up to {allowed}), {equal} of {answers} greedy answers equal, the texts of the "
+    "those of the trained model by {difference} at most, by {inexact} beside the rounding of "
+    "weights; {equal} of {answers} greedy answers are equal",
+    "export.proven.llama_cpp": "proven by llama.cpp too: by {difference} at most, {inexact} of it "
+    "from its own arithmetic; {equal} of {answers} greedy answers are equal, and the texts of the "
     "examples are the same tokens",
-    "export.parted": "answers that part: {number}, each at two tokens that lie closer together "
-    "than the rounding",
     "export.saved": "saved:  {folder} ({size})",
     "export.next.upload": "upload:",
     "export.next.serve": "serve: ",
     "export.next.ollama": "ollama:",
     "export.not_served": "vLLM does not serve such an adapter ({reason}); it serves what --to "
     "merged makes of it",
-    "export.unknown.base": "the card links no base: its id on the hub is not known here; give "
-    "it with --base-id",
-    "export.unknown.license": "the card names no licence: that of the base is not known here; "
-    "give it with --license",
+    "export.unknown.base": "the card links no base: its id on the hub is not known here; give it "
+    "with --base-id",
+    "export.unknown.license": "the card names no licence: that of the base is not known here; give "
+    "it with --license",
     "card.what.model": "{base}, trained by {method} with Laptime.",
     "card.what.adapter": "An adapter for {base}, trained by {method} with Laptime.",
     "card.prompt": "Prompt",

@@ -652,11 +652,12 @@ STRINGS: dict[str, str] = {
     "export.no_modelfile": "Modelfile 없음: {reason}",
     "export.not_by_llama_cpp": "llama.cpp로는 검증하지 않음: llama-cpp-python이 설치되어 있지 않아 "
     "transformers로만 검증했습니다",
-    "export.proven": "검증: 예제 {examples}개, 토큰 {tokens}개의 로짓 차이가 학습한 모델과 최대 "
-    "{difference}(반올림 허용치 {allowed})이고, 그리디 답변 {answers}개 중 {equal}개가 같습니다",
-    "export.proven.llama_cpp": "llama.cpp로도 검증: 로짓 차이 최대 {difference}(반올림 허용치 "
-    "{allowed}), 그리디 답변 {answers}개 중 {equal}개가 같고, 예제의 토큰도 같습니다",
-    "export.parted": "갈라지는 답변 {number}개: 모두 두 토큰의 차이가 반올림보다 작은 곳에서 갈라집니다",
+    "export.proven": "검증: 예제 {examples}개, 토큰 {tokens}개의 로짓이 학습한 모델과 최대 "
+    "{difference} 다르고, 가중치 반올림을 빼면 {inexact} 다릅니다. 그리디 답변 {answers}개 중 "
+    "{equal}개가 같습니다",
+    "export.proven.llama_cpp": "llama.cpp로도 검증: 로짓이 최대 {difference} 다르고 그중 "
+    "{inexact}는 llama.cpp 자체의 계산에서 나옵니다. 그리디 답변 {answers}개 중 {equal}개가 같고, "
+    "예제의 토큰도 같습니다",
     "export.saved": "저장:   {folder} ({size})",
     "export.next.upload": "업로드:",
     "export.next.serve": "서빙:  ",
