@@ -19,6 +19,7 @@ from laptime.models.card import (
     fence,
     find_hub_id,
     model_loading,
+    name_model,
     read_front,
     write_front,
 )
@@ -62,8 +63,7 @@ def find_base_facts(subject: Subject, given: Given) -> Base:
     if spec.model == BUILTIN:
         front = {"license": OURS}
     texts = {key: str(front.get(key) or "") for key in ("license", "license_name", "license_link")}
-    name = "Laptime's toy model" if spec.model == BUILTIN else Path(spec.model).name
-    return Base(hub_id=hub_id, name=hub_id or name, **texts)
+    return Base(hub_id=hub_id, name=hub_id or name_model(spec.model), **texts)
 
 
 def read_hub_front(hub_id: str) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def write_figures(subject: Subject, base: Base, language: Language) -> list[str]
         ("base", base.name),
         ("license", licence or language.say("card.unknown")),
         ("method", describe_method(subject)),
-        ("data", data.name if data and data.name != BUILTIN else language.say("subline.data")),
+        ("data", describe_data(data.name, language) if data else None),
         ("examples", data and f"{data.num_records:,} ({data.num_trained_tokens:,} / {data.num_tokens:,})"),
         ("steps", len(record.steps) or None),
         ("rate", model and quantities.learning_rate(model.learning_rate)),
@@ -224,6 +224,13 @@ def write_figures(subject: Subject, base: Base, language: Language) -> list[str]
     ]
     table = [f"| {language.say(f'card.{key}')} | {cell(value)} |" for key, value in rows if value]
     return ["| | |", "|---|---|", *table]
+
+
+def describe_data(name: str, language: Language) -> str:
+    """Return what the data are called: no path of this machine."""
+    if name == BUILTIN:
+        return language.say("subline.data")
+    return name if is_hub_name(name) else Path(name).name
 
 
 def describe_method(subject: Subject) -> str:

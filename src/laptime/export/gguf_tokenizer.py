@@ -108,7 +108,7 @@ def add_special(writer: Any, tokenizer: Any, stop_ids: list[int], vocabulary: in
 
 
 def list_tokens(state: dict[str, Any], vocabulary: int) -> tuple[list[str], list[int]]:
-    """Return text and type of every token that the model has a row for; those beyond its tokenizer are unused."""
+    """Return text and type of every token of the model; those that its tokenizer lacks are unused."""
     texts = {index: text for text, index in state["model"]["vocab"].items()}
     types = dict.fromkeys(texts, NORMAL)
     if is_sentencepiece(state):

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from laptime.models.source import looks_like_path
 from laptime.spec import BUILTIN
 
@@ -38,6 +36,8 @@ def read_front(file: Path) -> dict[str, Any]:
     """Return what stands above the text of a card, {} where there is none that can be read."""
     if not file.is_file() or file.stat().st_size > MOST_BYTES:
         return {}
+    import yaml
+
     found = FRONT.match(file.read_text("utf-8", errors="replace"))
     try:
         front = yaml.safe_load(found[1]) if found else {}
@@ -48,6 +48,8 @@ def read_front(file: Path) -> dict[str, Any]:
 
 def write_front(front: Mapping[str, Any]) -> str:
     """Return the part above the text of a card, without what is empty."""
+    import yaml
+
     known = {key: value for key, value in front.items() if value not in (None, "", [], {})}
     return f"---\n{yaml.safe_dump(known, allow_unicode=True, sort_keys=False, width=1000)}---\n"
 
@@ -61,18 +63,25 @@ def adapter_front(base: str, peft_type: str) -> dict[str, Any]:
 def write_short_card(base: str, name: str, peft_type: str, method: str, data: str) -> str:
     """Return the card of an adapter that was just saved; `name` is what the user calls the base."""
     loading = adapter_loading(base or "BASE", "ADAPTER")
-    shown = f"`{base}`" if base else f"a base model that is not on the hub ({Path(name).name})"
+    called = name_model(name)
+    shown = f"`{base}`" if base else called
+    examples = "the built-in examples" if data == BUILTIN else f"`{Path(data).name}`"
     lines = [
         write_front(adapter_front(base, peft_type)),
-        f"# {method} on {base or Path(name).name}",
+        f"# {method} on {base or called}",
         "",
-        f"An adapter for {shown}, trained on `{data}` with Laptime.",
+        f"An adapter for {shown}, trained on {examples} with Laptime.",
         "",
         *fence(loading),
         "",
         "A card with the figures of the run, ready for the hub: `laptime export RUN --to card --out FOLDER`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def name_model(name: str) -> str:
+    """Return what a base is called that is not on the hub: no path of this machine."""
+    return "Laptime's toy model" if name == BUILTIN else Path(name).name
 
 
 def adapter_loading(base: str, adapter: str) -> list[str]:

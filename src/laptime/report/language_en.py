@@ -639,7 +639,7 @@ STRINGS: dict[str, str] = {
     "and waiting for them. A row's memory is that of its fullest GPU; on a processor, that of all its "
     "processes.",
     "terminal.devices.spread": "Gathering the spread weights of {methods} counts as computing.",
-    # Exports and their cards
+    # Exports, their cards, conversations
     "export.merging": "{method}: merged into the base tensor by tensor in float32, each cast once to {dtype}",
     "export.merging.gguf": "{method}: merged into the base tensor by tensor in float32, written as "
     "GGUF in {format}",
@@ -657,9 +657,9 @@ STRINGS: dict[str, str] = {
     "export.proven": "proven: the logits of {tokens} tokens of {examples} examples differ from "
     "those of the trained model by {difference} at most, by {inexact} beside the rounding of "
     "weights; {equal} of {answers} greedy answers are equal",
-    "export.proven.llama_cpp": "proven by llama.cpp too: by {difference} at most, {inexact} of it "
-    "from its own arithmetic; {equal} of {answers} greedy answers are equal, and the texts of the "
-    "examples are the same tokens",
+    "export.proven.llama_cpp": "proven by llama.cpp too: by {difference} at most, by {inexact} "
+    "from the same weights in transformers; {equal} of {answers} greedy answers are equal, and the "
+    "texts of the examples are the same tokens",
     "export.saved": "saved:  {folder} ({size})",
     "export.next.upload": "upload:",
     "export.next.serve": "serve: ",
@@ -691,6 +691,10 @@ STRINGS: dict[str, str] = {
     "card.held_out.before": "held-out loss before",
     "card.held_out": "held-out loss",
     "card.chrf": "chrF of held-out answers",
+    "chat.begin": "ask, and ask again; Ctrl-D ends it",
+    "chat.no_turns": "the template of this training ({template}) has no turns: every question stands alone",
+    "chat.too_long": "too long: {number} tokens, and the model has room for {most} with the answer",
+    "chat.forgotten": "{name}: the oldest turns have no room any more and are left out",
     # In the place of the string of the same name where one training alone is shown
     "headline.no_pair.single": "{method} trained in {seconds}",
     "headline.nothing.single": "The training did not come to its end",

@@ -637,7 +637,7 @@ STRINGS: dict[str, str] = {
     "시간입니다. 행의 메모리는 가장 많이 쓴 GPU의 값이고, CPU에서는 "
     "프로세스들의 합계입니다.",
     "terminal.devices.spread": "{methods}의 나눈 가중치를 모으는 시간은 계산에 들어 있습니다.",
-    # Exports and their cards
+    # Exports, their cards, conversations
     "export.merging": "{method}: 베이스에 텐서 하나씩 float32로 병합하고 {dtype}로 한 번만 변환했습니다",
     "export.merging.gguf": "{method}: 베이스에 텐서 하나씩 float32로 병합하고 {format} 형식의 "
     "GGUF로 저장했습니다",
@@ -655,9 +655,9 @@ STRINGS: dict[str, str] = {
     "export.proven": "검증: 예제 {examples}개, 토큰 {tokens}개의 로짓이 학습한 모델과 최대 "
     "{difference} 다르고, 가중치 반올림을 빼면 {inexact} 다릅니다. 그리디 답변 {answers}개 중 "
     "{equal}개가 같습니다",
-    "export.proven.llama_cpp": "llama.cpp로도 검증: 로짓이 최대 {difference} 다르고 그중 "
-    "{inexact}는 llama.cpp 자체의 계산에서 나옵니다. 그리디 답변 {answers}개 중 {equal}개가 같고, "
-    "예제의 토큰도 같습니다",
+    "export.proven.llama_cpp": "llama.cpp로도 검증: 로짓이 최대 {difference} 다르고, 같은 가중치를 "
+    "쓴 transformers와는 {inexact} 다릅니다. 그리디 답변 {answers}개 중 {equal}개가 같고, 예제의 "
+    "토큰도 같습니다",
     "export.saved": "저장:   {folder} ({size})",
     "export.next.upload": "업로드:",
     "export.next.serve": "서빙:  ",
@@ -689,6 +689,10 @@ STRINGS: dict[str, str] = {
     "card.held_out.before": "학습 전 평가 손실",
     "card.held_out": "학습 후 평가 손실",
     "card.chrf": "평가용 질문 답변의 chrF",
+    "chat.begin": "질문을 입력하세요. Ctrl-D를 누르면 끝납니다",
+    "chat.no_turns": "이 학습의 템플릿({template})에는 대화 턴이 없어 질문마다 따로 답합니다",
+    "chat.too_long": "너무 깁니다: 토큰 {number}개인데, 답변까지 합쳐 {most}개만 들어갑니다",
+    "chat.forgotten": "{name}: 자리가 모자라 오래된 턴을 뺐습니다",
     # In the place of the string of the same name where one training alone is shown
     "headline.no_pair.single": "{method:이/가} {seconds} 만에 학습을 마쳤습니다",
     "headline.nothing.single": "학습이 끝까지 진행되지 않았습니다",

@@ -270,6 +270,12 @@ def print_answers(question_answers: QuestionAnswers, console: Console) -> None:
         _print_answer(language.short(name), answer.text, _note(answer, language), console)
 
 
+def print_turn(name: str, text: str, stopped: str, console: Console) -> None:
+    """Print what one contestant answers in a conversation."""
+    language = Language("en")
+    _print_answer(language.short(name), text, language.say(f"chip.{stopped}"), console)
+
+
 def _note(answer: MethodAnswer, language: Language) -> str:
     """Return how an answer ended and how it scored."""
     ended = language.say(f"chip.{answer.stopped}")
