@@ -58,6 +58,10 @@ def check_tokenizer(tokenizer: Any) -> None:
     if state.get("model", {}).get("type") != "BPE":
         kind = state.get("model", {}).get("type") or type(tokenizer).__name__
         raise UserError(f"--to gguf: a tokenizer of another kind ({kind}); BPE and SentencePiece's BPE go")
+    if not merges(state):
+        raise UserError(
+            "--to gguf: a tokenizer without merges, which llama.cpp does not load; use --to merged"
+        )
     if is_sentencepiece(state):
         if state["model"].get("byte_fallback"):
             return
