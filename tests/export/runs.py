@@ -71,7 +71,7 @@ def train_run(folder: Path, method: str = "lora", family: str = "llama", chat_te
 def make_merging_tokenizer() -> PreTrainedTokenizerFast:
     """Return the tokenizer of bytes with a pair of them that is one token: llama.cpp loads none without."""
     state = json.loads(make_byte_tokenizer().backend_tokenizer.to_str())
-    state["model"]["vocab"]["es"] = 258
+    state["model"]["vocab"] |= {"<s>": 256, "</s>": 257, "es": 258}
     state["model"]["merges"] = [["e", "s"]]
     made = Tokenizer.from_str(json.dumps(state))
     return PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", eos_token="</s>")
