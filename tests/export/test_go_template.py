@@ -29,7 +29,8 @@ QWEN = (
     "{{- '<|im_start|>assistant\\n<think>\\n\\n</think>\\n\\n' }}{%- endif -%}"
 )
 NUMBERED = (
-    "{%- for m in messages -%}{{- loop.index ~ '. ' + m.content + '\\n' }}{%- endfor -%}"
+    "{%- for m in messages -%}{%- if m.role == 'assistant' -%}{{- 'A: ' + m.content + '</s>' }}"
+    "{%- else -%}{{- loop.index ~ '. ' + m.content + '\\n' }}{%- endif -%}{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{- 'A: ' }}{%- endif -%}"
 )
 

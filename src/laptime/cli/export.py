@@ -32,7 +32,7 @@ FORMATS = ("f16", "q8_0")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads [as many as cores are free].")
 @click.option("--trust-remote-code", is_flag=True, help="Run the Python code that the model brings along.")
 def export_command(run: Path, **options: Any) -> None:
-    """Make a result ready for others, and prove that it is what was trained.
+    """Make a result ready for others, proven to be what was trained.
 
     RUN is the folder of `laptime train`, or that of a comparison with the name of a contestant behind it.
     Logits and greedy answers of what was written are held against base plus adapter; where they differ by

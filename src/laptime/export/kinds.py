@@ -29,10 +29,12 @@ from laptime.export.subject import Subject, load_whole, name_dtype
 from laptime.export.turn_format import TurnFormat, find_format, write_jinja
 from laptime.models.folder import ADAPTER_CONFIG
 from laptime.models.loading import one_line, replaced
+from laptime.models.tokenizer_files import SETTINGS_FILE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+PROBE = "What is 2+2?"
 MODELFILE, GGUF_FILE, ADAPTER_FOLDER = "Modelfile", "model.gguf", "adapter"
 TOKENIZER_MODEL = "tokenizer.model"  # SentencePiece's own file
 # Of the largest logit: llama.cpp rounds what goes into a product to the format of its weights.
@@ -90,6 +92,8 @@ class Kind(ABC):
 
     def prove(self, folder: Path, task: Task, evidence: Evidence) -> list[Proof]:
         """Set what was written against the evidence; raises UserError where it is something else."""
+        if (folder / SETTINGS_FILE).is_file():
+            self.check_tokenizer_there(folder)
         try:
             model = self.load(folder, evidence.dtype)
         except Exception as error:  # whatever is wrong with it, it is not kept
@@ -97,6 +101,17 @@ class Kind(ABC):
                 f"{self.what}: cannot be loaded again ({one_line(error)}); nothing is kept"
             ) from error
         return [prove(show(model, task), task, evidence, self.what)]
+
+    def check_tokenizer_there(self, folder: Path) -> None:
+        """Raise UserError where the tokenizer that was written has other tokens or another template."""
+        from transformers import AutoTokenizer
+
+        trusts_code = self.subject.interviewer.model_spec.trust_remote_code
+        written = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusts_code)
+        texts = [question.question for question in self.subject.encoded.questions] or [PROBE]
+        same = all(written(text)["input_ids"] == self.tokenizer(text)["input_ids"] for text in texts)
+        if not same or written.chat_template != self.tokenizer.chat_template:
+            raise UserError(f"{self.what}: the tokenizer is another when it is loaded again; nothing is kept")
 
 
 class Merged(Kind):
@@ -345,7 +360,7 @@ def find_served_format(subject: Subject) -> TurnFormat:
     found = find_format(subject.tokenizer, subject.template)
     begin = subject.tokenizer.bos_token_id if found.begins else None
     template = subject.template
-    for question in ("a", "What is 2+2?", *(one.question for one in subject.encoded.questions[:5])):
+    for question in ("a", PROBE, *(one.question for one in subject.encoded.questions[:5])):
         ids = subject.tokenizer(found.render("", [question]), add_special_tokens=False)["input_ids"]
         ids = ids if begin is None else [begin, *ids]
         if ids != subject.encode_question(question, template):
@@ -363,9 +378,9 @@ def with_template(subject: Subject, tell: Tell) -> Any:
         return tokenizer
     found = find_format(tokenizer, subject.template)
     tokenizer.chat_template = write_jinja(found, tokenizer.bos_token or "", tokenizer.eos_token or "")
-    turns = [{"role": "user", "content": "What is 2+2?"}]
+    turns = [{"role": "user", "content": PROBE}]
     ids = list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
-    if ids != subject.encode_question("What is 2+2?", subject.template):
+    if ids != subject.encode_question(PROBE, subject.template):
         tokenizer.chat_template = None
         tell("export.template.inexact", name=shorten(subject.encoded.template))
         return tokenizer
@@ -385,7 +400,7 @@ def tell_merging(subject: Subject, tell: Tell, key: str = "export.merging", **va
 
 def tell_bos(folder: Path, begins: bool) -> None:
     """Let Ollama's converter know whether the beginning of sequence goes before a text; it asks this file."""
-    file = folder / "tokenizer_config.json"
+    file = folder / SETTINGS_FILE
     settings = json.loads(file.read_bytes()) | {"add_bos_token": begins}
     file.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
