@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from laptime.errors import UserError
-from laptime.export.proof import MOST_TOKENS, Task
+from laptime.export.proof import MOST_NEW_TOKENS, Task
 
 
 def has_llama_cpp() -> bool:
@@ -24,7 +24,7 @@ def opened(path: Path, task: Task) -> Iterator[LlamaCpp]:
     """Load a GGUF with room for the task."""
     from llama_cpp import Llama
 
-    longest = max(map(len, [*task.examples, *task.prompts])) + MOST_TOKENS
+    longest = max(map(len, [*task.examples, *task.prompts])) + MOST_NEW_TOKENS
     try:
         model = Llama(
             str(path), n_ctx=longest, n_batch=longest, n_ubatch=longest, logits_all=True, verbose=False,

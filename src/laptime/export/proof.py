@@ -17,14 +17,15 @@ from msgspec import Struct
 from laptime.errors import UserError
 from laptime.export.merging import merge_layers
 from laptime.export.subject import Subject, name_dtype
-from laptime.training.generate import forget_generation_settings, generate
+from laptime.training.generate import forget_generation_settings, generate, knows_padding
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-MOST_EXAMPLES = 8
-MOST_TOKENS = 64  # of an example whose logits are compared, and of an answer
-MOST_ANSWERS = 8
+MOST_EXAMPLES = 5
+MOST_TOKENS = 64  # of an example whose logits are compared
+MOST_ANSWERS = 5
+MOST_NEW_TOKENS = 32  # of an answer
 # Of the largest logit: what another order of additions may come to.
 EXACT = {torch.float32: 5e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}
 TOO_MUCH = 0.1  # of the largest logit: what no rounding of weights that is of use comes to
@@ -44,7 +45,7 @@ class Task(Struct):
 
     def room(self, prompt: Sequence[int]) -> int:
         """Return the most tokens of an answer."""
-        return int(max(1, min(MOST_TOKENS, self.positions - len(prompt))))
+        return int(max(1, min(MOST_NEW_TOKENS, self.positions - len(prompt))))
 
     @property
     def num_tokens(self) -> int:
@@ -53,10 +54,10 @@ class Task(Struct):
 
 
 class Shown(Struct):
-    """What a model computes: logits TV of each example, the tokens of each greedy answer."""
+    """What a model computes: logits TV of each example, the tokens of greedy answers where it was asked."""
 
     logits: list[torch.Tensor]
-    answers: list[list[int]]
+    answers: list[list[int]] = []
 
     @property
     def largest(self) -> float:
@@ -122,12 +123,12 @@ def take_evidence(
             untrained = [compute_logits(model, ids) for ids in task.examples]
         merge_layers(model)
         model = model.unload()
-        refuse_difference(show(model, task), trained, EXACT[dtype], f"{what}: merging changes")
+        refuse_difference(look(model, task), trained, EXACT[dtype], f"{what}: merging changes")
     rounded = trained
     if rounding:
         for name, parameter in model.named_parameters():
             parameter.data = rounding(name, parameter.data)
-        rounded = show(model, task)
+        rounded = look(model, task)  # not asked: rounded weights may answer otherwise
         refuse_lost(rounded.logits, trained, untrained, what)
     del model
     gc.collect()
@@ -139,8 +140,7 @@ def prove(found: Shown, task: Task, evidence: Evidence, what: str, share: float 
 
     `share` of the largest logit is allowed, where another program adds up in coarser numbers than ours.
     """
-    exact = share is None
-    refuse_difference(found, evidence.rounded, share or EXACT[evidence.dtype], f"{what}: changes", exact)
+    refuse_difference(found, evidence.rounded, share or EXACT[evidence.dtype], f"{what}: changes")
     return Proof(
         num_examples=len(task.examples), num_tokens=task.num_tokens, held_out=task.held_out,
         difference=max(map(measure, found.logits, evidence.trained.logits)),
@@ -151,15 +151,15 @@ def prove(found: Shown, task: Task, evidence: Evidence, what: str, share: float 
     )  # fmt: skip
 
 
-def refuse_difference(found: Shown, expected: Shown, share: float, what: str, answers: bool = True) -> None:
+def refuse_difference(found: Shown, expected: Shown, share: float, what: str) -> None:
     """Raise UserError for logits that are further away than a share of the largest, and for other answers."""
     difference, allowed = max(map(measure, found.logits, expected.logits)), share * expected.largest
     if not difference <= allowed:
         raise UserError(
             f"{what} the logits by {difference:.2g}, where {allowed:.2g} would be rounding; nothing is kept"
         )
-    others = sum(map(list.__ne__, found.answers, expected.answers))
-    if answers and others:
+    others = sum(map(list.__ne__, found.answers, expected.answers))  # none where one was not asked
+    if others:
         raise UserError(f"{what} {others} of {len(expected.answers)} greedy answers; nothing is kept")
 
 
@@ -195,10 +195,15 @@ def cut(logits_TV: torch.Tensor, other_TV: torch.Tensor) -> torch.Tensor:
     return logits_TV[:, : other_TV.shape[-1]]
 
 
-def show(model: PreTrainedModel, task: Task) -> Shown:
-    """Let a model compute the task."""
+def look(model: PreTrainedModel, task: Task) -> Shown:
+    """Let a model compute the logits of the task, and answer nothing."""
     model.eval()
-    return Shown([compute_logits(model, ids) for ids in task.examples], answer(model, task))
+    return Shown([compute_logits(model, ids) for ids in task.examples])
+
+
+def show(model: PreTrainedModel, task: Task) -> Shown:
+    """Let a model compute all of the task."""
+    return Shown(look(model, task).logits, answer(model, task))
 
 
 @torch.no_grad()
@@ -210,6 +215,9 @@ def compute_logits(model: PreTrainedModel, token_ids: Sequence[int]) -> torch.Te
 
 @torch.no_grad()
 def answer(model: PreTrainedModel, task: Task) -> list[list[int]]:
-    """Return the greedy answers to all prompts."""
+    """Return the greedy answers to all prompts, asked together where that changes none."""
     forget_generation_settings(model)
-    return [generate(model, [prompt], task.stop_ids, MOST_TOKENS)[0] for prompt in task.prompts]
+    longest = max(map(len, task.prompts))
+    if knows_padding(model) and longest + MOST_NEW_TOKENS <= task.positions:
+        return generate(model, task.prompts, task.stop_ids, MOST_NEW_TOKENS)
+    return [generate(model, [one], task.stop_ids, MOST_NEW_TOKENS)[0] for one in task.prompts]
