@@ -70,7 +70,9 @@ def test_a_training_leaves_a_card_of_its_own(tmp_path: Path) -> None:
     ("name", "folder", "expected"),
     [
         ("org/model", "/x/models--org--model/snapshots/1", "org/model"),
-        ("gpt2", "/x/anything", "gpt2"),
+        ("gpt2", "/x/models--gpt2/snapshots/1", "gpt2"),
+        ("a--b", "/x/models--a--b/snapshots/1", "a--b"),
+        ("gpt2", "/x/gpt2", ""),
         ("/x/models--org--a-model/snapshots/1", "/x/models--org--a-model/snapshots/1", "org/a-model"),
         ("./mine", "mine", ""),
         ("builtin", "/x/builtin", ""),

@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from laptime.models.source import looks_like_path
 from laptime.spec import BUILTIN
 
 FRONT = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
-ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 MOST_BYTES = 1_000_000
 
 
@@ -23,12 +21,14 @@ def card_name() -> str:
 
 
 def find_hub_id(name: str, folder: Path) -> str:
-    """Return a base's id on the hub, "" where none is known: by name, or folder in the hub's cache."""
-    if name != BUILTIN and not looks_like_path(name) and not Path(name).exists() and ID.fullmatch(name):
-        return name
-    for part in (*folder.parts, *folder.absolute().parts):
+    """Return a base's id on the hub, "" where none is known: by its folder in the hub's cache.
+
+    A name alone could be that of a folder which lies elsewhere.
+    """
+    for part in folder.absolute().parts:
         if part.startswith("models--"):
-            return part.removeprefix("models--").replace("--", "/", 1)
+            kept = part.removeprefix("models--")
+            return name if name.replace("/", "--") == kept else kept.replace("--", "/", 1)
     return ""
 
 
