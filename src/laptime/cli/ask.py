@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,10 +16,16 @@ from laptime.errors import UserError
 from laptime.options.flags import OnceCommand
 from laptime.util.shell import shell_command
 
+if TYPE_CHECKING:
+    from laptime.comparison.result import ComparisonResult
+    from laptime.report.screen import Screen
+
 
 @click.command("ask", cls=OnceCommand)
 @click.argument("folder", metavar="RUN_OR_COMPARISON", type=FolderPath())
-@click.argument("questions", metavar="QUESTION...", nargs=-1, required=True)
+@click.argument("questions", metavar="[QUESTION]...", nargs=-1)
+@click.option("--chat", "is_chat", is_flag=True, help="Talk, turn by turn; Ctrl-D ends it.")
+@click.option("--system", metavar="TEXT", help="System text of the conversation.")
 @click.option(
     "--max-new-tokens", type=click.IntRange(min=1), help="Longest answer in tokens [as in the run]."
 )
@@ -24,6 +35,8 @@ from laptime.util.shell import shell_command
 def ask_command(
     folder: Path,
     questions: tuple[str, ...],
+    is_chat: bool,
+    system: str | None,
     max_new_tokens: int | None,
     threads: int | None,
     as_json: bool,
@@ -34,8 +47,17 @@ def ask_command(
     \b
     Example:
       laptime ask laptime-comparison "검색 증강 생성이 무엇인가요?"
+      laptime ask laptime-comparison --chat
     """
-    ask(folder, questions, max_new_tokens, trust_remote_code, threads, as_json)
+    if is_chat:
+        if as_json:
+            raise UserError("--json: tells the answers to questions; leave it or --chat out")
+        return chat(folder, questions, system, max_new_tokens, trust_remote_code, threads)
+    if not questions:
+        raise UserError("QUESTION: missing; give one, or talk turn by turn with --chat")
+    if system is not None:
+        raise UserError("--system: for a conversation; add --chat")
+    return ask(folder, questions, max_new_tokens, trust_remote_code, threads, as_json)
 
 
 def ask(
@@ -47,9 +69,26 @@ def ask(
     as_json: bool = False,
 ) -> None:
     """Ask the base and every saved result, and print the answers side by side."""
+    result, screen = open_results(folder, questions, threads, as_json)
+    from laptime.interview import ask_results
+    from laptime.report.page import find_language
+    from laptime.report.terminal import print_answers
+
+    if as_json:
+        for _ in ask_results(folder, result, questions, max_new_tokens, trusts_code, print_line):
+            pass
+        return
+    lang = find_language(folder)
+    for answers in ask_results(folder, result, questions, max_new_tokens, trusts_code):
+        print_answers(answers, screen, lang)
+
+
+def open_results(
+    folder: Path, questions: tuple[str, ...], threads: int | None, as_json: bool = False
+) -> tuple[ComparisonResult, Screen]:
+    """Return what there is to ask, and make ready to load it; raises UserError for nothing."""
     from laptime.data.invisible import is_blank
     from laptime.hardware.processors import Look, check_threads
-    from laptime.report.page import find_language
     from laptime.report.screen import Screen, console
     from laptime.runs.folder import find_inputs
     from laptime.runs.resumption import find_damaged_records
@@ -68,19 +107,13 @@ def ask(
     from laptime.startup.imports import defer_imports
 
     defer_imports()
-    from laptime.interview import ask_results, use_threads
-    from laptime.report.terminal import print_answers
+    from laptime.interview import use_threads
 
     use_threads(look.choose(threads).number)
-    screen, lang = Screen(stderr=True) if as_json else console(), find_language(folder)
+    screen = Screen(stderr=True) if as_json else console()
     for damage in find_damaged_records(folder):
         screen.say(f"not asked: {damage}")
-    if as_json:
-        for _ in ask_results(folder, result, questions, max_new_tokens, trusts_code, print_line):
-            pass
-        return
-    for answers in ask_results(folder, result, questions, max_new_tokens, trusts_code):
-        print_answers(answers, screen, lang)
+    return result, screen
 
 
 def print_line(question: str, name: str, text: str, is_whole: bool) -> None:
@@ -89,6 +122,58 @@ def print_line(question: str, name: str, text: str, is_whole: bool) -> None:
 
     told = {"question": question, "name": name, "text": text, "done": is_whole}
     click.echo(msgspec.json.encode(told).decode())
+
+
+def chat(
+    folder: Path,
+    questions: tuple[str, ...],
+    system: str | None,
+    max_new_tokens: int | None,
+    trusts_code: bool = False,
+    threads: int | None = None,
+) -> None:
+    """Talk with the base and every saved result: `questions` first, then what is typed, until its end."""
+    result, screen = open_results(folder, questions, threads)
+    from rich.text import Text
+
+    from laptime.conversation import Conversation
+    from laptime.interview import Interviewer
+    from laptime.report.page import find_language
+    from laptime.report.terminal import print_turn
+
+    interviewer = Interviewer(folder, result, max_new_tokens, trusts_code)
+    conversation = Conversation(interviewer, system, find_language(folder))
+    for note in conversation.notes:
+        screen.print(Text(note, style="dim"))
+    try:
+        for question in read_questions(questions, screen):
+            for turn in conversation.ask(question):
+                if turn.note:
+                    screen.print(Text(f"   {turn.note}", style="dim"))
+                else:
+                    print_turn(turn.name, turn.text, turn.stopped, screen, conversation.language)
+    except (EOFError, KeyboardInterrupt):
+        screen.print()
+
+
+def read_questions(questions: tuple[str, ...], screen: Screen) -> Iterator[str]:
+    """Yield the questions of the command, then those of the terminal; EOFError ends them."""
+    from rich.text import Text
+
+    from laptime.data.invisible import is_blank
+
+    for question in questions:
+        screen.print(Text(f"> {question}", style="bold"))
+        yield question
+    if sys.stdin.isatty():
+        with suppress(ImportError):
+            importlib.import_module("readline")  # what was typed can be edited, and comes back
+    while True:
+        question = input("> " if sys.stdin.isatty() else "")
+        if not is_blank(question):
+            if not sys.stdin.isatty():
+                screen.print(Text(f"> {question}", style="bold"))
+            yield question
 
 
 def tell_nothing_saved(folder: Path) -> str:

@@ -17,6 +17,7 @@ from laptime.cli import (
     data,
     doctor,
     explain,
+    export,
     methods,
     plan,
     report,
@@ -31,7 +32,9 @@ from laptime.options.foreign_names import find_here, find_reason, tell_value
 from laptime.spec import flag
 from laptime.util.min_versions import check_floors
 
-MODULES = (compare, train, data, ask, report, show, serve, methods, trainers, doctor, explain, plan)
+MODULES = (
+    compare, train, data, ask, export, report, show, serve, methods, trainers, doctor, explain, plan,
+)  # fmt: skip
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -203,16 +203,22 @@ class Encoder:
         end = None if self.chat else self.tokens.eos_id
         return Frame(self.leading_ids, end, self.train_on == "all", self.max_length)
 
-    def encode_question(self, question: str) -> list[int]:
-        """Encode a question without its answer."""
-        protected = self.tokens.protect(question)
+    def encode_question(self, question: str, system: str = "") -> list[int]:
+        """Encode a question without its answer; `system` stands where a pattern has a place for it."""
         if self.chat:
-            text = self.chat.cue([Message("user", protected)], "the question")
-        elif self.template.kind == "text":
+            return self.encode_turns([Message("user", question)], "the question")
+        protected = self.tokens.protect(question)
+        if self.template.kind == "text":
             text = protected
         else:
-            text = self.template.fill(protected)
+            text = self.template.fill(protected, system=self.tokens.protect(system))
         return self._with_leading(self.tokens.encode([text])[0])
+
+    def encode_turns(self, messages: Sequence[Message], source: str = "the conversation") -> list[int]:
+        """Encode a conversation up to where the next answer begins, by a chat template."""
+        assert self.chat
+        protected = [Message(turn.role, self.tokens.protect(turn.content)) for turn in messages]
+        return self._with_leading(self.tokens.encode([self.chat.cue(protected, source)])[0])
 
     def _split_chat(self, example: Example, protect: Callable[[str], str]) -> list[Part]:
         """Cut a conversation, or a pair as one, into parts."""

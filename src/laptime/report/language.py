@@ -13,11 +13,15 @@ from typing import Any
 from laptime.comparison.result import ComparisonResult
 from laptime.report import (
     language_en,
+    language_en_export,
+    language_en_live,
     language_en_page,
     language_en_plan,
     language_en_terminal,
     language_en_write_up,
     language_ko,
+    language_ko_export,
+    language_ko_live,
     language_ko_page,
     language_ko_plan,
     language_ko_terminal,
@@ -28,8 +32,24 @@ from laptime.report.quantities import Lang
 from laptime.runs.contestants import split_name
 
 _FILES = {
-    "en": (language_en, language_en_page, language_en_plan, language_en_terminal, language_en_write_up),
-    "ko": (language_ko, language_ko_page, language_ko_plan, language_ko_terminal, language_ko_write_up),
+    "en": (
+        language_en,
+        language_en_export,
+        language_en_live,
+        language_en_page,
+        language_en_plan,
+        language_en_terminal,
+        language_en_write_up,
+    ),
+    "ko": (
+        language_ko,
+        language_ko_export,
+        language_ko_live,
+        language_ko_page,
+        language_ko_plan,
+        language_ko_terminal,
+        language_ko_write_up,
+    ),
 }
 _STRINGS: dict[str, dict[str, str]] = {
     code: {key: text for file in files for key, text in file.STRINGS.items()}

@@ -278,6 +278,11 @@ def print_answers(question_answers: QuestionAnswers, console: Console, lang: Lan
         _print_answer(shown, answer.text, _note(answer, language), language, console)
 
 
+def print_turn(name: str, text: str, stopped: str, console: Console, language: Language) -> None:
+    """Print what one contestant answers in a conversation."""
+    _print_answer(language.short(name), text, language.say(f"chip.{stopped}"), language, console)
+
+
 def _note(answer: MethodAnswer, language: Language) -> str:
     """Return how an answer ended and how it scored."""
     ended = language.say(f"chip.{answer.stopped}")

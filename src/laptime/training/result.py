@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from laptime.methods.method import Method
+from laptime.models.card import find_hub_id, write_short_card
 from laptime.runs.events import Digests
 from laptime.runs.job import SAVED_FOLDER
 from laptime.runs.record import RecordWriter
@@ -68,7 +70,20 @@ class Result:
         if given:  # so that whoever asks the result stops where its answers end
             self.model.generation_config.eos_token_id = self.opened.encoded.stop_ids
         self.kept = keep_additions(self.folder, saved_before)
-        return self.gather_seconds + write_result(self.method, self.model, tokenizer, self.folder)
+        card = self._name_base()
+        return self.gather_seconds + write_result(self.method, self.model, tokenizer, self.folder, card)
+
+    def _name_base(self) -> str:
+        """Let an adapter name its base as the hub does, where that is known; returns the card of one."""
+        configs: Any = getattr(self.model, "peft_config", None)
+        if configs is None:
+            return ""
+        (config,) = configs.values()
+        name, manifest = self.opened.spec.model.model, self.opened.manifest
+        base = find_hub_id(name, Path(manifest.model_folder))
+        config.base_model_name_or_path = base or config.base_model_name_or_path
+        data = manifest.data["name"]
+        return write_short_card(base, name, config.peft_type.value, self.method.name, data)
 
     def _tell(self, seconds: float) -> None:
         """Record, once, what was written and how long it took."""

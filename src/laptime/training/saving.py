@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from safetensors import SafetensorError
 
 from laptime.methods.method import Method
+from laptime.models.card import card_name
 from laptime.runs.events import Digests, Saved
 from laptime.training.tensor_file import read_file_facts
 from laptime.util.atomic import whole_folder
@@ -27,10 +28,13 @@ class UnsavedError(Exception):
         super().__init__(f"the result was not saved: {reason}")
 
 
-def write_result(method: Method, model: PreTrainedModel, tokenizer: Any, folder: Path) -> float:
+def write_result(
+    method: Method, model: PreTrainedModel, tokenizer: Any, folder: Path, card: str = ""
+) -> float:
     """Write the adapter, or the whole model with its tokenizer; returns the seconds until it is on the disk.
 
-    A kill leaves all of it or nothing. Raises UnsavedError.
+    A `card` takes the place of the empty one that PEFT writes. A kill leaves all of it or nothing. Raises
+    UnsavedError.
     """
     begun = time.perf_counter()
     try:
@@ -38,6 +42,8 @@ def write_result(method: Method, model: PreTrainedModel, tokenizer: Any, folder:
             method.save(model, aside)
             if tokenizer is not None:
                 tokenizer.save_pretrained(str(aside))
+            if card:
+                (aside / card_name()).write_text(card, encoding="utf-8")
             for file in files_in(aside):
                 share_as_usual(file)
     except (OSError, SafetensorError) as error:
