@@ -278,4 +278,6 @@ def _run(session: Session, listener: Listener | None, progress: bool) -> Results
     render_report(folder, session.lang)
     for line in publish(folder, session.trackers) if session.trackers else ():
         hears.say(line)
+    if session.trackers:
+        render_report(folder, session.lang)  # with the addresses of what was published
     return Results(folder=folder, result=result)

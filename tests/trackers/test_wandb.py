@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import socket
-import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,14 +19,24 @@ import pytest
 
 from laptime.comparison.collection import collect
 from laptime.errors import UserError
+from laptime.runs.record import FILE_NAME
 from laptime.trackers import wandb as tracker
+from laptime.trackers.links import read_links
+from laptime.trackers.parts import wandb_report, wandb_upload
+from laptime.trackers.parts.wandb_file import read_messages
 from laptime.trackers.publication import publish
 from laptime.trackers.tracker import check_trackers
-from tests.comparison.scripted import QUESTION, REFERENCE, write_scripted_comparison, write_scripted_run
+from tests.comparison.scripted import (
+    CREATED,
+    QUESTION,
+    REFERENCE,
+    write_scripted_comparison,
+    write_scripted_run,
+)
+from tests.trackers.fake_wandb import ENTITY, serve_wandb
 
 pytest.importorskip("wandb")
 FAKE_KEY = "f" * 39 + "7"
-BLOCK_BYTES = 32768
 
 
 @pytest.fixture(autouse=True)
@@ -112,24 +122,11 @@ def hanging_server() -> Iterator[str]:
 
 
 def read_run(folder: Path) -> list[Any]:
-    """Read a .wandb file: LevelDB's log format (crc, length, type) around W&B's own messages."""
+    """Read a .wandb file into W&B's own messages."""
     from wandb.proto.wandb_internal_pb2 import Record
 
     (path,) = folder.glob("*.wandb")
-    content, position, parts, records = path.read_bytes(), 7, b"", []
-    while position + 7 <= len(content):
-        if BLOCK_BYTES - position % BLOCK_BYTES < 7:
-            position += BLOCK_BYTES - position % BLOCK_BYTES
-            continue
-        _, length, kind = struct.unpack_from("<IHB", content, position)
-        parts += content[position + 7 : position + 7 + length]
-        position += 7 + length
-        if kind in (1, 4):  # whole, last
-            record = Record()
-            record.ParseFromString(parts)
-            records.append(record)
-            parts = b""
-    return records
+    return [Record.FromString(message) for message in read_messages(path.read_bytes(), path)]
 
 
 def find_run(folder: Path, name: str) -> list[Any]:
@@ -171,13 +168,79 @@ def test_offline_runs_hold_the_metrics(comparison: Path) -> None:
     lora = find_run(comparison, "lora-r1")
     assert history(lora, "loss") == [4.0, 3.0, 2.0, 1.0]
     assert history(lora, "elapsed_seconds") == [4.0, 6.0, 8.0, 10.0]
+    assert history(lora, "_timestamp") == [CREATED + 100.5 + n for n in (11, 12, 13, 14)]
+    assert history(lora, "_runtime") == [11.0, 12.0, 13.0, 14.0]
     figures = summary(lora)
+    assert (figures["_runtime"], figures["_wandb/runtime"]) == (21.0, 21)
+    assert next(r.exit.runtime for r in lora if r.WhichOneof("record_type") == "exit") == 21
     assert (figures["train_seconds"], figures["held_out_loss"], figures["peak_bytes"]) == (10.0, 1.5, 5200)
     run = next(record.run for record in lora if record.WhichOneof("record_type") == "run")
     assert (run.project, run.run_group) == ("laptime", "tiny-20231114-221320")
+    assert run.start_time.ToMicroseconds() / 1e6 == CREATED + 100.5
     config = {item.key: json.loads(item.value_json) for item in run.config.update}
     assert config["spec"]["training"]["epochs"] == 2
     assert (run.host, run.run_group) == ("", find_group(comparison, "summary"))
+
+
+def test_what_arrives_has_the_times_of_the_record(comparison: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`wandb sync` to a server on loopback; a run done anew takes the place of the one that failed."""
+    where = comparison / "runs" / "lora-r1"
+    (where / FILE_NAME).unlink()
+    write_scripted_run(where, "lora", failed="killed")
+    with serve_wandb() as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.address)
+        monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
+        (line,) = publish(comparison, ("wandb",), deadline_seconds=60)
+        assert line.startswith(f"wandb: 3 runs under {comparison}/wandb; uploaded")
+        runs = server.runs()
+        full, lora = server.history(runs["full-r1"]), server.history(runs["lora-r1"])
+        assert [row["_runtime"] for row in full] == [11, 12, 13, 14]
+        assert [row["_timestamp"] for row in full] == [CREATED + 110 + n for n in (11, 12, 13, 14)]
+        assert [row["elapsed_seconds"] for row in full] == [8, 12, 16, 20]
+        assert server.summary(runs["full-r1"])["_wandb"] == {"runtime": 21}
+        assert (len(lora), server.summary(runs["lora-r1"])["status"]) == (4, "failed")
+        metrics = json.loads(server.buckets[runs["full-r1"]]["config"])["_wandb"]["value"]["m"]
+        assert {"1", "5"} <= set().union(*metrics) and metrics[0]["1"] == "elapsed_seconds"
+        chart = json.loads(server.buckets[runs["summary"]]["config"])["_wandb"]["value"]["visualize"]
+        assert chart["Training Time (s)"]["panel_config"]["panelDefId"] == "wandb/bar/v0"
+        links = {link.title: link.url for link in read_links(comparison)["wandb"].links}
+        assert links["full-r1"] == f"{server.address}/{ENTITY}/laptime/runs/{runs['full-r1']}"
+        assert {"full-r1", "lora-r1", "summary"} <= set(links)
+        (where / FILE_NAME).unlink()
+        write_scripted_run(where, "lora", started=CREATED + 500)
+        publish(comparison, ("wandb",), deadline_seconds=60)
+        again = server.history(runs["lora-r1"])
+        assert [row["_timestamp"] for row in again] == [CREATED + 500 + n for n in (11, 12, 13, 14)]
+        assert server.history(runs["full-r1"]) == full
+        assert server.summary(runs["lora-r1"])["status"] == "finished"
+
+
+def test_a_report_is_saved_where_its_library_is(monkeypatch: pytest.MonkeyPatch, comparison: Path) -> None:
+    pytest.importorskip("wandb_workspaces")
+    result = collect(comparison)
+    with serve_wandb() as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.address)
+        monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
+        run = f"{server.address}/{ENTITY}/laptime/runs/1"
+        address, why = wandb_report.save_report(result, "tiny-1", run, 30.0)
+        assert (why, address.startswith(f"{server.address}/{ENTITY}/laptime/reports/tiny-1")) == ("", True)
+        (saved,) = server.reports
+        assert '"chartTitle":"Training Time (s)","metrics":["train_seconds"]' in saved["spec"]
+        assert '"op":"=","value":"tiny-1"' in saved["spec"]
+
+
+def test_why_no_report_is_saved_is_told(
+    monkeypatch: pytest.MonkeyPatch, comparison: Path, tmp_path: Path
+) -> None:
+    """Its library is absent, or fails: one sentence, and no exception."""
+    result, run = collect(comparison), "http://127.0.0.1:9/someone/laptime/runs/1"
+    monkeypatch.setattr(wandb_report.importlib.util, "find_spec", lambda name: None)
+    absent = "no saved report: pip install 'laptime[wandb-report]'"
+    assert wandb_report.save_report(result, "tiny-1", run, 5.0) == ("", absent)
+    monkeypatch.setattr(wandb_report.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setitem(sys.modules, "wandb_workspaces.reports.v2", None)
+    address, why = wandb_report.save_report(result, "tiny-1", run, 5.0)
+    assert address == "" and why.startswith("no saved report (ModuleNotFoundError: ")
 
 
 def find_group(folder: Path, name: str) -> str:
@@ -189,7 +252,7 @@ def test_summary_run_has_chart_and_answers(comparison: Path) -> None:
     """The tables of seconds and of answers lie in the run's media."""
     publish(comparison, ("wandb",))
     tables = [json.loads(path.read_text()) for path in (comparison / "wandb").rglob("*.table.json")]
-    assert {"columns": ["method", "train_seconds"], "data": [["full", 20.0], ["lora", 10.0]]} in tables
+    assert {"columns": ["method", "Training Time (s)"], "data": [["full", 20.0], ["lora", 10.0]]} in tables
     (answers,) = [table for table in tables if "question" in table["columns"]]
     assert answers["columns"] == ["question", "source", "reference", "base", "full", "lora"]
     assert answers["data"][0] == [QUESTION, "trained", REFERENCE, "모릅니다.", REFERENCE, REFERENCE]
@@ -260,7 +323,7 @@ def test_the_key_goes_to_its_server_alone(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
     with serving(note) as elsewhere, serving(send_away) as server:
-        assert tracker.probe(server, 3.0) == ""
+        assert wandb_upload.probe(server, 3.0) == ""
     assert seen == ["Basic " + base64.b64encode(f"api:{FAKE_KEY}".encode()).decode()]
 
 
@@ -284,7 +347,7 @@ def test_server_that_hangs_after_its_first_answer(
     monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
     begun = time.monotonic()
     runs = sorted((comparison / "wandb").glob("offline-run-*"))
-    assert tracker._sync(runs, 6.0) == "the W&B server took 0 of 3 in time"
+    assert wandb_upload.sync(runs, 6.0)[0] == "the W&B server took 0 of 3 in time"
     assert time.monotonic() - begun < 20
     assert not list(present.iterdir())
     assert list((comparison / "wandb" / "logs").iterdir())
@@ -292,13 +355,13 @@ def test_server_that_hangs_after_its_first_answer(
 
 def test_log_in_is_found_where_wandb_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key in the environment or a machine in netrc; another server's is none."""
-    server = tracker.DEFAULT_SERVER
-    assert not tracker.is_logged_in(server)
+    server = wandb_upload.DEFAULT_SERVER
+    assert not wandb_upload.is_logged_in(server)
     (tmp_path / "home" / "netrc").write_text(f"machine api.wandb.ai\n  login user\n  password {FAKE_KEY}\n")
-    assert tracker.is_logged_in(server)
-    assert not tracker.is_logged_in("https://wandb.example.org")
+    assert wandb_upload.is_logged_in(server)
+    assert not wandb_upload.is_logged_in("https://wandb.example.org")
     monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
-    assert tracker.is_logged_in("https://wandb.example.org")
+    assert wandb_upload.is_logged_in("https://wandb.example.org")
 
 
 def test_failed_run(tmp_path: Path) -> None:
@@ -335,4 +398,4 @@ def test_upload_is_believed_by_its_marks(
     runs = [tmp_path / "one", tmp_path / "two"]
     for run in runs:
         run.mkdir()
-    assert tracker._sync(runs, 10.0) == trouble
+    assert wandb_upload.sync(runs, 10.0)[0] == trouble

@@ -2,7 +2,7 @@
 
 Scalars by step are loss, learning rate, tokens a second and seconds; their wall times are those of the
 record, so that TensorBoard's relative axis shows the training as it went. A run called "summary" holds
-the figures of each method, and the answers as text.
+the seconds and figures of each method, and the answers, as text.
 """
 
 from __future__ import annotations
@@ -14,13 +14,24 @@ from typing import Any
 from laptime.comparison.answers import BASE
 from laptime.comparison.collection import read_measured
 from laptime.comparison.result import ComparisonResult, QuestionAnswers
-from laptime.comparison.rows import held_out_loss, peak_counter, tokens_per_second
 from laptime.runs.record import RunRecord
+from laptime.trackers.links import keep_links
+from laptime.trackers.parts.figures import (
+    TRAINING_TIME,
+    list_points,
+    method_table,
+    run_figures,
+    training_times,
+)
 from laptime.trackers.tracker import require
 from laptime.util.shell import shell_command
 
 FOLDER = "tensorboard"
 SUMMARY = "summary"
+# TensorBoard sorts its groups of charts by name: the curves of train/ stand before the points of whole_run/.
+CURVES = ("loss", "learning_rate", "tokens_per_second", "step_seconds", "grad_norm")
+FIGURES = ("train_seconds", "total_seconds", "run_tokens_per_second", "peak_bytes", "held_out_loss")
+BAR, MOST_BARS = "█", 30
 
 
 class TensorBoard:
@@ -39,6 +50,7 @@ class TensorBoard:
             events = [*_step_scalars(record), *_run_scalars(record)]
             _write_events(folder / FOLDER / record.started.run, events)
         _write_events(folder / FOLDER / SUMMARY, list(_summary_texts(result)))
+        keep_links(folder, self.name, path=FOLDER, command=f"tensorboard --logdir {FOLDER}")
         written = f"{len(records)} run{'s'[: len(records) != 1]} written"
         return [f"tensorboard: {written}; {shell_command('tensorboard', '--logdir', folder / FOLDER)}"]
 
@@ -48,46 +60,53 @@ TRACKER = TensorBoard()
 
 def _step_scalars(record: RunRecord) -> Iterator[tuple[float, int, str, float]]:
     """Yield (wall time, step, tag, value) for every step."""
-    for step in record.steps:
-        values = {
-            "train/loss": step.loss,
-            "train/learning_rate": step.learning_rate,
-            "train/tokens_per_second": step.tokens / step.seconds if step.seconds else None,
-            "train/step_seconds": step.seconds,
-            "train/grad_norm": step.grad_norm,
-        }
-        yield from ((step.time, step.step, tag, value) for tag, value in values.items() if value is not None)
+    for point in list_points(record):
+        for name in CURVES:
+            if name in point.figures:
+                yield point.time, point.step, f"train/{name}", point.figures[name]
 
 
 def _run_scalars(record: RunRecord) -> Iterator[tuple[float, int, str, float]]:
     """Yield the figures of a whole run, at its last step."""
     if not record.finished:
         return
-    values = {
-        "run/train_seconds": record.finished.train_seconds,
-        "run/total_seconds": record.finished.total_seconds,
-        "run/tokens_per_second": tokens_per_second(record),
-        "run/peak_bytes": record.finished.peak_bytes.get(peak_counter(record)),
-        "run/held_out_loss": held_out_loss(record),
-    }
+    figures = run_figures(record)
     place = (record.finished.time, record.steps[-1].step if record.steps else 0)
-    yield from ((*place, tag, value) for tag, value in values.items() if value is not None)
+    for name in FIGURES:
+        if name in figures:
+            yield *place, f"whole_run/{name.removeprefix('run_')}", figures[name]
 
 
 def _summary_texts(result: ComparisonResult) -> Iterator[tuple[float, int, str, str]]:
-    """Yield the table of methods and every question with its answers, as Markdown."""
-    rows = ["| method | status | train seconds | held-out loss |", "|---|---|---|---|"]
-    for method in result.methods:
-        figures = (_show(method.train_seconds), _show(method.held_out_loss))
-        rows.append(f"| {method.name} | {method.status} | {' | '.join(figures)} |")
-    yield result.created, 0, "methods", "\n".join(rows)
+    """Yield the seconds by method with bars, the table of methods, and every question with its answers."""
+    if seconds := training_times(result):
+        most = max(value for _, value in seconds)
+        rows = [
+            [name, _show(value), BAR * max(1, round(MOST_BARS * value / most))] for name, value in seconds
+        ]
+        yield result.created, 0, TRAINING_TIME, _draw_table(["method", TRAINING_TIME, ""], rows)
+    columns, figures = method_table(result)
+    yield (
+        result.created,
+        0,
+        "methods",
+        _draw_table(columns, [[_show(cell) for cell in row] for row in figures]),
+    )
     for number, question in enumerate(result.questions):
         yield result.created, number, "answers", _show_answers(question)
 
 
-def _show(value: float | None) -> str:
-    """Return a figure with four digits."""
-    return "not measured" if value is None else f"{value:.4g}"
+def _show(value: Any) -> str:
+    """Return a cell: a figure with four digits, and words as they are."""
+    if value is None:
+        return "not measured"
+    return value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def _draw_table(columns: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _show_answers(question: QuestionAnswers) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from laptime.comparison.result import ComparisonResult
 
 
-SEAM = {"tracker", "publication"}  # the files here that are no trackers
+SEAM = {"tracker", "publication", "links", "live", "parts"}  # what here is no tracker
 
 
 class Tracker(Protocol):
