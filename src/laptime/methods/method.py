@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from laptime.errors import UserError, suggest
 from laptime.models.shape import Shape
+from laptime.optimizers import KINDS
 from laptime.spec import Options, build
 
 if TYPE_CHECKING:
@@ -75,12 +76,15 @@ class Method(ABC):
     def learning_rate(self, shape: Shape) -> float:
         """Return the best learning rate for a model of this shape, by rule of thumb."""
 
-    def default_rate(self, shape: Shape, batch: int = 1, toy: bool = False) -> float:
+    def default_rate(
+        self, shape: Shape, batch: int = 1, toy: bool = False, optimizer: str = "adamw"
+    ) -> float:
         """Return the learning rate of a run that is given none.
 
         `batch`: examples of an optimizer step; `toy`: on the model that comes with us.
         """
         factor = min(batch, LARGEST_BATCH) ** 0.25 * (self.toy_factor if toy else 1.0)
+        factor *= KINDS[optimizer].rate_factor
         return round_rate(self.learning_rate(shape) * factor)
 
     @abstractmethod
