@@ -93,7 +93,7 @@ class FakeWandB:
         project = {"id": "p", "name": values["project"], "entity": {"id": "e", "name": ENTITY}}
         bucket = {"id": values["name"], "name": values["name"], "displayName": known.get("displayName")}
         return bucket | {"description": "", "config": "{}", "sweepName": None, "project": project,
-                         "historyLineCount": 0}  # fmt: skip
+                         "historyLineCount": len(self.history(values["name"]))}  # fmt: skip
 
 
 @contextmanager

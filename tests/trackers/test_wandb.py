@@ -20,9 +20,8 @@ import pytest
 from laptime.comparison.collection import collect
 from laptime.errors import UserError
 from laptime.runs.record import FILE_NAME
-from laptime.trackers import wandb as tracker
 from laptime.trackers.links import read_links
-from laptime.trackers.parts import wandb_report, wandb_upload
+from laptime.trackers.parts import figures, wandb_report, wandb_upload
 from laptime.trackers.parts.wandb_file import read_messages
 from laptime.trackers.publication import publish
 from laptime.trackers.tracker import check_trackers
@@ -183,7 +182,7 @@ def test_offline_runs_hold_the_metrics(comparison: Path) -> None:
 
 
 def test_what_arrives_has_the_times_of_the_record(comparison: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`wandb sync` to a server on loopback; a run done anew takes the place of the one that failed."""
+    """`wandb sync` to a server on loopback; what was done anew is a run of its own, no row twice."""
     where = comparison / "runs" / "lora-r1"
     (where / FILE_NAME).unlink()
     write_scripted_run(where, "lora", failed="killed")
@@ -209,10 +208,14 @@ def test_what_arrives_has_the_times_of_the_record(comparison: Path, monkeypatch:
         (where / FILE_NAME).unlink()
         write_scripted_run(where, "lora", started=CREATED + 500)
         publish(comparison, ("wandb",), deadline_seconds=60)
-        again = server.history(runs["lora-r1"])
-        assert [row["_timestamp"] for row in again] == [CREATED + 500 + n for n in (11, 12, 13, 14)]
-        assert server.history(runs["full-r1"]) == full
-        assert server.summary(runs["lora-r1"])["status"] == "finished"
+        again = server.runs()["lora-r1"]
+        assert [row["_timestamp"] for row in server.history(again)] == [
+            CREATED + 500 + n for n in range(11, 15)
+        ]
+        assert (server.history(runs["full-r1"]), server.history(runs["lora-r1"])) == (full, lora)
+        assert server.summary(again)["status"] == "finished"
+        links = {link.title: link.url for link in read_links(comparison)["wandb"].links}
+        assert links["lora-r1"].endswith(again)
 
 
 def test_a_report_is_saved_where_its_library_is(monkeypatch: pytest.MonkeyPatch, comparison: Path) -> None:
@@ -265,6 +268,22 @@ def test_nothing_is_written_twice(comparison: Path) -> None:
     before = sorted(path.name for path in (comparison / "wandb").iterdir())
     publish(comparison, ("wandb",))
     assert sorted(path.name for path in (comparison / "wandb").iterdir()) == before
+
+
+def test_a_run_done_anew_before_an_upload_takes_the_place_of_the_old(comparison: Path) -> None:
+    publish(comparison, ("wandb",))
+    where = comparison / "runs" / "lora-r1"
+    (where / FILE_NAME).unlink()
+    write_scripted_run(where, "lora", started=CREATED + 500)
+    publish(comparison, ("wandb",))
+    names = [
+        record.run.display_name
+        for path in (comparison / "wandb").glob("offline-run-*")
+        for record in read_run(path)
+        if record.WhichOneof("record_type") == "run"
+    ]
+    assert (names.count("lora-r1"), names.count("full-r1")) == (1, 1)
+    assert history(find_run(comparison, "lora-r1"), "_timestamp")[0] == CREATED + 511
 
 
 def test_modes_are_respected(comparison: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,10 +395,10 @@ def test_failed_run(tmp_path: Path) -> None:
 def test_ids_depend_on_the_comparison(comparison: Path) -> None:
     """The same run keeps its id; another comparison's run of the same name has another."""
     result = collect(comparison)
-    first = tracker.run_id(result, "lora-r1")
-    assert first == tracker.run_id(collect(comparison), "lora-r1")
+    first = figures.run_id(result, "lora-r1")
+    assert first == figures.run_id(collect(comparison), "lora-r1")
     result.created += 1
-    assert tracker.run_id(result, "lora-r1") != first
+    assert figures.run_id(result, "lora-r1") != first
 
 
 @pytest.mark.parametrize(("taken", "trouble"), [(2, ""), (1, "the W&B server took 1 of 2")])

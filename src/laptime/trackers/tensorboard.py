@@ -16,13 +16,8 @@ from laptime.comparison.collection import read_measured
 from laptime.comparison.result import ComparisonResult, QuestionAnswers
 from laptime.runs.record import RunRecord
 from laptime.trackers.links import keep_links
-from laptime.trackers.parts.figures import (
-    TRAINING_TIME,
-    list_points,
-    method_table,
-    run_figures,
-    training_times,
-)
+from laptime.trackers.parts.figures import TRAINING_TIME, list_points, run_figures
+from laptime.trackers.parts.tables import draw_methods, draw_table, draw_times
 from laptime.trackers.tracker import require
 from laptime.util.shell import shell_command
 
@@ -31,7 +26,6 @@ SUMMARY = "summary"
 # TensorBoard sorts its groups of charts by name: the curves of train/ stand before the points of whole_run/.
 CURVES = ("loss", "learning_rate", "tokens_per_second", "step_seconds", "grad_norm")
 FIGURES = ("train_seconds", "total_seconds", "run_tokens_per_second", "peak_bytes", "held_out_loss")
-BAR, MOST_BARS = "█", 30
 
 
 class TensorBoard:
@@ -79,34 +73,11 @@ def _run_scalars(record: RunRecord) -> Iterator[tuple[float, int, str, float]]:
 
 def _summary_texts(result: ComparisonResult) -> Iterator[tuple[float, int, str, str]]:
     """Yield the seconds by method with bars, the table of methods, and every question with its answers."""
-    if seconds := training_times(result):
-        most = max(value for _, value in seconds)
-        rows = [
-            [name, _show(value), BAR * max(1, round(MOST_BARS * value / most))] for name, value in seconds
-        ]
-        yield result.created, 0, TRAINING_TIME, _draw_table(["method", TRAINING_TIME, ""], rows)
-    columns, figures = method_table(result)
-    yield (
-        result.created,
-        0,
-        "methods",
-        _draw_table(columns, [[_show(cell) for cell in row] for row in figures]),
-    )
+    if times := draw_times(result):
+        yield result.created, 0, TRAINING_TIME, times
+    yield result.created, 0, "methods", draw_methods(result)
     for number, question in enumerate(result.questions):
         yield result.created, number, "answers", _show_answers(question)
-
-
-def _show(value: Any) -> str:
-    """Return a cell: a figure with four digits, and words as they are."""
-    if value is None:
-        return "not measured"
-    return value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-
-
-def _draw_table(columns: list[str], rows: list[list[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _show_answers(question: QuestionAnswers) -> str:
@@ -114,8 +85,7 @@ def _show_answers(question: QuestionAnswers) -> str:
     cells = {"question": question.question, "reference": question.reference or ""}
     names = sorted(question.answers, key=lambda name: name != BASE)
     cells |= {name: question.answers[name].text for name in names}
-    rows = [f"| {name} | {' '.join(text.split()).replace('|', '&#124;')} |" for name, text in cells.items()]
-    return "\n".join(["| | |", "|---|---|", *rows])
+    return draw_table(["", ""], list(cells.items()))
 
 
 def _write_events(folder: Path, events: list[tuple[float, int, str, Any]]) -> None:

@@ -8,7 +8,6 @@ written, with the record's times. No prompt can appear.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shlex
 import tempfile
@@ -28,11 +27,14 @@ from laptime.trackers.parts.figures import (
     TRAINING_TIME,
     Clock,
     answer_table,
+    clock_of_all,
     describe_run,
     find_end,
+    group_name,
     list_points,
     method_table,
     run_figures,
+    run_id,
     training_times,
 )
 from laptime.trackers.parts.wandb_file import set_times
@@ -44,7 +46,7 @@ from laptime.util.atomic import remove_folder
 
 FOLDER = "wandb"
 SUMMARY = "summary"
-END_FILE = "record-end"  # beside a run: when the record ended that it was made of
+MARK_FILE = "record"  # beside a run: whose record it is made of, and when that ended
 DEFAULT_PROJECT = "laptime"
 START_SECONDS = 1.5  # of this process before it gets here, and its end
 
@@ -72,8 +74,8 @@ class WandB:
         _quiet(folder)
         records = read_measured(folder, result)
         clocks = {_write_run(folder, result, record): Clock.of(record) for record in records}
-        clocks[_write_summary(folder, result, records)] = _clock_of_all(result, records)
-        _set_times(folder, clocks)
+        clocks[_write_summary(folder, result, records)] = clock_of_all(result, records)
+        _set_times(folder, result, clocks)
         # What was written took its time already: whoever waits at a dead server waits no longer in all.
         deadline = begun + network_seconds - START_SECONDS
         return _upload_and_tell(folder, result, records, deadline)
@@ -96,17 +98,6 @@ def _quiet(folder: Path) -> None:
 def _runs(folder: Path) -> list[Path]:
     """Return the folders of the offline runs in the order in which they were written."""
     return sorted((folder / FOLDER).glob("offline-run-*"))
-
-
-def run_id(result: ComparisonResult, name: str) -> str:
-    """Return the id of a run, the same in every call, so that nothing is written or uploaded twice."""
-    return hashlib.sha256(f"{result.created} {result.model.get('digest')} {name}".encode()).hexdigest()[:12]
-
-
-def group_name(result: ComparisonResult) -> str:
-    """Return the name that all runs of a comparison share."""
-    begun = time.strftime("%Y%m%d-%H%M%S", time.gmtime(result.created))
-    return f"{Path(str(result.model.get('name', ''))).name or 'comparison'}-{begun}"[:128]
 
 
 def _begin(folder: Path, result: ComparisonResult, name: str, job: str, config: Mapping[str, Any]) -> Any:
@@ -148,7 +139,7 @@ def _upload_and_tell(
     waiting = [run for run in runs if not is_synced(run)]
     left = max(LEAST_SECONDS, deadline - time.monotonic())
     trouble, addresses = upload(waiting, left) if waiting else ("", [])
-    names = {run_id(result, record.started.run): record.started.run for record in records}
+    names = {run_id(result, _name(record)): record.started.run for record in records}
     links = {names.get(address.rpartition("/")[2], SUMMARY): address for address in addresses}
     line = f"wandb: {len(runs)} runs under {folder / FOLDER}"
     command = f"wandb sync {FOLDER}/offline-run-*"
@@ -180,11 +171,9 @@ def _find_run(folder: Path, identity: str) -> Path | None:
 
 
 def _write_run(folder: Path, result: ComparisonResult, record: RunRecord) -> str:
-    """Write one method in one round: its spec, its steps, its figures; returns the id of the run."""
-    started = record.started
-    identity = run_id(result, started.run)
-    _forget_older(folder, identity, find_end(record))
-    run = _begin(folder, result, started.run, started.method, describe_run(record))
+    """Write one method in one round: its spec, its steps, its figures; returns what its id is made of."""
+    _forget_older(folder, record)
+    run = _begin(folder, result, _name(record), record.started.method, describe_run(record))
     if run is not None:
         run.define_metric(ELAPSED)
         run.define_metric("*", step_metric=ELAPSED)
@@ -192,52 +181,53 @@ def _write_run(folder: Path, result: ComparisonResult, record: RunRecord) -> str
             run.log(point.figures | {"_timestamp": point.time}, step=point.step)
         run.summary.update(run_figures(record))
         run.finish(exit_code=0 if record.finished else 1)
-    return identity
+    return _name(record)
 
 
-def _forget_older(folder: Path, identity: str, end: float) -> None:
-    """Remove a run that was written when its record ended earlier: it failed then, and was done anew.
+def _name(record: RunRecord) -> str:
+    """Return what the id of a run is made of: one that is done anew is another run to W&B.
 
-    On the server the new one takes its place, as it has the same id.
+    Its server puts rows of a run that it has behind those that are there, so that each would be there twice.
     """
-    run = _find_run(folder, identity)
-    if run and (run / END_FILE).is_file() and (run / END_FILE).read_text() != repr(end):
-        remove_folder(run)
+    return f"{record.started.run} {find_end(record)!r}"
 
 
-def _set_times(folder: Path, clocks: Mapping[str, Clock]) -> None:
-    """Give the files of runs, by id, the times of their records, unless they have left already."""
+def _forget_older(folder: Path, record: RunRecord) -> None:
+    """Remove what was written of a run that failed then and was done anew, unless it has arrived."""
+    for mark in (folder / FOLDER).glob(f"offline-run-*/{MARK_FILE}"):
+        told = mark.read_text()
+        if told.startswith(f"{record.started.run} ") and told != _name(record) and not is_synced(mark.parent):
+            remove_folder(mark.parent)
+
+
+def _set_times(folder: Path, result: ComparisonResult, clocks: Mapping[str, Clock]) -> None:
+    """Give the files of runs, by name, the times of their records, unless they have left already."""
     import wandb
 
     wandb.teardown()  # its process writes on after a run is finished
-    for identity, clock in clocks.items():
-        run = _find_run(folder, identity)
+    for name, clock in clocks.items():
+        run = _find_run(folder, run_id(result, name))
         if run is not None and not is_synced(run):
             for path in run.glob("*.wandb"):
                 set_times(path, clock)
-            (run / END_FILE).write_text(repr(clock.end))
-
-
-def _clock_of_all(result: ComparisonResult, records: Sequence[RunRecord]) -> Clock:
-    """Return the clock of the whole comparison."""
-    return Clock(result.created, max((find_end(record) for record in records), default=result.created))
+            (run / MARK_FILE).write_text(name)
 
 
 def _write_summary(folder: Path, result: ComparisonResult, records: Sequence[RunRecord]) -> str:
-    """Write the comparison: the chart of training seconds, the tables, the ratios; returns the run's id.
+    """Write the comparison: the chart of training seconds, the tables, the ratios; returns its name.
 
     Its id depends on the runs behind it, so that a comparison that went on gets a new summary.
     """
-    name = " ".join([SUMMARY, *(f"{record.started.run}:{record.status}" for record in records)])
+    name = " ".join([SUMMARY, *map(_name, records)])
     run = _begin(folder, result, name, SUMMARY, {"spec": result.spec, "machine": result.machine})
     if run is not None:
         # One row: W&B shows of every key that which was logged last.
-        run.log(_tables(result) | {"_timestamp": _clock_of_all(result, records).end})
+        run.log(_tables(result) | {"_timestamp": clock_of_all(result, records).end})
         for pair in result.pairs:
             run.summary[f"ratio {pair.slower} to {pair.faster}"] = pair.train_ratio
             run.summary[f"verdict {pair.slower} to {pair.faster}"] = pair.verdict
         run.finish()
-    return run_id(result, name)
+    return name
 
 
 def _tables(result: ComparisonResult) -> dict[str, Any]:

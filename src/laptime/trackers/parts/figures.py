@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -81,6 +84,22 @@ def _list_pauses(record: RunRecord) -> Iterator[tuple[float, float]]:
     told = [record.started, *record.steps, *record.checkpoints, *record.resumptions]
     for resumed in record.resumptions:
         yield max(event.time for event in told if event.time < resumed.time), resumed.time
+
+
+def run_id(result: ComparisonResult, name: str) -> str:
+    """Return the id of a run, the same in every call, so that nothing is written or uploaded twice."""
+    return hashlib.sha256(f"{result.created} {result.model.get('digest')} {name}".encode()).hexdigest()[:12]
+
+
+def group_name(result: ComparisonResult) -> str:
+    """Return the name that all runs of a comparison share."""
+    begun = time.strftime("%Y%m%d-%H%M%S", time.gmtime(result.created))
+    return f"{Path(str(result.model.get('name', ''))).name or 'comparison'}-{begun}"[:128]
+
+
+def clock_of_all(result: ComparisonResult, records: Sequence[RunRecord]) -> Clock:
+    """Return the clock of the whole comparison."""
+    return Clock(result.created, max((find_end(record) for record in records), default=result.created))
 
 
 def run_figures(record: RunRecord) -> dict[str, Any]:
