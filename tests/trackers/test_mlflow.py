@@ -14,8 +14,11 @@ from laptime.comparison.collection import collect
 from laptime.errors import UserError
 from laptime.runs.record import FILE_NAME
 from laptime.trackers.links import read_links
-from laptime.trackers.mlflow import TRACKER
+from laptime.trackers.live import Records
+from laptime.trackers.mlflow import TRACKER, MLflow
+from laptime.trackers.publication import load_result
 from tests.comparison.scripted import CREATED, QUESTION, write_scripted_comparison, write_scripted_run
+from tests.trackers.growing import Growing
 
 pytest.importorskip("mlflow")
 
@@ -96,3 +99,21 @@ def test_an_address_with_a_password_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://someone:password@mlflow.example.com")
     with pytest.raises(UserError, match=r"^--track mlflow: MLFLOW_TRACKING_URI holds a name or a password"):
         TRACKER.check()
+
+
+def test_a_run_is_followed_and_then_whole(tmp_path: Path) -> None:
+    """Each step once, also where some were taken back, and when all is over."""
+    race, tracker, records = Growing(tmp_path), MLflow(), Records(tmp_path)
+    for num_steps in (2, 3, 1):
+        race.show(num_steps)
+        tracker.follow(tmp_path, load_result(tmp_path), records.read_grown())
+        client, runs = read_runs(tmp_path)
+        (run,) = runs.values()
+        points = client.get_metric_history(run.info.run_id, "loss")
+        assert (run.info.status, len(points)) == ("RUNNING", num_steps)
+    race.show(None)
+    MLflow().publish(tmp_path, collect(tmp_path), 4.0)
+    client, runs = read_runs(tmp_path)
+    assert runs["lora-r1"].info.status == "FINISHED" and len(runs) == 2
+    points = client.get_metric_history(runs["lora-r1"].info.run_id, "loss")
+    assert [one.step for one in points] == [1, 2, 3, 4]

@@ -84,3 +84,32 @@ def test_one_run_that_never_made_a_step(tmp_path: Path) -> None:
     publish(tmp_path, ("trackio",))
     config, rows = read_runs(tmp_path)["lora-r1"]
     assert (config["failure"], [row["steps"] for row in rows]) == ("out_of_memory at step 2", [0])
+
+
+FOLLOW = """
+import sys
+from pathlib import Path
+from laptime.trackers.live import Records
+from laptime.trackers.publication import load_result
+from laptime.trackers.trackio import TRACKER
+from tests.trackers.growing import Growing
+folder = Path(sys.argv[1])
+race, records = Growing(folder), Records(folder)
+for num_steps in (2, 3, 1, 2):
+    race.show(num_steps)
+    TRACKER.follow(folder, load_result(folder), records.read_grown())
+"""
+
+
+def test_a_run_is_followed_and_then_whole(tmp_path: Path) -> None:
+    """Each step once, also where some were taken back, and when all is over."""
+    subprocess.run([sys.executable, "-c", FOLLOW, str(tmp_path)], check=True)
+    _, rows = read_runs(tmp_path)["lora-r1"]
+    assert [row["step"] for row in rows] == [1, 2]
+    write_scripted_comparison(tmp_path, {"lora": [10]}, skip=("lora-r1",))
+    (tmp_path / "runs" / "lora-r1" / FILE_NAME).unlink()
+    write_scripted_run(tmp_path / "runs" / "lora-r1", "lora")
+    publish(tmp_path, ("trackio",))
+    config, rows = read_runs(tmp_path)["lora-r1"]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 4]
+    assert config["status"] == "finished"

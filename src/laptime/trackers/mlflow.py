@@ -38,6 +38,7 @@ FOLDER = "mlflow"
 STORE = "mlflow.db"
 DEFAULT_EXPERIMENT = "laptime"
 SUMMARY = "summary"
+LIVE_SECONDS = 20.0  # that a server may take where nobody waits
 AT_ONCE = 900  # metrics in a request; MLflow takes a thousand
 LONGEST = 500  # of a parameter's text
 ID_TAG, END_TAG = "laptime.id", "laptime.end"
@@ -47,6 +48,9 @@ class MLflow:
     """Writes one MLflow run a method and round, below one that holds the comparison."""
 
     name = "mlflow"
+
+    def __init__(self) -> None:
+        self._followed: dict[str, tuple[str, int]] = {}  # by run: MLflow's id and the steps that were shown
 
     def check(self) -> None:
         """Raise UserError when mlflow is absent, or its server's address holds what would be printed."""
@@ -75,8 +79,35 @@ class MLflow:
             line += f"; {_send(folder, server, result, records, begun + network_seconds)}"
         return [line]
 
+    def follow(self, folder: Path, result: ComparisonResult, records: Sequence[RunRecord]) -> None:
+        """Log the steps that came, to the user's server or else the local store."""
+        from mlflow import MlflowClient
+
+        store, artifacts = _choose_live_store(folder)
+        client: Any = MlflowClient(tracking_uri=store)
+        experiment = _find_experiment(client, artifacts)
+        for record in records:
+            run, steps = record.started.run, record.steps[-1].step
+            identity, done = self._followed.get(run, ("", 0))
+            if not identity or steps < done:  # new, or some were taken back
+                identity, done = _begin_live(client, experiment, result, record), 0
+            _log_metrics(client, identity, [one for one in _step_metrics(record) if one.step > done])
+            self._followed[run] = (identity, steps)
+
 
 TRACKER = MLflow()
+
+
+def _choose_live_store(folder: Path) -> tuple[str, str | None]:
+    """Return where a race is followed, and where its files would lie."""
+    server = os.environ.get("LAPTIME_MLFLOW_SERVER") or os.environ.get("MLFLOW_TRACKING_URI", "")
+    _quiet(LIVE_SECONDS)
+    if server.startswith(("http://", "https://")):
+        os.environ["LAPTIME_MLFLOW_SERVER"] = server
+        return server, None
+    place = folder / FOLDER
+    place.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{place / STORE}", (place / "artifacts").as_uri()
 
 
 def _quiet(network_seconds: float) -> None:
@@ -139,6 +170,8 @@ def _find_experiment(client: Any, artifacts: str | None) -> str:
 def _find(client: Any, experiment: str, identity: str) -> Any:
     """Return the run with this id of ours, None where it was not written."""
     found = client.search_runs([experiment], filter_string=f"tags.`{ID_TAG}` = '{identity}'")
+    for other in found[1:]:  # left by one that followed a race which was killed
+        client.delete_run(other.info.run_id)
     return found[0] if found else None
 
 
@@ -196,23 +229,44 @@ def _write_run(
         client.delete_run(known.info.run_id)
     tags = {"mlflow.parentRunId": summary, "method": record.started.method, "status": record.status}
     run = _begin(client, experiment, run_id(result, name), name, clock, tags)
-    metrics = [
-        Metric(key, value, _milliseconds(point.time), point.step)
-        for point in list_points(record)
-        for key, value in point.figures.items()
-    ]
+    metrics = _step_metrics(record)
     figures, last = run_figures(record), record.steps[-1].step if record.steps else 0
     for key, value in figures.items():
         if isinstance(value, (int, float)):
             metrics.append(Metric(key, float(value), _milliseconds(clock.end), last))
         else:
             client.set_tag(run, key, value)
-    for start in range(0, len(metrics), AT_ONCE):
-        client.log_batch(run, metrics=metrics[start : start + AT_ONCE])
+    _log_metrics(client, run, metrics)
     told = list(_flatten(describe_run(record)))
     for start in range(0, len(told), 100):
         client.log_batch(run, params=[Param(key, value) for key, value in told[start : start + 100]])
     client.set_terminated(run, "FINISHED" if record.finished else "FAILED", _milliseconds(clock.end))
+
+
+def _step_metrics(record: RunRecord) -> list[Any]:
+    """Return the figures of all steps as MLflow's metrics."""
+    from mlflow.entities import Metric
+
+    return [
+        Metric(key, value, _milliseconds(point.time), point.step)
+        for point in list_points(record)
+        for key, value in point.figures.items()
+    ]
+
+
+def _log_metrics(client: Any, run: str, metrics: Sequence[Any]) -> None:
+    """Log metrics, as many at once as MLflow takes."""
+    for start in range(0, len(metrics), AT_ONCE):
+        client.log_batch(run, metrics=metrics[start : start + AT_ONCE])
+
+
+def _begin_live(client: Any, experiment: str, result: ComparisonResult, record: RunRecord) -> str:
+    """Begin a run that is under way, in the place of what was shown of it before; returns its id."""
+    name, clock = record.started.run, Clock.of(record)
+    identity = run_id(result, name)
+    if known := _find(client, experiment, identity):
+        client.delete_run(known.info.run_id)
+    return _begin(client, experiment, identity, name, clock, {END_TAG: "live"})
 
 
 def _flatten(told: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

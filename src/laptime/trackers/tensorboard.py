@@ -7,7 +7,7 @@ the seconds and figures of each method, and the answers, as text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ class TensorBoard:
 
     name = "tensorboard"
 
+    def __init__(self) -> None:
+        self._followed: dict[str, tuple[Any, int]] = {}  # by run: its open file and the steps in it
+
     def check(self) -> None:
         """Raise UserError when tensorboard is absent."""
         require("tensorboard", "tensorboard")
@@ -47,6 +50,17 @@ class TensorBoard:
         keep_links(folder, self.name, path=FOLDER, command=f"tensorboard --logdir {FOLDER}")
         written = f"{len(records)} run{'s'[: len(records) != 1]} written"
         return [f"tensorboard: {written}; {shell_command('tensorboard', '--logdir', folder / FOLDER)}"]
+
+    def follow(self, folder: Path, result: ComparisonResult, records: Sequence[RunRecord]) -> None:
+        """Write the steps that came; a run of which some were taken back begins anew."""
+        for record in records:
+            run, steps = record.started.run, record.steps[-1].step
+            writer, done = self._followed.get(run, (None, 0))
+            if writer is None or steps < done:
+                writer, done = _open_events(folder / FOLDER / run), 0
+            _add_events(writer, [one for one in _step_scalars(record) if one[1] > done])
+            writer.flush()
+            self._followed[run] = (writer, steps)
 
 
 TRACKER = TensorBoard()
@@ -90,17 +104,28 @@ def _show_answers(question: QuestionAnswers) -> str:
 
 def _write_events(folder: Path, events: list[tuple[float, int, str, Any]]) -> None:
     """Write `events` as one file in place of an earlier call's, which would show every point twice."""
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.compat.proto.summary_pb2 import Summary
+    writer = _open_events(folder)
+    _add_events(writer, events)
+    writer.close()
+
+
+def _open_events(folder: Path) -> Any:
+    """Open a file of events in the place of all earlier ones."""
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
     for earlier in folder.glob("events.out.tfevents.*"):
         earlier.unlink()
-    writer = EventFileWriter(str(folder))
+    return EventFileWriter(str(folder))
+
+
+def _add_events(writer: Any, events: Sequence[tuple[float, int, str, Any]]) -> None:
+    """Add events to a file."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
     for wall_time, step, tag, value in events:
         summary = Summary(value=[_text(tag, value) if isinstance(value, str) else _scalar(tag, value)])
         writer.add_event(Event(wall_time=wall_time, step=step, summary=summary))
-    writer.close()
 
 
 def _scalar(tag: str, value: float) -> Any:

@@ -42,6 +42,9 @@ class Trackio:
 
     name = "trackio"
 
+    def __init__(self) -> None:
+        self._followed: dict[str, int] = {}  # by run: the steps that were shown
+
     def check(self) -> None:
         """Raise UserError when trackio is absent."""
         require("trackio", "trackio")
@@ -50,9 +53,7 @@ class Trackio:
         """Write the runs that are not there; one whose record has grown since gives way."""
         folder = folder.resolve()
         own = "TRACKIO_DIR" not in os.environ
-        place = Path(os.environ.setdefault("TRACKIO_DIR", str(folder / FOLDER)))
-        place.mkdir(parents=True, exist_ok=True)
-        project = os.environ.get("TRACKIO_PROJECT") or DEFAULT_PROJECT
+        place, project = _open_store(folder)
         records = read_measured(folder, result)
         for record in records:
             _write_run(project, result, record)
@@ -63,8 +64,34 @@ class Trackio:
         where = f"TRACKIO_DIR={shell_command(str(place))} " if own else ""
         return [f"trackio: {len(records)} run{'s'[: len(records) != 1]} written; {where}{show}"]
 
+    def follow(self, folder: Path, result: ComparisonResult, records: Sequence[RunRecord]) -> None:
+        """Write the steps that came; a run of which some were taken back begins anew."""
+        _, project = _open_store(folder)
+        for record in records:
+            run, steps = record.started.run, record.steps[-1].step
+            if steps < self._followed.get(run, steps + 1):
+                _forget(project, result, run)
+            rows = [(point.step, point.time, dict(point.figures)) for point in list_points(record)]
+            config = {**describe_run(record), END_KEY: None}
+            _write_rows(project, result, run, Clock.of(record), rows, config)  # what is there stays as it is
+            self._followed[run] = steps
+
 
 TRACKER = Trackio()
+
+
+def _open_store(folder: Path) -> tuple[Path, str]:
+    """Return where Trackio's store is, made if it is not there, and the user's project."""
+    place = Path(os.environ.setdefault("TRACKIO_DIR", str(folder / FOLDER)))
+    place.mkdir(parents=True, exist_ok=True)
+    return place, os.environ.get("TRACKIO_PROJECT") or DEFAULT_PROJECT
+
+
+def _forget(project: str, result: ComparisonResult, name: str) -> None:
+    """Remove a run."""
+    from trackio.sqlite_storage import SQLiteStorage
+
+    SQLiteStorage.delete_run(project, name, run_id=run_id(result, name))
 
 
 def _write(
@@ -83,10 +110,25 @@ def _write(
     if before is not None:
         if before.get(END_KEY) == clock.end:
             return
-        SQLiteStorage.delete_run(project, name, run_id=identity)
+        _forget(project, result, name)
     if not rows:
         rows = [(0, clock.end, {"steps": 0})]  # Trackio knows no run without a row
-    told = {"_Created": _moment(clock.begun), "_Group": group_name(result), END_KEY: clock.end} | config
+    _write_rows(project, result, name, clock, rows, {END_KEY: clock.end} | config)
+
+
+def _write_rows(
+    project: str,
+    result: ComparisonResult,
+    name: str,
+    clock: Clock,
+    rows: Sequence[tuple[int, float, dict[str, Any]]],
+    config: dict[str, Any],
+) -> None:
+    """Write the rows of a run that are not there yet."""
+    from trackio.sqlite_storage import SQLiteStorage
+
+    identity = run_id(result, name)
+    told = {"_Created": _moment(clock.begun), "_Group": group_name(result)} | config
     SQLiteStorage.bulk_log(
         project,
         name,
