@@ -29,6 +29,7 @@ class FakeWandB:
         self.finished: dict[str, int] = {}
         self.reports: list[dict[str, Any]] = []
         self.unknown: list[str] = []
+        self.deleted: list[str] = []
 
     def history(self, run: str) -> list[dict[str, Any]]:
         """Return the history of a run, in the order of its lines."""
@@ -79,6 +80,11 @@ class FakeWandB:
             return {"upsertView": {"view": view, "inserted": True}}
         if "internalId" in query:
             return {"project": {"internalId": "p", "id": "p"}}
+        if "deleteRun" in query:
+            self.deleted.append(values["id"])
+            return {"deleteRun": {"clientMutationId": None}}
+        if "run(name: $name)" in query:
+            return {"project": {"run": self._show(values["name"])}}
         if "models(" in query:
             project = {"id": "p", "name": values.get("project", "laptime"), "entityName": ENTITY}
             project |= {"createdAt": "2026-01-01T00:00:00", "isBenchmark": False, "user": USER}
@@ -86,6 +92,18 @@ class FakeWandB:
             return {"models": {"edges": [{"node": project, "cursor": "c"}], "pageInfo": page}}
         info = {"cliVersionInfo": {"max_cli_version": "9"}, "latestLocalVersionInfo": None}
         return {"viewer": USER, "serverInfo": info, "project": None}
+
+    def _show(self, name: str) -> dict[str, Any] | None:
+        if name not in self.buckets:
+            return None
+        moment = "2026-01-01T00:00:00"
+        return {
+            "id": name, "projectId": "1", "tags": [], "name": name, "displayName": "", "sweepName": None,
+            "state": "running", "config": "{}", "group": None, "jobType": None, "commit": None,
+            "readOnly": False, "createdAt": moment, "heartbeatAt": moment, "description": "", "notes": None,
+            "systemMetrics": "{}", "summaryMetrics": "{}", "historyLineCount": 0,
+            "user": USER, "historyKeys": {},
+        }  # fmt: skip
 
     def _upsert(self, values: dict[str, Any]) -> dict[str, Any]:
         known = self.buckets.setdefault(values["name"], {})

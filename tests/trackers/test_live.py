@@ -114,14 +114,21 @@ def test_records_are_read_again_where_they_have_grown(tmp_path: Path) -> None:
     assert [(len(one.steps), one.status) for one in records.read_grown()] == [(4, "finished")]
 
 
-def test_who_cannot_follow_is_told_before_anything_runs() -> None:
+def test_who_cannot_follow_is_told_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     followers = {name for name, tracker in find_trackers().items() if isinstance(tracker, Follower)}
-    assert followers == {"mlflow", "tensorboard", "trackio"}
+    assert followers == {"mlflow", "tensorboard", "trackio", "wandb"}
     with pytest.raises(UserError, match=r"^--track-live: no tracker is named that could; add --track"):
         check_trackers((), follow=True)
-    pytest.importorskip("wandb")
-    with pytest.raises(UserError, match=r"^--track-live: wandb shows runs when all is over; leave one"):
-        check_trackers(("wandb",), follow=True)
+
+    class Late:
+        name = "late"
+
+        def check(self) -> None:
+            pass
+
+    monkeypatch.setattr("laptime.trackers.tracker.find_tracker", lambda name: Late())
+    with pytest.raises(UserError, match=r"^--track-live: late shows runs when all is over; leave one"):
+        check_trackers(("late",), follow=True)
 
 
 def test_tensorboard_follows_and_has_every_step_once(tmp_path: Path) -> None:

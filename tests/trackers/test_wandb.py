@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -19,10 +20,13 @@ import pytest
 
 from laptime.comparison.collection import collect
 from laptime.errors import UserError
-from laptime.runs.record import FILE_NAME
+from laptime.runs.process import kill_group
+from laptime.runs.record import FILE_NAME, read_record
+from laptime.trackers import wandb as tracker
 from laptime.trackers.links import read_links
 from laptime.trackers.parts import figures, wandb_report, wandb_upload
 from laptime.trackers.parts.wandb_file import read_messages
+from laptime.trackers.parts.wandb_live import note_live, take_live_away
 from laptime.trackers.publication import publish
 from laptime.trackers.tracker import check_trackers
 from tests.comparison.scripted import (
@@ -33,6 +37,7 @@ from tests.comparison.scripted import (
     write_scripted_run,
 )
 from tests.trackers.fake_wandb import ENTITY, serve_wandb
+from tests.trackers.growing import Growing
 
 pytest.importorskip("wandb")
 FAKE_KEY = "f" * 39 + "7"
@@ -418,3 +423,63 @@ def test_upload_is_believed_by_its_marks(
     for run in runs:
         run.mkdir()
     assert wandb_upload.sync(runs, 10.0)[0] == trouble
+
+
+FOLLOW = """
+import sys, time
+from pathlib import Path
+from laptime.trackers.live import Records
+from laptime.trackers.publication import load_result
+from laptime.trackers.wandb import TRACKER
+from tests.trackers.growing import Growing
+folder = Path(sys.argv[1])
+race, records = Growing(folder), Records(folder)
+for num_steps in (2, 4):
+    race.show(num_steps)
+    TRACKER.follow(folder, load_result(folder), records.read_grown())
+time.sleep(600)
+"""
+
+
+def test_a_run_is_shown_live_and_gives_way_to_the_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who follows is killed at the end of the race; what it showed is taken away, no row is twice."""
+    with serve_wandb() as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.address)
+        monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
+        monkeypatch.setenv("WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL", "0.2")
+        monkeypatch.setenv("WANDB_SILENT", "true")
+        command = [sys.executable, "-c", FOLLOW, str(tmp_path / "race")]
+        process = subprocess.Popen(command, start_new_session=True)
+        try:
+            for _ in range(600):
+                shown = [server.history(run) for run in list(server.buckets)]
+                if shown and len(shown[0]) >= 3:  # the last one waits for what may still be logged of it
+                    break
+                time.sleep(0.1)
+        finally:
+            kill_group(process)
+        (live,) = server.buckets
+        assert server.buckets[live]["displayName"] == "lora-r1 (live)"
+        moments = [CREATED + 111.5 + n for n in range(3)]
+        assert [row["_timestamp"] for row in server.history(live)][:3] == moments
+        Growing(tmp_path / "race").show(None)
+        (line,) = publish(tmp_path / "race", ("wandb",), deadline_seconds=60)
+        assert "; uploaded" in line and "could not be taken away" not in line
+        assert server.deleted == [live]
+        assert len(server.history(server.runs()["lora-r1"])) == 4
+        assert not (tmp_path / "race" / "wandb" / "live.txt").exists()
+        note_live(tmp_path / "race" / "wandb", f"{ENTITY}/laptime/unknown")
+        left = take_live_away(tmp_path / "race" / "wandb", 3.0)
+        assert left.endswith(f"shown live could not be taken away: {ENTITY}/laptime/unknown")
+        assert (tmp_path / "race" / "wandb" / "live.txt").exists()
+
+
+def test_nobody_is_followed_without_an_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    race = Growing(tmp_path)
+    race.show(2)
+    for name in ("SILENT", "ERROR_REPORTING", "DATA_DIR", "CACHE_DIR"):  # which it sets: to be taken back
+        monkeypatch.setenv(f"WANDB_{name}", str(tmp_path / "staging") if name.endswith("DIR") else "true")
+    tracker.WandB().follow(tmp_path, collect(tmp_path), [read_record(race.record.parent)])
+    assert not (tmp_path / "wandb" / "live.txt").exists()

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from laptime.comparison.collection import read_measured
 from laptime.comparison.result import ComparisonResult
@@ -38,9 +38,10 @@ from laptime.trackers.parts.figures import (
     training_times,
 )
 from laptime.trackers.parts.wandb_file import set_times
+from laptime.trackers.parts.wandb_live import note_live, take_live_away
 from laptime.trackers.parts.wandb_report import TITLE as REPORT
 from laptime.trackers.parts.wandb_report import save_report
-from laptime.trackers.parts.wandb_upload import LEAST_SECONDS, is_synced, upload
+from laptime.trackers.parts.wandb_upload import LEAST_SECONDS, is_logged_in, is_synced, upload
 from laptime.trackers.tracker import require
 from laptime.util.atomic import remove_folder
 
@@ -55,6 +56,9 @@ class WandB:
     """Writes one W&B run a method and round in one group, and a summary run with chart and answers."""
 
     name = "wandb"
+
+    def __init__(self) -> None:
+        self._followed: tuple[str, Any, int] = ("", None, 0)  # the run that is shown, W&B's, its steps
 
     def check(self) -> None:
         """Raise UserError when wandb is absent, or its server's address is one that it cannot use."""
@@ -80,6 +84,27 @@ class WandB:
         deadline = begun + network_seconds - START_SECONDS
         return _upload_and_tell(folder, result, records, deadline)
 
+    def follow(self, folder: Path, result: ComparisonResult, records: Sequence[RunRecord]) -> None:
+        """Log the steps that came to a run of its own, where the user is logged in; one run at a time."""
+        import wandb
+
+        _quiet(folder)
+        settings = wandb.setup().settings
+        if settings.mode != "online" or not is_logged_in(str(settings.base_url)):
+            return
+        for record in records:
+            name, run, done = self._followed
+            if name != record.started.run:
+                if record.finished:
+                    continue  # it is whole, and will be uploaded so
+                if run is not None:
+                    run.finish()
+                name, run, done = record.started.run, _begin_live(folder, result, record), 0
+            for point in list_points(record):
+                if point.step > done:
+                    run.log(point.figures | {"_timestamp": point.time}, step=point.step)
+            self._followed = (name, run, max(done, record.steps[-1].step))
+
 
 TRACKER = WandB()
 
@@ -102,13 +127,37 @@ def _runs(folder: Path) -> list[Path]:
 
 def _begin(folder: Path, result: ComparisonResult, name: str, job: str, config: Mapping[str, Any]) -> Any:
     """Begin an offline run that says nothing of the machine beyond our own facts; None if it was written."""
-    import wandb
-
     identity = run_id(result, name)
     if _find_run(folder, identity):
         return None
+    return _init(folder, result, "offline", identity, name.partition(" ")[0], job, config)
+
+
+def _begin_live(folder: Path, result: ComparisonResult, record: RunRecord) -> Any:
+    """Begin a run that is shown while it runs."""
+    name = record.started.run
+    identity = run_id(result, f"{name} live {time.time()}")
+    run = _init(folder, result, "online", identity, f"{name} (live)", "live", describe_run(record))
+    note_live(folder / FOLDER, str(run.path))
+    _define_axis(run)
+    return run
+
+
+def _define_axis(run: Any) -> None:
+    """Have W&B draw everything over the seconds of training."""
+    run.define_metric(ELAPSED)
+    run.define_metric("*", step_metric=ELAPSED)
+
+
+def _init(
+    folder: Path, result: ComparisonResult, mode: Literal["offline", "online"], identity: str, name: str,
+    job: str, config: Mapping[str, Any],
+) -> Any:  # fmt: skip
+    """Begin a run of W&B."""
+    import wandb
+
     settings = wandb.Settings(
-        mode="offline",
+        mode=mode,
         silent=True,
         console="off",
         host="",  # an empty name keeps wandb from asking for the real one
@@ -122,7 +171,7 @@ def _begin(folder: Path, result: ComparisonResult, name: str, job: str, config: 
     return wandb.init(
         project=os.environ.get("WANDB_PROJECT") or DEFAULT_PROJECT,
         group=group_name(result),
-        name=name.partition(" ")[0],
+        name=name,
         job_type=job,
         id=identity,
         dir=str(folder),
@@ -147,10 +196,11 @@ def _upload_and_tell(
         keep_links(folder, FOLDER, path=FOLDER, command=command, links=links)
         sync = f"wandb sync {shlex.quote(str(folder / FOLDER))}/offline-run-*"
         return [f"{line}; {trouble}; to upload them: {sync}"]
+    stays = take_live_away(folder / FOLDER, max(LEAST_SECONDS, deadline - time.monotonic()))
     report, why = _save_report(folder, result, links, deadline)
     keep_links(folder, FOLDER, path=FOLDER, links=({REPORT: report} if report else {}) | links)
     told = f"report: {report}" if report else links.get(SUMMARY, "")
-    return ["; ".join(part for part in (f"{line}; uploaded", told, why) if part)]
+    return ["; ".join(part for part in (f"{line}; uploaded", told, why, stays) if part)]
 
 
 def _save_report(
@@ -175,8 +225,7 @@ def _write_run(folder: Path, result: ComparisonResult, record: RunRecord) -> str
     _forget_older(folder, record)
     run = _begin(folder, result, _name(record), record.started.method, describe_run(record))
     if run is not None:
-        run.define_metric(ELAPSED)
-        run.define_metric("*", step_metric=ELAPSED)
+        _define_axis(run)
         for point in list_points(record):
             run.log(point.figures | {"_timestamp": point.time}, step=point.step)
         run.summary.update(run_figures(record))
