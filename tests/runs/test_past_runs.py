@@ -53,6 +53,7 @@ def test_a_finished_run_is_remembered_by_its_figures(tmp_path: Path) -> None:
         {"losses": (4.0,)},
         {"training": {"plain": True}},
         {"training": {"without": ("fused_blocks",)}},
+        {"training": {"optimizer": "muon"}},
     ],
 )
 def test_what_tells_nothing_is_not(tmp_path: Path, changes: dict[str, Any]) -> None:
