@@ -139,7 +139,7 @@ def take_steps(case: Case, model: Any, method: Method) -> int:
     batch = make_batch([EncodedExample([1] * case.tokens, [n >= half for n in range(case.tokens)], "x")])
     optimizer = Optimizer(method.parameter_groups(model), training, False, fused=True)
     tracker = Tracker()
-    tracker.track_external(model, *(chunk.adam for chunk in optimizer.chunks))
+    tracker.track_external(model, *(chunk.rule for chunk in optimizer.chunks))
     tracker.track_external(*(one for chunk in optimizer.chunks for one in chunk.masters))
     with tracker:
         for _ in range(2):

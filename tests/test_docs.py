@@ -330,7 +330,7 @@ def test_the_table_of_speedups_says_where_they_have_no_effect(maker: Any) -> Non
         "examples of up to ... tokens; short means 512",
     ]
     assert "written for llama, mistral, qwen2, qwen3, not for ..." in said["fused_blocks"]
-    assert said["fused_optimizer"] == ["moments of 8 bits have a kernel of their own"]
+    assert said["fused_optimizer"] == ["torch's fused kernel is AdamW's with moments of 32 bits"]
 
 
 def test_the_workflow_runs_what_the_readme_says_on_the_oldest_python() -> None:

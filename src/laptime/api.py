@@ -116,7 +116,7 @@ def open_comparison(values: Mapping[str, Any]) -> Session:
     if values.get("out"):  # before its options, whose paths lead nowhere from here
         refuse_records_alone(Path(values["out"]))
     spec, against = race_job(values)
-    check_trackers(tracker_names(values))
+    check_trackers(tracker_names(values), values.get("track_live", False))
     folder = choose_place(values.get("out"), "compare")
     digest = check_spec(spec, begins=not (folder / PLAN_FILE).exists())
     return _open("compare", spec, digest, values, folder, look, against)
@@ -128,7 +128,7 @@ def open_training(values: Mapping[str, Any]) -> Session:
     resumed = values.get("resume")
     values = {name: value for name, value in values.items() if name != "resume"}
     spec = resumed_spec(Path(resumed), values) if resumed else single_spec(values)
-    check_trackers(tracker_names(values))
+    check_trackers(tracker_names(values), values.get("track_live", False))
     digest = check_training(spec)
     kind: Kind = "resumed" if resumed else "train"
     return _open(kind, spec, digest, values, choose_place(resumed or values.get("out"), kind), look)
@@ -153,6 +153,7 @@ def _open(
         waits=values.get("wait", False),
         against=against,
         trackers=tracker_names(values),
+        follows=values.get("track_live", False),
         lang=values.get("lang"),
     )
 
@@ -282,4 +283,6 @@ def _run(session: Session, listener: Listener | None, progress: bool) -> Results
     render_report(folder, session.lang)
     for line in publish(folder, session.trackers) if session.trackers else ():
         hears.say(line)
+    if session.trackers:
+        render_report(folder, session.lang)  # with the addresses of what was published
     return Results(folder=folder, result=result)

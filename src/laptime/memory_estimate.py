@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from laptime.kernels.build import has_products
 from laptime.methods.method import Method
 from laptime.models.shape import FAMILIES, Shape, layer_of
+from laptime.optimizers import moment_bytes
 from laptime.spec import TrainingSpec
 from laptime.startup.speedup_switches import is_wanted
 
@@ -59,7 +60,7 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
     asks_to_pack: bool = False  # with --speedups prepacked_weights
     plain: bool = False
     on_cuda: bool = False
-    moment_bytes: int = OPTIMIZER_BYTES  # of a trained number
+    moment_bytes: float = OPTIMIZER_BYTES  # of a trained number
     num_ranks: int = 1  # processes that train together
     num_here: int | None = None  # of them on one machine; None: all
     half: str | None = "bf16"
@@ -79,16 +80,17 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
         """Count them for one process."""
         if self.num_ranks > 1 and self.method.spreads_weights:
             part = -(-self.shape.num_parameters // self.num_ranks)
-            return part * (2 * FLOAT32_BYTES + self.moment_bytes) + self._gathered_bytes()
+            return round(part * (2 * FLOAT32_BYTES + self.moment_bytes)) + self._gathered_bytes()
         weights = self.method.held_weight_bytes(self.shape, self.element_bytes)
         cost = self.method.cost(self.shape, self.element_bytes)
         trained = cost.trainable_parameters
         if self.method.saved_kind == "adapter":  # float32, and beside the weights
-            return weights + trained * (2 * FLOAT32_BYTES + self.moment_bytes)
+            return weights + round(trained * (2 * FLOAT32_BYTES + self.moment_bytes))
         master = MASTER_BYTES if self.element_bytes < FLOAT32_BYTES else 0
         updated = trained if cost.updated_parameters is None else cost.updated_parameters
         moments = trained if cost.moments is None else cost.moments
-        return weights + trained * master + updated * self.element_bytes + moments * self.moment_bytes
+        held = trained * master + updated * self.element_bytes + moments * self.moment_bytes
+        return weights + round(held)
 
     def _gathered_bytes(self) -> int:
         """Count two layers gathered, of which one has its gradient, beside what is exchanged of that."""
@@ -241,6 +243,6 @@ def foresee_packed_bytes(
     return sum(used[place] for place in choose_largest(used, room))
 
 
-def find_moment_bytes(training: TrainingSpec) -> int:
-    """Return the bytes of a trained number's moments."""
-    return OPTIMIZER_BYTES if training.optimizer == "adamw" else OPTIMIZER_8BIT_BYTES
+def find_moment_bytes(training: TrainingSpec, shape: Shape, method: Method) -> float:
+    """Return the bytes that the optimizer keeps for a trained number, in the mean."""
+    return moment_bytes(training.optimizer, shape, adapts=method.saved_kind == "adapter")

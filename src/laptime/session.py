@@ -24,6 +24,7 @@ from laptime.runs.record import FILE_NAME as RECORD_FILE
 from laptime.runs.runner import Listener, Runner
 from laptime.runs.single_run import go_on_training, train_once
 from laptime.spec import CompareSpec, RunSpec
+from laptime.trackers.live import following
 from laptime.util.shell import shell_command
 from laptime.util.temporary import tell_passed_over
 from laptime.util.untrusted import refuse_specials
@@ -35,8 +36,8 @@ class Session(Struct, frozen=True, kw_only=True):
     """A comparison or a training whose options were checked, with its folder; nothing has run yet.
 
     `look` was begun when the command was. With `waits` a comparison on this machine is waited for. `against`
-    is an older comparison that this one is set beside; `trackers` are told when all is over; `lang` is the
-    language of the report, where one was asked for.
+    is an older comparison that this one is set beside; `trackers` are told when all is over, and follow what
+    runs where `follows` is set; `lang` is the language of the report, where one was asked for.
     """
 
     kind: Kind
@@ -47,6 +48,7 @@ class Session(Struct, frozen=True, kw_only=True):
     waits: bool = False
     against: Before | None = None
     trackers: tuple[str, ...] = ()
+    follows: bool = False
     lang: Lang | None = None
 
 
@@ -79,12 +81,13 @@ def run(session: Session, listener: Listener) -> ComparisonResult:
     runner = ProcessRunner(single=session.kind == "train")
     threads = session.look.choose(session.spec.training.threads)
     try:
-        if isinstance(session.spec, CompareSpec):
-            return compare(
-                session.spec, session.folder, runner, listener, session.examples_digest, threads,
-                session.waits, session.against,
-            )  # fmt: skip
-        train(session, session.spec, runner, listener, threads)
+        with following(session.folder, session.trackers if session.follows else ()):
+            if isinstance(session.spec, CompareSpec):
+                return compare(
+                    session.spec, session.folder, runner, listener, session.examples_digest, threads,
+                    session.waits, session.against,
+                )  # fmt: skip
+            train(session, session.spec, runner, listener, threads)
     finally:
         runner.close()
     result = collect_single(session.folder)

@@ -133,16 +133,16 @@ class TrainingSpec(Options, frozen=True):
         float, Meta(ge=0, le=1, description="Share of the steps in which the learning rate rises.")
     ] = 0.03
     weight_decay: Annotated[
-        float, Meta(ge=0, description="AdamW's decoupled weight decay; norms and biases have none.")
+        float, Meta(ge=0, description="Weight decay, decoupled but of SGD; norms and biases have none.")
     ] = 0.0
     adam_beta1: Annotated[float, Meta(ge=0, lt=1, description="AdamW's first decay rate.")] = 0.9
     adam_beta2: Annotated[float, Meta(ge=0, lt=1, description="AdamW's second decay rate.")] = 0.999
     adam_epsilon: Annotated[float, Meta(gt=0, description="AdamW's epsilon.")] = 1e-8
     optimizer: Annotated[
-        Literal["adamw", "adamw8bit"],
+        Literal["adamw", "adamw8bit", "adafactor", "sgd", "lion", "muon"],
         Meta(
-            description="AdamW, or AdamW with moments of 8 bits: a quarter of their memory, and another "
-            "mathematics (pip install 'laptime[8bit]')."
+            description="Who updates the weights; with adamw8bit (pip install 'laptime[8bit]') AdamW's "
+            "moments take a quarter of their memory."
         ),
     ] = "adamw"
     max_grad_norm: Annotated[float, Meta(ge=0, description="Gradient clipping; 0 switches it off.")] = 1.0

@@ -51,7 +51,7 @@ class SnapshotOptimizer(Optimizer):
         """Copy weights, masters, moments and step counts."""
         tensors = [p for chunk in self.chunks for p in (*chunk.parameters, *chunk.masters)]
         moments = [
-            value for chunk in self.chunks for state in chunk.adam.state.values() for value in state.values()
+            value for chunk in self.chunks for state in chunk.rule.state.values() for value in state.values()
         ]
         return [tensor.detach().clone() for tensor in (*tensors, *moments)]
 

@@ -77,6 +77,7 @@ def test_a_probe_that_was_disturbed_is_told_of_alone(tmp_path: Path, monkeypatch
         {"losses": (4.0,)},
         {"training": {"plain": True}},
         {"training": {"without": ("fused_blocks",)}},
+        {"training": {"optimizer": "muon"}},
     ],
 )
 def test_what_tells_nothing_is_not(tmp_path: Path, changes: dict[str, Any]) -> None:

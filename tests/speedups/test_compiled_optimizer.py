@@ -65,7 +65,7 @@ def test_it_is_the_update_of_torch(dtype: torch.dtype) -> None:
         ours, theirs = step(optimizers, [*gradients[:2], None if number == 2 else gradients[2]])
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=0)
         hold_together(optimizers)
-    assert [float(state["step"]) for state in optimizers[0].chunks[0].adam.state.values()] == [5.0, 5.0, 4.0]
+    assert [float(state["step"]) for state in optimizers[0].chunks[0].rule.state.values()] == [5.0, 5.0, 4.0]
 
 
 def test_a_gradient_that_is_not_finite_makes_no_update() -> None:

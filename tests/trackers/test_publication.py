@@ -65,7 +65,7 @@ def add_tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_trackers_are_found_by_their_files() -> None:
     """One file, one tracker; finding them imports no library."""
-    assert sorted(find_trackers()) == ["tensorboard", "wandb"]
+    assert sorted(find_trackers()) == ["mlflow", "tensorboard", "trackio", "wandb"]
     code = (
         "import sys; from laptime.trackers.tracker import check_trackers;"
         "check_trackers(('wandb', 'tensorboard'));"

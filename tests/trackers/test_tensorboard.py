@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from laptime.comparison.collection import collect
+from laptime.trackers.links import read_links
 from laptime.trackers.publication import publish
 from laptime.trackers.tensorboard import TRACKER
 from tests.comparison.scripted import QUESTION, REFERENCE, write_scripted_comparison, write_scripted_run
@@ -41,7 +42,7 @@ def test_scalars_and_texts(tmp_path: Path) -> None:
     assert [(point.step, point.value) for point in losses] == [(1, 4.0), (2, 3.0), (3, 2.0), (4, 1.0)]
     assert [point.value for point in run.Scalars("train/tokens_per_second")] == [5.0, 10.0, 10.0, 10.0]
     assert run.Scalars("train/learning_rate")[1].value == pytest.approx(5e-5)
-    assert run.Scalars("run/train_seconds")[0].value == 10.0
+    assert run.Scalars("whole_run/train_seconds")[0].value == 10.0
     assert losses[1].wall_time - losses[0].wall_time == pytest.approx(1.0)
 
 
@@ -50,13 +51,28 @@ def test_answers_are_text(tmp_path: Path) -> None:
     folder = write_scripted_comparison(tmp_path, {"full": [20], "lora": [10]})
     publish(folder, ("tensorboard",))
     summary = read_back(folder / "tensorboard" / "summary")
-    assert sorted(summary.Tags()["tensors"]) == ["answers", "methods"]
+    assert sorted(summary.Tags()["tensors"]) == ["Training Time (s)", "answers", "methods"]
     first, second = (event.tensor_proto.string_val[0].decode() for event in summary.Tensors("answers"))
     assert QUESTION in first and f"| lora | {REFERENCE} |" in first
     assert first.index("| base |") < first.index("| full |")
     assert "RAG를 설명해" in second
     methods = summary.Tensors("methods")[0].tensor_proto.string_val[0].decode()
-    assert "| full | finished | 20 | 1.5 |" in methods
+    assert "| full | finished | 20 | 24 | 9,000 | 1.5 |" in methods
+    times = summary.Tensors("Training Time (s)")[0].tensor_proto.string_val[0].decode()
+    assert times.splitlines()[2:] == [f"| full | 20 | {'█' * 30} |", f"| lora | 10 | {'█' * 15} |"]
+
+
+def test_curves_stand_before_single_points(tmp_path: Path) -> None:
+    """TensorBoard sorts groups of charts by the name before the slash."""
+    folder = write_scripted_comparison(tmp_path, {"lora": [10]})
+    publish(folder, ("tensorboard",))
+    run = read_back(folder / "tensorboard" / "lora-r1")
+    points = {tag: len(run.Scalars(tag)) for tag in run.Tags()["scalars"]}
+    groups = sorted({tag.partition("/")[0] for tag in points})
+    assert groups == ["train", "whole_run"]
+    assert {number for tag, number in points.items() if tag.startswith("train/")} == {4}
+    assert {number for tag, number in points.items() if tag.startswith("whole_run/")} == {1}
+    assert read_links(folder)["tensorboard"].command == "tensorboard --logdir tensorboard"
 
 
 def test_one_run(tmp_path: Path) -> None:
@@ -84,4 +100,4 @@ def test_a_failed_run_is_shown_as_far_as_it_came(tmp_path: Path) -> None:
     folder = write_scripted_comparison(tmp_path, {"lora": [10]}, {"lora-r1": {"failed": "killed"}})
     TRACKER.publish(folder, collect(folder), 1.0)
     tags = read_back(folder / "tensorboard" / "lora-r1").Tags()["scalars"]
-    assert "train/loss" in tags and "run/train_seconds" not in tags
+    assert "train/loss" in tags and "whole_run/train_seconds" not in tags

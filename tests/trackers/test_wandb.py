@@ -6,7 +6,8 @@ import base64
 import json
 import os
 import socket
-import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,14 +20,27 @@ import pytest
 
 from laptime.comparison.collection import collect
 from laptime.errors import UserError
+from laptime.runs.process import kill_group
+from laptime.runs.record import FILE_NAME, read_record
 from laptime.trackers import wandb as tracker
+from laptime.trackers.links import read_links
+from laptime.trackers.parts import figures, wandb_report, wandb_upload
+from laptime.trackers.parts.wandb_file import read_messages
+from laptime.trackers.parts.wandb_live import note_live, take_live_away
 from laptime.trackers.publication import publish
 from laptime.trackers.tracker import check_trackers
-from tests.comparison.scripted import QUESTION, REFERENCE, write_scripted_comparison, write_scripted_run
+from tests.comparison.scripted import (
+    CREATED,
+    QUESTION,
+    REFERENCE,
+    write_scripted_comparison,
+    write_scripted_run,
+)
+from tests.trackers.fake_wandb import ENTITY, serve_wandb
+from tests.trackers.growing import Growing
 
 pytest.importorskip("wandb")
 FAKE_KEY = "f" * 39 + "7"
-BLOCK_BYTES = 32768
 
 
 @pytest.fixture(autouse=True)
@@ -112,24 +126,11 @@ def hanging_server() -> Iterator[str]:
 
 
 def read_run(folder: Path) -> list[Any]:
-    """Read a .wandb file: LevelDB's log format (crc, length, type) around W&B's own messages."""
+    """Read a .wandb file into W&B's own messages."""
     from wandb.proto.wandb_internal_pb2 import Record
 
     (path,) = folder.glob("*.wandb")
-    content, position, parts, records = path.read_bytes(), 7, b"", []
-    while position + 7 <= len(content):
-        if BLOCK_BYTES - position % BLOCK_BYTES < 7:
-            position += BLOCK_BYTES - position % BLOCK_BYTES
-            continue
-        _, length, kind = struct.unpack_from("<IHB", content, position)
-        parts += content[position + 7 : position + 7 + length]
-        position += 7 + length
-        if kind in (1, 4):  # whole, last
-            record = Record()
-            record.ParseFromString(parts)
-            records.append(record)
-            parts = b""
-    return records
+    return [Record.FromString(message) for message in read_messages(path.read_bytes(), path)]
 
 
 def find_run(folder: Path, name: str) -> list[Any]:
@@ -171,13 +172,83 @@ def test_offline_runs_hold_the_metrics(comparison: Path) -> None:
     lora = find_run(comparison, "lora-r1")
     assert history(lora, "loss") == [4.0, 3.0, 2.0, 1.0]
     assert history(lora, "elapsed_seconds") == [4.0, 6.0, 8.0, 10.0]
+    assert history(lora, "_timestamp") == [CREATED + 100.5 + n for n in (11, 12, 13, 14)]
+    assert history(lora, "_runtime") == [11.0, 12.0, 13.0, 14.0]
     figures = summary(lora)
+    assert (figures["_runtime"], figures["_wandb/runtime"]) == (21.0, 21)
+    assert next(r.exit.runtime for r in lora if r.WhichOneof("record_type") == "exit") == 21
     assert (figures["train_seconds"], figures["held_out_loss"], figures["peak_bytes"]) == (10.0, 1.5, 5200)
     run = next(record.run for record in lora if record.WhichOneof("record_type") == "run")
     assert (run.project, run.run_group) == ("laptime", "tiny-20231114-221320")
+    assert run.start_time.ToMicroseconds() / 1e6 == CREATED + 100.5
     config = {item.key: json.loads(item.value_json) for item in run.config.update}
     assert config["spec"]["training"]["epochs"] == 2
     assert (run.host, run.run_group) == ("", find_group(comparison, "summary"))
+
+
+def test_what_arrives_has_the_times_of_the_record(comparison: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`wandb sync` to a server on loopback; what was done anew is a run of its own, no row twice."""
+    where = comparison / "runs" / "lora-r1"
+    (where / FILE_NAME).unlink()
+    write_scripted_run(where, "lora", failed="killed")
+    with serve_wandb() as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.address)
+        monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
+        (line,) = publish(comparison, ("wandb",), deadline_seconds=60)
+        assert line.startswith(f"wandb: 3 runs under {comparison}/wandb; uploaded")
+        runs = server.runs()
+        full, lora = server.history(runs["full-r1"]), server.history(runs["lora-r1"])
+        assert [row["_runtime"] for row in full] == [11, 12, 13, 14]
+        assert [row["_timestamp"] for row in full] == [CREATED + 110 + n for n in (11, 12, 13, 14)]
+        assert [row["elapsed_seconds"] for row in full] == [8, 12, 16, 20]
+        assert server.summary(runs["full-r1"])["_wandb"] == {"runtime": 21}
+        assert (len(lora), server.summary(runs["lora-r1"])["status"]) == (4, "failed")
+        metrics = json.loads(server.buckets[runs["full-r1"]]["config"])["_wandb"]["value"]["m"]
+        assert {"1", "5"} <= set().union(*metrics) and metrics[0]["1"] == "elapsed_seconds"
+        chart = json.loads(server.buckets[runs["summary"]]["config"])["_wandb"]["value"]["visualize"]
+        assert chart["Training Time (s)"]["panel_config"]["panelDefId"] == "wandb/bar/v0"
+        links = {link.title: link.url for link in read_links(comparison)["wandb"].links}
+        assert links["full-r1"] == f"{server.address}/{ENTITY}/laptime/runs/{runs['full-r1']}"
+        assert {"full-r1", "lora-r1", "summary"} <= set(links)
+        (where / FILE_NAME).unlink()
+        write_scripted_run(where, "lora", started=CREATED + 500)
+        publish(comparison, ("wandb",), deadline_seconds=60)
+        again = server.runs()["lora-r1"]
+        assert [row["_timestamp"] for row in server.history(again)] == [
+            CREATED + 500 + n for n in range(11, 15)
+        ]
+        assert (server.history(runs["full-r1"]), server.history(runs["lora-r1"])) == (full, lora)
+        assert server.summary(again)["status"] == "finished"
+        links = {link.title: link.url for link in read_links(comparison)["wandb"].links}
+        assert links["lora-r1"].endswith(again)
+
+
+def test_a_report_is_saved_where_its_library_is(monkeypatch: pytest.MonkeyPatch, comparison: Path) -> None:
+    pytest.importorskip("wandb_workspaces")
+    result = collect(comparison)
+    with serve_wandb() as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.address)
+        monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
+        run = f"{server.address}/{ENTITY}/laptime/runs/1"
+        address, why = wandb_report.save_report(result, "tiny-1", run, 30.0)
+        assert (why, address.startswith(f"{server.address}/{ENTITY}/laptime/reports/tiny-1")) == ("", True)
+        (saved,) = server.reports
+        assert '"chartTitle":"Training Time (s)","metrics":["train_seconds"]' in saved["spec"]
+        assert '"op":"=","value":"tiny-1"' in saved["spec"]
+
+
+def test_why_no_report_is_saved_is_told(
+    monkeypatch: pytest.MonkeyPatch, comparison: Path, tmp_path: Path
+) -> None:
+    """Its library is absent, or fails: one sentence, and no exception."""
+    result, run = collect(comparison), "http://127.0.0.1:9/someone/laptime/runs/1"
+    monkeypatch.setattr(wandb_report.importlib.util, "find_spec", lambda name: None)
+    absent = "no saved report: pip install 'laptime[wandb-report]'"
+    assert wandb_report.save_report(result, "tiny-1", run, 5.0) == ("", absent)
+    monkeypatch.setattr(wandb_report.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setitem(sys.modules, "wandb_workspaces.reports.v2", None)
+    address, why = wandb_report.save_report(result, "tiny-1", run, 5.0)
+    assert address == "" and why.startswith("no saved report (ModuleNotFoundError: ")
 
 
 def find_group(folder: Path, name: str) -> str:
@@ -189,7 +260,7 @@ def test_summary_run_has_chart_and_answers(comparison: Path) -> None:
     """The tables of seconds and of answers lie in the run's media."""
     publish(comparison, ("wandb",))
     tables = [json.loads(path.read_text()) for path in (comparison / "wandb").rglob("*.table.json")]
-    assert {"columns": ["method", "train_seconds"], "data": [["full", 20.0], ["lora", 10.0]]} in tables
+    assert {"columns": ["method", "Training Time (s)"], "data": [["full", 20.0], ["lora", 10.0]]} in tables
     (answers,) = [table for table in tables if "question" in table["columns"]]
     assert answers["columns"] == ["question", "source", "reference", "base", "full", "lora"]
     assert answers["data"][0] == [QUESTION, "trained", REFERENCE, "모릅니다.", REFERENCE, REFERENCE]
@@ -202,6 +273,22 @@ def test_nothing_is_written_twice(comparison: Path) -> None:
     before = sorted(path.name for path in (comparison / "wandb").iterdir())
     publish(comparison, ("wandb",))
     assert sorted(path.name for path in (comparison / "wandb").iterdir()) == before
+
+
+def test_a_run_done_anew_before_an_upload_takes_the_place_of_the_old(comparison: Path) -> None:
+    publish(comparison, ("wandb",))
+    where = comparison / "runs" / "lora-r1"
+    (where / FILE_NAME).unlink()
+    write_scripted_run(where, "lora", started=CREATED + 500)
+    publish(comparison, ("wandb",))
+    names = [
+        record.run.display_name
+        for path in (comparison / "wandb").glob("offline-run-*")
+        for record in read_run(path)
+        if record.WhichOneof("record_type") == "run"
+    ]
+    assert (names.count("lora-r1"), names.count("full-r1")) == (1, 1)
+    assert history(find_run(comparison, "lora-r1"), "_timestamp")[0] == CREATED + 511
 
 
 def test_modes_are_respected(comparison: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +347,7 @@ def test_the_key_goes_to_its_server_alone(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
     with serving(note) as elsewhere, serving(send_away) as server:
-        assert tracker.probe(server, 3.0) == ""
+        assert wandb_upload.probe(server, 3.0) == ""
     assert seen == ["Basic " + base64.b64encode(f"api:{FAKE_KEY}".encode()).decode()]
 
 
@@ -284,7 +371,7 @@ def test_server_that_hangs_after_its_first_answer(
     monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
     begun = time.monotonic()
     runs = sorted((comparison / "wandb").glob("offline-run-*"))
-    assert tracker._sync(runs, 6.0) == "the W&B server took 0 of 3 in time"
+    assert wandb_upload.sync(runs, 6.0)[0] == "the W&B server took 0 of 3 in time"
     assert time.monotonic() - begun < 20
     assert not list(present.iterdir())
     assert list((comparison / "wandb" / "logs").iterdir())
@@ -292,13 +379,13 @@ def test_server_that_hangs_after_its_first_answer(
 
 def test_log_in_is_found_where_wandb_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key in the environment or a machine in netrc; another server's is none."""
-    server = tracker.DEFAULT_SERVER
-    assert not tracker.is_logged_in(server)
+    server = wandb_upload.DEFAULT_SERVER
+    assert not wandb_upload.is_logged_in(server)
     (tmp_path / "home" / "netrc").write_text(f"machine api.wandb.ai\n  login user\n  password {FAKE_KEY}\n")
-    assert tracker.is_logged_in(server)
-    assert not tracker.is_logged_in("https://wandb.example.org")
+    assert wandb_upload.is_logged_in(server)
+    assert not wandb_upload.is_logged_in("https://wandb.example.org")
     monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
-    assert tracker.is_logged_in("https://wandb.example.org")
+    assert wandb_upload.is_logged_in("https://wandb.example.org")
 
 
 def test_failed_run(tmp_path: Path) -> None:
@@ -313,10 +400,10 @@ def test_failed_run(tmp_path: Path) -> None:
 def test_ids_depend_on_the_comparison(comparison: Path) -> None:
     """The same run keeps its id; another comparison's run of the same name has another."""
     result = collect(comparison)
-    first = tracker.run_id(result, "lora-r1")
-    assert first == tracker.run_id(collect(comparison), "lora-r1")
+    first = figures.run_id(result, "lora-r1")
+    assert first == figures.run_id(collect(comparison), "lora-r1")
     result.created += 1
-    assert tracker.run_id(result, "lora-r1") != first
+    assert figures.run_id(result, "lora-r1") != first
 
 
 @pytest.mark.parametrize(("taken", "trouble"), [(2, ""), (1, "the W&B server took 1 of 2")])
@@ -335,4 +422,64 @@ def test_upload_is_believed_by_its_marks(
     runs = [tmp_path / "one", tmp_path / "two"]
     for run in runs:
         run.mkdir()
-    assert tracker._sync(runs, 10.0) == trouble
+    assert wandb_upload.sync(runs, 10.0)[0] == trouble
+
+
+FOLLOW = """
+import sys, time
+from pathlib import Path
+from laptime.trackers.live import Records
+from laptime.trackers.publication import load_result
+from laptime.trackers.wandb import TRACKER
+from tests.trackers.growing import Growing
+folder = Path(sys.argv[1])
+race, records = Growing(folder), Records(folder)
+for num_steps in (2, 4):
+    race.show(num_steps)
+    TRACKER.follow(folder, load_result(folder), records.read_grown())
+time.sleep(600)
+"""
+
+
+def test_a_run_is_shown_live_and_gives_way_to_the_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who follows is killed at the end of the race; what it showed is taken away, no row is twice."""
+    with serve_wandb() as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.address)
+        monkeypatch.setenv("WANDB_API_KEY", FAKE_KEY)
+        monkeypatch.setenv("WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL", "0.2")
+        monkeypatch.setenv("WANDB_SILENT", "true")
+        command = [sys.executable, "-c", FOLLOW, str(tmp_path / "race")]
+        process = subprocess.Popen(command, start_new_session=True)
+        try:
+            for _ in range(600):
+                shown = [server.history(run) for run in list(server.buckets)]
+                if shown and len(shown[0]) >= 3:  # the last one waits for what may still be logged of it
+                    break
+                time.sleep(0.1)
+        finally:
+            kill_group(process)
+        (live,) = server.buckets
+        assert server.buckets[live]["displayName"] == "lora-r1 (live)"
+        moments = [CREATED + 111.5 + n for n in range(3)]
+        assert [row["_timestamp"] for row in server.history(live)][:3] == moments
+        Growing(tmp_path / "race").show(None)
+        (line,) = publish(tmp_path / "race", ("wandb",), deadline_seconds=60)
+        assert "; uploaded" in line and "could not be taken away" not in line
+        assert server.deleted == [live]
+        assert len(server.history(server.runs()["lora-r1"])) == 4
+        assert not (tmp_path / "race" / "wandb" / "live.txt").exists()
+        note_live(tmp_path / "race" / "wandb", f"{ENTITY}/laptime/unknown")
+        left = take_live_away(tmp_path / "race" / "wandb", 3.0)
+        assert left.endswith(f"shown live could not be taken away: {ENTITY}/laptime/unknown")
+        assert (tmp_path / "race" / "wandb" / "live.txt").exists()
+
+
+def test_nobody_is_followed_without_an_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    race = Growing(tmp_path)
+    race.show(2)
+    for name in ("SILENT", "ERROR_REPORTING", "DATA_DIR", "CACHE_DIR"):  # which it sets: to be taken back
+        monkeypatch.setenv(f"WANDB_{name}", str(tmp_path / "staging") if name.endswith("DIR") else "true")
+    tracker.WandB().follow(tmp_path, collect(tmp_path), [read_record(race.record.parent)])
+    assert not (tmp_path / "wandb" / "live.txt").exists()

@@ -106,7 +106,7 @@ def test_nothing_else_changes() -> None:
     calibrate_loss_scale(forward, make_step(1), optimizer)
     assert torch.equal(torch.get_rng_state(), before), "its dropout drew numbers"
     assert torch.equal(forward.model.weight, weight) and forward.model.weight.grad is None
-    assert not optimizer.chunks[0].adam.state
+    assert not optimizer.chunks[0].rule.state
 
 
 def test_where_no_scale_helps_the_training_says_so() -> None:

@@ -84,5 +84,6 @@ def report(session: Session, result: ComparisonResult) -> Screen:
 
         for line in publish(session.folder, session.trackers):
             screen.say(line)
+        render_report(session.folder, session.lang)  # with the addresses of what was published
     screen.say("\n" + Language(lang).say("terminal.report", path=session.folder / HTML_NAME))
     return screen

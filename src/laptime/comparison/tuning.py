@@ -61,7 +61,8 @@ def find_default(spec: RunSpec, manifest: InputManifest) -> float:
     """Return the learning rate that a run would have that is given none."""
     method = make_method(spec.method, spec.method_options)
     batch = spec.training.batch_size * spec.training.gradient_accumulation
-    return method.default_rate(manifest.shape, min(batch, manifest.data["num_records"]), manifest.toy)
+    examples = min(batch, manifest.data["num_records"])
+    return method.default_rate(manifest.shape, examples, manifest.toy, spec.training.optimizer)
 
 
 def plan_rates(

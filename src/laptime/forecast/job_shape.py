@@ -6,13 +6,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from laptime.data.input_manifest import InputManifest
-from laptime.memory_estimate import FLOAT32_BYTES, HALF_BYTES, MemoryEstimate, find_moment_bytes
+from laptime.memory_estimate import (
+    FLOAT32_BYTES,
+    HALF_BYTES,
+    OPTIMIZER_BYTES,
+    MemoryEstimate,
+    find_moment_bytes,
+)
 from laptime.methods.method import make_method
+from laptime.optimizers import update_flops
 from laptime.runs.past_runs import PastRun
 from laptime.runs.step_count import count_epochs, count_steps, count_steps_per_epoch
 from laptime.spec import RunSpec
 
-OPTIMIZER_BYTES = 28  # read and written of a trained number: itself, its gradient, two moments, in float32
+UPDATE_BYTES = 12  # of a trained number, in float32: it is read and written, its gradient read
+ADAMW_BYTES = UPDATE_BYTES + 2 * OPTIMIZER_BYTES  # the moments are read and written too
 MASTERED_BYTES = 4  # more in half precision: the weight and its gradient beside the master
 PASSES = 12  # over the values between the products, forward and back, some of them fused
 
@@ -32,6 +40,7 @@ class JobShape(Struct, frozen=True, kw_only=True):
     num_steps: int = 0
     num_passes: int = 1  # forward passes of a step
     saved_bytes: int = 0
+    update_bytes: float = ADAMW_BYTES  # read and written of a trained number
 
     @property
     def element_bytes(self) -> int:
@@ -58,7 +67,7 @@ class JobShape(Struct, frozen=True, kw_only=True):
     @property
     def moved_bytes(self) -> float:
         """Roughly what a step moves beside its products: what is trained, and values between layers."""
-        of_weight = OPTIMIZER_BYTES + (MASTERED_BYTES if self.element_bytes < FLOAT32_BYTES else 0)
+        of_weight = self.update_bytes + (MASTERED_BYTES if self.element_bytes < FLOAT32_BYTES else 0)
         values = self.step_tokens * self.hidden_size * self.num_layers * self.element_bytes
         own = self.trained / self.num_devices if self.is_spread else self.trained
         return own * of_weight + PASSES * values
@@ -94,6 +103,8 @@ def shape_of_job(spec: RunSpec, manifest: InputManifest, dtype: str, num_devices
     trained_tokens = data["num_trained_tokens"] / steps_per_epoch
     a_weight = 6.0 if cost.trainable_parameters == shape.num_parameters else 4.0
     head = shape.hidden_size * shape.vocabulary_size
+    adapts = method.saved_kind == "adapter"  # whose matrices are narrow
+    of_update = 0.0 if adapts else update_flops(training.optimizer, shape, method.lowest_layer(shape))
     return JobShape(
         method=spec.method,
         dtype=dtype,
@@ -102,10 +113,13 @@ def shape_of_job(spec: RunSpec, manifest: InputManifest, dtype: str, num_devices
         num_layers=shape.num_layers,
         parameters=shape.num_parameters,
         trained=cost.trainable_parameters,
-        step_flops=cost.count_operations(tokens, in_step) - a_weight * head * (tokens - trained_tokens),
+        step_flops=cost.count_operations(tokens, in_step)
+        - a_weight * head * (tokens - trained_tokens)
+        + of_update,
         step_tokens=tokens,
         num_steps=count_steps(training, examples),
         saved_bytes=cost.saved_bytes,
+        update_bytes=UPDATE_BYTES + 2 * find_moment_bytes(training, shape, method),
     )
 
 
@@ -126,10 +140,10 @@ def estimate_memory(
     spec: RunSpec, manifest: InputManifest, element_bytes: int, on_cuda: bool, num_ranks: int
 ) -> MemoryEstimate:
     """Return the estimate by which a run is refused or made to fit."""
-    training = spec.training
+    training, method = spec.training, make_method(spec.method, spec.method_options)
     return MemoryEstimate(
         shape=manifest.shape,
-        method=make_method(spec.method, spec.method_options),
+        method=method,
         element_bytes=element_bytes,
         batch_size=min(training.batch_size, manifest.data["num_records"]),
         accumulation=training.gradient_accumulation,
@@ -138,5 +152,5 @@ def estimate_memory(
         plain=training.plain,
         on_cuda=on_cuda,
         num_ranks=num_ranks,
-        moment_bytes=find_moment_bytes(training),
+        moment_bytes=find_moment_bytes(training, manifest.shape, method),
     )

@@ -43,6 +43,7 @@ class Galore(Full):
     paper: ClassVar[str] = "arXiv:2403.03507"
     options_type: ClassVar[type[Options]] = GaloreOptions
     spreads_weights: ClassVar[bool] = False
+    brings_optimizer: ClassVar[bool] = True
     options: GaloreOptions
 
     def learning_rate(self, shape: Shape) -> float:

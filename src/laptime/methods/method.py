@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from laptime.errors import UserError, suggest
 from laptime.models.shape import Shape
+from laptime.optimizers import KINDS
 from laptime.spec import Options, build
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Method(ABC):
     paper: ClassVar[str] = ""  # where it is described
     needs: ClassVar[tuple[str, str]] = ("", "")  # a library that must be there, and the extra that brings it
     fuses: ClassVar[bool] = True  # its layers run between fused parts, where the model's family has some
+    brings_optimizer: ClassVar[bool] = False  # for some of its weights, that stands on AdamW
     changes_base: ClassVar[bool] = False  # its adapters begin with a part of the base, which lacks it then
     saves_others: ClassVar[bool] = False  # the saved tensors are others than in memory, computing the same
     puts_tokens: ClassVar[bool] = False  # before each example, so that none is merged into weights
@@ -87,12 +89,15 @@ class Method(ABC):
     def learning_rate(self, shape: Shape) -> float:
         """Return the best learning rate for a model of this shape, by rule of thumb."""
 
-    def default_rate(self, shape: Shape, batch: int = 1, toy: bool = False) -> float:
+    def default_rate(
+        self, shape: Shape, batch: int = 1, toy: bool = False, optimizer: str = "adamw"
+    ) -> float:
         """Return the learning rate of a run that is given none.
 
         `batch`: examples of an optimizer step; `toy`: on the model that comes with us.
         """
         factor = min(batch, LARGEST_BATCH) ** 0.25 * (self.toy_factor if toy else 1.0)
+        factor *= KINDS[optimizer].rate_factor
         return round_rate(self.learning_rate(shape) * factor)
 
     @abstractmethod

@@ -50,6 +50,8 @@ def output_options(command: str) -> list[SectionedOption]:
         rows["--lang"] = {"type": click.Choice(LANGUAGES), "help": KEPT}
     if command in ("comparison", "run"):
         what = "Wait for a comparison that is at work on this machine."
+        live = "Have the trackers show the runs while they run; costs time where no core is idle."
+        rows["--track-live"] = {"is_flag": True, "flag_value": True, "default": None, "help": live}
         rows["--wait"] = {"is_flag": True, "flag_value": True, "default": None, "help": what}
     if command == "run":
         rows["--resume"] = {"metavar": "DIR", "help": "Go on with the run in DIR, with its options."}

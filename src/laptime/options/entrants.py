@@ -46,7 +46,7 @@ NAME_OF_RUN = re.compile(r"-r\d+(?![A-Za-z0-9])|-\d+$")  # lora-r2 is a run of l
 RESERVED = ("base", "all")  # beside the methods: what reports have a name for already
 NOT_OWN = {
     "methods", "method", "contestant", "trainers", "against", "config", "out", "track", "lang", "wait",
-    "resume",
+    "resume", "track_live",
 }  # fmt: skip
 EXAMPLE = '"wide=lora --lora-rank 64"'
 

@@ -36,6 +36,7 @@ from laptime.report.sentence import Sentence
 from laptime.report.speedup_tables import make_ablation, make_speedups
 from laptime.report.style import read_template
 from laptime.report.table import choose_columns, make_pairs, make_rows
+from laptime.report.tracker_links import list_trackers
 from laptime.report.tuning_sentences import make_rates
 from laptime.report.usage import BUILTIN, ask_command, list_leftovers
 
@@ -57,6 +58,7 @@ def render_report(folder: Path, lang: Lang | None = None) -> list[Path]:
     """
     result = sanitise(read_result(folder))
     context = make_context(result, choose_language(lang or find_language(folder), result))
+    context["trackers"] = list_trackers(folder)
     style = read_template("chart.css")
     files = {folder / HTML_NAME: render_html(context), folder / MARKDOWN_NAME: render_markdown(context)}
     for chart in context["charts"]:
@@ -202,6 +204,7 @@ def make_context(result: ComparisonResult, language: Language) -> dict[str, Any]
         "order": [] if result.is_single else result.order,
         "seeds": environment.list_seeds(result, language),
         "repeat_command": result.repeat_command,
+        "trackers": [],
         "version": result.laptime,
         "date": datetime.fromtimestamp(result.created, UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }

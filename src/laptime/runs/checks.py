@@ -18,10 +18,11 @@ from laptime.methods.method import (
     tell_no_method,
 )
 from laptime.models.source import locate_model
+from laptime.optimizers import KINDS
 from laptime.runs.devices import ask_devices
 from laptime.runs.disk import check_cache
 from laptime.runs.foresight import refuse_foreseen
-from laptime.spec import OURS, CompareSpec, RunSpec, TrainingSpec, read_interval
+from laptime.spec import OURS, CompareSpec, RunSpec, TrainingSpec, flag, read_interval
 from laptime.speedups.speedup import check_names
 
 
@@ -64,21 +65,28 @@ def check_devices(spec: RunSpec) -> None:
 
 
 def check_optimizer(spec: RunSpec) -> None:
-    """Raise UserError for moments of 8 bits where nobody here keeps them."""
+    """Raise UserError for an optimizer that does not go with the rest, or whose library is absent."""
     training = spec.training
     if training.optimizer == "adamw":
         return
-    option = f"--optimizer {training.optimizer}"
+    option, kind = f"--optimizer {training.optimizer}", KINDS[training.optimizer]
     if spec.trainer != OURS:
         raise UserError(f"{option}: {spec.trainer} trains by AdamW here; leave it out")
     number = ask_devices(training).number or 1
     if number > 1 and find_method(spec.method).spreads_weights:
         raise UserError(
-            f"{option}: {spec.method} on --devices {number} spreads the moments, and those of 8 "
-            f"bits can't be; leave one of the two out"
+            f"{option}: {spec.method} on --devices {number} spreads the moments, and those of "
+            f"{kind.title} can't be; leave one of the two out"
         )
-    if find_spec("bitsandbytes") is None:
-        raise UserError(f"{option}: needs bitsandbytes; install it with pip install 'laptime[8bit]'")
+    if find_method(spec.method).brings_optimizer and not kind.has_betas:
+        raise UserError(f"{option}: {spec.method} brings an AdamW of its own; leave it out, or take full")
+    if kind.library and find_spec(kind.library) is None:
+        raise UserError(
+            f"{option}: needs {kind.library}; install it with pip install 'laptime[{kind.extra}]'"
+        )
+    for name in () if kind.has_betas else ("adam_beta1", "adam_beta2", "adam_epsilon"):
+        if getattr(training, name) != getattr(TrainingSpec(), name):
+            raise UserError(f"{flag(name)}: {kind.title} has none of AdamW's; leave it out")
 
 
 def check_rates(training: TrainingSpec, methods: Sequence[str]) -> None:

@@ -132,12 +132,17 @@ def is_sound(run: PastRun) -> bool:
 
 
 def describe(record: RunRecord) -> PastRun | None:
-    """Return a run for later; None for what tells nothing: others' trainers, resumed, unfinished, ablated."""
+    """Return a run for later; None for what tells nothing: others' trainers, resumed, unfinished, ablated.
+
+    Nor do runs by another optimizer than AdamW tell of one by AdamW.
+    """
     model, machine, memory, steps = record.model, record.machine, record.memory, record.steps
     ordinary = record.started.role == "measured" and record.started.trainer == OURS
     if not (ordinary and record.finished and model and machine and memory) or len(steps) < 2:
         return None
     training = record.started.spec.get("training", {})
+    if training.get("optimizer", "adamw") != "adamw":
+        return None
     if record.resumptions or record.damaged or training.get("plain") or training.get("without"):
         return None
     usual, first = find_usual(record, steps[1:]), steps[0]

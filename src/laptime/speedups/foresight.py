@@ -73,6 +73,8 @@ def _find_reason(name: str, prospect: Prospect) -> str:
         return find_unknown_part(family, config.get("hidden_act", "silu"), config.get("attention_dropout"))
     if name == "prefix_cache" and prospect.shape and not prospect.method.lowest_layer(prospect.shape):
         return "the lowest layer trains"
+    if name == "fused_optimizer" and training.optimizer != "adamw":
+        return "torch's fused kernel is AdamW's with moments of 32 bits"
     if name == "no_padding" and training.batch_size == 1:
         return "no batch holds examples of different lengths"
     if name == "fused_projections" and prospect.shape and dropout:

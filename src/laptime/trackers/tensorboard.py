@@ -2,31 +2,39 @@
 
 Scalars by step are loss, learning rate, tokens a second and seconds; their wall times are those of the
 record, so that TensorBoard's relative axis shows the training as it went. A run called "summary" holds
-the figures of each method, and the answers as text.
+the seconds and figures of each method, and the answers, as text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from laptime.comparison.answers import BASE
 from laptime.comparison.collection import read_measured
 from laptime.comparison.result import ComparisonResult, QuestionAnswers
-from laptime.comparison.rows import held_out_loss, peak_counter, tokens_per_second
 from laptime.runs.record import RunRecord
+from laptime.trackers.links import keep_links
+from laptime.trackers.parts.figures import TRAINING_TIME, list_points, run_figures
+from laptime.trackers.parts.tables import draw_methods, draw_table, draw_times
 from laptime.trackers.tracker import require
 from laptime.util.shell import shell_command
 
 FOLDER = "tensorboard"
 SUMMARY = "summary"
+# TensorBoard sorts its groups of charts by name: the curves of train/ stand before the points of whole_run/.
+CURVES = ("loss", "learning_rate", "tokens_per_second", "step_seconds", "grad_norm")
+FIGURES = ("train_seconds", "total_seconds", "run_tokens_per_second", "peak_bytes", "held_out_loss")
 
 
 class TensorBoard:
     """Writes event files."""
 
     name = "tensorboard"
+
+    def __init__(self) -> None:
+        self._followed: dict[str, tuple[Any, int]] = {}  # by run: its open file and the steps in it
 
     def check(self) -> None:
         """Raise UserError when tensorboard is absent."""
@@ -39,8 +47,20 @@ class TensorBoard:
             events = [*_step_scalars(record), *_run_scalars(record)]
             _write_events(folder / FOLDER / record.started.run, events)
         _write_events(folder / FOLDER / SUMMARY, list(_summary_texts(result)))
+        keep_links(folder, self.name, path=FOLDER, command=f"tensorboard --logdir {FOLDER}")
         written = f"{len(records)} run{'s'[: len(records) != 1]} written"
         return [f"tensorboard: {written}; {shell_command('tensorboard', '--logdir', folder / FOLDER)}"]
+
+    def follow(self, folder: Path, result: ComparisonResult, records: Sequence[RunRecord]) -> None:
+        """Write the steps that came; a run of which some were taken back begins anew."""
+        for record in records:
+            run, steps = record.started.run, record.steps[-1].step
+            writer, done = self._followed.get(run, (None, 0))
+            if writer is None or steps < done:
+                writer, done = _open_events(folder / FOLDER / run), 0
+            _add_events(writer, [one for one in _step_scalars(record) if one[1] > done])
+            writer.flush()
+            self._followed[run] = (writer, steps)
 
 
 TRACKER = TensorBoard()
@@ -48,46 +68,30 @@ TRACKER = TensorBoard()
 
 def _step_scalars(record: RunRecord) -> Iterator[tuple[float, int, str, float]]:
     """Yield (wall time, step, tag, value) for every step."""
-    for step in record.steps:
-        values = {
-            "train/loss": step.loss,
-            "train/learning_rate": step.learning_rate,
-            "train/tokens_per_second": step.tokens / step.seconds if step.seconds else None,
-            "train/step_seconds": step.seconds,
-            "train/grad_norm": step.grad_norm,
-        }
-        yield from ((step.time, step.step, tag, value) for tag, value in values.items() if value is not None)
+    for point in list_points(record):
+        for name in CURVES:
+            if name in point.figures:
+                yield point.time, point.step, f"train/{name}", point.figures[name]
 
 
 def _run_scalars(record: RunRecord) -> Iterator[tuple[float, int, str, float]]:
     """Yield the figures of a whole run, at its last step."""
     if not record.finished:
         return
-    values = {
-        "run/train_seconds": record.finished.train_seconds,
-        "run/total_seconds": record.finished.total_seconds,
-        "run/tokens_per_second": tokens_per_second(record),
-        "run/peak_bytes": record.finished.peak_bytes.get(peak_counter(record)),
-        "run/held_out_loss": held_out_loss(record),
-    }
+    figures = run_figures(record)
     place = (record.finished.time, record.steps[-1].step if record.steps else 0)
-    yield from ((*place, tag, value) for tag, value in values.items() if value is not None)
+    for name in FIGURES:
+        if name in figures:
+            yield *place, f"whole_run/{name.removeprefix('run_')}", figures[name]
 
 
 def _summary_texts(result: ComparisonResult) -> Iterator[tuple[float, int, str, str]]:
-    """Yield the table of methods and every question with its answers, as Markdown."""
-    rows = ["| method | status | train seconds | held-out loss |", "|---|---|---|---|"]
-    for method in result.methods:
-        figures = (_show(method.train_seconds), _show(method.held_out_loss))
-        rows.append(f"| {method.name} | {method.status} | {' | '.join(figures)} |")
-    yield result.created, 0, "methods", "\n".join(rows)
+    """Yield the seconds by method with bars, the table of methods, and every question with its answers."""
+    if times := draw_times(result):
+        yield result.created, 0, TRAINING_TIME, times
+    yield result.created, 0, "methods", draw_methods(result)
     for number, question in enumerate(result.questions):
         yield result.created, number, "answers", _show_answers(question)
-
-
-def _show(value: float | None) -> str:
-    """Return a figure with four digits."""
-    return "not measured" if value is None else f"{value:.4g}"
 
 
 def _show_answers(question: QuestionAnswers) -> str:
@@ -95,23 +99,33 @@ def _show_answers(question: QuestionAnswers) -> str:
     cells = {"question": question.question, "reference": question.reference or ""}
     names = sorted(question.answers, key=lambda name: name != BASE)
     cells |= {name: question.answers[name].text for name in names}
-    rows = [f"| {name} | {' '.join(text.split()).replace('|', '&#124;')} |" for name, text in cells.items()]
-    return "\n".join(["| | |", "|---|---|", *rows])
+    return draw_table(["", ""], list(cells.items()))
 
 
 def _write_events(folder: Path, events: list[tuple[float, int, str, Any]]) -> None:
     """Write `events` as one file in place of an earlier call's, which would show every point twice."""
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.compat.proto.summary_pb2 import Summary
+    writer = _open_events(folder)
+    _add_events(writer, events)
+    writer.close()
+
+
+def _open_events(folder: Path) -> Any:
+    """Open a file of events in the place of all earlier ones."""
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
     for earlier in folder.glob("events.out.tfevents.*"):
         earlier.unlink()
-    writer = EventFileWriter(str(folder))
+    return EventFileWriter(str(folder))
+
+
+def _add_events(writer: Any, events: Sequence[tuple[float, int, str, Any]]) -> None:
+    """Add events to a file."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
     for wall_time, step, tag, value in events:
         summary = Summary(value=[_text(tag, value) if isinstance(value, str) else _scalar(tag, value)])
         writer.add_event(Event(wall_time=wall_time, step=step, summary=summary))
-    writer.close()
 
 
 def _scalar(tag: str, value: float) -> Any:

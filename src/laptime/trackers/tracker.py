@@ -10,15 +10,18 @@ import importlib
 import importlib.util
 import pkgutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from laptime.errors import UserError, suggest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from laptime.comparison.result import ComparisonResult
+    from laptime.runs.record import RunRecord
 
 
-SEAM = {"tracker", "publication"}  # the files here that are no trackers
+SEAM = {"tracker", "publication", "links", "live", "parts"}  # what here is no tracker
 
 
 class Tracker(Protocol):
@@ -33,6 +36,18 @@ class Tracker(Protocol):
         """Hand over the comparison (or the single run) in `folder`; returns lines for the user.
 
         A network that stays silent may cost `network_seconds` at the most.
+        """
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """A tracker that can also show a race while it runs; see `trackers/live.py`."""
+
+    def follow(self, folder: Path, result: ComparisonResult, records: Sequence[RunRecord]) -> None:
+        """Show the runs of these `records`, which have grown; called again and again in one process.
+
+        `result` says whose race it is; what it measured is of the time of the first call. All that is shown
+        gives way to what `publish` writes when the race is over.
         """
 
 
@@ -61,7 +76,14 @@ def find_tracker(name: str) -> Tracker:
     return trackers[name]
 
 
-def check_trackers(names: tuple[str, ...]) -> None:
-    """Raise UserError, before anything runs, for a name that is unknown or a library that is absent."""
+def check_trackers(names: tuple[str, ...], follow: bool = False) -> None:
+    """Raise UserError, before anything runs, for a name that is unknown or a library that is absent.
+
+    And, where they are to `follow` what runs, for those that can't, or for none.
+    """
     for name in names:
         find_tracker(name).check()
+        if follow and not isinstance(find_tracker(name), Follower):
+            raise UserError(f"--track-live: {name} shows runs when all is over; leave one of the two out")
+    if follow and not names:
+        raise UserError("--track-live: no tracker is named that could; add --track tensorboard")

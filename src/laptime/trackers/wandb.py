@@ -3,53 +3,62 @@
 Writing is local and can't hang, so everything lies under FOLDER/wandb before the network is touched.
 A server that is down or silent costs seconds; the runs stay, and the line names `wandb sync`. What wandb
 would gather by itself (host, user, program, packages, git) is switched off: only what the record holds is
-written. No prompt can appear.
+written, with the record's times. No prompt can appear.
 """
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import hashlib
-import http.client
-import json
-import netrc
 import os
 import shlex
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-from laptime.comparison.answers import BASE
 from laptime.comparison.collection import read_measured
 from laptime.comparison.result import ComparisonResult
-from laptime.comparison.rows import held_out_loss, peak_counter, tokens_per_second
 from laptime.credentials import holds_login
 from laptime.errors import UserError
 from laptime.runs.record import RunRecord
+from laptime.trackers.links import keep_links, read_links
+from laptime.trackers.parts.figures import (
+    ELAPSED,
+    TRAINING_TIME,
+    Clock,
+    answer_table,
+    clock_of_all,
+    describe_run,
+    find_end,
+    group_name,
+    list_points,
+    method_table,
+    run_figures,
+    run_id,
+    training_times,
+)
+from laptime.trackers.parts.wandb_file import set_times
+from laptime.trackers.parts.wandb_live import note_live, take_live_away
+from laptime.trackers.parts.wandb_report import TITLE as REPORT
+from laptime.trackers.parts.wandb_report import save_report
+from laptime.trackers.parts.wandb_upload import LEAST_SECONDS, is_logged_in, is_synced, upload
 from laptime.trackers.tracker import require
+from laptime.util.atomic import remove_folder
 
 FOLDER = "wandb"
+SUMMARY = "summary"
+MARK_FILE = "record"  # beside a run: whose record it is made of, and when that ended
 DEFAULT_PROJECT = "laptime"
-DEFAULT_SERVER = "https://api.wandb.ai"
-PROBE_SECONDS = 3.0
 START_SECONDS = 1.5  # of this process before it gets here, and its end
-LEAST_SECONDS = 2.0
-UPLOAD_SECONDS = 40.0  # for all runs together; `network_seconds` bounds the wait for each
 
 
 class WandB:
     """Writes one W&B run a method and round in one group, and a summary run with chart and answers."""
 
     name = "wandb"
+
+    def __init__(self) -> None:
+        self._followed: tuple[str, Any, int] = ("", None, 0)  # the run that is shown, W&B's, its steps
 
     def check(self) -> None:
         """Raise UserError when wandb is absent, or its server's address is one that it cannot use."""
@@ -68,18 +77,33 @@ class WandB:
         folder = folder.resolve()
         _quiet(folder)
         records = read_measured(folder, result)
-        for record in records:
-            _write_run(folder, result, record)
-        _write_summary(folder, result, records)
-        waiting = [run for run in _runs(folder) if not any(run.glob("*.wandb.synced"))]
-        line = f"wandb: {len(_runs(folder))} runs under {folder / FOLDER}"
+        clocks = {_write_run(folder, result, record): Clock.of(record) for record in records}
+        clocks[_write_summary(folder, result, records)] = clock_of_all(result, records)
+        _set_times(folder, result, clocks)
         # What was written took its time already: whoever waits at a dead server waits no longer in all.
-        left = max(LEAST_SECONDS, network_seconds - START_SECONDS - (time.monotonic() - begun))
-        trouble = _upload(waiting, left) if waiting else ""
-        if not trouble:
-            return [f"{line}; uploaded"]
-        command = f"wandb sync {shlex.quote(str(folder / FOLDER))}/offline-run-*"
-        return [f"{line}; {trouble}; to upload them: {command}"]
+        deadline = begun + network_seconds - START_SECONDS
+        return _upload_and_tell(folder, result, records, deadline)
+
+    def follow(self, folder: Path, result: ComparisonResult, records: Sequence[RunRecord]) -> None:
+        """Log the steps that came to a run of its own, where the user is logged in; one run at a time."""
+        import wandb
+
+        _quiet(folder)
+        settings = wandb.setup().settings
+        if settings.mode != "online" or not is_logged_in(str(settings.base_url)):
+            return
+        for record in records:
+            name, run, done = self._followed
+            if name != record.started.run:
+                if record.finished:
+                    continue  # it is whole, and will be uploaded so
+                if run is not None:
+                    run.finish()
+                name, run, done = record.started.run, _begin_live(folder, result, record), 0
+            for point in list_points(record):
+                if point.step > done:
+                    run.log(point.figures | {"_timestamp": point.time}, step=point.step)
+            self._followed = (name, run, max(done, record.steps[-1].step))
 
 
 TRACKER = WandB()
@@ -101,26 +125,39 @@ def _runs(folder: Path) -> list[Path]:
     return sorted((folder / FOLDER).glob("offline-run-*"))
 
 
-def run_id(result: ComparisonResult, name: str) -> str:
-    """Return the id of a run, the same in every call, so that nothing is written or uploaded twice."""
-    return hashlib.sha256(f"{result.created} {result.model.get('digest')} {name}".encode()).hexdigest()[:12]
-
-
-def group_name(result: ComparisonResult) -> str:
-    """Return the name that all runs of a comparison share."""
-    begun = time.strftime("%Y%m%d-%H%M%S", time.gmtime(result.created))
-    return f"{Path(str(result.model.get('name', ''))).name or 'comparison'}-{begun}"[:128]
-
-
 def _begin(folder: Path, result: ComparisonResult, name: str, job: str, config: Mapping[str, Any]) -> Any:
     """Begin an offline run that says nothing of the machine beyond our own facts; None if it was written."""
+    identity = run_id(result, name)
+    if _find_run(folder, identity):
+        return None
+    return _init(folder, result, "offline", identity, name.partition(" ")[0], job, config)
+
+
+def _begin_live(folder: Path, result: ComparisonResult, record: RunRecord) -> Any:
+    """Begin a run that is shown while it runs."""
+    name = record.started.run
+    identity = run_id(result, f"{name} live {time.time()}")
+    run = _init(folder, result, "online", identity, f"{name} (live)", "live", describe_run(record))
+    note_live(folder / FOLDER, str(run.path))
+    _define_axis(run)
+    return run
+
+
+def _define_axis(run: Any) -> None:
+    """Have W&B draw everything over the seconds of training."""
+    run.define_metric(ELAPSED)
+    run.define_metric("*", step_metric=ELAPSED)
+
+
+def _init(
+    folder: Path, result: ComparisonResult, mode: Literal["offline", "online"], identity: str, name: str,
+    job: str, config: Mapping[str, Any],
+) -> Any:  # fmt: skip
+    """Begin a run of W&B."""
     import wandb
 
-    identity = run_id(result, name)
-    if any((folder / FOLDER).glob(f"offline-run-*-{identity}")):
-        return None
     settings = wandb.Settings(
-        mode="offline",
+        mode=mode,
         silent=True,
         console="off",
         host="",  # an empty name keeps wandb from asking for the real one
@@ -134,7 +171,7 @@ def _begin(folder: Path, result: ComparisonResult, name: str, job: str, config: 
     return wandb.init(
         project=os.environ.get("WANDB_PROJECT") or DEFAULT_PROJECT,
         group=group_name(result),
-        name=name.partition(" ")[0],
+        name=name,
         job_type=job,
         id=identity,
         dir=str(folder),
@@ -143,182 +180,112 @@ def _begin(folder: Path, result: ComparisonResult, name: str, job: str, config: 
     )
 
 
-def _write_run(folder: Path, result: ComparisonResult, record: RunRecord) -> None:
-    """Write one method in one round: its spec, its steps, its figures."""
-    started = record.started
-    config: dict[str, Any] = {"contestant": started.name, "method": started.method}
-    config |= {"round": started.round, "spec": started.spec}
-    config |= {"machine": record.machine.facts if record.machine else {}}
-    run = _begin(folder, result, started.run, started.method, config)
-    if run is None:
-        return
-    elapsed = 0.0
-    for step in record.steps:
-        elapsed += step.seconds
-        values = {"loss": step.loss, "learning_rate": step.learning_rate, "step_seconds": step.seconds}
-        values |= {"grad_norm": step.grad_norm, "elapsed_seconds": elapsed, "epoch": step.epoch}
-        values |= {"tokens_per_second": step.tokens / step.seconds if step.seconds else None}
-        run.log({name: value for name, value in values.items() if value is not None}, step=step.step)
-    run.summary.update(run_figures(record))
-    run.finish(exit_code=0 if record.finished else 1)
+def _upload_and_tell(
+    folder: Path, result: ComparisonResult, records: Sequence[RunRecord], deadline: float
+) -> list[str]:
+    """Upload what has not arrived, keep where it is, and return the lines for the user."""
+    runs = _runs(folder)
+    waiting = [run for run in runs if not is_synced(run)]
+    left = max(LEAST_SECONDS, deadline - time.monotonic())
+    trouble, addresses = upload(waiting, left) if waiting else ("", [])
+    names = {run_id(result, _name(record)): record.started.run for record in records}
+    links = {names.get(address.rpartition("/")[2], SUMMARY): address for address in addresses}
+    line = f"wandb: {len(runs)} runs under {folder / FOLDER}"
+    command = f"wandb sync {FOLDER}/offline-run-*"
+    if trouble:
+        keep_links(folder, FOLDER, path=FOLDER, command=command, links=links)
+        sync = f"wandb sync {shlex.quote(str(folder / FOLDER))}/offline-run-*"
+        return [f"{line}; {trouble}; to upload them: {sync}"]
+    stays = take_live_away(folder / FOLDER, max(LEAST_SECONDS, deadline - time.monotonic()))
+    report, why = _save_report(folder, result, links, deadline)
+    keep_links(folder, FOLDER, path=FOLDER, links=({REPORT: report} if report else {}) | links)
+    told = f"report: {report}" if report else links.get(SUMMARY, "")
+    return ["; ".join(part for part in (f"{line}; uploaded", told, why, stays) if part)]
 
 
-def run_figures(record: RunRecord) -> dict[str, Any]:
-    """Return the figures of a whole run; of a failed one its reason."""
-    if not record.finished:
-        return {
-            "status": record.status,
-            "failure": record.failed.message if record.failed else "no last line",
-        }
-    figures = {
-        "status": record.status,
-        "train_seconds": record.finished.train_seconds,
-        "total_seconds": record.finished.total_seconds,
-        "run_tokens_per_second": tokens_per_second(record),
-        "peak_bytes": record.finished.peak_bytes.get(peak_counter(record)),
-        "held_out_loss": held_out_loss(record),
-        "saved_bytes": record.saved.num_bytes if record.saved else None,
-        "trainable_parameters": record.model.trainable_parameters if record.model else None,
-    }
-    return {name: value for name, value in figures.items() if value is not None}
+def _save_report(
+    folder: Path, result: ComparisonResult, links: Mapping[str, str], deadline: float
+) -> tuple[str, str]:
+    """Save a report on the server unless there is one; returns its address, or why there is none."""
+    published = read_links(folder).get(FOLDER)
+    known = {link.title: link.url for link in published.links} if published else {}
+    if REPORT in known or not links:
+        return known.get(REPORT, ""), ""
+    seconds = max(LEAST_SECONDS, deadline - time.monotonic())
+    return save_report(result, group_name(result), next(iter(links.values())), seconds)
 
 
-def _write_summary(folder: Path, result: ComparisonResult, records: Sequence[RunRecord]) -> None:
-    """Write the comparison: the chart of training seconds, the ratios and the table of answers.
+def _find_run(folder: Path, identity: str) -> Path | None:
+    """Return the folder of the run with this id, None where it was not written."""
+    return next(iter((folder / FOLDER).glob(f"offline-run-*-{identity}")), None)
+
+
+def _write_run(folder: Path, result: ComparisonResult, record: RunRecord) -> str:
+    """Write one method in one round: its spec, its steps, its figures; returns what its id is made of."""
+    _forget_older(folder, record)
+    run = _begin(folder, result, _name(record), record.started.method, describe_run(record))
+    if run is not None:
+        _define_axis(run)
+        for point in list_points(record):
+            run.log(point.figures | {"_timestamp": point.time}, step=point.step)
+        run.summary.update(run_figures(record))
+        run.finish(exit_code=0 if record.finished else 1)
+    return _name(record)
+
+
+def _name(record: RunRecord) -> str:
+    """Return what the id of a run is made of: one that is done anew is another run to W&B.
+
+    Its server puts rows of a run that it has behind those that are there, so that each would be there twice.
+    """
+    return f"{record.started.run} {find_end(record)!r}"
+
+
+def _forget_older(folder: Path, record: RunRecord) -> None:
+    """Remove what was written of a run that failed then and was done anew, unless it has arrived."""
+    for mark in (folder / FOLDER).glob(f"offline-run-*/{MARK_FILE}"):
+        told = mark.read_text()
+        if told.startswith(f"{record.started.run} ") and told != _name(record) and not is_synced(mark.parent):
+            remove_folder(mark.parent)
+
+
+def _set_times(folder: Path, result: ComparisonResult, clocks: Mapping[str, Clock]) -> None:
+    """Give the files of runs, by name, the times of their records, unless they have left already."""
+    import wandb
+
+    wandb.teardown()  # its process writes on after a run is finished
+    for name, clock in clocks.items():
+        run = _find_run(folder, run_id(result, name))
+        if run is not None and not is_synced(run):
+            for path in run.glob("*.wandb"):
+                set_times(path, clock)
+            (run / MARK_FILE).write_text(name)
+
+
+def _write_summary(folder: Path, result: ComparisonResult, records: Sequence[RunRecord]) -> str:
+    """Write the comparison: the chart of training seconds, the tables, the ratios; returns its name.
 
     Its id depends on the runs behind it, so that a comparison that went on gets a new summary.
     """
+    name = " ".join([SUMMARY, *map(_name, records)])
+    run = _begin(folder, result, name, SUMMARY, {"spec": result.spec, "machine": result.machine})
+    if run is not None:
+        # One row: W&B shows of every key that which was logged last.
+        run.log(_tables(result) | {"_timestamp": clock_of_all(result, records).end})
+        for pair in result.pairs:
+            run.summary[f"ratio {pair.slower} to {pair.faster}"] = pair.train_ratio
+            run.summary[f"verdict {pair.slower} to {pair.faster}"] = pair.verdict
+        run.finish()
+    return name
+
+
+def _tables(result: ComparisonResult) -> dict[str, Any]:
+    """Return the chart of training seconds by method, the table of methods and that of answers."""
     import wandb
 
-    name = " ".join(["summary", *(f"{record.started.run}:{record.status}" for record in records)])
-    run = _begin(folder, result, name, "summary", {"spec": result.spec, "machine": result.machine})
-    if run is None:
-        return
-    seconds = [[method.name, method.train_seconds] for method in result.methods if method.train_seconds]
-    table = wandb.Table(columns=["method", "train_seconds"], data=seconds)
-    run.log(
-        {"train_seconds": wandb.plot.bar(table, "method", "train_seconds", title="Training time in seconds")}
-    )
-    columns, rows = answer_table(result)
-    if rows:
-        run.log({"answers": wandb.Table(columns=columns, data=rows)})
-    for pair in result.pairs:
-        run.summary[f"ratio {pair.slower} to {pair.faster}"] = pair.train_ratio
-        run.summary[f"verdict {pair.slower} to {pair.faster}"] = pair.verdict
-    run.finish()
-
-
-def answer_table(result: ComparisonResult) -> tuple[list[str], list[list[str]]]:
-    """Return the columns and rows of all answers, the base's before the methods'."""
-    names = [BASE, *(method.name for method in result.methods)]
-    rows = []
-    for question in result.questions:
-        texts = [question.answers[name].text if name in question.answers else "" for name in names]
-        rows.append([question.question, question.source, question.reference or "", *texts])
-    return ["question", "source", "reference", *names], rows
-
-
-def _upload(runs: Sequence[Path], network_seconds: float) -> str:
-    """Upload `runs` within about `network_seconds` of silence; returns "" or why they were not uploaded."""
-    import wandb
-
-    settings = wandb.setup().settings
-    if settings.mode != "online":
-        return f"W&B's mode is {settings.mode}"
-    server = str(settings.base_url)
-    if not is_logged_in(server):
-        return "not logged in to W&B"
-    begun = time.monotonic()
-    if trouble := probe(server, min(PROBE_SECONDS, network_seconds)):
-        return trouble
-    return _sync(runs, max(LEAST_SECONDS, network_seconds - (time.monotonic() - begun)))
-
-
-def is_logged_in(server: str) -> bool:
-    """Say whether wandb will find credentials for `server` by itself: in the environment or in netrc."""
-    return bool(os.environ.get("WANDB_IDENTITY_TOKEN_FILE") or find_key(server))
-
-
-def find_key(server: str) -> str:
-    """Return the API key that wandb will use for `server`, "" where there is none."""
-    if key := os.environ.get("WANDB_API_KEY"):
-        return key
-    given = os.environ.get("NETRC")
-    for path in [Path(given)] if given else [Path("~/.netrc"), Path("~/_netrc")]:
-        with contextlib.suppress(OSError, netrc.NetrcParseError, RuntimeError):
-            found = netrc.netrc(str(path.expanduser())).authenticators(urlsplit(server).netloc)
-            return (found[2] or "") if found else ""
-    return ""
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Goes nowhere else: the key is for this server alone."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Refuse."""
-
-
-def probe(server: str, seconds: float) -> str:
-    """Ask `server` who we are; returns "" or what is wrong with it or with the key.
-
-    In a thread, because the time that a name look-up takes can't be bounded otherwise.
-    """
-    trouble = [f"the W&B server gave no answer in {seconds:g} s"]
-    request = urllib.request.Request(
-        f"{server.rstrip('/')}/graphql",
-        data=json.dumps({"query": "query Viewer { viewer { id } }"}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    if key := find_key(server):
-        credentials = base64.b64encode(f"api:{key}".encode()).decode()
-        request.add_unredirected_header("Authorization", f"Basic {credentials}")
-
-    def ask() -> None:
-        try:
-            urllib.request.build_opener(_NoRedirect).open(request, timeout=seconds).close()
-            trouble[0] = ""
-        except urllib.error.HTTPError as error:
-            trouble[0] = _tell_answer(error.code)
-        except TimeoutError:
-            pass
-        except (OSError, http.client.HTTPException) as error:
-            trouble[0] = f"the W&B server can't be reached ({getattr(error, 'reason', error)})"
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return trouble[0]
-
-
-def _tell_answer(code: int) -> str:
-    """Return what is wrong by an HTTP status, "" where the server is up and only refuses this question."""
-    if code in (401, 403):
-        return f"the W&B server refused the key ({code}); `wandb login --relogin`"
-    return f"the W&B server answered {code}" if code >= 500 else ""
-
-
-def _sync(runs: Sequence[Path], network_seconds: float) -> str:
-    """Run `wandb sync`, ended when no run arrives for `network_seconds`; returns "" or what went wrong."""
-    command = [sys.executable, "-P", "-m", "wandb", "sync", *(str(run) for run in runs)]
-    # The command's own logs go beside the runs, not into the folder that the user happens to stand in.
-    environment = os.environ | {"WANDB_DIR": str(runs[0].parent.parent)}
-    silent: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    process = subprocess.Popen(command, env=environment, **silent)
-    begun = progressed = time.monotonic()
-    arrived = 0
-    while process.poll() is None:
-        time.sleep(0.1)
-        now, count = time.monotonic(), _count_synced(runs)
-        if count > arrived:
-            arrived, progressed = count, now
-        if now - progressed > network_seconds or now - begun > UPLOAD_SECONDS:
-            process.kill()
-            process.wait()
-            return f"the W&B server took {_count_synced(runs)} of {len(runs)} in time"
-    arrived = _count_synced(runs)
-    return "" if arrived == len(runs) else f"the W&B server took {arrived} of {len(runs)}"
-
-
-def _count_synced(runs: Sequence[Path]) -> int:
-    """Return how many runs bear wandb's mark of having arrived."""
-    return sum(any(run.glob("*.wandb.synced")) for run in runs)
+    seconds = wandb.Table(columns=["method", TRAINING_TIME], data=[list(r) for r in training_times(result)])
+    tables: dict[str, Any] = {TRAINING_TIME: wandb.plot.bar(seconds, "method", TRAINING_TIME, TRAINING_TIME)}
+    for name, (columns, rows) in {"methods": method_table(result), "answers": answer_table(result)}.items():
+        if rows:
+            tables[name] = wandb.Table(columns=columns, data=rows)
+    return tables

@@ -71,7 +71,7 @@ def estimate_memory(
         on_cuda=on_cuda,
         num_ranks=num_ranks,
         num_here=num_here,
-        moment_bytes=find_moment_bytes(training),
+        moment_bytes=find_moment_bytes(training, manifest.shape, method),
         half=half_precision_of(device),
     )
 

@@ -1,4 +1,4 @@
-"""AdamW over float32 masters, with clipping and loss scaling folded into the update.
+"""The update over float32 masters, with clipping and loss scaling folded in; by AdamW or who was asked for.
 
 A bfloat16 weight of 1.0 cannot hold an update of 1e-5: it would be rounded away at every step. So what
 trains in half precision has a float32 master; the update goes to the master, the weight is its rounding.
@@ -15,15 +15,14 @@ from typing import Any
 import torch
 from msgspec import Struct
 
+from laptime.optimizers import OptimizerKind
 from laptime.spec import TrainingSpec
 from laptime.speedups.speedup import OptimizerKernels
+from laptime.training.update_rules import kind_of, list_state, make_rule
 
 CHUNK_ELEMENTS = 1 << 26  # float32 gradients exist for one chunk of masters at a time: 256 MiB
 FIRST_LOSS_SCALE = 2**16  # at the most
 STEPS_TO_GROW = 2000
-# Of AdamW, for each master; with 8 bits, moments by block with their code book and largest values.
-STATE_PARTS = ("step", "exp_avg", "exp_avg_sq")
-STATE_PARTS_8BIT = ("step", "state1", "state2", "qmap1", "qmap2", "absmax1", "absmax2")
 
 
 class Chunk(Struct):
@@ -31,7 +30,8 @@ class Chunk(Struct):
 
     parameters: list[torch.nn.Parameter]
     masters: list[torch.Tensor]
-    adam: torch.optim.Optimizer
+    kind: OptimizerKind
+    rule: torch.optim.Optimizer
     rate_factor: float
     is_own: bool = False  # an optimizer that the method brings along
 
@@ -49,7 +49,6 @@ class Optimizer:
     ) -> None:
         self.max_grad_norm = training.max_grad_norm
         self.kernels = kernels
-        self._parts = STATE_PARTS if training.optimizer == "adamw" else STATE_PARTS_8BIT
         self.chunks = [
             make_chunk(parameters, group, training, fused)
             for group in groups
@@ -82,7 +81,7 @@ class Optimizer:
         for chunk in self.chunks:
             for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
                 if parameter in dropped:
-                    chunk.adam.state.pop(master, None)
+                    chunk.rule.state.pop(master, None)
 
     def scale(self, loss: torch.Tensor) -> torch.Tensor:
         """Scale the loss so that fp16 gradients do not underflow."""
@@ -123,7 +122,7 @@ class Optimizer:
             for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
                 if master is not parameter:
                     tensors[f"master.{names[parameter]}"] = master
-                for part, value in chunk.adam.state.get(master, {}).items():
+                for part, value in chunk.rule.state.get(master, {}).items():
                     tensors[f"{part}.{names[parameter]}"] = torch.as_tensor(value)
         if self.loss_scale is not None:
             tensors |= {"loss_scale": self.loss_scale, "growth_tracker": self._growth_tracker}
@@ -137,11 +136,11 @@ class Optimizer:
                 name = names[parameter]
                 if master is not parameter:
                     master.copy_(tensors[f"master.{name}"])
-                if f"step.{name}" in tensors:
-                    chunk.adam.state[master] = {
-                        part: place(tensors[key], part, chunk, master)
-                        for part in getattr(chunk.adam, "state_parts", self._parts)
-                        if (key := f"{part}.{name}") in tensors or self._parts == STATE_PARTS
+                needed, others = list_parts(chunk, master)
+                if any(f"{part}.{name}" in tensors for part in needed):
+                    known = [*needed, *(part for part in others if f"{part}.{name}" in tensors)]
+                    chunk.rule.state[master] = {
+                        part: place(tensors[f"{part}.{name}"], part, chunk, master) for part in known
                     }
         if self.loss_scale is not None:
             self.loss_scale.copy_(tensors["loss_scale"])
@@ -166,12 +165,18 @@ class Optimizer:
         return divisor
 
 
-def place(tensor: torch.Tensor, part: str, chunk: Chunk, master: torch.Tensor) -> torch.Tensor | int:
-    """Return a tensor of AdamW's state where AdamW keeps it: steps are counted on the CPU unless fused.
+def list_parts(chunk: Chunk, master: torch.Tensor) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what a state must have, and what it may have; what a method brings says so itself."""
+    parts = getattr(chunk.rule, "state_parts", None)
+    return (parts, ()) if parts else list_state(chunk.kind, master)
 
-    With moments of 8 bits they are a plain number.
+
+def place(tensor: torch.Tensor, part: str, chunk: Chunk, master: torch.Tensor) -> torch.Tensor | int:
+    """Return a tensor of the state where it is kept: steps are counted on the CPU unless fused.
+
+    Some count them in a plain number.
     """
-    if part == "step" and "fused" not in chunk.adam.defaults:
+    if part == "step" and chunk.kind.counts_in_python:
         return int(tensor)
     stays = part == "step" and not is_fused(chunk)
     return tensor.clone() if stays else tensor.to(master.device, copy=True)
@@ -179,7 +184,7 @@ def place(tensor: torch.Tensor, part: str, chunk: Chunk, master: torch.Tensor) -
 
 def is_fused(chunk: Chunk) -> bool:
     """Tell whether one kernel of torch makes the whole update."""
-    return bool(chunk.adam.defaults.get("fused"))
+    return bool(chunk.rule.defaults.get("fused"))
 
 
 def split_parameters(parameters: list[torch.nn.Parameter]) -> list[list[torch.nn.Parameter]]:
@@ -195,25 +200,32 @@ def split_parameters(parameters: list[torch.nn.Parameter]) -> list[list[torch.nn
     return chunks
 
 
+def make_own(
+    make: Callable[..., torch.optim.Optimizer],
+    masters: list[torch.Tensor],
+    training: TrainingSpec,
+    decays: bool,
+) -> torch.optim.Optimizer:
+    """Make the optimizer that a method brings for a group."""
+    return make(
+        masters,
+        betas=(training.adam_beta1, training.adam_beta2),
+        eps=training.adam_epsilon,
+        weight_decay=training.weight_decay if decays else 0.0,
+    )
+
+
 def make_chunk(
-    parameters: list[torch.nn.Parameter], group: Mapping[str, Any], training: TrainingSpec, fused: bool
+    parameters: list[torch.nn.Parameter], group: dict[str, Any], training: TrainingSpec, fused: bool
 ) -> Chunk:
     """Make the masters and the moments of some parameters of a group."""
     masters = [p if p.dtype == torch.float32 else p.detach().float() for p in parameters]
-    settings: dict[str, Any] = {
-        "betas": (training.adam_beta1, training.adam_beta2),
-        "eps": training.adam_epsilon,
-        "weight_decay": training.weight_decay if group.get("decays", True) else 0.0,
-    }
-    if make := group.get("make_optimizer"):
-        return Chunk(parameters, masters, make(masters, **settings), group.get("rate_factor", 1.0), True)
-    if training.optimizer == "adamw":
-        adam: torch.optim.Optimizer = torch.optim.AdamW(masters, **settings, fused=fused)
-    else:
-        from bitsandbytes.optim import AdamW8bit
-
-        adam = AdamW8bit(masters, **settings)
-    return Chunk(parameters, masters, adam, group.get("rate_factor", 1.0))
+    kind, decays = kind_of(group, training), group.get("decays", True)
+    own = group.get("make_optimizer")
+    rule = (
+        make_own(own, masters, training, decays) if own else make_rule(kind, masters, training, decays, fused)
+    )
+    return Chunk(parameters, masters, kind, rule, group.get("rate_factor", 1.0), bool(own))
 
 
 @torch.no_grad()
@@ -231,15 +243,15 @@ def update_chunk(
         if master is not parameter:
             master.grad = None if parameter.grad is None else parameter.grad.float()
             parameter.grad = None
-    for group in chunk.adam.param_groups:
+    for group in chunk.rule.param_groups:
         group["lr"] = learning_rate * chunk.rate_factor
     if is_fused(chunk):
         # The fused kernel divides by grad_scale and does nothing where found_inf is set.
-        vars(chunk.adam).update(grad_scale=divisor, found_inf=found_inf)  # which its class does not declare
-        chunk.adam.step()
+        vars(chunk.rule).update(grad_scale=divisor, found_inf=found_inf)  # which its class does not declare
+        chunk.rule.step()
     elif not found_inf:
         torch._foreach_div_([m.grad for m in chunk.masters if m.grad is not None], divisor)
-        chunk.adam.step()
+        chunk.rule.step()
     for parameter, master in zip(chunk.parameters, chunk.masters, strict=True):
         if master is not parameter:
             parameter.copy_(master)
@@ -262,7 +274,7 @@ def update_at_once(
     rate = learning_rate * chunk.rate_factor
     if trained and not found_inf:
         masters, weights, gradients = (list(parts) for parts in zip(*trained, strict=True))
-        if not kernels.update(chunk.adam, masters, weights, gradients, rate, float(divisor)):
+        if not kernels.update(chunk.rule, masters, weights, gradients, rate, float(divisor)):
             return False
     for parameter in chunk.parameters:
         parameter.grad = None

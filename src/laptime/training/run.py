@@ -68,6 +68,7 @@ from laptime.training.setup import make_setup
 from laptime.training.sharding import Sharding
 from laptime.training.spread_vocabulary import SpreadVocabulary, tell_why_gathered
 from laptime.training.team import LeftAloneError, Team
+from laptime.training.update_rules import assign_rules
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -219,7 +220,7 @@ def prepare(
     )  # fmt: skip
     scales = opened.precision.loss_scaling
     groups = method.parameter_groups(model)
-    groups = sharding.groups(groups) if sharding else groups
+    groups = sharding.groups(groups) if sharding else assign_rules(groups, model, spec.training)
     optimizer = Optimizer(groups, spec.training, scales, setup.fuses_optimizer, setup.optimizer_kernels)
     if sharding:
         optimizer.sum_parts = opened.team.sum_tensor
@@ -242,7 +243,10 @@ def choose_rate(opened: Opened, method: Method) -> float:
             return known
     batch = spec.training.batch_size * spec.training.gradient_accumulation
     return method.default_rate(
-        opened.manifest.shape, min(batch, len(opened.encoded.examples)), opened.manifest.toy
+        opened.manifest.shape,
+        min(batch, len(opened.encoded.examples)),
+        opened.manifest.toy,
+        spec.training.optimizer,
     )
 
 

@@ -19,7 +19,8 @@ from laptime.errors import UserError
 
 MOST_BYTES = 1 << 30  # of a file that is read whole; a record of a million steps takes half of it
 KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
-OF_OTHERS = {"wandb", "tensorboard", "checkpoints"}  # folders that trackers read; a checkpoint proves itself
+# Folders that trackers read; a checkpoint proves itself.
+OF_OTHERS = {"wandb", "tensorboard", "mlflow", "trackio", "checkpoints"}
 _NAME = re.compile(r"[^\W_][\w.+-]{0,199}")
 T = TypeVar("T")
 

@@ -1,0 +1,1 @@
+"""What several trackers share, and the larger parts of one; no tracker itself."""
