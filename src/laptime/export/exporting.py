@@ -33,7 +33,7 @@ class Wish(Struct, kw_only=True):
 
     kind: str
     out: Path
-    number_format: str = "f16"
+    number_format: str = ""  # of a GGUF, "" for its default
     keeps_adapter: bool = False
     given: Given
     trusts_code: bool = False

@@ -6,7 +6,6 @@ import json
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,19 +13,33 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from laptime.errors import UserError
-from laptime.export.gguf_file import check_architecture, check_fields, need_gguf, read_back, write_gguf
+from laptime.export.gguf_file import (
+    FORMATS,
+    check_architecture,
+    check_fields,
+    need_gguf,
+    read_back,
+    write_gguf,
+)
 from laptime.export.gguf_tokenizer import (
     check_tokenizer,
     describe_pre_tokenizer,
     is_sentencepiece,
     read_state,
 )
-from laptime.export.go_template import write_modelfile
 from laptime.export.llama_cpp import has_llama_cpp, opened
 from laptime.export.merging import copy_files, merge, write_merged
 from laptime.export.proof import Evidence, Proof, Rounding, Shown, Task, prove, show
+from laptime.export.served_template import (
+    PROBE,
+    Tell,
+    find_served_format,
+    put_modelfile,
+    tell_bos,
+    with_template,
+)
 from laptime.export.subject import Subject, load_whole, name_dtype
-from laptime.export.turn_format import TurnFormat, find_format, write_jinja
+from laptime.export.turn_format import TurnFormat
 from laptime.models.folder import ADAPTER_CONFIG
 from laptime.models.loading import one_line, replaced
 from laptime.models.tokenizer_files import SETTINGS_FILE
@@ -34,8 +47,7 @@ from laptime.models.tokenizer_files import SETTINGS_FILE
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-PROBE = "What is 2+2?"
-MODELFILE, GGUF_FILE, ADAPTER_FOLDER = "Modelfile", "model.gguf", "adapter"
+GGUF_FILE, ADAPTER_FOLDER = "model.gguf", "adapter"
 TOKENIZER_MODEL = "tokenizer.model"  # SentencePiece's own file
 # Of the largest logit: llama.cpp rounds what goes into a product to the format of its weights.
 PRODUCTS = {"f16": 2e-2, "q8_0": 6e-2}
@@ -50,7 +62,6 @@ OLLAMA_CONVERTS = {
 OLLAMA_ADAPTERS = {"LlamaForCausalLM", "Gemma2ForCausalLM"}
 OLLAMA_PRE = {"llama-bpe", "qwen2"}  # pre-tokenizers that it knows by their patterns
 PLAIN_LORA = {"use_dora": False, "use_rslora": False, "rank_pattern": {}, "alpha_pattern": {}, "bias": "none"}
-Tell = Callable[..., str]
 
 
 class Kind(ABC):
@@ -206,6 +217,9 @@ class Gguf(Kind):
 
     name = "gguf"
 
+    def __init__(self, subject: Subject, number_format: str, tell: Tell) -> None:
+        super().__init__(subject, number_format or FORMATS[0], tell)
+
     def check(self) -> None:
         """Refuse architectures and tokenizers that are not written here."""
         need_gguf()
@@ -340,6 +354,10 @@ def choose_kind(name: str, subject: Subject, number_format: str, keeps_adapter: 
     if reason := find_no_converter(subject):
         tell("export.no_converter", reason=reason)
         return Gguf(subject, number_format, tell)
+    if number_format:
+        raise UserError(
+            f"--format {number_format}: Ollama converts this model by itself; leave the option out"
+        )
     return Ollama(subject, number_format, tell)
 
 
@@ -355,39 +373,6 @@ def find_no_converter(subject: Subject) -> str:
     return "" if describe_pre_tokenizer(state) in OLLAMA_PRE else "this pre-tokenizer"
 
 
-def find_served_format(subject: Subject) -> TurnFormat:
-    """Return the pieces of the training's template, held against the tokens of questions."""
-    found = find_format(subject.tokenizer, subject.template)
-    begin = subject.tokenizer.bos_token_id if found.begins else None
-    template = subject.template
-    for question in ("a", PROBE, *(one.question for one in subject.encoded.questions[:5])):
-        ids = subject.tokenizer(found.render("", [question]), add_special_tokens=False)["input_ids"]
-        ids = ids if begin is None else [begin, *ids]
-        if ids != subject.encode_question(question, template):
-            raise UserError(
-                "the template of this training is encoded piece by piece, which Ollama would do otherwise; "
-                "use --to merged"
-            )
-    return found
-
-
-def with_template(subject: Subject, tell: Tell) -> Any:
-    """Return the tokenizer with a chat template that writes the training's prompts, where it can."""
-    tokenizer = deepcopy(subject.tokenizer)
-    if subject.template.kind == "chat":
-        return tokenizer
-    found = find_format(tokenizer, subject.template)
-    tokenizer.chat_template = write_jinja(found, tokenizer.bos_token or "", tokenizer.eos_token or "")
-    turns = [{"role": "user", "content": PROBE}]
-    ids = list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
-    if ids != subject.encode_question(PROBE, subject.template):
-        tokenizer.chat_template = None
-        tell("export.template.inexact", name=shorten(subject.encoded.template))
-        return tokenizer
-    tell("export.template.written", name=shorten(subject.encoded.template))
-    return tokenizer
-
-
 def tell_merging(subject: Subject, tell: Tell, key: str = "export.merging", **values: str) -> None:
     """Say what is merged into what, or copied."""
     if subject.method.name == "qlora":
@@ -398,34 +383,8 @@ def tell_merging(subject: Subject, tell: Tell, key: str = "export.merging", **va
         tell("export.copying")
 
 
-def tell_bos(folder: Path, begins: bool) -> None:
-    """Let Ollama's converter know whether the beginning of sequence goes before a text; it asks this file."""
-    file = folder / SETTINGS_FILE
-    settings = json.loads(file.read_bytes()) | {"add_bos_token": begins}
-    file.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def put_modelfile(subject: Subject, folder: Path, model: str, found: TurnFormat, adapter: str = "") -> None:
-    """Write the Modelfile."""
-    stops = subject.tokenizer.convert_ids_to_tokens(subject.encoded.stop_ids)
-    notes = [f"The template and the stops of the training ({shorten(subject.encoded.template)})."]
-    if not found.has_turns:
-        notes.append("Without turns, as in the training: every question stands alone.")
-    if not found.takes_system:
-        notes.append("Without a place for a system text, as in the training.")
-    positions = subject.config.get("max_position_embeddings")
-    text = write_modelfile(model, found, stops, positions, notes, adapter)
-    (folder / MODELFILE).write_text(text, encoding="utf-8")
-
-
 def load_adapter(subject: Subject, folder: Path, dtype: torch.dtype) -> Any:
     """Put an adapter of a folder on the base."""
     from peft import PeftModel
 
     return PeftModel.from_pretrained(subject.load_base(dtype), str(folder))
-
-
-def shorten(template: str) -> str:
-    """Return the name of a template, or the beginning of one that a user wrote, on one line."""
-    line = template.replace("\n", "\\n")
-    return line if len(line) <= 40 else f"{line[:37]}..."
