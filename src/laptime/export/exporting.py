@@ -11,7 +11,8 @@ from rich.text import Text
 
 from laptime.errors import UserError
 from laptime.export.card import Base, Given, find_base_facts, name_base, write_card
-from laptime.export.kinds import Kind, choose_kind
+from laptime.export.kind import Kind
+from laptime.export.kinds import choose_kind
 from laptime.export.proof import Proof, make_task, take_evidence
 from laptime.export.serving import tell_next
 from laptime.export.source import Source
