@@ -83,7 +83,7 @@ def export_result(
 
     use_threads(look.choose(threads).number)
     wish = Wish(
-        kind=kind, out=out, number_format=number_format or "f16", keeps_adapter=keep_adapter,
+        kind=kind, out=out, number_format=number_format or "", keeps_adapter=keep_adapter,
         given=Given(base=base_id, license=license), trusts_code=trust_remote_code,
     )  # fmt: skip
     export(source, wish, Language(lang), console())

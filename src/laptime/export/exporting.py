@@ -11,7 +11,8 @@ from rich.text import Text
 
 from laptime.errors import UserError
 from laptime.export.card import Base, Given, find_base_facts, name_base, write_card
-from laptime.export.kinds import Kind, choose_kind
+from laptime.export.kind import Kind
+from laptime.export.kinds import choose_kind
 from laptime.export.proof import Proof, make_task, take_evidence
 from laptime.export.serving import tell_next
 from laptime.export.source import Source
@@ -33,7 +34,7 @@ class Wish(Struct, kw_only=True):
 
     kind: str
     out: Path
-    number_format: str = "f16"
+    number_format: str = ""  # of a GGUF, "" for its default
     keeps_adapter: bool = False
     given: Given
     trusts_code: bool = False

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from laptime.export.card import Base
-from laptime.export.kinds import ADAPTER_FOLDER, GGUF_FILE, MODELFILE
+from laptime.export.gguf_kind import GGUF_FILE
+from laptime.export.kinds import ADAPTER_FOLDER
+from laptime.export.served_template import MODELFILE
 from laptime.export.subject import Subject
 from laptime.models.folder import ADAPTER_CONFIG
 from laptime.report.language import Language
