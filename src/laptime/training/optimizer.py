@@ -176,7 +176,7 @@ def place(tensor: torch.Tensor, part: str, chunk: Chunk, master: torch.Tensor) -
 
     Some count them in a plain number.
     """
-    if part == "step" and chunk.kind.counts_in_python:
+    if part == "step" and (chunk.is_own or chunk.kind.counts_in_python):
         return int(tensor)
     stays = part == "step" and not is_fused(chunk)
     return tensor.clone() if stays else tensor.to(master.device, copy=True)
