@@ -236,7 +236,7 @@ def test_rounds_are_a_number_or_a_word() -> None:
             "images/race-)",
         ),
         (["ask", "nowhere", "why?"], "nowhere: no such folder"),
-        (["ask", "nowhere"], "Missing argument 'QUESTION...'."),
+        (["ask", "nowhere"], "QUESTION: missing; give one, or talk turn by turn with --chat"),
         (
             ["compare", "--model", "meta-llama/Llama-3.2-1B"],
             "--model meta-llama/Llama-3.2-1B: no such folder here, not in the cache, "

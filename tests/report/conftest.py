@@ -1,9 +1,8 @@
-"""A folder with the report of an invented comparison, and a browser to look at it with."""
+"""A folder with the report of an invented comparison."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,6 @@ import pytest
 from laptime.comparison.result import write_result
 from laptime.report.page import render_report
 from tests.report.invented import SITUATIONS
-
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture
@@ -37,18 +25,3 @@ def render(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return render_situation
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A Chromium with a fresh profile; skips where playwright or the browser is absent."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    executable = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-    if executable is None:
-        pytest.skip("no chromium on this machine")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=executable, args=FLAGS)
-        yield chromium
-        chromium.close()

@@ -11,6 +11,9 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from laptime.report.page import SCRIPT, name_source
+from laptime.report.style import read_template
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TOKEN_BYTES = 24
 MOST_BYTES = 1 << 20  # of what a page sends
@@ -18,13 +21,22 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
 )
-# A report is a page of its own, which may come from anywhere: it is shown, and runs nothing here.
-REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+# A report is a page of its own, which may come from anywhere: it is of no origin here, reaches nothing, and
+# runs no script but the one that reports have.
+REPORT_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src {script}; style-src 'unsafe-inline'; "
+    "frame-ancestors 'self'"
+)
 
 Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+def write_report_policy() -> str:
+    """Return what a browser may do with a report."""
+    return REPORT_POLICY.format(script=name_source(read_template(SCRIPT)))
 
 
 def make_token() -> str:

@@ -17,7 +17,7 @@ import msgspec
 from laptime.errors import UserError
 from laptime.live.desk import DUTY, Desk
 from laptime.live.form import Form
-from laptime.live.guard import REPORT_POLICY, App, Guard, is_loopback
+from laptime.live.guard import App, Guard, is_loopback, write_report_policy
 from laptime.live.page_text import render_page
 from laptime.report.page import HTML_NAME
 
@@ -79,7 +79,7 @@ def make_app(desk: Desk, token: str, names: Sequence[str] = (), is_exposed: bool
         if path is None:
             return Response("no report\n", 404, media_type="text/plain")
         content = await asyncio.to_thread(path.read_bytes)
-        return HTMLResponse(content, headers={"content-security-policy": REPORT_POLICY})
+        return HTMLResponse(content, headers={"content-security-policy": write_report_policy()})
 
     def of_form(work: Callable[[Form], dict[str, Any]]) -> Callable[[Any], Any]:
         async def answer(request: Any) -> Response:

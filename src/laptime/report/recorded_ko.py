@@ -62,7 +62,8 @@ PHRASES: dict[str, str] = {
     "레이어가 없음",
     "{dtype} is native here": "이 컴퓨터는 {dtype:을/를} 직접 지원",
     "{dtype} is not native here": "이 컴퓨터는 {dtype:을/를} 직접 지원하지 않음",
-    "moments of 8 bits have a kernel of their own": "8비트 모멘트는 자체 커널을 사용",
+    "torch's fused kernel is AdamW's with moments of 32 bits": "torch의 fused 커널은 "
+    "32비트 모멘트의 AdamW 전용",
     "no layer is a plain linear one, with or without a plain adapter": "일반 선형층(어댑터 포함)이 없음",
     "everything was imported already": "이미 모두 임포트됨",
     "no batch holds examples of different lengths": "길이가 다른 레코드가 섞인 배치가 없음",
