@@ -222,6 +222,13 @@ def test_what_does_not_go_together_is_told(training: dict[str, Any], message: st
 
 
 @pytest.mark.parametrize("name", ["adafactor", "sgd", "muon"])
+def test_a_method_that_brings_an_optimizer_takes_none_beside_it(name: str) -> None:
+    spec = RunSpec(method="galore", training=TrainingSpec(optimizer=name))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=f"^--optimizer {name}: galore brings an AdamW of its own; leave"):
+        check_optimizer(spec)
+
+
+@pytest.mark.parametrize("name", ["adafactor", "sgd", "muon"])
 def test_a_loss_scale_goes_with_all(name: str) -> None:
     """A gradient that overflows under the scale leaves the step out and halves the scale."""
     model, _ = make(name)

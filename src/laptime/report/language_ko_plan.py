@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 STRINGS: dict[str, str] = {
-    "plan.model": "{model}: 파라미터 {parameters}개, 예제 {examples}개, 에폭당 토큰 {tokens}개(예제 "
+    "plan.model": "{model}: 파라미터 {parameters} 개, 예제 {examples}개, 에폭당 토큰 {tokens}개(예제 "
     "하나에 최대 {longest}개)",
-    "plan.model.one": "{model}: 파라미터 {parameters}개, 예제 1개, 에폭당 토큰 {tokens}개",
+    "plan.model.one": "{model}: 파라미터 {parameters} 개, 예제 1개, 에폭당 토큰 {tokens}개",
     "plan.device": "{device}에서 {formats}, {threads}",
     "plan.threads": "스레드 {number}개({why})",
     "plan.threads.one": "스레드 1개({why})",

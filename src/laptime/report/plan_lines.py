@@ -64,12 +64,12 @@ def tell_range(seconds: tuple[float, float], lang: Lang) -> str:
 
 def tell_model(model: str, manifest: InputManifest, language: Language) -> str:
     """Return what the model and the data are."""
-    data, millions = manifest.data, manifest.shape.num_parameters / 1e6
+    data = manifest.data
     return language.plural(
         "plan.model",
         data["num_records"],
         model=model,
-        parameters=f"{millions:,.1f} M" if language.code == "en" else quantities.count(millions * 1e6),
+        parameters=language.count(manifest.shape.num_parameters),
         examples=f"{data['num_records']:,}",
         tokens=f"{data['num_tokens']:,}",
         longest=f"{data['longest']:,}",

@@ -78,7 +78,7 @@ def check_optimizer(spec: RunSpec) -> None:
             f"{option}: {spec.method} on --devices {number} spreads the moments, and those of "
             f"{kind.title} can't be; leave one of the two out"
         )
-    if find_method(spec.method).brings_optimizer and not kind.has_betas:
+    if find_method(spec.method).brings_optimizer and training.optimizer != "adamw8bit":
         raise UserError(f"{option}: {spec.method} brings an AdamW of its own; leave it out, or take full")
     if kind.library and find_spec(kind.library) is None:
         raise UserError(
