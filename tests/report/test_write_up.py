@@ -25,7 +25,8 @@ from laptime.report.page import render_report
 from laptime.report.quantities import Lang
 from laptime.report.recommendation import write_recommendation
 from laptime.report.sanitising import sanitise
-from laptime.report.write_up import LINKS_NAME, NAME, PICTURES, check_prefix, render_write_up, write_write_up
+from laptime.report.write_up import NAME, PICTURES, check_prefix, render_write_up, write_write_up
+from laptime.trackers.links import FILE_NAME as LINKS_NAME
 from tests.report import invented
 
 GOLDEN = Path(__file__).parent / "golden"

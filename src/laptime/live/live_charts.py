@@ -7,6 +7,7 @@ from laptime.comparison.statistics import SAME
 from laptime.live.race_reader import Now
 from laptime.report import quantities
 from laptime.report.bars import Bar, draw_bars
+from laptime.report.colours import number_rows
 from laptime.report.drawing import SMALL_SIZE, WIDTH, Drawing, Scale, shorten, text_width
 from laptime.report.headline import choose_pair, read_ratio
 from laptime.report.language import Language
@@ -23,20 +24,20 @@ def draw_losses(now: Now, language: Language) -> str:
     result = now.result
     if result is None:
         return ""
-    names = [method.name for method in result.methods]
+    numbers = number_rows(result)
     series = [
         Series(
             language.title(method.name),
-            number % 6,
+            numbers[method.name],
             [(float(step), one) for step, one in enumerate(losses, 1)],
         )
-        for number, method in enumerate(result.methods)
+        for method in result.methods
         if any(map(known, losses := [one if known(one) else None for one in method.train_losses]))
     ]
-    if now.run and now.record and now.run.name in names:
+    if now.run and now.record and now.run.name in numbers:
         points = [(float(one.step), one.loss if known(one.loss) else None) for one in now.record.steps]
         if any(loss is not None for _, loss in points):
-            series.append(Series(now.run.run, names.index(now.run.name) % 6, points))
+            series.append(Series(now.run.run, numbers[now.run.name], points))
     if not series:
         return ""
     drawing, across, up = draw_frame(
@@ -84,16 +85,16 @@ def draw_memory(now: Now, language: Language) -> str:
     """Return the peak memory of each, and by estimate that of the present run; "" where nothing is known."""
     if now.result is None:
         return ""
-    bars = []
-    for number, method in enumerate(now.result.methods):
-        needed = _estimate(now, method.name)
+    bars, numbers = [], number_rows(now.result)
+    for method in now.result.methods:
+        colour, needed = f"fill m{numbers[method.name]}", _estimate(now, method.name)
         label = language.title(method.name)
         if method.held_bytes:
             shown = quantities.size(method.held_bytes)
-            bars.append(Bar(label, shown, [(float(method.held_bytes), f"fill m{number % 6}", shown)]))
+            bars.append(Bar(label, shown, [(float(method.held_bytes), colour, shown)]))
         elif needed:
             shown = language.say("live.estimate", size=quantities.size(needed))
-            bars.append(Bar(label, shown, [(float(needed), f"fill m{number % 6} guess", shown)]))
+            bars.append(Bar(label, shown, [(float(needed), f"{colour} guess", shown)]))
     if not bars:
         return ""
     figures = "; ".join(f"{bar.label}: {bar.shown}" for bar in bars)

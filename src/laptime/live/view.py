@@ -13,6 +13,7 @@ from laptime.errors import UserError
 from laptime.live.live_charts import draw_interval, draw_losses, draw_memory
 from laptime.live.now_line import share_done, write_now
 from laptime.live.race_reader import Now, RaceReader
+from laptime.report.colours import number_rows
 from laptime.report.headline import Headline, choose_pair, read_ratio, write_headline
 from laptime.report.language import Language, choose_language
 from laptime.report.page import HTML_NAME, list_banners
@@ -116,9 +117,10 @@ def _can_be_asked(folder: Path) -> bool:
 
 def _list_answering(result: ComparisonResult, language: Language) -> list[dict[str, str]]:
     """Return name, title and colour of those that can be asked: none before a result is saved."""
+    numbers = number_rows(result)
     saved = [
-        {"name": method.name, "title": language.title(method.name), "number": str(number % 6)}
-        for number, method in enumerate(result.methods)
+        {"name": method.name, "title": language.title(method.name), "number": str(numbers[method.name])}
+        for method in result.methods
         if method.saved_paths
     ]
     base = {"name": "base", "title": language.say("title.base"), "number": "b"}

@@ -13,11 +13,10 @@ from laptime.forecast.crossover import COUNTS, MOST, Growth, Stretch
 from laptime.report import quantities
 from laptime.report.chart import Chart
 from laptime.report.language import Language
-from laptime.report.own_files import MARK, UNKNOWN, is_ours, mark_digest
+from laptime.report.own_files import BLANK_MARK, is_ours, write_own
 from laptime.report.plots import Series, draw_frame, draw_line, label_ends, label_room
 from laptime.report.screen import make_plain_table
 from laptime.report.style import read_template
-from laptime.util.atomic import write_whole
 
 POINTS_A_DECADE = 8
 
@@ -54,7 +53,7 @@ def write_crossover(
     refuse_foreign(file)
     drawn = draw_crossover(growths, stretches, language).render(read_template("chart.css"))
     with told_of_chart(file):
-        write_whole(file, mark_digest(f"<!-- {MARK} {UNKNOWN} -->\n{drawn}\n".encode()))
+        write_own(file, f"<!-- {BLANK_MARK} -->\n{drawn}\n")
 
 
 def refuse_foreign(file: Path) -> None:

@@ -153,7 +153,7 @@ def tell_ratios(found: Sequence[Forecast], language: Language) -> Iterator[str]:
             yield language.say("plan.faster", name=one.name, ratio=ratio, slowest=slowest.name)
 
 
-def foresee_comparison(spec: CompareSpec, folder: Path, language: Language = IN_ENGLISH) -> list[str]:
+def foresee_comparison(spec: CompareSpec, folder: Path, language: Language) -> list[str]:
     """Return the line on the comparison whose plan lies in `folder`; none where a row has no past."""
     found = read_plan(folder).foretold
     if not found or any(one.name not in found for one in list_contestants(spec)):

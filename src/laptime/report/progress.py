@@ -339,7 +339,7 @@ def watch(screen: Screen, spec: CompareSpec | RunSpec, folder: Path, lang: Lang 
     """Return who prints how far a comparison or a training has come."""
     watcher = Watcher(screen, lambda: say_what_it_is(screen, spec, folder, lang), lang)
     if isinstance(spec, CompareSpec) and not (folder / PLAN_FILE).exists():
-        watcher.foresee = partial(foresee_comparison, spec, folder)
+        watcher.foresee = partial(foresee_comparison, spec, folder, Language(lang))
     return watcher
 
 

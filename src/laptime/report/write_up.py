@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from itertools import combinations
 from pathlib import Path, PurePosixPath
@@ -26,12 +25,12 @@ from laptime.report.sanitising import sanitise
 from laptime.report.speed_sentences import write_arithmetic, write_total
 from laptime.runs.contestants import tell_value
 from laptime.spec import BUILTIN
-from laptime.util.untrusted import read_whole
+from laptime.trackers.links import read_links
 
 NAME = "WRITEUP.md"
 PREFIX = "pictures/"
 PICTURES = ("time_by_phase", "memory", "loss_by_step")
-LINKS_NAME = "trackers.json"  # where trackers have put the comparison, as they said themselves
+MOST_LINKS = 20
 MOST_QUESTIONS, MOST_LETTERS = 3, 160
 _COLUMNS = ("train", "total", "step", "memory", "saved", "loss", "held_out")
 
@@ -213,18 +212,12 @@ def _tell_alike(rows: list[MethodResult], result: ComparisonResult, language: La
 
 def _read_links(folder: Path) -> list[tuple[str, str, str]]:
     """Return (tracker, title, address) of where trackers have put the comparison, as far as that is known."""
-    try:
-        trackers = json.loads(read_whole(folder / LINKS_NAME))["trackers"]
-        found = [
-            (str(tracker), str(link["title"]), str(link["url"]))
-            for tracker, published in trackers.items()
-            for link in published["links"]
-        ]
-    except (OSError, UserError, ValueError, KeyError, TypeError, AttributeError):
-        return []
-    return [
-        each for each in found[:20] if re.fullmatch(r"https?://[^\s/@\"'<>()]+(/[^\s\"'<>()]*)?", each[2])
+    found = [
+        (tracker, link.title, link.url)
+        for tracker, published in read_links(folder).items()
+        for link in published.links
     ]
+    return [each for each in found[:MOST_LINKS] if not set("()") & set(each[2])]  # of Markdown's own
 
 
 def write_write_up(folder: Path, lang: Lang | None, prefix: str) -> list[Path]:
