@@ -64,6 +64,12 @@ def test_the_plan_depends_on_the_seed_alone() -> None:
     assert list(plan_steps(10, training, 1)) != list(plan_steps(10, training, 2))
 
 
+def test_examples_are_passed_over_as_often_as_there_are_steps() -> None:
+    assert plan_steps(10, TrainingSpec(epochs=5), 0).mean_epochs == 5.0
+    assert plan_steps(10, TrainingSpec(epochs=5, max_steps=25), 0).mean_epochs == 2.5
+    assert plan_steps(10, TrainingSpec(epochs=5, max_steps=4), 0).mean_epochs == 1.0, "none of them twice"
+
+
 def test_the_longest_come_first_where_asked_for() -> None:
     training = TrainingSpec(epochs=2, batch_size=2, longest_first=True)
     examples = [example(*range(1, length)) for length in (5, 9, 4, 9, 7, 3)]

@@ -124,6 +124,14 @@ class StepPlans(Sequence[StepPlan]):
         """The steps of a whole epoch; its last one may hold fewer examples."""
         return -(-self.num_examples // self.examples_per_step)
 
+    @property
+    def mean_epochs(self) -> float:
+        """How often an example that is trained is passed over, on average: once at least.
+
+        Fewer times than there are epochs where --max-steps ends the training before.
+        """
+        return max(1.0, len(self) / self.steps_per_epoch)
+
     def __len__(self) -> int:
         steps = self.steps_per_epoch * self.epochs
         return steps if self.max_steps is None else min(steps, self.max_steps)

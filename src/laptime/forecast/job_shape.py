@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
+from laptime.data.batches import plan_steps
 from laptime.data.input_manifest import InputManifest
 from laptime.memory_estimate import (
     FLOAT32_BYTES,
@@ -16,7 +17,6 @@ from laptime.memory_estimate import (
 from laptime.methods.method import make_method
 from laptime.optimizers import update_flops
 from laptime.runs.past_runs import PastRun
-from laptime.runs.step_count import count_epochs, count_steps, count_steps_per_epoch
 from laptime.spec import RunSpec
 
 UPDATE_BYTES = 12  # of a trained number, in float32: it is read and written, its gradient read
@@ -96,11 +96,11 @@ def shape_of_job(spec: RunSpec, manifest: InputManifest, dtype: str, num_devices
     method = make_method(spec.method, spec.method_options)
     element_bytes = FLOAT32_BYTES if dtype == "float32" else HALF_BYTES  # a model is saved as it computes
     examples = data["num_records"]
-    cost = method.cost(shape, element_bytes, count_epochs(training, examples))
-    steps_per_epoch = count_steps_per_epoch(training, examples)
+    plans = plan_steps(examples, training, training.seed)
+    cost = method.cost(shape, element_bytes, plans.mean_epochs)
     in_step = min(training.batch_size * training.gradient_accumulation, examples)
-    tokens = data["num_tokens"] / steps_per_epoch
-    trained_tokens = data["num_trained_tokens"] / steps_per_epoch
+    tokens = data["num_tokens"] / plans.steps_per_epoch
+    trained_tokens = data["num_trained_tokens"] / plans.steps_per_epoch
     a_weight = 6.0 if cost.trainable_parameters == shape.num_parameters else 4.0
     head = shape.hidden_size * shape.vocabulary_size
     adapts = method.saved_kind == "adapter"  # whose matrices are narrow
@@ -117,7 +117,7 @@ def shape_of_job(spec: RunSpec, manifest: InputManifest, dtype: str, num_devices
         - a_weight * head * (tokens - trained_tokens)
         + of_update,
         step_tokens=tokens,
-        num_steps=count_steps(training, examples),
+        num_steps=len(plans),
         saved_bytes=cost.saved_bytes,
         update_bytes=UPDATE_BYTES + 2 * find_moment_bytes(training, shape, method),
     )

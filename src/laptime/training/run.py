@@ -22,7 +22,7 @@ import torch
 from msgspec.structs import replace
 
 from laptime.credentials import print_traceback
-from laptime.data.batches import Share, TrainStep, make_steps
+from laptime.data.batches import Share, TrainStep, make_steps, plan_steps
 from laptime.hardware.device_memory import available_bytes
 from laptime.hardware.energy import EnergyCounter
 from laptime.hardware.machine import read_load
@@ -33,7 +33,6 @@ from laptime.runs.given_ranks import given_rank
 from laptime.runs.heartbeats import State
 from laptime.runs.job import SAVED_FOLDER, RunJob, start_of
 from laptime.runs.record import RecordWriter
-from laptime.runs.step_count import count_epochs
 from laptime.spec import learning_rate_of, read_interval
 from laptime.speedups.forward import Forward
 from laptime.speedups.speedup import Setup, apply_all
@@ -253,7 +252,7 @@ def choose_rate(opened: Opened, method: Method) -> float:
 def describe(opened: Opened, loaded: Loaded, prepared: Prepared, record: RecordWriter) -> None:
     """Record what is trained, and on what."""
     manifest, spec = opened.manifest, opened.spec
-    epochs = count_epochs(spec.training, len(opened.encoded.examples))
+    plans = plan_steps(len(opened.encoded.examples), spec.training, opened.seed)
     record.write(
         describe_model(
             loaded.model,
@@ -263,7 +262,7 @@ def describe(opened: Opened, loaded: Loaded, prepared: Prepared, record: RecordW
             device=str(opened.device),
             learning_rate=prepared.learning_rate,
             notes=loaded.notes,
-            cost=loaded.method.cost(manifest.shape, manifest.weight_bytes, epochs),
+            cost=loaded.method.cost(manifest.shape, manifest.weight_bytes, plans.mean_epochs),
         )
     )
     record.write(describe_data(manifest, len(prepared.steps), spec.data.train_on))
