@@ -29,12 +29,14 @@ from laptime.cli.plan import choose_probed_steps
 from laptime.data.input_manifest import read_manifest
 from laptime.forecast.forecast import Forecast, forecast
 from laptime.forecast.surroundings import look_around
+from laptime.methods.method import expand_methods
 from laptime.runs.folder import INPUTS_FOLDER
 from laptime.runs.past_runs import PastRun, describe
 from laptime.runs.record import RunRecord, read_record
 from laptime.spec import RunSpec
 
 METHODS = "full,lora,lora_top"
+REFUSED = 2  # the exit status of a command that was asked for what cannot be
 EPOCHS = 2
 OPTIONS = ["--max-questions", "0", "--skip-self-checks", "--skip-bad"]
 
@@ -49,32 +51,44 @@ class Job(msgspec.Struct, kw_only=True):
     probe: RunRecord | None = None
 
 
+class RefusedError(Exception):
+    """A model that a method cannot train: it has nothing of that kind."""
+
+
 def train(folder: Path, model: str, method: str, data: Path, probed: int | None, devices: int) -> RunRecord:
     """Train in a folder and return the record; `probed` are the steps of a probe. Ends where that fails."""
     words = ["train", "--model", model, "--method", method, "--data", str(data)]
     words += ["--max-steps", str(probed), "--longest-first"] if probed else []
     words += ["--out", str(folder), "--epochs", str(EPOCHS), *OPTIONS]
     words += ["--devices", str(devices), "--batch-size", str(devices)] if devices > 1 else []
-    subprocess.run([sys.executable, "-m", "laptime", *words], check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "laptime", *words]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode == REFUSED:
+        raise RefusedError(done.stderr.strip().splitlines()[-1])
+    done.check_returncode()
     return read_record(folder)
 
 
-def do_jobs(home: Path, options: argparse.Namespace) -> list[Job]:
-    """Do every job, and its probe before it."""
-    jobs = []
+def do_jobs(home: Path, options: argparse.Namespace) -> tuple[list[Job], dict[str, str]]:
+    """Do every job and its probe; returns them, and why each job that was refused could not be done."""
+    jobs, refused = [], {}
     places = [(model, 1) for model in options.model] + [(model, 2) for model in options.together]
     data = home / "data.jsonl"
     data.write_text("".join(Path(options.data).read_text().splitlines(keepends=True)[: options.examples]))
     for model, devices in places:
-        for method in options.methods.split(","):
+        for method in expand_methods("--methods", options.methods.split(",")):
             name = f"{Path(model).name}-{method}-{devices}"
-            done = train(home / name, model, method, data, None, devices)
+            try:
+                done = train(home / name, model, method, data, None, devices)
+            except RefusedError as reason:
+                refused[name] = str(reason)
+                continue
             job = Job(model=Path(model).name, method=method, devices=devices, done=done)
             steps = choose_probed_steps([foretell(job, [])])
             job.probe = train(home / f"{name}-probe", model, method, data, steps, devices)
             jobs.append(job)
             print(name, f"{done.train_seconds or 0:.2f} s", flush=True)
-    return jobs
+    return jobs, refused
 
 
 def foretell(job: Job, past: list[PastRun]) -> Forecast:
@@ -145,12 +159,12 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--model", action="append", required=True)
     parser.add_argument("--together", action="append", default=[], help="by two processes too")
-    parser.add_argument("--methods", default=METHODS)
+    parser.add_argument("--methods", default=METHODS, help="as in compare: names with commas, all, lora*")
     parser.add_argument("--examples", type=int, default=15, help="of the data, the first ones")
     parser.add_argument("--name", required=True)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        jobs = do_jobs(Path(scratch), options)
+        jobs, refused = do_jobs(Path(scratch), options)
         rows = [judge(job, jobs) for job in jobs]
     facts = jobs[0].done.machine.facts if jobs[0].done.machine else {}
     result = {
@@ -158,6 +172,7 @@ def main() -> None:
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": facts,
         "summary": sum_up(rows),
+        "refused": refused,
         "jobs": rows,
     }
     file = RESULTS / f"forecasts_{options.name}_{machine_name(facts)}.json"

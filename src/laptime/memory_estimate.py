@@ -228,7 +228,7 @@ def will_pack(shape: Shape, method: Method, training: TrainingSpec, element_byte
         return False  # weights are read as they are
     wanted = (PACKING, *PACKING_NEEDS, "fused_blocks")
     dropout = getattr(method.options, "lora_dropout", 0.0)
-    can = shape.model_type in FAMILIES and not dropout
+    can = method.fuses and shape.model_type in FAMILIES and not dropout
     return can and all(is_wanted(name, settings) for name in wanted)
 
 
