@@ -52,11 +52,14 @@ class Job(msgspec.Struct, kw_only=True):
 
 
 class RefusedError(Exception):
-    """A model that a method cannot train: it has nothing of that kind."""
+    """A job that the command refuses, as of a method for which a model has nothing to train."""
 
 
 def train(folder: Path, model: str, method: str, data: Path, probed: int | None, devices: int) -> RunRecord:
-    """Train in a folder and return the record; `probed` are the steps of a probe. Ends where that fails."""
+    """Train in a folder and return the record; `probed` are the steps of a probe. Ends where that fails.
+
+    Raises RefusedError with the command's line.
+    """
     words = ["train", "--model", model, "--method", method, "--data", str(data)]
     words += ["--max-steps", str(probed), "--longest-first"] if probed else []
     words += ["--out", str(folder), "--epochs", str(EPOCHS), *OPTIONS]
@@ -65,7 +68,8 @@ def train(folder: Path, model: str, method: str, data: Path, probed: int | None,
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if done.returncode == REFUSED:
         raise RefusedError(done.stderr.strip().splitlines()[-1])
-    done.check_returncode()
+    if done.returncode:
+        sys.exit(f"{shlex.join(command)} ended with {done.returncode}:\n{done.stderr}")
     return read_record(folder)
 
 
@@ -165,6 +169,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         jobs, refused = do_jobs(Path(scratch), options)
+        if not jobs:
+            sys.exit("\n".join(["no job could be done:", *refused.values()]))
         rows = [judge(job, jobs) for job in jobs]
     facts = jobs[0].done.machine.facts if jobs[0].done.machine else {}
     result = {

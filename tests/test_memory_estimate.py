@@ -123,6 +123,10 @@ def test_what_is_held_out_and_examples_that_are_not_there_make_no_room(tmp_path:
         ("dropout", {}),
         ("full", {}),
         ("gpt_neox", {}),
+        ("vera", {"without": ("compiled_projections",)}),
+        ("ia3", {"without": ("compiled_projections",)}),
+        ("oft", {"without": ("compiled_projections",)}),
+        ("prompt_tuning", {"without": ("compiled_projections",)}),
     ],
 )
 def test_no_copies_are_foreseen_where_none_are_made(

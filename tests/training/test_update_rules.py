@@ -221,7 +221,7 @@ def test_what_does_not_go_together_is_told(training: dict[str, Any], message: st
     check_optimizer(RunSpec(method="full", training=TrainingSpec(optimizer="muon", adam_beta1=0.5)))
 
 
-@pytest.mark.parametrize("name", ["adafactor", "sgd", "muon"])
+@pytest.mark.parametrize("name", ["adafactor", "sgd", "lion", "muon"])
 def test_a_method_that_brings_an_optimizer_takes_none_beside_it(name: str) -> None:
     spec = RunSpec(method="galore", training=TrainingSpec(optimizer=name))  # type: ignore[arg-type]
     with pytest.raises(UserError, match=f"^--optimizer {name}: galore brings an AdamW of its own; leave"):
