@@ -22,10 +22,10 @@ from laptime.comparison.older import Older, read_older
 from laptime.comparison.result import ComparisonResult
 from laptime.errors import UserError
 from laptime.hardware.processors import Look
-from laptime.methods.method import expand_methods
 from laptime.options.commands import by_name, compare_options, tracker_names, train_options
 from laptime.options.entrants import choose_entrants
 from laptime.options.flags import check_options, options_by_method, section_values, sections
+from laptime.options.left_out import choose_methods, tell_left_out
 from laptime.report.headline import write_headline
 from laptime.report.language import choose_language
 from laptime.report.progress import watch
@@ -119,7 +119,8 @@ def open_comparison(values: Mapping[str, Any]) -> Session:
     check_trackers(tracker_names(values), values.get("track_live", False))
     folder = choose_place(values.get("out"), "compare")
     digest = check_spec(spec, begins=not (folder / PLAN_FILE).exists())
-    return _open("compare", spec, digest, values, folder, look, against)
+    session = _open("compare", spec, digest, values, folder, look, against)
+    return session if against else replace(session, notes=tuple(tell_left_out(values)))
 
 
 def open_training(values: Mapping[str, Any]) -> Session:
@@ -169,7 +170,7 @@ def race_job(values: Mapping[str, Any]) -> tuple[CompareSpec, Before | None]:
 def race_spec(values: Mapping[str, Any]) -> CompareSpec:
     """Return the spec of a comparison from its options; raises UserError."""
     chosen = section_values(CompareSpec, values)
-    methods, contestants = choose_entrants(values, expand_methods("--methods", chosen.methods))
+    methods, contestants = choose_entrants(values, choose_methods(values, chosen.methods))
     spec = CompareSpec(
         methods=methods,
         contestants=contestants,
@@ -243,7 +244,7 @@ def _enter(older: CompareSpec, begun: Mapping[str, Any], values: Mapping[str, An
     known = {name: begun[name] for name in ("methods", "contestants") if name in begun}
     named = {"methods": racing} if "trainers" in given else known
     merged = named | given
-    wanted = expand_methods("--methods", merged.get("methods", ()))
+    wanted = choose_methods({**begun, **merged}, merged.get("methods", ()))
     methods, contestants = choose_entrants(merged, wanted)
     return add_between(replace(older, methods=methods, contestants=contestants))
 

@@ -36,8 +36,9 @@ class Session(Struct, frozen=True, kw_only=True):
     """A comparison or a training whose options were checked, with its folder; nothing has run yet.
 
     `look` was begun when the command was. With `waits` a comparison on this machine is waited for. `against`
-    is an older comparison that this one is set beside; `trackers` are told when all is over, and follow what
-    runs where `follows` is set; `lang` is the language of the report, where one was asked for.
+    is an older comparison that this one is set beside; `notes` are said as it begins; `trackers` are told
+    when all is over, and follow what runs where `follows` is set; `lang` is the language of the report, where
+    one was asked for.
     """
 
     kind: Kind
@@ -47,6 +48,7 @@ class Session(Struct, frozen=True, kw_only=True):
     look: Look
     waits: bool = False
     against: Before | None = None
+    notes: tuple[str, ...] = ()
     trackers: tuple[str, ...] = ()
     follows: bool = False
     lang: Lang | None = None
@@ -76,7 +78,7 @@ def run(session: Session, listener: Listener) -> ComparisonResult:
 
     Raises UserError before anything runs; leaves by SystemExit where a signal stopped a training.
     """
-    for note in tell_passed_over():
+    for note in (*session.notes, *tell_passed_over()):
         listener.say(note)
     runner = ProcessRunner(single=session.kind == "train")
     threads = session.look.choose(session.spec.training.threads)

@@ -6,9 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from laptime.comparison.result import SpeedupResult
 from laptime.report.language import Language
-from laptime.report.speedup_tables import group_speedups, make_ablation, make_speedups
+from laptime.report.speedup_tables import (
+    group_speedups,
+    make_ablation,
+    make_speedups,
+    tell_methods,
+    tell_speedups,
+)
 from tests.report import invented
 from tests.report.test_terminal import printed
 
@@ -74,6 +82,39 @@ def test_page_and_markdown_hold_both_tables(render: Callable[..., Path], lang: s
         assert text.count(word) == 1
         reason = "the lowest layer trains" if lang == "en" else "맨 아래 레이어도 학습함"
         assert text.count(reason) == 2, "once for each method"
+
+
+def test_what_works_inside_one_that_did_not_run_is_told_with_it() -> None:
+    idle = [
+        SpeedupResult(name=name, claims="rounding", ran=False, note=note, rounds_ran=[])
+        for name, note in [
+            ("fused_blocks", "for CPUs only"),
+            ("answer_rows", "works inside fused_blocks, which did not run"),
+            ("compiled_loss", "works inside answer_head, which did not run"),
+        ]
+    ]
+    assert tell_speedups(idle, False, Language("en")) == [
+        "fused_blocks and what works inside it (for CPUs only)",
+        "compiled_loss (works inside answer_head, which did not run)",  # nothing is told of what is around it
+    ]
+    assert tell_speedups(idle[:1], False, Language("ko")) == ["fused_blocks(CPU 전용)"]
+
+
+@pytest.mark.parametrize(
+    ("number", "names", "told"),
+    [
+        (3, ["full", "a", "b"], "full, a, b"),
+        (4, ["full", "a", "b", "c"], "all"),
+        (4, ["full", "b", "c"], "all but a"),
+        (4, ["full", "b"], "full, b"),
+    ],
+)
+def test_most_of_many_rows_are_told_by_those_that_are_not_meant(
+    number: int, names: list[str], told: str
+) -> None:
+    result = invented.make_result()
+    rows = [replace(result.methods[0], name=name) for name in ("full", "a", "b", "c")[:number]]
+    assert tell_methods(names, replace(result, methods=rows), Language("en")) == told
 
 
 def test_terminal_names_equal_ones_once() -> None:

@@ -58,11 +58,15 @@ def plan_command(**_: Any) -> None:
     look = Look()
     from laptime.api import race_spec
     from laptime.forecast.gpus import find_gpu
+    from laptime.options.left_out import tell_left_out
     from laptime.report.crossover_chart import refuse_foreign
     from laptime.report.language import Language
 
     ctx = click.get_current_context()
-    spec = race_spec(gather(ctx))
+    values = gather(ctx)
+    spec = race_spec(values)
+    for note in tell_left_out(values):
+        click.echo(note, err=True)
     threads = look.choose(spec.training.threads)
     if (price := ctx.params["price"]) and not 1e-6 <= price <= 1e9:
         raise UserError(f"--price {price:g}: give the cost of an hour, from 0.000001 to 1000000000")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from laptime.comparison.result import Ablation, ComparisonResult, SpeedupResult, Variant
@@ -11,6 +12,9 @@ from laptime.report.language import Language
 from laptime.report.quantities import ABSENT, known
 from laptime.report.recorded import say_recorded
 from laptime.runs.plan import PLAIN
+from laptime.speedups.speedup import works_inside
+
+MANY = 4  # rows, from which on "all" says more than their names
 
 
 @dataclass(frozen=True)
@@ -126,14 +130,41 @@ def _interval(variant: Variant, language: Language) -> str:
 def group_speedups(
     result: ComparisonResult, ran: bool, language: Language
 ) -> list[tuple[list[str], list[str]]]:
-    """Return (methods, speedups) that ran, or that did not, each with its reason; equal ones together."""
+    """Return (methods, speedups) that ran, or that did not, each with its reason; equal ones together.
+
+    What works inside one that did not run is not told by itself: it did not run either.
+    """
     methods: dict[str, list[str]] = {}
     for method in result.methods:
-        for one in method.speedups:
-            if one.ran == ran:
-                words = one.name if ran else f"{one.name} ({say_recorded(one.note, language)})"
-                methods.setdefault(words, []).append(method.name)
+        for words in tell_speedups(method.speedups, ran, language):
+            methods.setdefault(words, []).append(method.name)
     groups: dict[tuple[str, ...], list[str]] = {}
     for words, names in methods.items():
         groups.setdefault(tuple(names), []).append(words)
     return [(list(names), words) for names, words in sorted(groups.items(), key=lambda item: -len(item[0]))]
+
+
+def tell_speedups(speedups: Sequence[SpeedupResult], ran: bool, language: Language) -> list[str]:
+    """Return the names of a method's speedups that ran, or of those that did not, with why."""
+    if ran:
+        return [one.name for one in speedups if one.ran]
+    idle = {one.name: one.note for one in speedups if not one.ran}
+    around = {name: other for name in idle for other in idle if idle[name] == works_inside(other)}
+    return [
+        language.say(
+            "terminal.with_inside" if name in around.values() else "terminal.without_inside",
+            name=name, reason=say_recorded(note, language),
+        )
+        for name, note in idle.items()
+        if name not in around
+    ]  # fmt: skip
+
+
+def tell_methods(names: Sequence[str], result: ComparisonResult, language: Language) -> str:
+    """Return the names of rows; where these are most of many, that all are meant, or all but which."""
+    every = [method.name for method in result.methods]
+    others = [name for name in every if name not in names]
+    if len(every) < MANY or len(others) > len(every) // 3:
+        return ", ".join(map(language.short, names))
+    key = "terminal.all_but" if others else "terminal.all"
+    return language.say(key, others=", ".join(map(language.short, others)))

@@ -34,7 +34,7 @@ from laptime.report.recommendation import write_recommendation
 from laptime.report.rounds_sentences import write_rounds
 from laptime.report.sanitising import sanitise
 from laptime.report.screen import NAME_WIDTH, least_width, make_plain_table, print_fitting
-from laptime.report.speedup_tables import AblationTable, group_speedups, make_ablation
+from laptime.report.speedup_tables import AblationTable, group_speedups, make_ablation, tell_methods
 from laptime.report.tuning_sentences import write_tuning
 
 _COLUMNS = ("train", "total", "step", "tokens", "memory", "trained", "saved", "loss", "held_out")
@@ -201,7 +201,7 @@ def _print_speedups(result: ComparisonResult, language: Language, console: Conso
     for key, ran in (("speedups", True), ("not_run", False)):
         label = language.say(f"terminal.{key}")
         for methods, words in group_speedups(result, ran, language):
-            grid.add_row(label, Text(f"{', '.join(map(language.short, methods))}: {', '.join(words)}"))
+            grid.add_row(label, Text(f"{tell_methods(methods, result, language)}: {', '.join(words)}"))
             label = ""
     if grid.row_count:
         console.print()

@@ -1,0 +1,66 @@
+"""Methods that "all" or a pattern means and that can't race: left out and said; named ones are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from laptime.errors import UserError
+from laptime.memory_estimate import FLOAT32_BYTES
+from laptime.methods.method import expand_methods, make_method
+from laptime.models.config_shape import foresee_shape
+from laptime.models.shape import Shape
+from laptime.models.source import locate_model
+from laptime.options.flags import section_values, split_list
+from laptime.spec import OURS, CompareSpec, ModelSpec
+from laptime.trainers.trainer import find_trainer
+
+
+def choose_methods(values: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the methods that `names` name, and of those that its patterns mean the ones that can race.
+
+    Where none of them can, they stay, to be refused for what keeps them from it. Raises UserError.
+    """
+    methods = expand_methods("--methods", names)
+    left_out = find_left_out(values, names)
+    return tuple(name for name in methods if name not in left_out) or methods
+
+
+def find_left_out(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """Return by name why methods that patterns in `names` mean can't race, as far as config.json tells.
+
+    `values` are the options of the race. Raises UserError where there is no such model.
+    """
+    meant = [name for name in expand_methods("--methods", names) if name not in names]
+    if not meant:
+        return {}
+    trainers = split_list("--trainers", values.get("trainers", OURS))
+    source = locate_model(section_values(ModelSpec, values), download=False)
+    shape = foresee_shape(source.config)
+    reasons = {name: find_obstacle(name, trainers, shape) for name in meant}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def find_obstacle(name: str, trainers: Sequence[str], shape: Shape | None) -> str:
+    """Return why a method can't train a model of this shape through all `trainers`, "" where it can."""
+    for trainer in map(find_trainer, trainers):
+        if trainer.methods is not None and name not in trainer.methods:
+            return f"{trainer.name} has {' and '.join(trainer.methods)}"
+    try:
+        if shape:
+            make_method(name, {}).cost(shape, FLOAT32_BYTES)
+    except UserError as error:
+        return str(error).removeprefix(f"{name}: ")
+    return ""
+
+
+def tell_left_out(values: Mapping[str, Any]) -> list[str]:
+    """Return a line for each reason for which methods that a pattern means do not race."""
+    names = section_values(CompareSpec, values).methods
+    left_out = find_left_out(values, names)
+    if len(left_out) == len(expand_methods("--methods", names)):
+        return []  # then they stay, and are refused
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in left_out.items():
+        by_reason.setdefault(reason, []).append(name)
+    return [f"left out: {', '.join(found)}: {reason}" for reason, found in by_reason.items()]
