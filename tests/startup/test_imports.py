@@ -5,6 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.commands import laptime
 
 BEGIN = """
 import sys
@@ -105,3 +110,32 @@ def test_transformers_finds_the_same_models() -> None:
         print(found == slow.define_import_structure(models), sum(map(len, found.values())) > 1000)
     """
     assert run_python(code) == "True True"
+
+
+def test_a_library_that_is_not_needed_seems_absent_and_a_needed_one_stays() -> None:
+    code = """
+        import importlib.util
+        from laptime.startup.imports import OPTIONAL, hide_libraries
+        hide_libraries({"", *OPTIONAL})
+        assert not any(name in sys.modules for name in OPTIONAL)
+        hide_libraries({""})
+        from peft.import_utils import is_bnb_4bit_available, is_bnb_available
+        found = [importlib.util.find_spec(name) for name in OPTIONAL]
+        print(found, is_bnb_available(), is_bnb_4bit_available())
+    """
+    assert run_python(code) == "[None] False False"
+
+
+@pytest.mark.parametrize(("words", "imported"), [([], False), (["--without", "light_imports"], True)])
+def test_a_run_of_lora_does_not_import_quantisation(tmp_path: Path, words: list[str], imported: bool) -> None:
+    """PEFT would, wherever bitsandbytes is installed."""
+    package = tmp_path / "site" / "bitsandbytes"
+    package.mkdir(parents=True)
+    mark = tmp_path / "imported"
+    code = f"import types, pathlib; pathlib.Path({str(mark)!r}).touch(); nn = types.SimpleNamespace()"
+    (package / "__init__.py").write_text(code, encoding="utf-8")
+    path = f"{tmp_path / 'site'}:{':'.join(sys.path)}"
+    laptime(
+        tmp_path, "train", "--max-steps", "1", "--max-questions", "0", "--out", "run", *words, PYTHONPATH=path
+    )
+    assert mark.exists() == imported

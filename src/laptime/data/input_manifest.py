@@ -30,6 +30,7 @@ class InputJob(Struct, kw_only=True):
     training: TrainingSpec
     threads: int | None = None  # of every run, where they were chosen
     precisions: dict[str, str] = {}  # --precision by what a message about that contestant begins with
+    libraries: list[str] = []  # that the run needs which its process may do when all is prepared
     folder: str
     spawned: float = 0.0  # time.time() when the process was started; set by who starts it
 

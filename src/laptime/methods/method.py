@@ -263,6 +263,11 @@ def find_lacking(name: str) -> str:
     return f"needs {library}; install it with pip install 'laptime[{extra}]'"
 
 
+def name_libraries(name: str, optimizer: str) -> list[str]:
+    """Return the libraries beyond torch, transformers and PEFT that a method and an optimizer need."""
+    return sorted({find_method(name).needs[0], KINDS[optimizer].library} - {""})
+
+
 def make_method(name: str, options: Mapping[str, Any]) -> Method:
     """Make the method called `name` from its plain options; raises UserError when one does not fit."""
     kind = find_method(name)

@@ -18,6 +18,7 @@ from laptime.data.input_manifest import (
 )
 from laptime.errors import UserError, without_remedy
 from laptime.hardware.processors import Threads
+from laptime.methods.method import name_libraries
 from laptime.models.config_shape import foresee_shape
 from laptime.models.shape import Shape
 from laptime.models.source import locate_model
@@ -44,6 +45,7 @@ def make_input_job(
         training=spec.training,
         threads=threads.number if threads else None,
         precisions=dict(precisions or {}),
+        libraries=name_libraries(spec.method, spec.training.optimizer) if isinstance(spec, RunSpec) else [],
         folder=str(folder / INPUTS_FOLDER),
     )
 

@@ -14,7 +14,7 @@ import importlib
 import operator
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import Any
@@ -32,6 +32,7 @@ DEFERRED: dict[str, tuple[str, ...]] = {
     "torch.distributed.tensor": ("DTensor",),
     SYMBOLIC_SHAPES: ("guarding_hint_or_throw", "has_guarding_hint"),
 }
+OPTIONAL = ("bitsandbytes",)  # PEFT imports it with its layers wherever it is installed: a second and 0.1 GB
 PROBES = "transformers.utils.import_utils"  # what is installed, and which models there are
 _LOCK = threading.RLock()
 _asleep: set[str] = set()  # the names of DEFERRED that are put off now
@@ -43,6 +44,13 @@ def defer_imports() -> None:
     _asleep.update(name for name in DEFERRED if name not in sys.modules)
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, Finder())
+
+
+def hide_libraries(needed: Collection[str]) -> None:
+    """Let libraries of OPTIONAL that are not `needed` seem not to be installed, in this process alone."""
+    for name in OPTIONAL:
+        if name not in needed:
+            sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # what `import` takes for absent
 
 
 def num_deferred() -> int:

@@ -52,6 +52,7 @@ from laptime.models.stored_weights import check_weights
 from laptime.runs.job import LOG_FILE
 from laptime.spec import AnswerSpec, DataSpec, ModelSpec
 from laptime.speedups.speedup import speedup_names
+from laptime.startup.imports import hide_libraries
 from laptime.startup.page_cache import begin_reading
 from laptime.startup.speedup_switches import is_wanted
 from laptime.training.product_trial import try_products
@@ -217,6 +218,8 @@ def main() -> None:
     quiet_libraries()
     job = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=InputJob)
     import_seconds = time.time() - job.spawned
+    if is_wanted("light_imports", msgspec.structs.asdict(job.training)):
+        hide_libraries(job.libraries)
     try:
         prepare(job)
     except UserError as error:

@@ -26,7 +26,7 @@ from laptime.data.batches import Share, TrainStep, make_steps, plan_steps
 from laptime.hardware.device_memory import available_bytes
 from laptime.hardware.energy import EnergyCounter
 from laptime.hardware.machine import read_load
-from laptime.methods.method import Method, make_method
+from laptime.methods.method import Method, make_method, name_libraries
 from laptime.models.loading import quiet_libraries
 from laptime.runs.events import Energy, Failed, Finished, Load, SpeedupRun
 from laptime.runs.given_ranks import given_rank
@@ -36,6 +36,8 @@ from laptime.runs.record import RecordWriter
 from laptime.spec import learning_rate_of, read_interval
 from laptime.speedups.forward import Forward
 from laptime.speedups.speedup import Setup, apply_all
+from laptime.startup.imports import hide_libraries
+from laptime.startup.speedup_switches import is_wanted
 from laptime.training.base_run import run_base
 from laptime.training.checkpoint_schedule import SavePoints, StoppedError
 from laptime.training.description import describe_data, describe_model
@@ -98,6 +100,9 @@ def run(job: RunJob, record: RecordWriter, team: Team | None = None) -> None:
     """Do all of one run, or a process's part of it; the record tells how far it came."""
     meter = Meter(record, job.spawned)
     quiet_libraries()
+    training = job.spec.training
+    if is_wanted("light_imports", msgspec.structs.asdict(training)):
+        hide_libraries(name_libraries(job.spec.method, training.optimizer))
     import_seconds = meter.wall_seconds()
     if job.role == "base":
         finish(record, meter, run_base(job, record, meter, import_seconds))
