@@ -41,7 +41,21 @@ def blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("dtype", FORMATS, ids=str)
 @pytest.mark.parametrize("speedups", [(), ("prepacked_weights",)], ids=["by_default", "asked_for"])
-@pytest.mark.parametrize("name", ["one_example", "ragged", "some_modules", "top", "whole_blocks"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "one_example",
+        "ragged",
+        "some_modules",
+        "top",
+        "whole_blocks",
+        "dora",
+        "adalora",
+        "vera",
+        "ia3",
+        "oft",
+    ],
+)
 def test_packed_copies_are_foreseen_to_the_byte(
     name: str, speedups: tuple[str, ...], dtype: torch.dtype, tmp_path: Path
 ) -> None:
@@ -123,9 +137,6 @@ def test_what_is_held_out_and_examples_that_are_not_there_make_no_room(tmp_path:
         ("dropout", {}),
         ("full", {}),
         ("gpt_neox", {}),
-        ("vera", {"without": ("compiled_projections",)}),
-        ("ia3", {"without": ("compiled_projections",)}),
-        ("oft", {"without": ("compiled_projections",)}),
         ("prompt_tuning", {"without": ("compiled_projections",)}),
     ],
 )

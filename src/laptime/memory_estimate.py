@@ -124,7 +124,8 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
         lowest = self.method.lowest_layer(self.shape)
         cost = self.method.cost(self.shape, self.element_bytes)
         kept = self.shape.values_per_token(lowest) * self.element_bytes
-        kept = round(kept * self._unfused()) + cost.kept_bytes_per_token
+        kept = round(kept * self._unfused())
+        kept += cost.plain_kept_bytes_per_token if self._is_plain else cost.kept_bytes_per_token
         copied = cost.copied_weights
         if recomputes:
             layers = max(1, self.shape.num_layers - lowest)
@@ -134,7 +135,13 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
         logits = LOGITS_KEPT * FLOAT32_BYTES * self.shape.vocabulary_size if has_logits else 0
         tokens = self.most_at_once * (self.longest + cost.tokens_per_example)
         values = tokens * (kept + logits) + copied * self.element_bytes
-        return self.num_sharers * (values + cost.passing_bytes)
+        passing = cost.plain_passing_bytes if self._is_plain else cost.passing_bytes
+        return self.num_sharers * (values + passing)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether layers run as transformers and PEFT run them."""
+        return self.plain or not self.method.fuses or self.shape.model_type not in FAMILIES
 
     def _unfused(self) -> float:
         """Return how many times as much the layers of an adapted model keep where they run one by one."""
@@ -228,7 +235,7 @@ def will_pack(shape: Shape, method: Method, training: TrainingSpec, element_byte
         return False  # weights are read as they are
     wanted = (PACKING, *PACKING_NEEDS, "fused_blocks")
     dropout = getattr(method.options, "lora_dropout", 0.0)
-    can = method.fuses and shape.model_type in FAMILIES and not dropout
+    can = method.fuses and method.packs and shape.model_type in FAMILIES and not dropout
     return can and all(is_wanted(name, settings) for name in wanted)
 
 

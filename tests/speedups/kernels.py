@@ -39,7 +39,7 @@ def make_linears(trains: bool, adapters: tuple[int, ...], bias: bool) -> list[Li
         outputs = 3 + number
         weight = nn.Parameter(draw(outputs, 5), requires_grad=trains)
         bias_N = nn.Parameter(draw(outputs), requires_grad=trains) if bias else None
-        linear = Linear(nn.Identity(), Weight(weight), weight, bias_N)
+        linear = Linear(nn.Identity(), Weight(weight), bias_N)
         if rank:
             linear.a_rK, linear.b_Nr = nn.Parameter(draw(rank, 5)), nn.Parameter(draw(outputs, rank))
             linear.scale = 0.5 + number

@@ -56,7 +56,7 @@ def test_what_the_gate_gives_is_made_again_instead_of_being_kept() -> None:
     gate_TF, up_TF = draw(4, 5), draw(4, 5)
     linears = make_linears(trains=True, adapters=(2,), bias=False)
     gated_TF = fused_gate(gate_TF, up_TF)
-    leaves = [gate_TF, up_TF, linears[0].weight_NK, linears[0].a_rK, linears[0].b_Nr]
+    leaves = [gate_TF, up_TF, linears[0].weight.weight_NK, linears[0].a_rK, linears[0].b_Nr]
     expected = torch.autograd.grad(project(gated_TF, linears)[0].pow(3).sum(), leaves, retain_graph=True)
     with remade(gated_TF, gate_TF, up_TF):
         (y_TN,) = project(gated_TF, linears)

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from peft import LoraConfig, get_peft_model
 
-from laptime.decoder.linear_layers import Linear, call_modules, take_apart
+from laptime.decoder.adapted_layers import take_apart
+from laptime.decoder.linear_layers import Linear, call_modules
 from laptime.speedups.fused_projections import project
 from tests.speedups.kernels import Two, draw, make_linears
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("seeded")
 def apply_plainly(x_TK: torch.Tensor, linears: list[Linear]) -> list[torch.Tensor]:
     outputs = []
     for one in linears:
-        y_TN = F.linear(x_TK, one.weight_NK, one.bias_N)
+        y_TN = F.linear(x_TK, one.weight.weight_NK, one.bias_N)
         if one.a_rK is not None and one.b_Nr is not None:
             y_TN = y_TN + one.scale * (x_TK @ one.a_rK.t()) @ one.b_Nr.t()
         outputs.append(y_TN)
@@ -33,7 +34,7 @@ def apply_plainly(x_TK: torch.Tensor, linears: list[Linear]) -> list[torch.Tenso
 def test_projection(adapters: tuple[int, ...], bias: bool, trains: bool, input_trains: bool) -> None:
     linears = make_linears(trains, adapters, bias)
     x_TK = draw(4, 5, trains=input_trains)
-    inputs = [x_TK, *(p for one in linears for p in (one.weight_NK, one.bias_N, one.a_rK, one.b_Nr))]
+    inputs = [x_TK, *(p for one in linears for p in (one.weight.weight_NK, one.bias_N, one.a_rK, one.b_Nr))]
     leaves = [x for x in inputs if x is not None and x.requires_grad]
     for found, expected in zip(project(x_TK, linears), apply_plainly(x_TK, linears), strict=True):
         torch.testing.assert_close(found, expected)
@@ -45,7 +46,7 @@ def test_projection(adapters: tuple[int, ...], bias: bool, trains: bool, input_t
 
 def test_projection_passes_gradcheck() -> None:
     linears = make_linears(True, (2, 3), bias=True)
-    tensors = [t for one in linears for t in (one.weight_NK, one.bias_N, one.a_rK, one.b_Nr)]
+    tensors = [t for one in linears for t in (one.weight.weight_NK, one.bias_N, one.a_rK, one.b_Nr)]
     assert torch.autograd.gradcheck(lambda x, *_: tuple(project(x, linears)), (draw(3, 5), *tensors))
 
 

@@ -265,7 +265,7 @@ def packed_bytes(tmp_path: Path, **training: object) -> tuple[int, Setup]:
     setup = set_up(NAMED["one_example"], TrainingSpec(**training), torch.float32, SINGLE, tmp_path)  # type: ignore[arg-type]
     apply_all(setup)
     linears = [one for layer in setup.decoder.layers for one in layer.linears]
-    return sum(one.weight_NK.nbytes for one in linears if type(one.weight) is PackedWeight), setup
+    return sum(one.weight.weight_NK.nbytes for one in linears if type(one.weight) is PackedWeight), setup
 
 
 def test_packed_copies_take_no_more_than_full_logits_would(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
-from laptime.decoder.linear_layers import AnyLinear, Linear, call_modules, leave_whole, take_apart
+from laptime.decoder.adapted_layers import take_apart
+from laptime.decoder.linear_layers import Linear, call_modules
 from laptime.decoder.plain_parts import (
     Attend,
     attend_examples,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 ATTENTION_GROUPS = (("q_proj", "k_proj", "v_proj"), ("o_proj",))
 FEED_FORWARD_GROUPS = (("gate_proj", "up_proj"), ("down_proj",))
 
-Project = Callable[[torch.Tensor, Sequence[AnyLinear]], list[torch.Tensor]]
+Project = Callable[[torch.Tensor, Sequence[Linear]], list[torch.Tensor]]
 # (query_THE, key_TGE, value_TGE, (cos_TE, sin_TE), lengths, scale) -> THE
 Mix = Callable[
     [torch.Tensor, torch.Tensor, torch.Tensor, tuple[torch.Tensor, torch.Tensor], Sequence[int], float],
@@ -60,26 +61,21 @@ class Layer:
         self.scale: float = attention.scaling
 
     @property
-    def parts(self) -> list[AnyLinear]:
+    def linears(self) -> list[Linear]:
         """Every linear layer in it."""
         return [*self.qkv, *self.out, *self.gate_up, *self.down]
-
-    @property
-    def linears(self) -> list[Linear]:
-        """Those that are taken apart."""
-        return [one for one in self.parts if isinstance(one, Linear)]
 
 
 class UnknownLayerError(Exception):
     """A layer is not made of the parts that this code knows; the message says which."""
 
 
-def take_group(module: Any, names: Sequence[str]) -> list[AnyLinear]:
-    """Take apart the linear layers `names` of `module` as far as known; raises UnknownLayerError."""
-    found: list[AnyLinear] = []
+def take_group(module: Any, names: Sequence[str]) -> list[Linear]:
+    """Take apart the linear layers `names` of `module`; raises UnknownLayerError."""
+    found: list[Linear] = []
     for name in names:
         layer = getattr(module, name)
-        part = take_apart(layer) or leave_whole(layer)
+        part = take_apart(layer)
         if part is None:
             kind = type(layer)
             raise UnknownLayerError(f"{name} is a {kind.__module__}.{kind.__qualname__} of an unknown kind")
@@ -116,9 +112,7 @@ class Decoder:
         """Run a layer whose parameters may be others than they were."""
         for one in layer.linears:
             module: Any = one.module
-            one.weight, one.weight_NK, one.bias_N = (
-                type(one.weight)(module.weight), module.weight, module.bias,
-            )  # fmt: skip
+            one.weight, one.bias_N = type(one.weight)(module.weight), module.bias
         return self._run_layer(layer, *args)
 
     def num_frozen_layers(self) -> int:

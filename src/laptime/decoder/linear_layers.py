@@ -1,4 +1,4 @@
-"""Linear layers: taken apart into what is frozen and what trains, or left whole.
+"""Linear layers taken apart into what is frozen and what trains.
 
 LoRA (Hu et al. 2021, arXiv:2106.09685) adds scale (x A^T) B^T to x W^T.
 
@@ -7,12 +7,14 @@ Shapes: T tokens, K inputs, N outputs of a layer, r rank of its adapter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from msgspec import Struct
 from torch import nn
+
+from laptime.methods.qlora import widen_weight
 
 
 class Weight:
@@ -21,19 +23,56 @@ class Weight:
     def __init__(self, weight_NK: torch.Tensor) -> None:
         self.weight_NK = weight_NK
 
+    @property
+    def shape(self) -> torch.Size:
+        """Return N and K."""
+        return self.weight_NK.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return in what it is multiplied."""
+        return self.weight_NK.dtype
+
+    def make_wide(self) -> torch.Tensor:
+        """Return what it is multiplied as, NxK."""
+        return self.weight_NK
+
     def forward(self, x_TK: torch.Tensor) -> torch.Tensor:
         """Return x W^T, TxN."""
-        return x_TK.mm(self.weight_NK.t())
+        return x_TK.mm(self.make_wide().t())
 
     def backward(self, grad_TN: torch.Tensor, into_TK: torch.Tensor | None = None) -> torch.Tensor:
         """Return g W, TxK, added to `into_TK` where there is one."""
-        return add_product(into_TK, grad_TN, self.weight_NK)
+        return add_product(into_TK, grad_TN, self.make_wide())
 
     def gradient(
         self, grad_TN: torch.Tensor, x_TK: torch.Tensor, into_NK: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Return g^T x, NxK, the weight's own gradient, added to `into_NK` where there is one."""
         return add_product(into_NK, grad_TN.t(), x_TK)
+
+
+class QuantisedWeight(Weight):
+    """A frozen weight in 4 bits (bitsandbytes), made wide whenever it is multiplied."""
+
+    def __init__(self, layer: Any, dtype: torch.dtype | None = None) -> None:
+        super().__init__(layer.weight)
+        self.layer = layer
+        self._dtype: torch.dtype = dtype or layer.compute_dtype
+
+    @property
+    def shape(self) -> torch.Size:
+        """Return N and K."""
+        return torch.Size(self.weight_NK.quant_state.shape)  # type: ignore[attr-defined]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return in what it is multiplied."""
+        return self._dtype
+
+    def make_wide(self) -> torch.Tensor:
+        """Return what it is multiplied as, NxK."""
+        return widen_weight(self.layer).to(self._dtype)
 
 
 def add_product(
@@ -47,78 +86,46 @@ def add_product(
 
 
 class Linear(Struct):
-    """A linear layer taken apart: what is frozen, what trains."""
+    """A linear layer taken apart: what is frozen, what trains; adapters of other kinds derive from it.
+
+    What they make of its input and output lies in `begin` and `finish`, around what all layers are
+    multiplied with.
+    """
 
     module: nn.Module  # what stands in the model: nn.Linear or PEFT's wrapper of one
     weight: Weight
-    weight_NK: torch.Tensor
     bias_N: torch.Tensor | None = None
     a_rK: torch.Tensor | None = None
     b_Nr: torch.Tensor | None = None
     scale: float = 1.0
     dropout: float = 0.0
 
+    def begin(self, x_TK: torch.Tensor) -> torch.Tensor:
+        """Return what is multiplied, TxK, from the layer's input."""
+        return x_TK
 
-class Foreign(Struct):
-    """A linear layer that is not taken apart: it runs as it stands in the model, beside those that are."""
+    def tensors(self) -> tuple[torch.Tensor | None, ...]:
+        """Return weight, bias, A and B as a pass multiplies with them."""
+        return self.weight.weight_NK, self.bias_N, self.a_rK, self.b_Nr
 
-    module: nn.Module
-    dtype: torch.dtype  # of its weight
-    dropout: float = 0.0
-
-    def run(self, x_TK: torch.Tensor) -> torch.Tensor:
-        """Return what the module makes of x, TxN."""
-        y_TN: torch.Tensor = self.module(x_TK.to(self.dtype)[None])[0]
-        return y_TN.to(x_TK.dtype)
-
-
-AnyLinear: TypeAlias = Linear | Foreign
-
-# Variants of LoRA that see each token by itself, as a linear layer does; others depend on its neighbours.
-TOKEN_BY_TOKEN = {"DoraLinearVariant"}
+    def finish(self, y_TN: torch.Tensor) -> torch.Tensor:
+        """Return the layer's output, TxN, from the product."""
+        return y_TN
 
 
-def take_apart(module: Any) -> Linear | None:
-    """Return the parts of a linear layer with at most one plain LoRA adapter; None for anything else."""
-    if type(module) is nn.Linear:
-        return Linear(module, Weight(module.weight), module.weight, module.bias)
-    if type(getattr(module, "base_layer", None)) is not nn.Linear or len(module.active_adapters) != 1:
-        return None
-    base, name = module.base_layer, module.active_adapters[0]
-    if module.merged or name not in getattr(module, "lora_A", {}) or _is_special(module, name):
-        return None
-    chance = getattr(module.lora_dropout[name], "p", 0.0)
-    return Linear(
-        module, Weight(base.weight), base.weight, base.bias,
-        module.lora_A[name].weight, module.lora_B[name].weight, float(module.scaling[name]), chance,
-    )  # fmt: skip
-
-
-def leave_whole(module: Any) -> Foreign | None:
-    """Return a layer that `take_apart` does not know but that may run as it stands; None for anything else.
-
-    Known for that are PEFT's adapters of one linear layer with biases of their own, DoRA's and AdaLoRA's.
-    """
-    if type(getattr(module, "base_layer", None)) is not nn.Linear or len(module.active_adapters) != 1:
-        return None
-    name = module.active_adapters[0]
-    variant = getattr(module, "lora_variant", {}).get(name)
-    if module.merged or name not in getattr(module, "lora_A", {}):
-        return None
-    if variant is not None and type(variant).__name__ not in TOKEN_BY_TOKEN:
-        return None
-    chance = getattr(module.lora_dropout[name], "p", 0.0)
-    return Foreign(module, module.base_layer.weight.dtype, chance)
-
-
-def _is_special(module: Any, name: str) -> bool:
-    """Tell whether an adapter is a variant of LoRA (DoRA, AdaLoRA), which computes something else."""
-    if not isinstance(module.lora_A[name], nn.Linear):  # AdaLoRA's
-        return True
-    biases = (module.lora_A[name].bias, module.lora_B[name].bias)
-    return name in getattr(module, "lora_variant", {}) or any(bias is not None for bias in biases)
-
-
-def call_modules(x_TK: torch.Tensor, parts: Sequence[AnyLinear]) -> list[torch.Tensor]:
+def call_modules(x_TK: torch.Tensor, parts: Sequence[Linear]) -> list[torch.Tensor]:
     """Apply the layers one by one as they stand in the model."""
     return [one.module(x_TK[None])[0] for one in parts]
+
+
+Multiply = Callable[[torch.Tensor, Sequence[Linear]], Sequence[torch.Tensor]]
+
+
+def run_together(x_TK: torch.Tensor, linears: Sequence[Linear], multiply: Multiply) -> list[torch.Tensor]:
+    """Apply layers that share their input, TxN each; those that change it first are multiplied alone."""
+    inputs = [one.begin(x_TK) for one in linears]
+    if all(one_TK is x_TK for one_TK in inputs):
+        outputs = multiply(x_TK, linears)
+    else:
+        outputs = [multiply(one_TK, [one])[0] for one_TK, one in zip(inputs, linears, strict=True)]
+    return [one.finish(y_TN) for one, y_TN in zip(linears, outputs, strict=True)]

@@ -74,7 +74,7 @@ class AdaLora(Lora):
             trainable_parameters=first * of_rank,
             saved_bytes=left * of_rank * ADAPTER_BYTES,
             flops_per_token=4.0 * shape.num_matmul_weights + 6.0 * first * products,
-            kept_bytes_per_token=ADAPTER_BYTES * inputs,
+            plain_kept_bytes_per_token=ADAPTER_BYTES * inputs,
         )
 
     def notes(self, shape: Shape) -> list[str]:

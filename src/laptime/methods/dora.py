@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-KEPT_OUTPUTS = 3  # copies of a layer's output in float32 (benchmarks/fake_memory.py)
+# Where PEFT's own layers run (benchmarks/fake_memory.py):
+KEPT_OUTPUTS = 3  # copies of a layer's output in float32
 PASSING = 3  # squares of a layer's inputs, from which PEFT makes the adapter's own weight
 
 
@@ -35,8 +36,11 @@ class Dora(Lora):
             whole,
             trainable_parameters=whole.trainable_parameters + lengths,
             saved_bytes=whole.saved_bytes + lengths * ADAPTER_BYTES,
-            kept_bytes_per_token=KEPT_OUTPUTS * ADAPTER_BYTES * lengths,
-            passing_bytes=PASSING * ADAPTER_BYTES * max(inputs for _, inputs, _ in targets.values()) ** 2,
+            kept_bytes_per_token=weight_bytes * lengths,
+            plain_kept_bytes_per_token=KEPT_OUTPUTS * ADAPTER_BYTES * lengths,
+            plain_passing_bytes=PASSING
+            * ADAPTER_BYTES
+            * max(inputs for _, inputs, _ in targets.values()) ** 2,
         )
 
     def peft_settings(self, model: PreTrainedModel, shape: Shape) -> dict[str, Any]:

@@ -45,7 +45,6 @@ class Ia3(Adapter):
     paper: ClassVar[str] = "arXiv:2205.05638"
     options_type: ClassVar[type[Options]] = Ia3Options
     targets_flag: ClassVar[str] = "--ia3-targets"
-    fuses: ClassVar[bool] = False
     options: Ia3Options
 
     def learning_rate(self, shape: Shape) -> float:

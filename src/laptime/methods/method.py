@@ -48,6 +48,8 @@ class Cost(Struct, kw_only=True, frozen=True):
     copied_weights: int = 0  # frozen ones of which each forward pass makes a changed copy
     kept_bytes_per_token: int = 0  # of all layers together, beside what goes into and out of linear layers
     passing_bytes: int = 0  # for a moment, in one layer
+    plain_kept_bytes_per_token: int = 0  # instead of `kept_bytes_per_token` where PEFT's own layers run
+    plain_passing_bytes: int = 0  # and instead of `passing_bytes`
     updated_parameters: int | None = None  # that have a gradient in a step, at the most; None: all that train
     moments: int | None = None  # numbers of which the optimizer keeps two moments; None: all that train
     tokens_per_example: int = 0  # that the method puts before each example, and that cost what others do
@@ -70,6 +72,7 @@ class Method(ABC):
     paper: ClassVar[str] = ""  # where it is described
     needs: ClassVar[tuple[str, str]] = ("", "")  # a library that must be there, and the extra that brings it
     fuses: ClassVar[bool] = True  # its layers run between fused parts, where the model's family has some
+    packs: ClassVar[bool] = True  # its frozen weights lie there as torch multiplies them, and may be packed
     brings_optimizer: ClassVar[bool] = False  # for some of its weights, that stands on AdamW
     changes_base: ClassVar[bool] = False  # its adapters begin with a part of the base, which lacks it then
     saves_others: ClassVar[bool] = False  # the saved tensors are others than in memory, computing the same

@@ -39,7 +39,6 @@ class Oft(Adapter):
     summary: ClassVar[str] = "rotates what goes into each linear layer, block by block"
     paper: ClassVar[str] = "arXiv:2306.07280"
     options_type: ClassVar[type[Options]] = OftOptions
-    fuses: ClassVar[bool] = False
     options: OftOptions
 
     def learning_rate(self, shape: Shape) -> float:
@@ -67,6 +66,7 @@ class Oft(Adapter):
             saved_bytes=angles * ADAPTER_BYTES,
             flops_per_token=4.0 * shape.num_matmul_weights + 6.0 * inputs * size,
             kept_bytes_per_token=ADAPTER_BYTES * inputs,
+            plain_kept_bytes_per_token=ADAPTER_BYTES * inputs,
         )
 
     def find_size(self, targets: dict[str, tuple[int, int, int]]) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # NF4 with blocks of 64 and a float32 scale for each, which are held in 8 bits themselves, in blocks of 256.
 BYTES_OF_A_WEIGHT = 0.5 + 1 / 64 + 4 / 64 / 256
+GROUP = 2  # large layers that share their input, made wide for one product
 
 
 class QLora(Lora):
@@ -29,16 +30,17 @@ class QLora(Lora):
 
     name: ClassVar[str] = "qlora"
     summary: ClassVar[str] = "LoRA beside a base held in 4 bits: less memory, more time"
+    packs: ClassVar[bool] = False
     paper: ClassVar[str] = "arXiv:2305.14314"
     needs: ClassVar[tuple[str, str]] = ("bitsandbytes", "qlora")
-    fuses: ClassVar[bool] = False
 
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
-        """What LoRA costs: the products are those of the weights made wide again, layer by layer."""
+        """What LoRA costs: the products are those of the weights made wide again, a group at a time."""
         whole = super().cost(shape, weight_bytes, epochs)
         refuse_experts(self.name, self.targets(shape), shape)
         largest = max(one * other for one, other in shape.linears.values())
-        return structs.replace(whole, passing_bytes=largest * weight_bytes)
+        wide = largest * weight_bytes
+        return structs.replace(whole, passing_bytes=GROUP * wide, plain_passing_bytes=wide)
 
     def held_weight_bytes(self, shape: Shape, element_bytes: int) -> int:
         """Linear layers but the head in 4 bits; the rest as it is."""

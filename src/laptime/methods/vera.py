@@ -31,7 +31,6 @@ class Vera(Adapter):
     summary: ClassVar[str] = "trains two vectors a layer around random matrices that all layers share"
     paper: ClassVar[str] = "arXiv:2310.11454"
     options_type: ClassVar[type[Options]] = VeraOptions
-    fuses: ClassVar[bool] = False
     options: VeraOptions
 
     def learning_rate(self, shape: Shape) -> float:
@@ -53,7 +52,7 @@ class Vera(Adapter):
             trainable_parameters=vectors,
             saved_bytes=(vectors + rank * (most_in + most_out)) * ADAPTER_BYTES,
             flops_per_token=4.0 * shape.num_matmul_weights + 4.0 * used,
-            kept_bytes_per_token=ADAPTER_BYTES * sum(inputs for _, inputs, _ in targets.values()),
+            plain_kept_bytes_per_token=ADAPTER_BYTES * sum(inputs for _, inputs, _ in targets.values()),
         )
 
     def peft_config(self, model: PreTrainedModel, shape: Shape) -> Any:

@@ -21,7 +21,7 @@ class AnswerRows(Speedup):
 
     def apply(self, setup: Setup) -> str:
         """Have the decoder asked for the trained tokens only."""
-        if any(one.dropout for one in setup.decoder.layers[-1].parts):
+        if any(one.dropout for one in setup.decoder.layers[-1].linears):
             raise NoEffect("LoRA dropout draws one number for each token")
         setup.forward.answer_rows_only = True
         return "the last layer's feed-forward part sees the trained tokens only"

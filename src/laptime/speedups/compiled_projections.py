@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch.autograd import Function
 
-from laptime.decoder.linear_layers import AnyLinear, Linear, Weight
+from laptime.decoder.linear_layers import Linear, Weight, run_together
 from laptime.kernels import library
 from laptime.speedups import fused_projections
 from laptime.speedups.compiled import is_asked_instead, reason_against_c_products, reason_of_trial
@@ -48,57 +48,68 @@ class CompiledProjections(Speedup):
         return f"{known} layers"
 
 
-def is_known(one: AnyLinear) -> bool:
+def is_known(one: Linear) -> bool:
     """Tell whether the C code can multiply a layer as it is."""
-    if not isinstance(one, Linear) or any(size % 2 for size in one.weight_NK.shape):
+    if any(size % 2 for size in one.weight.shape) or one.weight.dtype not in library.NAMES:
         return False
-    if one.weight_NK.dtype not in library.NAMES or not one.weight_NK.is_contiguous():
+    if not one.weight.weight_NK.is_contiguous():
         return False
     if one.a_rK is None or one.b_Nr is None:
         return True
     return one.a_rK.dtype == one.b_Nr.dtype == torch.float32
 
 
-def project(x_TK: torch.Tensor, parts: Sequence[AnyLinear]) -> list[torch.Tensor]:
+def project(x_TK: torch.Tensor, linears: Sequence[Linear]) -> list[torch.Tensor]:
     """Apply layers that share their input; returns one TxN for each."""
-    linears = [one for one in parts if isinstance(one, Linear)]
-    if not all(is_known(one) and linears[0].weight_NK.dtype == x_TK.dtype for one in parts):
-        return fused_projections.project(x_TK, parts)
-    tensors = [t for one in linears for t in (one.weight_NK, one.bias_N, one.a_rK, one.b_Nr)]
-    return list(CompiledProjection.apply(x_TK, [one.scale for one in linears], *tensors))
+    return run_together(x_TK, linears, multiply)
+
+
+def multiply(x_TK: torch.Tensor, linears: Sequence[Linear]) -> Sequence[torch.Tensor]:
+    """Multiply in C what it knows, else as `fused_projections` does."""
+    if not all(is_known(one) and one.weight.dtype == x_TK.dtype for one in linears):
+        return fused_projections.multiply(x_TK, linears)
+    tensors = [tensor for one in linears for tensor in one.tensors()]
+    return CompiledProjection.apply(x_TK, linears, *tensors)  # type: ignore[no-any-return]
 
 
 class CompiledProjection(Function):
     """y_i = x W_i^T + bias_i + scale_i (x A_i^T) B_i^T for every layer i of a group."""
 
     @staticmethod
-    def forward(ctx: Any, x_TK: torch.Tensor, scales: Sequence[float], *tensors: torch.Tensor) -> Any:
-        """Save x, x A^T and what the layers are made of."""
+    def forward(ctx: Any, x_TK: torch.Tensor, linears: Sequence[Linear], *tensors: torch.Tensor) -> Any:
+        """Save x and x A^T; what is made of weights and adapters to be multiplied is made anew."""
         x_TK = x_TK.contiguous()
-        layers = [
-            library.LayerWeights(tensors[4 * index], tensors[4 * index + 2], tensors[4 * index + 3], scale)
-            for index, scale in enumerate(scales)
-        ]
-        outputs, down_TR = library.project_forward(x_TK, layers)
+        outputs, down_TR = library.project_forward(x_TK, list_weights(linears, tensors))
         for y_TN, bias_N in zip(outputs, tensors[1::4], strict=True):
             if bias_N is not None:
                 y_TN += bias_N
-        ctx.layers = layers
-        ctx.save_for_backward(x_TK, down_TR)
+        ctx.linears = linears
+        needs_x = fused_projections.needs_input(ctx, tensors)
+        ctx.save_for_backward(x_TK if needs_x else None, down_TR)
         return tuple(outputs)
 
     @staticmethod
     def backward(ctx: Any, *grads_TN: torch.Tensor) -> Any:
         """Return the gradients of x and of what trains."""
         x_TK, down_TR = ctx.saved_tensors
-        grads_TN = tuple(grad_TN.contiguous() for grad_TN in grads_TN)
-        needs = ctx.needs_input_grad
-        grad_TK, found = library.project_backward(x_TK, down_TR, ctx.layers, grads_TN, needs[0], needs[2::4])
+        grads_TN, needs = tuple(grad_TN.contiguous() for grad_TN in grads_TN), ctx.needs_input_grad
+        layers = list_weights(ctx.linears, [tensor for one in ctx.linears for tensor in one.tensors()])
+        grad_TK, found = library.project_backward(x_TK, down_TR, layers, grads_TN, needs[0], needs[2::4])
         biases = [
             grad_TN.sum(0) if wants else None for grad_TN, wants in zip(grads_TN, needs[3::4], strict=True)
         ]
         own = [(one.weight_NK, bias, one.a_rK, one.b_Nr) for one, bias in zip(found, biases, strict=True)]
         return grad_TK, None, *(gradient for parts in own for gradient in parts)
+
+
+def list_weights(
+    linears: Sequence[Linear], tensors: Sequence[torch.Tensor | None]
+) -> list[library.LayerWeights]:
+    """Return what the C code multiplies with; `tensors` are the four of each layer."""
+    return [
+        library.LayerWeights(one.weight.make_wide(), a_rK, b_Nr, one.scale)
+        for one, a_rK, b_Nr in zip(linears, tensors[2::4], tensors[3::4], strict=True)
+    ]
 
 
 class CompiledWeight(Weight):

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import torch
 
-from laptime.decoder.linear_layers import Weight
+from laptime.decoder.linear_layers import QuantisedWeight, Weight
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 BLOCK_ELEMENTS = 1 << 22  # 16 MiB in float32: a block of weights is still in the cache when it is used
@@ -35,13 +35,20 @@ class Float32Products(Speedup):
         decoder.dtype = torch.float32
         for layer in decoder.layers:
             for linear in layer.linears:
-                linear.weight = weight_for(linear.weight_NK, torch.float32)
+                linear.weight = widen(linear.weight)
         return f"{dtype} weights, float32 activations and products"
 
 
 def weight_for(weight_NK: torch.Tensor, dtype: torch.dtype) -> Weight:
     """Return the weight as it is multiplied with activations of `dtype`."""
     return Weight(weight_NK) if weight_NK.dtype == dtype else WidenedWeight(weight_NK)
+
+
+def widen(weight: Weight) -> Weight:
+    """Return a layer's weight as it is multiplied with float32 activations."""
+    if isinstance(weight, QuantisedWeight):
+        return QuantisedWeight(weight.layer, torch.float32)
+    return weight_for(weight.weight_NK, torch.float32)
 
 
 class WidenedWeight(Weight):

@@ -147,6 +147,9 @@ def gate_anew(gate_TF: torch.Tensor, up_TF: torch.Tensor) -> torch.Tensor:
     return F.silu(gate_TF).mul_(up_TF)
 
 
+View = tuple[torch.Size, tuple[int, ...]]  # of the same numbers: its sizes and strides
+
+
 def remade(
     gated_TF: torch.Tensor,
     gate_TF: torch.Tensor,
@@ -157,10 +160,11 @@ def remade(
     gate_TF, up_TF = gate_TF.detach(), up_TF.detach()
     place, size = gated_TF.data_ptr(), gated_TF.numel()
 
-    def pack(kept: torch.Tensor) -> torch.Tensor | None:
-        return None if (kept.data_ptr(), kept.numel()) == (place, size) else kept
+    def pack(kept: torch.Tensor) -> torch.Tensor | View:
+        is_it = (kept.data_ptr(), kept.numel(), kept.dtype) == (place, size, gate_TF.dtype)
+        return (kept.shape, kept.stride()) if is_it else kept
 
-    def unpack(kept: torch.Tensor | None) -> torch.Tensor:
-        return make(gate_TF, up_TF) if kept is None else kept
+    def unpack(kept: torch.Tensor | View) -> torch.Tensor:
+        return kept if isinstance(kept, torch.Tensor) else make(gate_TF, up_TF).as_strided(*kept)
 
     return saved_tensors_hooks(pack, unpack)

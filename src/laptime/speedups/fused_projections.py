@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch.autograd import Function
 
-from laptime.decoder.linear_layers import AnyLinear, Linear, add_product
+from laptime.decoder.linear_layers import Linear, add_product, run_together
 from laptime.speedups.speedup import Claim, NoEffect, Setup, Speedup
 
 
@@ -30,31 +30,23 @@ class FusedProjections(Speedup):
     def apply(self, setup: Setup) -> str:
         """Replace the calls of the modules."""
         decoder = setup.decoder
-        parts = [part for layer in decoder.layers for part in layer.parts]
-        if any(part.dropout for part in parts):
-            raise NoEffect("LoRA dropout is drawn anew for every layer")
         linears = [linear for layer in decoder.layers for linear in layer.linears]
-        if not linears:
-            raise NoEffect("no layer is a plain linear one, with or without a plain adapter")
+        if any(linear.dropout for linear in linears):
+            raise NoEffect("LoRA dropout is drawn anew for every layer")
         decoder.project = project
-        left = f"; {len(parts) - len(linears)} run as they stand" if len(linears) < len(parts) else ""
-        return f"{len(linears)} layers in {4 * len(decoder.layers)} groups{left}"
+        return f"{len(linears)} layers in {4 * len(decoder.layers)} groups"
 
 
-def project(x_TK: torch.Tensor, parts: Sequence[AnyLinear]) -> list[torch.Tensor]:
+def project(x_TK: torch.Tensor, linears: Sequence[Linear]) -> list[torch.Tensor]:
     """Apply layers that share their input; returns one TxN for each."""
-    linears = [one for one in parts if isinstance(one, Linear)]
-    if len(linears) == len(parts):
-        return _project_together(x_TK, linears)
-    together = iter(_project_together(x_TK, linears) if linears else [])
-    return [next(together) if isinstance(one, Linear) else one.run(x_TK) for one in parts]
+    return run_together(x_TK, linears, multiply)
 
 
-def _project_together(x_TK: torch.Tensor, linears: Sequence[Linear]) -> list[torch.Tensor]:
-    """Apply layers in one step of autograd."""
-    tensors = [t for one in linears for t in (one.weight_NK, one.bias_N, one.a_rK, one.b_Nr)]
+def multiply(x_TK: torch.Tensor, linears: Sequence[Linear]) -> Sequence[torch.Tensor]:
+    """Multiply in one step of autograd."""
+    tensors = [tensor for one in linears for tensor in one.tensors()]
     outputs = Projection.apply(x_TK, linears, *tensors)
-    return [outputs] if isinstance(outputs, torch.Tensor) else list(outputs)
+    return [outputs] if isinstance(outputs, torch.Tensor) else outputs
 
 
 class Projection(Function):
@@ -62,23 +54,23 @@ class Projection(Function):
 
     @staticmethod
     def forward(ctx: Any, x_TK: torch.Tensor, linears: Sequence[Linear], *tensors: torch.Tensor) -> Any:
-        """Save x and x A^T; every layer's parameters stand in `tensors` so that autograd knows them."""
-        downs = [one.a_rK for one in linears if one.a_rK is not None]
+        """Save x, x A^T and all A; the layers' parts stand in `tensors` so that autograd knows them."""
+        downs = [a_rK for a_rK in tensors[2::4] if a_rK is not None]
         a_RK = torch.cat(downs).to(x_TK.dtype) if downs else None
         down_TR = torch.matmul(x_TK, a_RK.t()) if a_RK is not None else None
         outputs, begin = [], 0
-        for one in linears:
+        for one, bias_N, b_Nr in zip(linears, tensors[1::4], tensors[3::4], strict=True):
             y_TN = one.weight.forward(x_TK)
-            if one.bias_N is not None:
-                y_TN += one.bias_N
-            if one.b_Nr is not None and down_TR is not None:
-                rank = one.b_Nr.shape[1]
-                shadow_Nr = one.b_Nr.to(x_TK.dtype)
+            if bias_N is not None:
+                y_TN += bias_N
+            if b_Nr is not None and down_TR is not None:
+                rank = b_Nr.shape[1]
+                shadow_Nr = b_Nr.to(x_TK.dtype)
                 add_product(y_TN, down_TR[:, begin : begin + rank], shadow_Nr.t(), one.scale)
                 begin += rank
             outputs.append(y_TN)
         ctx.linears = linears
-        ctx.save_for_backward(x_TK, down_TR, a_RK)
+        ctx.save_for_backward(x_TK if needs_input(ctx, tensors) else None, down_TR, a_RK)
         return tuple(outputs) if len(outputs) > 1 else outputs[0]
 
     @staticmethod
@@ -95,12 +87,13 @@ class Projection(Function):
                 grad_TK = one.weight.backward(grad_TN, grad_TK)
             own: list[torch.Tensor | None] = [None] * 4
             if needs[0]:
-                own[0] = torch.matmul(grad_TN.t(), x_TK).to(one.weight_NK.dtype)
+                own[0] = torch.matmul(grad_TN.t(), x_TK).to(one.weight.weight_NK.dtype)
             if needs[1]:
                 own[1] = grad_TN.sum(0)
-            if one.b_Nr is not None:
-                rank = one.b_Nr.shape[1]
-                downs_TR.append(add_product(None, grad_TN, one.b_Nr.to(x_TK.dtype), one.scale))
+            b_Nr = one.tensors()[3]
+            if b_Nr is not None:
+                rank = b_Nr.shape[1]
+                downs_TR.append(add_product(None, grad_TN, b_Nr.to(grad_TN.dtype), one.scale))
                 if needs[3]:
                     own[3] = add_product(None, grad_TN.t(), down_TR[:, begin : begin + rank], one.scale)
                 begin += rank
@@ -108,6 +101,11 @@ class Projection(Function):
         if downs_TR:
             grad_TK = _finish_adapters(ctx, x_TK, a_RK, downs_TR, grad_TK, found)
         return grad_TK, None, *(gradient for own in found for gradient in own)
+
+
+def needs_input(ctx: Any, tensors: Sequence[torch.Tensor | None]) -> bool:
+    """Tell whether a gradient is made of x: a weight's, or an adapter's."""
+    return any(ctx.needs_input_grad[2::4]) or any(a_rK is not None for a_rK in tensors[2::4])
 
 
 def _finish_adapters(

@@ -15,9 +15,7 @@ class LightImports(Speedup):
     """Says what came of what began before torch was imported."""
 
     name: ClassVar[str] = "light_imports"
-    summary: ClassVar[str] = (
-        "does not import what a run does not use: the compiler, sharding, quantisation"
-    )
+    summary: ClassVar[str] = "does not import what a run does not use: the compiler, sharding, quantisation"
     claims: ClassVar[Claim] = "bitwise"
     part: ClassVar[Part] = "load"
 

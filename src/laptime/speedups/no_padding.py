@@ -23,7 +23,7 @@ class NoPadding(Speedup):
         """Have batches packed."""
         if not setup.is_ragged:
             raise NoEffect("no batch holds examples of different lengths")
-        if any(one.dropout for layer in setup.decoder.layers for one in layer.parts):
+        if any(one.dropout for layer in setup.decoder.layers for one in layer.linears):
             raise NoEffect("LoRA dropout draws one number for each place of a padded batch")
         setup.packs_examples = True
         return "batches are packed"

@@ -41,14 +41,18 @@ class PrepackedWeights(Speedup):
         if decoder.project is not project:
             raise NoEffect("compiled_projections reads weights as they are")
         frozen = [
-            [one for one in layer.linears if not one.weight_NK.requires_grad and type(one.weight) is Weight]
+            [
+                one
+                for one in layer.linears
+                if not one.weight.weight_NK.requires_grad and type(one.weight) is Weight
+            ]
             for layer in decoder.layers
         ]
         if not any(frozen):
             raise NoEffect("no weight is both frozen and multiplied as it is stored")
         training, num_words = setup.training, setup.model.get_output_embeddings().out_features
         room = find_room(
-            sum(one.weight_NK.nbytes for layer in frozen for one in layer),
+            sum(one.weight.weight_NK.nbytes for layer in frozen for one in layer),
             setup.batch_tokens * num_words,
             asked=self.name in training.speedups,
         )
@@ -63,9 +67,9 @@ class PrepackedWeights(Speedup):
 
 def pack_largest(linears: list[Linear], room_bytes: float) -> int:
     """Pack the largest weights that fit `room_bytes` together; returns how many."""
-    chosen = choose_largest([one.weight_NK.nbytes for one in linears], room_bytes)
+    chosen = choose_largest([one.weight.weight_NK.nbytes for one in linears], room_bytes)
     for place in chosen:
-        linears[place].weight = PackedWeight(linears[place].weight_NK)
+        linears[place].weight = PackedWeight(linears[place].weight.weight_NK)
     return len(chosen)
 
 

@@ -111,7 +111,7 @@ def time_ways(num_tokens: int, inputs: int, outputs: int, dtype: torch.dtype) ->
     theirs = PackedWeight(weight_NK) if packed else Weight(weight_NK)
 
     def pass_through(project: Callable[..., list[torch.Tensor]], weight: Weight) -> float:
-        layer = Linear(nn.Identity(), weight, weight_NK, None, a_rK, b_Nr, 2.0)
+        layer = Linear(nn.Identity(), weight, None, a_rK, b_Nr, 2.0)
         begun = time.perf_counter()
         project(x_TK, [layer])[0].backward(grad_TN)
         return time.perf_counter() - begun
