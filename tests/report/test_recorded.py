@@ -7,17 +7,22 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 import laptime
 from laptime.hardware.precision import Processor, choose_precision
+from laptime.options.left_out import tell_left_out
 from laptime.report.language import Language
 from laptime.report.plain_text import width
 from laptime.report.recorded import say_recorded
 from laptime.report.recorded_ko import PHRASES
 from laptime.report.terminal import print_table
+from laptime.runs.devices import tell_devices
+from laptime.spec import RunSpec, TrainingSpec
 from tests.report import invented
 
 SOURCE = Path(laptime.__file__).parent
@@ -129,6 +134,29 @@ def test_reasons_of_precision_are_known() -> None:
     for processor in processors:
         reason = choose_precision(processor, "auto").reason
         assert re.search("[가-힣]", say_recorded(reason, KOREAN)), reason
+
+
+def test_what_is_left_out_is_said_in_korean() -> None:
+    for values in ({"methods": ["b*", "lora"]}, {"methods": ["all"], "trainers": "laptime,trl"}):
+        (line,) = tell_left_out(values)
+        korean = say_recorded(line, KOREAN)
+        assert korean.startswith("제외한 방법: ") and not re.search("left out|has|biases", korean), korean
+
+
+@pytest.mark.parametrize(
+    ("method", "training", "korean"),
+    [
+        ("full", {}, "full: 가중치, 그래디언트, 모멘트를 장치 3개에 나눔"),
+        ("lora", {"batch_size": 4}, "lora: 스텝의 레코드를 장치 3개가 나누어 계산"),
+        ("lora", {"batch_size": 2}, "lora는 장치 3개 중 2개로 학습: 레코드 2개인 스텝은"),
+        ("lora", {"batch_size": 1}, "lora는 장치 3개 중 1개로 학습: 레코드 1개인 스텝은"),
+    ],
+)
+def test_what_devices_do_is_said_in_korean(method: str, training: dict[str, Any], korean: str) -> None:
+    spec = RunSpec(method=method, training=TrainingSpec(device="cpu", devices="3", **training))
+    manifest = SimpleNamespace(gpus=[], data={"num_records": 10})
+    (line,) = tell_devices([spec], manifest)  # type: ignore[arg-type]
+    assert say_recorded(line, KOREAN).startswith(korean)
 
 
 def test_places_are_the_same_in_both() -> None:

@@ -61,12 +61,13 @@ def plan_command(**_: Any) -> None:
     from laptime.options.left_out import tell_left_out
     from laptime.report.crossover_chart import refuse_foreign
     from laptime.report.language import Language
+    from laptime.report.recorded import say_recorded
 
     ctx = click.get_current_context()
     values = gather(ctx)
     spec = race_spec(values)
     for note in tell_left_out(values):
-        click.echo(note, err=True)
+        click.echo(say_recorded(note, Language(ctx.params["lang"])), err=True)
     threads = look.choose(spec.training.threads)
     if (price := ctx.params["price"]) and not 1e-6 <= price <= 1e9:
         raise UserError(f"--price {price:g}: give the cost of an hour, from 0.000001 to 1000000000")
@@ -231,6 +232,7 @@ def probe(spec: CompareSpec, folder: Path, threads: Threads, num_steps: int) -> 
 def show(made: RacePlan, language: Language) -> None:
     """Print the plan."""
     from laptime.report import plan_lines
+    from laptime.report.recorded import say_recorded
     from laptime.report.screen import console, print_fitting
     from laptime.runs.contestants import list_contestants
     from laptime.runs.devices import tell_devices
@@ -241,7 +243,7 @@ def show(made: RacePlan, language: Language) -> None:
     if made.gpu is None:
         screen.say(plan_lines.tell_device(made.rows, made.threads, language))
         for line in tell_devices([one.run_spec for one in contestants], made.manifest):
-            screen.say(line)
+            screen.say(say_recorded(line, language))
     print_fitting(plan_lines.make_table(made.rows, made.price_per_hour, language), screen)
     if made.gpu:
         screen.say(plan_lines.tell_gpu(made.gpu, language))

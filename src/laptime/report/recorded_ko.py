@@ -223,4 +223,22 @@ PHRASES: dict[str, str] = {
     "{tokens}개의 로짓이 비트 단위까지 같음",
     "{number} tensors are equal to the bit, the logits differ by {difference} at most": "텐서 "
     "{number}개는 비트 단위까지 같고 로짓의 차이는 최대 {difference}",
+    # Who races, and on what
+    "left out: {names}: {reason}": "제외한 방법: {names}({reason})",
+    "{architecture} has no biases, so that nothing would train; use lora, or ia3 for as few numbers": ""
+    "{architecture}에는 편향이 없어 학습할 것이 없음, lora를 쓰거나 파라미터 수가 비슷한 ia3를 쓸 것",
+    "{trainer} has {methods}": "{trainer}에는 {methods}만 있음",
+    "{method}: weights, gradients and moments are spread over {number} devices": "{method}: 가중치, "
+    "그래디언트, 모멘트를 장치 {number}개에 나눔",
+    "{method}: about {needed} GB don't fit one GPU of {room} GB, so weights, gradients and moments are "
+    "spread over {number} devices": "{method}: 약 {needed} GB가 {room} GB인 GPU 하나에 들어가지 않아, "
+    "가중치, 그래디언트, 모멘트를 장치 {number}개에 나눔",
+    "{method}: the examples of a step are shared by {number} devices": "{method}: 스텝의 레코드를 장치 "
+    "{number}개가 나누어 계산",
+    "{method} trains on {number} of {all} devices: a step of {batch} examples can't be shared by more "
+    "(--batch-size or --gradient-accumulation gives it more)": "{method:은/는} 장치 {all}개 중 {number}개로 "
+    "학습: 레코드 {batch}개인 스텝은 더 못 나눔(--batch-size나 --gradient-accumulation으로 늘릴 수 있음)",
+    "{method} trains on {number} of {all} devices: a step of 1 example can't be shared by more "
+    "(--batch-size or --gradient-accumulation gives it more)": "{method:은/는} 장치 {all}개 중 {number}개로 "
+    "학습: 레코드 1개인 스텝은 더 못 나눔(--batch-size나 --gradient-accumulation으로 늘릴 수 있음)",
 }
