@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 from pathlib import Path
 
@@ -73,7 +72,7 @@ def test_the_end_of_what_is_typed_ends_it(
 
 
 def test_an_interrupt_ends_it(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("builtins.input", lambda _: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr("builtins.input", lambda _: signal.raise_signal(signal.SIGINT))
     chat(run, (), None, 2, threads=1)
 
 

@@ -110,7 +110,7 @@ def test_what_is_worse_on_held_out_examples_is_not_recommended() -> None:
     ]
     first, second = write_recommendation(result, choose_language("en", result))
     assert first.startswith(
-        "Use full fine-tuning: though LoRA trains 2.31x faster, its held-out loss is lower"
+        "Use full fine-tuning: though slower (LoRA trains 2.31x faster), its held-out loss is lower"
     )
     assert second.startswith("It trains all 1.24 B parameters")
 

@@ -102,7 +102,8 @@ def run(job: RunJob, record: RecordWriter, team: Team | None = None) -> None:
     quiet_libraries()
     training = job.spec.training
     if is_wanted("light_imports", msgspec.structs.asdict(training)):
-        hide_libraries(name_libraries(job.spec.method, training.optimizer))
+        trains = job.role != "base"
+        hide_libraries(name_libraries(job.spec.method, training.optimizer) if trains else ())
     import_seconds = meter.wall_seconds()
     if job.role == "base":
         finish(record, meter, run_base(job, record, meter, import_seconds))
