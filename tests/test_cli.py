@@ -216,7 +216,7 @@ def test_rounds_are_a_number_or_a_word() -> None:
         (["compare", "--target-loss", "0"], "--target-loss: expected a number > 0.0 (got 0.0)"),
         (
             ["compare", "--moments", "4"],
-            "--moments: are those of --target-loss; give it too, or leave both out",
+            "--moments: goes with --target-loss alone; give it too, or leave both out",
         ),
         (
             ["compare", "--rounds", "3", "--minutes", "2"],

@@ -6,6 +6,7 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import json
 import re
 import tomllib
 import typing
@@ -17,8 +18,10 @@ import click
 import msgspec
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from laptime.cli import main as cli
+from laptime.cli import methods
 from laptime.comparison import devices, quality_figures, result
 from laptime.methods.full import Full
 from laptime.methods.method import Method
@@ -27,6 +30,7 @@ from laptime.speedups.short_attention import ShortAttention
 from laptime.speedups.speedup import Speedup, find_speedups
 from laptime.trackers.tensorboard import TensorBoard
 from laptime.trackers.tracker import Tracker
+from laptime.util.disk import show_size
 from tests.conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "src" / "laptime"
@@ -55,6 +59,14 @@ def name_of(page: Path) -> str:
 
 
 RECORD = read("docs/record.md")
+
+
+def test_the_table_of_methods_has_the_memory_that_the_command_gives() -> None:
+    done = CliRunner().invoke(methods.command(), ["--json"])
+    told = {one["name"]: one["memory_bytes"] for one in json.loads(done.output)["methods"]}
+    shown = dict(re.findall(r"^\| `(\w+)` \|.*?\| ([\d.]+ GB) \|", read("docs/methods.md"), flags=re.M))
+    assert len(shown) > 15
+    assert shown == {name: show_size(told[name]) for name in shown}
 
 
 @pytest.mark.parametrize("event", typing.get_args(events.AnyEvent), ids=lambda event: event.__name__)

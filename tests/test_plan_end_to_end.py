@@ -142,6 +142,15 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path, words: list[str], said
 
 
 @pytest.mark.slow
+def test_the_scenario_leaves_what_is_there_alone(tmp_path: Path, cache: dict[str, str]) -> None:
+    mine = tmp_path / "race" / "plan.json"
+    mine.parent.mkdir()
+    mine.write_text("{}")
+    said = laptime(tmp_path, "explain", "--scenario", "trainer-defaults", "--out", "race", code=2, **cache)
+    assert "--out race: holds something else already; give a new folder" in said
+    assert [*mine.parent.iterdir()] == [mine]
+
+
 def test_the_scenario_shows_where_the_ratio_comes_from(tmp_path: Path, cache: dict[str, str]) -> None:
     words = ["explain", "--scenario", "trainer-defaults", "--out", "scenario"]
     told = laptime(tmp_path, *words, **cache)

@@ -33,13 +33,16 @@ def without_remedy(message: str) -> str:
     return message.rpartition("; ")[0] or message
 
 
+MOST_CHOICES = 20  # that a line names
+
+
 def suggest(word: str, choices: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the choice nearest to `word`, else the list of choices."""
     choices = sorted(set(choices))
     near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
     if near:
         return f"; did you mean '{near[0]}'?"
-    return f"; known: {', '.join(choices)}" if len(choices) <= 12 else ""
+    return f"; known: {', '.join(choices)}" if len(choices) <= MOST_CHOICES else ""
 
 
 def is_harmful(letter: str) -> bool:

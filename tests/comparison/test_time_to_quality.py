@@ -146,7 +146,7 @@ def make_spec(**changes: Any) -> CompareSpec:
             {"methods": (), "contestants": (ContestantSpec(name="a", method="lora", trainer="trl"),)},
             "--target-loss: other trainers keep no moments; let laptime train a row too",
         ),
-        ({"target_loss": None, "moments": 4}, "--moments: are those of --target-loss; give it too"),
+        ({"target_loss": None, "moments": 4}, "--moments: goes with --target-loss alone; give it too"),
     ],
 )
 def test_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: str) -> None:

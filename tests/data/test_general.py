@@ -41,7 +41,7 @@ def test_a_file_holds_a_text_a_line_or_json(tmp_path: Path) -> None:
     [
         (None, "No such file or directory; give a file of texts, or none"),
         (b"", "holds no text; give a text a line, or none"),
-        (b"\xff\xfe", "no UTF-8 text"),
+        (b"\xff\xfe", "no UTF-8 text; give a text file, or JSONL as for --data"),
         (b'fine\n{"text": 3}', ":2: has no 'text'"),
         (b"{nope", ":1: no JSON, though it begins like it"),
     ],

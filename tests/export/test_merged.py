@@ -38,6 +38,22 @@ def test_a_merged_model_is_base_plus_adapter_in_the_plain_libraries(tmp_path: Pa
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
 
 
+def test_an_adapter_that_peft_rounds_is_merged_as_it_was_trained(tmp_path: Path) -> None:
+    run, out = make_run(tmp_path, "adalora", family="llama-bf16"), tmp_path / "out"
+    said = export_run(run, "merged", out)
+    assert "greedy answers are equal" in said and "rank_pattern" not in said
+
+
+@pytest.mark.parametrize("kind", ["merged", "gguf", "ollama"])
+def test_what_cannot_be_merged_is_refused(tmp_path: Path, kind: str) -> None:
+    run, out = make_run(tmp_path, "prompt_tuning"), tmp_path / "out"
+    with pytest.raises(UserError, match=f"--to {kind}: what prompt_tuning learned can't .* use --to card"):
+        export_run(run, kind, out)
+    assert not out.exists()
+    said = export_run(run, "card", out)
+    assert "PEFT loads it on the base" in said and "--to merged" not in said
+
+
 def test_a_whole_model_is_copied(tmp_path: Path) -> None:
     run, out = make_run(tmp_path, "full"), tmp_path / "out"
     assert "its files are copied" in export_run(run, "merged", out)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,25 +33,40 @@ def qwen(tmp_path: Path) -> Path:
     return folder
 
 
+def lines(values: dict[str, Any]) -> list[str]:
+    """Return what is told, but for libraries that may be absent here."""
+    return [line for line in tell_left_out(values) if "install it with" not in line]
+
+
+def test_what_lacks_a_library_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)  # as if it were not installed
+    told = "left out: loftq, qlora: needs bitsandbytes; install it with pip install 'laptime[qlora]'"
+    assert tell_left_out({"methods": ["all"]})[0] == told
+    assert tell_left_out({"methods": ["l*"]})[0] == told.replace(", qlora", "")
+    with pytest.raises(UserError, match=r"--methods: 'q\*' means qlora, which needs bitsandbytes; install"):
+        tell_left_out({"methods": ["q*", "lora"]})
+    assert tell_left_out({"methods": ["lora*"]}) == []
+
+
 @pytest.mark.parametrize("names", [["all"], ["lora", "*"], ["b*", "lora"]])
 def test_what_a_pattern_means_and_the_model_cannot_train_does_not_race(names: list[str]) -> None:
     values = {"methods": names}
     chosen = choose_methods(values, names)
     assert set(chosen) == set(expand_methods("--methods", names)) - {"bitfit"}
     assert race_spec(values).methods == chosen
-    assert tell_left_out(values) == [f"left out: bitfit: {WHY}"]
+    assert lines(values) == [f"left out: bitfit: {WHY}"]
 
 
 @pytest.mark.parametrize("names", [["bitfit", "lora"], ["all", "bitfit"], ["bit*"], ["bitfit", "b*"]])
 def test_what_is_named_or_meant_alone_stays(names: list[str]) -> None:
     assert "bitfit" in choose_methods({}, names)
-    assert tell_left_out({"methods": names}) == []
+    assert lines({"methods": names}) == []
 
 
 def test_a_model_that_it_can_train_has_all(qwen: Path) -> None:
     values = {"methods": ["all"], "model": str(qwen)}
     assert "bitfit" in race_spec(values).methods
-    assert tell_left_out(values) == []
+    assert lines(values) == []
 
 
 def test_a_model_whose_shape_is_not_foreseen_leaves_none_out(qwen: Path) -> None:
@@ -63,7 +80,7 @@ def test_what_another_trainer_has_not_is_left_out_in_one_line() -> None:
     spec = race_spec(values)
     names = ["laptime-full", "trl-full", "laptime-lora", "trl-lora"]
     assert (spec.methods, [one.name for one in spec.contestants]) == ((), names)
-    (line,) = tell_left_out(values)
+    (line,) = lines(values)
     assert line.startswith("left out: adalora, bitfit, dora") and line.endswith(": trl has full and lora")
     with pytest.raises(UserError, match="trl has no dora"):
         race_spec(values | {"methods": ["d*"]})

@@ -137,6 +137,23 @@ def test_failures_and_missing_runs_are_said() -> None:
     assert _say(invented.make_unfinished())["incomplete"].startswith("1 of 6 planned runs have ended")
 
 
+def test_rounds_that_follow_by_themselves_are_not_asked_for() -> None:
+    result = invented.make_not_settled()
+    assert "more would tell: --rounds 10" in _say(result)["rounds"]
+    result.complete, result.spec = False, {**result.spec, "rounds": "auto"}
+    assert "would tell" not in _say(result).get("rounds", "")
+    result.spec = {**result.spec, "rounds": 3}
+    assert "more would tell: --rounds 10" in _say(result)["rounds"]
+
+
+def test_a_base_that_failed_is_said_to_lack() -> None:
+    result = invented.make_result()
+    assert result.base
+    result.base.failures = invented.make_one_failed().methods[0].failures
+    told = _say(result)["failures"]
+    assert told.startswith("The base has no figures and no answers: its run failed (out of memory). CUDA ran")
+
+
 def test_saving_may_hold_most_of_the_difference() -> None:
     result = invented.make_result()
     result.methods[0].phase_seconds["save"] = 60.0

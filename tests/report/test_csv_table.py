@@ -21,6 +21,7 @@ def read(folder: Path, result: ComparisonResult) -> list[dict[str, str]]:
 
 def test_a_row_a_method_in_plain_numbers(tmp_path: Path) -> None:
     full, lora = read(tmp_path, invented.make_result())
+    assert next(iter(full)) == "name", "the first column says whose row it is"
     assert (full["name"], lora["name"], lora["status"]) == ("full", "lora", "finished")
     assert float(lora["train_seconds"]) == 9.3 and int(lora["saved_bytes"]) == 45_118_424
     assert float(full["step_optimizer_seconds"]) == pytest.approx(0.27 * 21.5 / 50)

@@ -65,6 +65,25 @@ def test_a_plan_says_what_it_stands_on(changes: dict[str, Any], said: str) -> No
     assert not re.search(r"[a-z]{3}", re.sub(r"lora|--probe", "", line)), "no English but names"
 
 
+def test_what_stands_on_the_same_is_told_once() -> None:
+    rows = [make_forecast("full"), make_forecast("lora"), make_forecast("dora", num_runs=0)]
+    same, other = tell_grounds(rows, IN_ENGLISH)
+    assert same.startswith("full, lora: by 1 run of this method on this machine")
+    assert other.startswith("dora: no past run")
+
+
+def test_many_are_set_beside_full_fine_tuning_in_one_line() -> None:
+    seconds = {"dora": 44.0, "full": 22.0, "lora": 11.0, "ia3": 5.5}
+    rows = [make_forecast(name, train_seconds=value) for name, value in seconds.items()]
+    told = "as fast in training as full, about: ia3 4.00x, lora 2.00x, dora 0.50x"
+    assert list(tell_ratios(rows, IN_ENGLISH)) == [told]
+    assert list(tell_ratios(rows, KOREAN)) == [
+        "full 대비 예상 학습 속도: ia3 4.00배, lora 2.00배, dora 0.50배"
+    ]
+    without = [make_forecast(name) for name in ("a", "b", "c", "d")]
+    assert next(tell_ratios(without, IN_ENGLISH)).startswith("as fast in training as a, about: b 1.00x")
+
+
 def test_ratios_and_the_comparison_leave_out_what_does_not_fit() -> None:
     rows = [
         make_forecast("full", train_seconds=22.0),

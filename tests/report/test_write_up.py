@@ -115,6 +115,17 @@ def test_what_is_worse_on_held_out_examples_is_not_recommended() -> None:
     assert second.startswith("It trains all 1.24 B parameters")
 
 
+@pytest.mark.parametrize(("base", "told"), [(2.5, False), (1.5, True), (None, False)])
+def test_what_is_worse_than_the_base_is_said_to_be(base: float | None, told: bool) -> None:
+    result = invented.make_result()
+    assert result.base
+    result.base.held_out_loss = base
+    for lang, words in (("en", "worse than the base"), ("ko", "베이스보다 못합니다")):
+        sentences = write_recommendation(result, choose_language(lang, result))
+        assert any(words in one for one in sentences) == told
+        assert len(sentences) == 2 + told
+
+
 def test_files_and_links(tmp_path: Path, drawn: list[str]) -> None:
     write_result(tmp_path, invented.make_reference_job())
     link = {"title": "runs", "url": "https://wandb.ai/me/race"}
@@ -149,10 +160,26 @@ def test_what_is_not_ours_stays(tmp_path: Path, drawn: list[str], name: str, bef
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == others
 
 
-@pytest.mark.parametrize("prefix", ["../", "/tmp/", "a/../../b", "https://x/", "a b", "(x)"])
+@pytest.mark.parametrize(
+    "prefix",
+    ["../", "/tmp/", "a/../../b", "https://x/", "a b", "(x)", "runs/", "runs/lora-r1/saved/", "inputs/x-"],
+)
 def test_a_prefix_leads_nowhere_else(prefix: str) -> None:
     with pytest.raises(UserError, match="--picture-prefix"):
         check_prefix(prefix)
+
+
+def test_pictures_go_neither_through_links_nor_below_files(tmp_path: Path, drawn: list[str]) -> None:
+    home, other = tmp_path / "home", tmp_path / "other"
+    other.mkdir()
+    home.mkdir()
+    write_result(home, invented.make_result())
+    (home / "link").symlink_to(other)
+    (home / "file").touch()
+    for prefix, said in (("link/", "leads out of"), ("link/x/y-", "leads out of"), ("file/", "is a file")):
+        with pytest.raises(UserError, match=f"--picture-prefix {prefix}: .*{said}"):
+            write_write_up(home, "en", prefix)
+    assert not [*other.iterdir()] and not (home / NAME).exists()
 
 
 def test_without_resvg_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,6 +174,8 @@ def read_questions(questions: tuple[str, ...], screen: Screen) -> Iterator[str]:
             if not sys.stdin.isatty():
                 screen.print(Text(f"> {question}", style="bold"))
             yield question
+        elif question.strip():
+            screen.print(Text("(left out: a line in which nothing can be read; send UTF-8)", style="yellow"))
 
 
 def tell_nothing_saved(folder: Path) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SCENARIOS = ("trainer-defaults",)
 EPOCHS = 5
+RUNS = ("defaults", "lora")  # folders of the scenario's trainings
 
 
 def explain_command(
@@ -96,6 +97,7 @@ def explain_scenario(options: dict[str, str]) -> None:
 
     home = Path(options.pop("out", "laptime-scenario"))
     check_path(str(home), "--out")
+    refuse_foreign_home(home)
     data = DataSpec(data=options["data"]) if "data" in options else DataSpec()
     num_examples = len(read_examples(data).examples)
     common: dict[str, Any] = {"epochs": EPOCHS, "max_questions": 0, "skip_self_checks": True, **options}
@@ -105,12 +107,18 @@ def explain_scenario(options: dict[str, str]) -> None:
         "plain": True,
         "save_every": str(num_examples),
     }
-    folders = [home / "defaults", home / "lora"]
+    folders = [home / name for name in RUNS]
     fast: dict[str, Any] = {"method": "lora"}
     for folder, own in zip(folders, (slow, fast), strict=True):
         if not (is_training(folder) and read_record(folder).finished):
             run_session(open_training({**common, **own, "out": str(folder)}))
     show([read_record(folder) for folder in folders])
+
+
+def refuse_foreign_home(home: Path) -> None:
+    """Raise UserError for a folder that holds something else than the two trainings."""
+    if home.is_dir() and any(item.name not in RUNS for item in home.iterdir()):
+        raise UserError(f"--out {home}: holds something else already; give a new folder")
 
 
 def command() -> click.Command:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,8 @@ def export_result(
         raise UserError(f"--format {number_format}: for --to gguf alone; leave it out")
     if keep_adapter and kind != "ollama":
         raise UserError("--keep-adapter: for --to ollama alone; --to card leaves the adapter as it is")
+    if base_id and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", base_id, re.ASCII):
+        raise UserError(f"--base-id {base_id}: no id of the hub; give one as meta-llama/Llama-3.2-1B")
     check_threads(threads)
     look = Look()
     with told_in_one_line(run):

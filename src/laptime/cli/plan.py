@@ -77,8 +77,8 @@ def plan_command(**_: Any) -> None:
     chart = None if ctx.params["chart"] is None else Path(ctx.params["chart"] or " ")
     if chart:
         refuse_foreign(chart)
-    made = make_plan(spec, threads, gpu, price, ctx.params["probe"])
     language = Language(ctx.params["lang"])
+    made = make_plan(spec, threads, gpu, price, ctx.params["probe"], language)
     if chart:
         draw(made, chart, language)
     if ctx.params["as_json"]:
@@ -115,7 +115,12 @@ class RacePlan:
 
 
 def make_plan(
-    spec: CompareSpec, threads: Threads, gpu: GpuModel | None, price: float | None, probes: bool
+    spec: CompareSpec,
+    threads: Threads,
+    gpu: GpuModel | None,
+    price: float | None,
+    probes: bool,
+    language: Language,
 ) -> RacePlan:
     """Foretell the runs of a comparison, after a few real steps of each where `probes` says so."""
     from laptime.comparison.checks import check_spec
@@ -131,6 +136,7 @@ def make_plan(
         manifest = prepare(spec, Path(scratch), threads)
         if probes:
             number = choose_probed_steps(forecast_all(spec, manifest, threads.number))
+            click.echo(language.say("plan.probing", number=number), err=True)
             probed = probe(spec, Path(scratch) / "probe", threads, number)
     runs = forecast_all(spec, manifest, threads.number, gpu, probed)
     return RacePlan(spec=spec, manifest=manifest, threads=threads, gpu=gpu, price_per_hour=price, runs=runs)
@@ -221,7 +227,6 @@ def probe(spec: CompareSpec, folder: Path, threads: Threads, num_steps: int) -> 
         answers=replace(spec.answers, max_questions=0, ask=(), skip_self_checks=True),
     )
     runner = ProcessRunner()
-    click.echo(f"{short.training.max_steps} steps of each ...", err=True)
     try:
         compare(short, folder, runner, Silence(), "", threads)
         return list_disturbed(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -48,6 +49,9 @@ def serve_command(
         raise UserError(
             f"--host {host}: others could reach it, and start processes in your name; --expose allows that"
         )
+    for name in behind:
+        if not re.fullmatch(r"(\*\.)?[\w-]+(\.[\w-]+)*", name, re.ASCII):
+            raise UserError(f"--behind {name}: no host name; give one as x.org, or *.x.org for all below it")
     from laptime.live.desk import Desk
     from laptime.live.places import Places
     from laptime.live.server import open_socket, serve

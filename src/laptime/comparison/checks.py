@@ -45,7 +45,7 @@ def check_target(spec: CompareSpec, contestants: Sequence[Contestant]) -> None:
     """Raise UserError where no row can be seen to reach a held-out loss."""
     if spec.target_loss is None:
         if spec.moments != DEFAULT_MOMENTS:
-            raise UserError("--moments: are those of --target-loss; give it too, or leave both out")
+            raise UserError("--moments: goes with --target-loss alone; give it too, or leave both out")
         return
     if spec.data.data != BUILTIN and not has_held_out(spec.data):
         raise UserError("--target-loss: is a held-out loss; give --held-out (a file, or a share: 0.1)")

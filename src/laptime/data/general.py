@@ -45,7 +45,9 @@ def read_general(option: str) -> GeneralTexts | None:
             raise UserError(f"--general {option}: larger than {MOST_BYTES >> 20} MiB; a few texts will do")
         lines = file.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
-        raise UserError(f"--general {option}: no UTF-8 text") from None
+        raise UserError(
+            f"--general {option}: no UTF-8 text; give a text file, or JSONL as for --data"
+        ) from None
     except OSError as error:
         raise UserError(f"--general {option}: {error.strerror}; give a file of texts, or none") from None
     texts = [read_line(line, f"{option}:{number}") for number, line in enumerate(lines, 1) if line.strip()]

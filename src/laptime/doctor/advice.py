@@ -133,8 +133,8 @@ def find_load(of: Examination) -> Iterator[Advice]:
             code="load",
             level="wrong",
             text=f"other programs are at work: {cpu.free} of {cpu.allowed} cores are free; what is timed "
-            "beside them is not worth much",
-            fix="wait until they are done, or end them",
+            "beside them is not worth much, so that nothing of it is kept for plan and explain",
+            fix="wait until they are done, or end them; then run laptime doctor again",
         )
     if cpu.throttle_count:
         yield Advice(

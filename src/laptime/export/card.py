@@ -31,6 +31,7 @@ from laptime.spec import BUILTIN
 from laptime.util.hub import check_reachable
 
 OURS = "apache-2.0"  # the licence of the toy
+UNKNOWN = 0.1  # of the tokens, above which texts say nothing of their language
 READ = 50  # examples whose letters tell the language
 # Words that stand in nearly every English sentence.
 ENGLISH = {"the", "and", "of", "to", "is", "a", "in", "that", "it", "for", "was", "are", "how", "what"}
@@ -171,8 +172,11 @@ def is_hub_name(name: str) -> bool:
 
 
 def read_texts(subject: Subject) -> list[str]:
-    """Return the texts of some examples."""
+    """Return the texts of some examples; none where the tokenizer knows too little of them to tell."""
     examples = list(subject.encoded.examples[:READ])
+    tokens = [token for one in examples for token in one.token_ids]
+    if tokens.count(subject.tokenizer.unk_token_id) > UNKNOWN * len(tokens):
+        return []
     return [subject.tokenizer.decode(one.token_ids, skip_special_tokens=True) for one in examples]
 
 

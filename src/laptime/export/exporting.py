@@ -72,6 +72,7 @@ def export(source: Source, wish: Wish, language: Language, screen: Screen) -> No
     refuse_occupied(wish.out)
     subject = Subject(source, wish.trusts_code)
     kind = choose_kind(wish.kind, subject, wish.number_format, wish.keeps_adapter, tell)
+    refuse_unmergeable(kind, subject)
     kind.check()
     refuse_full_disk(wish.out, kind.num_bytes)
     base = find_base_facts(subject, wish.given)
@@ -82,6 +83,15 @@ def export(source: Source, wish: Wish, language: Language, screen: Screen) -> No
         screen.print(Text(text))
     for text in tell_next(subject, base, wish.out, language):
         screen.say(text)
+
+
+def refuse_unmergeable(kind: Kind, subject: Subject) -> None:
+    """Raise UserError where what was learned can't be put into weights, as the kind would."""
+    if kind.merges and subject.is_adapter and not subject.method.merges:
+        raise UserError(
+            f"{kind.what}: what {subject.method.name} learned can't be put into weights; use --to card, the "
+            f"adapter that PEFT loads on the base"
+        )
 
 
 def write(

@@ -15,6 +15,7 @@ from laptime.export.served_template import (
     Tell,
 )
 from laptime.export.subject import Subject, load_whole, name_dtype
+from laptime.methods import adapter as adapters
 from laptime.models.loading import one_line
 from laptime.models.tokenizer_files import SETTINGS_FILE
 
@@ -95,6 +96,4 @@ def tell_merging(subject: Subject, tell: Tell, key: str = "export.merging", **va
 
 def load_adapter(subject: Subject, folder: Path, dtype: torch.dtype) -> Any:
     """Put an adapter of a folder on the base."""
-    from peft import PeftModel
-
-    return PeftModel.from_pretrained(subject.load_base(dtype), str(folder))
+    return adapters.load_adapter(subject.load_base(dtype), folder)

@@ -173,7 +173,9 @@ def choose_kind(name: str, subject: Subject, number_format: str, keeps_adapter: 
         return OllamaAdapter(subject, number_format, tell)
     if reason := find_no_converter(subject):
         tell("export.no_converter", reason=reason)
-        return Gguf(subject, number_format, tell)
+        made = Gguf(subject, number_format, tell)
+        made.what = "--to ollama"
+        return made
     if number_format:
         raise UserError(
             f"--format {number_format}: Ollama converts this model by itself; leave the option out"

@@ -22,7 +22,7 @@ def tell_next(subject: Subject, base: Base, folder: Path, language: Language) ->
     """Return the lines: label and command, or why there is none."""
     lines = [line("upload", shell_command("hf", "upload", "USER/NAME", folder), language)]
     if (folder / ADAPTER_CONFIG).is_file():
-        lines.append(serve_adapter(base.hub_id or str(subject.base_folder), folder, language))
+        lines.append(serve_adapter(subject, base.hub_id or str(subject.base_folder), folder, language))
     elif (folder / GGUF_FILE).is_file():
         lines.append(line("serve", shell_command("llama-server", "-m", folder / GGUF_FILE), language))
     elif not (folder / ADAPTER_FOLDER).is_dir():
@@ -39,11 +39,12 @@ def line(key: str, command: str, language: Language) -> str:
     return f"{language.say(f'export.next.{key}')} {command}"
 
 
-def serve_adapter(base: str, folder: Path, language: Language) -> str:
+def serve_adapter(subject: Subject, base: str, folder: Path, language: Language) -> str:
     """Return the command that serves an adapter with vLLM, or why vLLM has none."""
     config = json.loads((folder / ADAPTER_CONFIG).read_bytes())
     if reason := find_unserved(config):
-        return language.say("export.not_served", reason=reason)
+        key = "export.not_served" if subject.method.merges else "export.not_served.at_all"
+        return language.say(key, reason=reason)
     rank = next((rank for rank in VLLM_RANKS if rank >= config["r"]), 0)
     if not rank:
         return language.say("export.not_served", reason=f"rank {config['r']} > {VLLM_RANKS[-1]}")

@@ -13,6 +13,7 @@ from laptime.data.templates import Template, make_template
 from laptime.export.source import Source
 from laptime.hardware.system_memory import free_bytes
 from laptime.interview import Interviewer
+from laptime.methods.adapter import load_adapter
 from laptime.methods.method import make_method
 from laptime.models.folder import check_saved
 from laptime.models.loading import lean_loading, load_model
@@ -84,9 +85,7 @@ class Subject:
 
     def adapt(self, base: PreTrainedModel) -> Any:
         """Put the saved adapter on the base, also where it was trained beside a quantised one."""
-        from peft import PeftModel
-
-        return PeftModel.from_pretrained(base, str(self.source.saved))
+        return load_adapter(base, self.source.saved)
 
 
 def load_whole(folder: Path, dtype: torch.dtype, trusts_code: bool = False) -> PreTrainedModel:

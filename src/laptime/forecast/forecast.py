@@ -11,10 +11,14 @@ from laptime.data.input_manifest import InputManifest
 from laptime.forecast.calibration import UNKNOWN_FACTOR, Guess, Speed, guess, guess_offset
 from laptime.forecast.job_shape import JobShape, estimate_memory, fit_job, shape_of_job
 from laptime.memory_advice import find_remedies
+from laptime.memory_estimate import CPU_BASE_BYTES
 from laptime.runs.past_runs import PastRun
 from laptime.spec import RunSpec
 
 VAGUE_ERROR = 2.0  # without a past, where products are the lesser part of a step
+# What Python, torch and the libraries were measured to hold (toy and stories260K, AMD EPYC, Intel Xeon); a
+# refusal counts more, for what is not known.
+USUAL_BASE_BYTES = 350_000_000
 LEAST_SHARE = 0.3  # of the estimated memory that a run holds at least
 PHASES = ("import", "load", "prepare", "save")
 USUAL_SECONDS = {"import": 2.0, "load": 1.0, "prepare": 0.2, "save": 0.5}  # of a machine without a past
@@ -79,6 +83,8 @@ def forecast(name: str, spec: RunSpec, around: Surroundings, num_devices: int = 
     needed = fitted.needed_bytes(there)
     fits = None if available is None else needed <= available
     beside = guess_offset(job, around.past, lambda run: run.peak_bytes - run.needed_bytes)
+    if not around.past and not around.on_cuda:
+        beside = USUAL_BASE_BYTES - CPU_BASE_BYTES
     return Forecast(
         name=name,
         method=spec.method,

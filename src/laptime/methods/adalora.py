@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from msgspec import Meta, structs
@@ -100,14 +98,6 @@ class AdaLora(Lora):
         for name, parameter in adapted.named_parameters():
             if ".ranknum." in name:
                 parameter.requires_grad_(False)
-
-    def load(self, base: PreTrainedModel, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
-        """Put the saved adapter on the base; PEFT warns of ranks by layer as if they were LoRA's."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="The following rank_pattern keys", category=RuntimeWarning
-            )
-            return super().load(base, folder, dtype)
 
     def prepare(self, model: PreTrainedModel, steps: Sequence[Any]) -> Sequence[Any]:
         """Tell PEFT when ranks are taken away."""

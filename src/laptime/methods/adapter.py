@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from laptime.errors import UserError, suggest
 from laptime.methods.method import Method
+from laptime.models.folder import ADAPTER_WEIGHTS
 from laptime.models.shape import Shape, last_word, layer_of
 
 if TYPE_CHECKING:
@@ -67,13 +69,32 @@ class Adapter(Method):
 
     def load(self, base: PreTrainedModel, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
         """Put the saved adapter on the base."""
-        from peft import PeftModel
-
-        return PeftModel.from_pretrained(base, str(folder))
+        return load_adapter(base, folder)
 
     def merge(self, model: PreTrainedModel) -> PreTrainedModel:
         """Put what was learned into the weights, and drop the adapter."""
         return model.merge_and_unload()
+
+
+def load_adapter(base: PreTrainedModel, folder: Path) -> Any:
+    """Put a saved adapter on a base, its numbers as they were saved.
+
+    PEFT rounds some (AdaLoRA's) to the format of the base on their way, and warns of AdaLoRA's ranks by layer
+    as if they were LoRA's.
+    """
+    from peft import PeftModel
+    from safetensors.torch import load_file
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The following rank_pattern keys", category=RuntimeWarning)
+        model = PeftModel.from_pretrained(base, str(folder))
+    saved = load_file(folder / ADAPTER_WEIGHTS)
+    (name,) = model.active_adapters
+    for place, parameter in model.named_parameters():
+        kept = saved.get(place.replace(f".{name}", ""))
+        if kept is not None and kept.shape == parameter.shape:
+            parameter.data = kept.to(parameter.device)
+    return model
 
 
 def sort_names(config: Any) -> None:

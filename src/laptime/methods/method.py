@@ -74,6 +74,7 @@ class Method(ABC):
     fuses: ClassVar[bool] = True  # its layers run between fused parts, where the model's family has some
     packs: ClassVar[bool] = True  # its frozen weights lie there as torch multiplies them, and may be packed
     brings_optimizer: ClassVar[bool] = False  # for some of its weights, that stands on AdamW
+    merges: ClassVar[bool] = True  # what was learned can be put into the base's weights
     changes_base: ClassVar[bool] = False  # its adapters begin with a part of the base, which lacks it then
     saves_others: ClassVar[bool] = False  # the saved tensors are others than in memory, computing the same
     puts_tokens: ClassVar[bool] = False  # before each example, so that none is merged into weights
@@ -245,17 +246,24 @@ def expand_methods(option: str, names: Sequence[str]) -> tuple[str, ...]:
     """
     found: list[str] = []
     known = [name for name in find_methods() if not find_lacking(name)]
-    patterns = ["*" if name == "all" else name for name in names if name == "all" or set("*?[") & set(name)]
+    patterns = list_patterns(names)
     for name in names:
         if name != "all" and not set("*?[") & set(name):
             if name not in found or not any(fnmatchcase(name, pattern) for pattern in patterns):
                 found.append(name)
             continue
         meant = known if name == "all" else [one for one in known if fnmatchcase(one, name)]
+        if absent := [one for one in find_methods() if not meant and fnmatchcase(one, name)]:
+            raise UserError(f"{option}: '{name}' means {absent[0]}, which {find_lacking(absent[0])}")
         if not meant:
             raise UserError(f"{option}: no method like '{name}'; there are {', '.join(known)}")
         found += [one for one in meant if one not in found]
     return tuple(found)
+
+
+def list_patterns(names: Sequence[str]) -> list[str]:
+    """Return those of `names` that are patterns; "all" is one for everything."""
+    return ["*" if name == "all" else name for name in names if name == "all" or set("*?[") & set(name)]
 
 
 def find_lacking(name: str) -> str:

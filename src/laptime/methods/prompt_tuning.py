@@ -35,6 +35,7 @@ class PromptTuning(Adapter):
     options_type: ClassVar[type[Options]] = PromptTuningOptions
     fuses: ClassVar[bool] = False
     puts_tokens: ClassVar[bool] = True
+    merges: ClassVar[bool] = False
     options: PromptTuningOptions
 
     def learning_rate(self, shape: Shape) -> float:
@@ -64,9 +65,11 @@ class PromptTuning(Adapter):
         number = self.options.virtual_tokens
         most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         if most and longest + number > most:
+            fewer = f"--virtual-tokens {most - longest}" if most > longest else "fewer --virtual-tokens"
+            shorter = f"--max-length {most - number}" if most - number >= most // 2 else fewer
             raise UserError(
                 f"{self.name}: {number} tokens before an example of {longest} are more than the {most} that "
-                f"the model holds; use --max-length {max(1, most - number)}"
+                f"the model holds; use {shorter}"
             )
 
     def peft_config(self, model: PreTrainedModel, shape: Shape) -> Any:

@@ -38,7 +38,8 @@ class QLora(Lora):
         """What LoRA costs: the products are those of the weights made wide again, a group at a time."""
         whole = super().cost(shape, weight_bytes, epochs)
         refuse_experts(self.name, self.targets(shape), shape)
-        largest = max(one * other for one, other in shape.linears.values())
+        sizes = {name: one * other for name, (one, other) in shape.linears.items() if name != shape.head}
+        largest = max(sizes.values())
         wide = largest * weight_bytes
         return structs.replace(whole, passing_bytes=GROUP * wide, plain_passing_bytes=wide)
 

@@ -165,3 +165,4 @@ def quiet_libraries() -> None:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     warnings.filterwarnings("ignore", category=FutureWarning)  # PEFT's use of older transformers names
+    warnings.filterwarnings("ignore", message="Position ids are not supported")  # with tokens before a text

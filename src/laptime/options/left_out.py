@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from laptime.errors import UserError
 from laptime.memory_estimate import FLOAT32_BYTES
-from laptime.methods.method import expand_methods, make_method
+from laptime.methods.method import expand_methods, find_lacking, find_methods, list_patterns, make_method
 from laptime.models.config_shape import foresee_shape
 from laptime.models.shape import Shape
 from laptime.models.source import locate_model
@@ -41,6 +42,17 @@ def find_left_out(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, 
     return {name: reason for name, reason in reasons.items() if reason}
 
 
+def find_lacking_of(names: Sequence[str]) -> dict[str, str]:
+    """Return by name what methods that patterns in `names` mean would need and is not installed."""
+    patterns = list_patterns(names)
+    lacking = {name: find_lacking(name) for name in find_methods() if name not in names}
+    return {
+        name: reason
+        for name, reason in lacking.items()
+        if reason and any(fnmatchcase(name, pattern) for pattern in patterns)
+    }
+
+
 def find_obstacle(name: str, trainers: Sequence[str], shape: Shape | None) -> str:
     """Return why a method can't train a model of this shape through all `trainers`, "" where it can."""
     for trainer in map(find_trainer, trainers):
@@ -61,6 +73,6 @@ def tell_left_out(values: Mapping[str, Any]) -> list[str]:
     if len(left_out) == len(expand_methods("--methods", names)):
         return []  # then they stay, and are refused
     by_reason: dict[str, list[str]] = {}
-    for name, reason in left_out.items():
+    for name, reason in [*find_lacking_of(names).items(), *left_out.items()]:
         by_reason.setdefault(reason, []).append(name)
     return [f"left out: {', '.join(found)}: {reason}" for reason, found in by_reason.items()]

@@ -171,7 +171,7 @@ def failure_reason(reason: str, language: Language) -> str:
 def _write_failures(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Say which runs failed and why, and what may help; one that somebody ended is no failure of its own."""
     failures = [(method, failure) for method in result.methods for failure in method.failures]
-    sentences = []
+    sentences = _write_base_failure(result, language)
     for method, failure in failures:
         told = {"round": failure.round, "reason": failure_reason(failure.reason, language)}
         names = {"method": language.method(method.name), "message": failure.message}
@@ -181,6 +181,25 @@ def _write_failures(result: ComparisonResult, language: Language) -> list[Senten
         if language.knows(key):
             sentences.append(Sentence("failures", language.say(key)))
     return sentences
+
+
+def _write_base_failure(result: ComparisonResult, language: Language) -> list[Sentence]:
+    """Say that the base has no figures, and why, where its run failed."""
+    failures = result.base.failures if result.base else []
+    return [
+        Sentence(
+            "failures",
+            language.sentence(
+                language.say(
+                    "failure.base",
+                    reason=failure_reason(failure.reason, language),
+                    message=failure.message,
+                )
+            ),
+            warning=failure.reason != "interrupted",
+        )
+        for failure in failures
+    ]
 
 
 def count_runs(result: ComparisonResult) -> tuple[int, int]:

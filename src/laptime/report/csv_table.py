@@ -34,14 +34,17 @@ def write_csv(folder: Path) -> Path:
 
 
 def render_csv(result: ComparisonResult) -> str:
-    """Return the table; an absent figure is an empty cell, and the first cell marks the file as ours."""
+    """Return the table; an absent figure is an empty cell, and the head of the second column marks the file.
+
+    That column numbers the rows: what it says must stand near the file's beginning.
+    """
     rows = [list_figures(row) for row in result.methods]
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    first, *names = dict.fromkeys(name for row in rows for name in row)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([BLANK_MARK, *names])
+    writer.writerow([first, BLANK_MARK, *names])
     for number, row in enumerate(rows, 1):
-        writer.writerow([number, *(row.get(name, "") for name in names)])
+        writer.writerow([row[first], number, *(row.get(name, "") for name in names)])
     return out.getvalue()
 
 

@@ -379,6 +379,7 @@ STRINGS: dict[str, str] = {
     "check.reload.passed": "the saved result, loaded again, is the trained model with the same logits",
     "check.reload.failed": "WRONG: the saved result, loaded again, is not the trained model",
     "check.reload.open": "it could not be checked that the saved result, loaded again, is the same",
+    "failure.base": "The base has no figures and no answers: its run failed ({reason}). {message}",
     "failure.sentence": "{method}, round {round}: {reason}. {message}",
     "failure.out_of_memory": "out of memory",
     "failure.not_finite": "the loss was no longer finite",

@@ -27,6 +27,7 @@ STRINGS: dict[str, str] = {
     "export.next.ollama": "ollama:",
     "export.not_served": "vLLM does not serve such an adapter ({reason}); it serves what --to "
     "merged makes of it",
+    "export.not_served.at_all": "vLLM does not serve such an adapter ({reason}); PEFT loads it on the base",
     "export.unknown.base": "the card links no base: its id on the hub is not known here; give it "
     "with --base-id",
     "export.unknown.license": "the card names no licence: that of the base is not known here; give "

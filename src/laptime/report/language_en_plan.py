@@ -27,6 +27,8 @@ STRINGS: dict[str, str] = {
     "plan.column.cost": "cost",
     "plan.gpu": "planned for {count}x {name}, not measured: taken to sustain {tflops} TFLOP/s in "
     "{precision} and {bandwidth} GB/s, with {memory} GB of memory",
+    "plan.probing": "{number} steps of each ...",
+    "plan.fast": "as fast in training as {yardstick}, about: {ratios}",
     "plan.faster": "{name} is to train {ratio} as fast as {slowest}",
     "plan.processes.cuda": "{name}: by {number} processes; the memory is that of one GPU",
     "plan.processes.cpu": "{name}: by {number} processes; the memory is that of all together",

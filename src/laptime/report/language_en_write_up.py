@@ -31,6 +31,8 @@ STRINGS: dict[str, str] = {
     "recommend.shape.model": "It trains all {total} parameters{memory}, and leaves a whole model of "
     "{size}, which needs no base beside it.",
     "recommend.memory": ", holds {mine} at its peak instead of {theirs}",
+    "recommend.unlearned": "But on held-out examples it does worse than the base (a loss of {loss} against "
+    "{base}): what it learned does not carry over to them; try fewer --epochs or a lower --learning-rate.",
     "recommend.instead": " instead of a model of {size}",
     # A ratio far beyond arithmetic
     "label.suspects": "Suspects",

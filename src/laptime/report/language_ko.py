@@ -377,6 +377,7 @@ STRINGS: dict[str, str] = {
     "check.reload.passed": "저장한 결과를 다시 불러오면 학습한 모델과 로짓이 같습니다",
     "check.reload.failed": "오류: 저장한 결과를 다시 불러오면 학습한 모델과 다릅니다",
     "check.reload.open": "저장한 결과를 다시 불러왔을 때 같은지는 점검하지 못했습니다",
+    "failure.base": "베이스 실행이 실패하여({reason}) 베이스의 수치와 답변이 없습니다. {message}",
     "failure.sentence": "{method}, {round}라운드: {reason}. {message}",
     "failure.out_of_memory": "메모리 부족(OOM)",
     "failure.not_finite": "손실이 유한하지 않음(NaN/inf)",

@@ -15,11 +15,11 @@ STRINGS: dict[str, str] = {
     "export.no_modelfile": "Modelfile 없음: {reason}",
     "export.not_by_llama_cpp": "llama.cpp로는 검증하지 않음: llama-cpp-python이 설치되어 있지 않아 "
     "transformers로만 검증했습니다",
-    "export.proven": "검증: 예제 {examples}개, 토큰 {tokens}개의 로짓이 학습한 모델과 최대 "
+    "export.proven": "검증: 레코드 {examples}개, 토큰 {tokens}개의 로짓이 학습한 모델과 최대 "
     "{difference} 다르고, 가중치 반올림을 빼면 {inexact} 다릅니다. 그리디 답변 {answers}개 중 "
     "{equal}개가 같습니다",
     "export.proven.llama_cpp": "llama.cpp로도 검증: 로짓이 최대 {difference} 다르고, 같은 가중치를 "
-    "쓴 transformers와는 {inexact} 다릅니다. 그리디 답변 {answers}개 중 {equal}개가 같고, 예제의 "
+    "쓴 transformers와는 {inexact} 다릅니다. 그리디 답변 {answers}개 중 {equal}개가 같고, 레코드의 "
     "토큰도 같습니다",
     "export.saved": "저장:   {folder} ({size})",
     "export.next.upload": "업로드:",
@@ -27,6 +27,8 @@ STRINGS: dict[str, str] = {
     "export.next.ollama": "ollama:",
     "export.not_served": "vLLM은 이런 어댑터를 서빙하지 못합니다({reason}). --to merged로 내보낸 "
     "모델은 서빙할 수 있습니다",
+    "export.not_served.at_all": "vLLM은 이런 어댑터를 서빙하지 못합니다({reason}). PEFT로 베이스 위에 "
+    "불러와 쓸 수 있습니다",
     "export.unknown.base": "베이스의 허브 ID를 알 수 없어 카드에 링크를 넣지 못했습니다. "
     "--base-id로 지정할 수 있습니다",
     "export.unknown.license": "베이스의 라이선스를 알 수 없어 카드에 적지 못했습니다. --license로 "
@@ -42,7 +44,7 @@ STRINGS: dict[str, str] = {
     "card.license": "베이스의 라이선스",
     "card.method": "방법",
     "card.data": "데이터",
-    "card.examples": "예제 (학습 대상 / 전체 토큰)",
+    "card.examples": "레코드 (학습 대상 / 전체 토큰)",
     "card.steps": "옵티마이저 스텝",
     "card.rate": "학습률",
     "card.precision": "정밀도",

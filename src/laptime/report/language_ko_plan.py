@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 STRINGS: dict[str, str] = {
-    "plan.model": "{model}: 파라미터 {parameters} 개, 예제 {examples}개, 에폭당 토큰 {tokens}개(예제 "
+    "plan.model": "{model}: 파라미터 {parameters} 개, 레코드 {examples}개, 에폭당 토큰 {tokens}개(레코드 "
     "하나에 최대 {longest}개)",
-    "plan.model.one": "{model}: 파라미터 {parameters} 개, 예제 1개, 에폭당 토큰 {tokens}개",
+    "plan.model.one": "{model}: 파라미터 {parameters} 개, 레코드 1개, 에폭당 토큰 {tokens}개",
     "plan.device": "{device}에서 {formats}, {threads}",
     "plan.threads": "스레드 {number}개({why})",
     "plan.threads.one": "스레드 1개({why})",
@@ -27,6 +27,8 @@ STRINGS: dict[str, str] = {
     "plan.column.cost": "비용",
     "plan.gpu": "{name} {count}장 기준 계획이며 측정값이 아닙니다: {precision} {tflops} TFLOP/s, "
     "{bandwidth} GB/s를 지속하고 메모리가 {memory} GB라고 가정했습니다",
+    "plan.probing": "각 방법을 {number}스텝씩 실행하는 중 ...",
+    "plan.fast": "{yardstick} 대비 예상 학습 속도: {ratios}",
     "plan.faster": "{name:은/는} {slowest}보다 {ratio} 빠르게 학습할 것으로 예상됩니다",
     "plan.processes.cuda": "{name}: 프로세스 {number}개로 학습하며, 메모리는 GPU 한 장 기준입니다",
     "plan.processes.cpu": "{name}: 프로세스 {number}개로 학습하며, 메모리는 모두 합한 값입니다",
@@ -43,10 +45,10 @@ STRINGS: dict[str, str] = {
     "plan.no_room": "{name}: 메모리가 부족합니다(추정 필요량 {size})",
     "plan.would_fit": "{name}: 메모리가 부족합니다(추정 필요량 {size}). 다음 중 하나면 됩니다: {remedies}",
     "plan.instead": "{other} 대신 {method} {size}",
-    "plan.by_examples": "예제 수별 전체 시간",
-    "plan.fastest.always": "이 수치로는 예제 수와 관계없이 {name:이/가} 가장 빠를 것으로 예상됩니다",
-    "plan.fastest.from": "예제가 약 {count}개를 넘으면 {name:이/가} 가장 빠를 것으로 예상됩니다",
-    "plan.fastest.to": "예제가 약 {count}개까지는 {name:이/가} 가장 빠를 것으로 예상됩니다",
+    "plan.by_examples": "레코드 수별 전체 시간",
+    "plan.fastest.always": "이 수치로는 레코드 수와 관계없이 {name:이/가} 가장 빠를 것으로 예상됩니다",
+    "plan.fastest.from": "레코드가 약 {count}개를 넘으면 {name:이/가} 가장 빠를 것으로 예상됩니다",
+    "plan.fastest.to": "레코드가 약 {count}개까지는 {name:이/가} 가장 빠를 것으로 예상됩니다",
     "plan.foreign": "{name}: 계획하지 않음({trainer:으로/로} 학습)",
     "plan.nothing_fits": "비교: 메모리에 맞는 것이 하나도 없습니다",
     "plan.comparison": "비교: 실행 {number}회, 평가와 답변을 빼고 약 {seconds}, 메모리 최대 {memory}",
@@ -54,8 +56,8 @@ STRINGS: dict[str, str] = {
     "plan.comparison.open": "비교: 실행 최소 {number}회, 평가와 답변을 빼고 약 {seconds}, 메모리 최대 "
     "{memory}",
     "plan.foreseen": "이 컴퓨터의 지난 실행으로 보면 {comparison}",
-    "plan.chart.title": "예제 수에 따른 시간",
+    "plan.chart.title": "레코드 수에 따른 시간",
     "plan.chart.caption": "시작부터 결과 저장까지 예상되는 시간(초). 두 축 모두 로그 눈금입니다.",
     "plan.chart.seconds": "초",
-    "plan.chart.examples": "예제",
+    "plan.chart.examples": "레코드",
 }

@@ -28,6 +28,8 @@ STRINGS: dict[str, str] = {
     "recommend.shape.model": "전체 파라미터 {total} 개를 모두 학습하며{memory} 베이스 모델 없이 쓸 수 "
     "있는 {size} 크기의 전체 모델을 남깁니다.",
     "recommend.memory": ", 최대 메모리는 {theirs} 대신 {mine:을/를} 쓰고,",
+    "recommend.unlearned": "다만 평가 데이터에서는 베이스보다 못합니다(손실 {loss}, 베이스는 {base}). 학습한 "
+    "내용이 평가 데이터에 통하지 않으므로, --epochs나 --learning-rate를 줄여 보세요.",
     "recommend.instead": "(전체 모델은 {size})",
     # A ratio far beyond arithmetic
     "label.suspects": "의심되는 원인",

@@ -22,6 +22,7 @@ from laptime.runs.plan import Foretold, read_plan
 from laptime.spec import CompareSpec
 from laptime.util.disk import show_size
 
+MANY = 4  # trainings, from which on they are told in one line
 UNLIKE = 0.5  # decades of size, or another method
 IN_ENGLISH = Language("en")
 
@@ -109,13 +110,16 @@ def tell_gpu(gpu: GpuModel, language: Language) -> str:
 
 def tell_grounds(found: Sequence[Forecast], language: Language, elsewhere: bool = False) -> Iterator[str]:
     """Yield what the figures stand on, and what does not fit; `elsewhere` none of it was measured."""
+    by_past: dict[str, list[Forecast]] = {}
     for one in found:
         if one.num_devices > 1:
             yield language.say(f"plan.processes.{one.device}", name=one.name, number=one.num_devices)
         if one.fits is False:
             yield tell_no_room(one, language)
         elif not elsewhere:
-            yield tell_past(one, language)
+            by_past.setdefault(tell_past(one, "", language), []).append(one)
+    for alike in by_past.values():
+        yield tell_past(alike[0], ", ".join(one.name for one in alike), language)
 
 
 def tell_no_room(one: Forecast, language: Language) -> str:
@@ -133,19 +137,31 @@ def tell_remedy(remedy: str, language: Language) -> str:
     return language.say("plan.instead", method=method, other=other, size=size) if rest else remedy
 
 
-def tell_past(one: Forecast, language: Language) -> str:
-    """Return which past runs a forecast stands on, and how unlike the job they are."""
+def tell_past(one: Forecast, names: str, language: Language) -> str:
+    """Return which past runs the forecasts of `names`, of which one is given, stand on, and how unlike."""
     narrows = language.say("plan.narrows")
     if not one.num_runs:
-        return language.say("plan.no_past", name=one.name, narrows=narrows)
+        return language.say("plan.no_past", name=names, narrows=narrows)
     whose = language.say("plan.of_method" if one.of_method else "plan.of_others")
     key = "plan.past" if one.nearest < UNLIKE else "plan.past.unlike"
-    return language.plural(key, one.num_runs, name=one.name, whose=whose, narrows=narrows)
+    return language.plural(key, one.num_runs, name=names, whose=whose, narrows=narrows)
 
 
 def tell_ratios(found: Sequence[Forecast], language: Language) -> Iterator[str]:
-    """Yield how many times as fast as the slowest training that fits each other one is."""
-    fitting = [one for one in found if one.fits is not False]
+    """Yield how many times as fast as the slowest training that fits each other one is.
+
+    Of many, one line: how fast each is beside full fine-tuning, or the first where that is not among them.
+    """
+    fitting = [one for one in found if one.fits is not False and one.train_seconds]
+    if len(fitting) >= MANY:
+        yardstick = next((one for one in fitting if one.method == "full"), fitting[0])
+        ratios = [
+            f"{one.name} {language.ratio(yardstick.train_seconds / one.train_seconds)}"
+            for one in sorted(fitting, key=lambda one: one.train_seconds)
+            if one is not yardstick
+        ]
+        yield language.say("plan.fast", yardstick=yardstick.name, ratios=", ".join(ratios))
+        return
     slowest = max(fitting, key=lambda one: one.train_seconds, default=None)
     for one in fitting:
         if slowest and one is not slowest and one.train_seconds:

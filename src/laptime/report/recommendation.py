@@ -15,7 +15,10 @@ _WORTH_NAMING = 1.1  # a ratio of one round, or of memory, below this is no reas
 
 
 def write_recommendation(result: ComparisonResult, language: Language) -> list[str]:
-    """Return two sentences, or none where fewer than two rows that differ came to their end."""
+    """Return two sentences, or none where fewer than two rows that differ came to their end.
+
+    A third one where even the row to use is worse than the base.
+    """
     chosen = choose_row(result)
     if chosen is None:
         return []
@@ -23,18 +26,36 @@ def write_recommendation(result: ComparisonResult, language: Language) -> list[s
     reasons = (_tell_time(result, chosen, other, language), _tell_quality(result, chosen, other, language))
     told = " ".join(filter(None, reasons))
     first = language.say("recommend.use", method=language.method(chosen.name), reasons=told)
-    return [first, language.sentence(_tell_shape(chosen, other, language))]
+    doubts = _tell_unlearned(result, chosen, language)
+    return [first, language.sentence(_tell_shape(chosen, other, language)), *doubts]
+
+
+def _tell_unlearned(result: ComparisonResult, chosen: MethodResult, language: Language) -> list[str]:
+    """Say that the row is worse than the base on held-out examples, where it is."""
+    before, after = result.base.held_out_loss if result.base else None, chosen.held_out_loss
+    if result.model.get("random_weights") or not known(before) or not known(after) or after <= before:
+        return []
+    return [language.say("recommend.unlearned", loss=quantities.loss(after), base=quantities.loss(before))]
 
 
 def choose_row(result: ComparisonResult) -> MethodResult | None:
-    """Return the row to use: of those that are not shown to be worse the fastest, of equals the smallest."""
+    """Return the row to use: of those that are not shown to be worse the fastest, of equals the smallest.
+
+    Equal is what is not shown to be slower, and was not by a tenth: after few rounds little is shown.
+    """
     rows = _list_finished(result)
     if len(rows) < 2 or all(pair.equal_runs for pair in result.pairs) or _has_no_ratio(result):
         return None
     worse = _find_worse(result)
     good = [row for row in rows if row.name not in worse] or rows
     fastest = min(good, key=lambda row: row.train_seconds or 0.0)
-    alike = [row for row in good if row is fastest or not _is_faster(result, fastest.name, row.name)]
+    near = _WORTH_NAMING * (fastest.train_seconds or 0.0)
+    alike = [
+        row
+        for row in good
+        if row is fastest
+        or ((row.train_seconds or 0.0) <= near and not _is_faster(result, fastest.name, row.name))
+    ]
     return min(alike, key=lambda row: (row.saved_bytes or float("inf"), row.train_seconds or 0.0))
 
 

@@ -227,6 +227,7 @@ PHRASES: dict[str, str] = {
     "left out: {names}: {reason}": "제외한 방법: {names}({reason})",
     "{architecture} has no biases, so that nothing would train; use lora, or ia3 for as few numbers": ""
     "{architecture}에는 편향이 없어 학습할 것이 없음, lora를 쓰거나 파라미터 수가 비슷한 ia3를 쓸 것",
+    "needs {library}; install it with {command}": "{library:이/가} 필요함, 설치: {command}",
     "{trainer} has {methods}": "{trainer}에는 {methods}만 있음",
     "{method}: weights, gradients and moments are spread over {number} devices": "{method}: 가중치, "
     "그래디언트, 모멘트를 장치 {number}개에 나눔",

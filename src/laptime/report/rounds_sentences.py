@@ -12,6 +12,7 @@ from laptime.report.language import Language
 from laptime.report.many_headline import is_many
 from laptime.report.reading import read_ratio
 from laptime.report.sentence import Sentence
+from laptime.spec import AUTO
 
 
 def write_rounds(result: ComparisonResult, pair: Pair | None, language: Language) -> list[Sentence]:
@@ -53,6 +54,8 @@ def _write_more(result: ComparisonResult, pair: Pair | None, language: Language)
     """Return how to settle what is not settled, where a few more rounds would."""
     if pair is None or pair.verdict != "not_settled" or pair.equal_runs:
         return []
+    if not result.complete and result.spec.get("rounds") == AUTO:
+        return []  # they follow by themselves
     number = pair.more_rounds or MOST_ROUNDS_TOLD
     if number >= MOST_ROUNDS_TOLD:
         return []

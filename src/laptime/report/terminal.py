@@ -188,7 +188,8 @@ def _print_devices(result: ComparisonResult, language: Language, console: Consol
 
 def _print_failures(result: ComparisonResult, language: Language, console: Console) -> None:
     """Print a line for each run that failed."""
-    for failure in (failure for method in result.methods for failure in method.failures):
+    rows = [*([result.base] if result.base else []), *result.methods]
+    for failure in (failure for row in rows for failure in row.failures):
         reason = failure_reason(failure.reason, language)
         console.print(Text(f"{failure.run}: {reason}. {failure.message}", style="yellow"))
 

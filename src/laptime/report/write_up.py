@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 from statistics import fmean
@@ -24,12 +25,15 @@ from laptime.report.recommendation import write_recommendation
 from laptime.report.sanitising import sanitise
 from laptime.report.speed_sentences import write_arithmetic, write_total
 from laptime.runs.contestants import tell_value
+from laptime.runs.folder import INPUTS_FOLDER
+from laptime.runs.plan import RUNS_FOLDER
 from laptime.spec import BUILTIN
 from laptime.trackers.links import read_links
 
 NAME = "WRITEUP.md"
 PREFIX = "pictures/"
 PICTURES = ("time_by_phase", "memory", "loss_by_step")
+OURS_ALONE = (RUNS_FOLDER, INPUTS_FOLDER)  # folders in which pictures have no place
 MOST_LINKS = 20
 MOST_QUESTIONS, MOST_LETTERS = 3, 160
 _COLUMNS = ("train", "total", "step", "memory", "saved", "loss", "held_out")
@@ -38,6 +42,10 @@ _COLUMNS = ("train", "total", "step", "memory", "saved", "loss", "held_out")
 def check_prefix(prefix: str) -> str:
     """Return the prefix of pictures; raises UserError for one that leads out of the folder."""
     parts = PurePosixPath(prefix).parts
+    if parts and parts[0] in OURS_ALONE:
+        raise UserError(
+            f"--picture-prefix {prefix}: {parts[0]}/ is for runs alone; give another, as {PREFIX}"
+        )
     if not re.fullmatch(r"[\w./-]*", prefix) or prefix.startswith("/") or ".." in parts:
         raise UserError(
             f"--picture-prefix {prefix}: give a path within the folder: letters, digits, - _ . and / "
@@ -220,6 +228,17 @@ def _read_links(folder: Path) -> list[tuple[str, str, str]]:
     return [each for each in found[:MOST_LINKS] if not set("()") & set(each[2])]  # of Markdown's own
 
 
+def refuse_elsewhere(folder: Path, files: Iterable[Path], prefix: str) -> None:
+    """Raise UserError where pictures would lie outside the folder, or below what is no folder."""
+    home = folder.resolve()
+    for place in {file.parent for file in files}:
+        if not place.resolve().is_relative_to(home):
+            raise UserError(f"--picture-prefix {prefix}: a link that leads out of {folder}; give another")
+        existing = next(one for one in (place, *place.parents) if one.exists())
+        if not existing.is_dir():
+            raise UserError(f"--picture-prefix {prefix}: {existing} is a file; give a folder, as {PREFIX}")
+
+
 def write_write_up(folder: Path, lang: Lang | None, prefix: str) -> list[Path]:
     """Write the write-up of the comparison in `folder` and its pictures; returns the files written.
 
@@ -231,6 +250,7 @@ def write_write_up(folder: Path, lang: Lang | None, prefix: str) -> list[Path]:
     charts = [chart for chart in draw_charts(result, language) if chart.name in PICTURES]
     files = {folder / f"{prefix}{chart.name}.png": draw_picture(chart) for chart in charts}
     text = render_write_up(folder, result, language, charts, prefix)
+    refuse_elsewhere(folder, files, prefix)
     refuse_foreign([folder / NAME, *files])
     for path, png in files.items():
         write_own_picture(path, png)
