@@ -23,10 +23,10 @@ class AdaLoraLinear(Linear, kw_only=True):
 
     e_r1: torch.Tensor
 
-    def tensors(self) -> tuple[torch.Tensor | None, ...]:
+    def make_a(self) -> torch.Tensor:
         """Return E A in the place of A; autograd goes through the product."""
         assert self.a_rK is not None
-        return self.weight.weight_NK, self.bias_N, self.a_rK * self.e_r1, self.b_Nr
+        return self.a_rK * self.e_r1
 
 
 class VeraLinear(Linear, kw_only=True):
@@ -35,13 +35,15 @@ class VeraLinear(Linear, kw_only=True):
     scales_r: torch.Tensor
     scales_N: torch.Tensor
 
-    def tensors(self) -> tuple[torch.Tensor | None, ...]:
-        """Return A and B with their scales."""
-        assert self.a_rK is not None and self.b_Nr is not None
-        return (
-            self.weight.weight_NK, self.bias_N,
-            self.a_rK * self.scales_r[:, None], self.b_Nr * self.scales_N[:, None],
-        )  # fmt: skip
+    def make_a(self) -> torch.Tensor:
+        """Return A with its scales."""
+        assert self.a_rK is not None
+        return self.a_rK * self.scales_r[:, None]
+
+    def make_b(self) -> torch.Tensor:
+        """Return B with its scales."""
+        assert self.b_Nr is not None
+        return self.b_Nr * self.scales_N[:, None]
 
 
 class DoraLinear(Linear, kw_only=True):

@@ -104,9 +104,17 @@ class Linear(Struct):
         """Return what is multiplied, TxK, from the layer's input."""
         return x_TK
 
+    def make_a(self) -> torch.Tensor | None:
+        """Return A, rxK, as a pass multiplies with it."""
+        return self.a_rK
+
+    def make_b(self) -> torch.Tensor | None:
+        """Return B, Nxr, as a pass multiplies with it."""
+        return self.b_Nr
+
     def tensors(self) -> tuple[torch.Tensor | None, ...]:
         """Return weight, bias, A and B as a pass multiplies with them."""
-        return self.weight.weight_NK, self.bias_N, self.a_rK, self.b_Nr
+        return self.weight.weight_NK, self.bias_N, self.make_a(), self.make_b()
 
     def finish(self, y_TN: torch.Tensor) -> torch.Tensor:
         """Return the layer's output, TxN, from the product."""

@@ -16,8 +16,8 @@ from laptime.runs.past_runs import PastRun
 from laptime.spec import RunSpec
 
 VAGUE_ERROR = 2.0  # without a past, where products are the lesser part of a step
-# What Python, torch and the libraries were measured to hold (toy and stories260K, AMD EPYC, Intel Xeon); a
-# refusal counts more, for what is not known.
+# What Python, torch and the libraries were measured to hold (the toy, AMD EPYC); a refusal counts more, for
+# what is not known.
 USUAL_BASE_BYTES = 350_000_000
 LEAST_SHARE = 0.3  # of the estimated memory that a run holds at least
 PHASES = ("import", "load", "prepare", "save")

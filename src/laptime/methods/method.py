@@ -248,7 +248,7 @@ def expand_methods(option: str, names: Sequence[str]) -> tuple[str, ...]:
     known = [name for name in find_methods() if not find_lacking(name)]
     patterns = list_patterns(names)
     for name in names:
-        if name != "all" and not set("*?[") & set(name):
+        if not list_patterns([name]):
             if name not in found or not any(fnmatchcase(name, pattern) for pattern in patterns):
                 found.append(name)
             continue

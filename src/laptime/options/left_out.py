@@ -18,28 +18,27 @@ from laptime.trainers.trainer import find_trainer
 
 
 def choose_methods(values: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
-    """Return the methods that `names` name, and of those that its patterns mean the ones that can race.
-
-    Where none of them can, they stay, to be refused for what keeps them from it. Raises UserError.
-    """
-    methods = expand_methods("--methods", names)
+    """Return the methods that `names` name, and of those that its patterns mean the ones that can race."""
     left_out = find_left_out(values, names)
-    return tuple(name for name in methods if name not in left_out) or methods
+    return tuple(name for name in expand_methods("--methods", names) if name not in left_out)
 
 
 def find_left_out(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
     """Return by name why methods that patterns in `names` mean can't race, as far as config.json tells.
 
-    `values` are the options of the race. Raises UserError where there is no such model.
+    `values` are the options of the race. Where no method at all can, none is left out, to be refused for what
+    keeps it from racing. Raises UserError where there is no such model.
     """
-    meant = [name for name in expand_methods("--methods", names) if name not in names]
+    methods = expand_methods("--methods", names)
+    meant = [name for name in methods if name not in names]
     if not meant:
         return {}
     trainers = split_list("--trainers", values.get("trainers", OURS))
     source = locate_model(section_values(ModelSpec, values), download=False)
     shape = foresee_shape(source.config)
     reasons = {name: find_obstacle(name, trainers, shape) for name in meant}
-    return {name: reason for name, reason in reasons.items() if reason}
+    left_out = {name: reason for name, reason in reasons.items() if reason}
+    return left_out if len(left_out) < len(methods) else {}
 
 
 def find_lacking_of(names: Sequence[str]) -> dict[str, str]:
@@ -56,8 +55,8 @@ def find_lacking_of(names: Sequence[str]) -> dict[str, str]:
 def find_obstacle(name: str, trainers: Sequence[str], shape: Shape | None) -> str:
     """Return why a method can't train a model of this shape through all `trainers`, "" where it can."""
     for trainer in map(find_trainer, trainers):
-        if trainer.methods is not None and name not in trainer.methods:
-            return f"{trainer.name} has {' and '.join(trainer.methods)}"
+        if not trainer.runs(name):
+            return f"{trainer.name} has {trainer.tell_methods()}"
     try:
         if shape:
             make_method(name, {}).cost(shape, FLOAT32_BYTES)
@@ -69,10 +68,7 @@ def find_obstacle(name: str, trainers: Sequence[str], shape: Shape | None) -> st
 def tell_left_out(values: Mapping[str, Any]) -> list[str]:
     """Return a line for each reason for which methods that a pattern means do not race."""
     names = section_values(CompareSpec, values).methods
-    left_out = find_left_out(values, names)
-    if len(left_out) == len(expand_methods("--methods", names)):
-        return []  # then they stay, and are refused
     by_reason: dict[str, list[str]] = {}
-    for name, reason in [*find_lacking_of(names).items(), *left_out.items()]:
+    for name, reason in [*find_lacking_of(names).items(), *find_left_out(values, names).items()]:
         by_reason.setdefault(reason, []).append(name)
     return [f"left out: {', '.join(found)}: {reason}" for reason, found in by_reason.items()]

@@ -90,7 +90,7 @@ class Projection(Function):
                 own[0] = torch.matmul(grad_TN.t(), x_TK).to(one.weight.weight_NK.dtype)
             if needs[1]:
                 own[1] = grad_TN.sum(0)
-            b_Nr = one.tensors()[3]
+            b_Nr = one.make_b()
             if b_Nr is not None:
                 rank = b_Nr.shape[1]
                 downs_TR.append(add_product(None, grad_TN, b_Nr.to(grad_TN.dtype), one.scale))

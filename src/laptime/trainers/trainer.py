@@ -31,6 +31,14 @@ class Trainer(Struct, frozen=True, kw_only=True):
     needs_cuda: bool = False
     environment: Mapping[str, str] = {}  # variables of its process
 
+    def runs(self, method: str) -> bool:
+        """Tell whether it can run a method."""
+        return self.methods is None or method in self.methods
+
+    def tell_methods(self) -> str:
+        """Return the methods that it can run, of a trainer that has not all."""
+        return " and ".join(self.methods or ())
+
 
 def find_trainers() -> dict[str, Trainer]:
     """Return every trainer by name, ours first."""
@@ -69,6 +77,5 @@ def find_trainer(name: str, place: str = "--trainers") -> Trainer:
 def check_method(name: str, method: str, place: str = "--trainers") -> None:
     """Raise UserError where the trainer called `name` cannot run `method`."""
     trainer = find_trainer(name, place)
-    if trainer.methods is not None and method not in trainer.methods:
-        have = " and ".join(trainer.methods)
-        raise UserError(f"{place}: {name} has no {method}; through it race {have}")
+    if not trainer.runs(method):
+        raise UserError(f"{place}: {name} has no {method}; through it race {trainer.tell_methods()}")

@@ -100,10 +100,6 @@ def run(job: RunJob, record: RecordWriter, team: Team | None = None) -> None:
     """Do all of one run, or a process's part of it; the record tells how far it came."""
     meter = Meter(record, job.spawned)
     quiet_libraries()
-    training = job.spec.training
-    if is_wanted("light_imports", msgspec.structs.asdict(training)):
-        trains = job.role != "base"
-        hide_libraries(name_libraries(job.spec.method, training.optimizer) if trains else ())
     import_seconds = meter.wall_seconds()
     if job.role == "base":
         finish(record, meter, run_base(job, record, meter, import_seconds))
@@ -117,6 +113,9 @@ def run_training(
     job: RunJob, record: RecordWriter, meter: Meter, import_seconds: float, team: Team, moments: Moments
 ) -> None:
     """Load, prepare and train; save, evaluate, ask and check where it leads; as far as the job goes."""
+    training = job.spec.training
+    if is_wanted("light_imports", msgspec.structs.asdict(training)):
+        hide_libraries(name_libraries(job.spec.method, training.optimizer))
     checkpoints = Checkpoints(job, record, meter, team)
     with meter.phase("load"):
         opened = open_run(job, record, meter, import_seconds, checkpoints, team)
