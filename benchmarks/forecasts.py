@@ -6,7 +6,8 @@ Each method trains on each model twice by `laptime train`: the job itself, and t
 makes, as many as it would choose and the longest examples first. Then the job is foretold three times by
 Laptime's own code: from nothing but the machine's measured speed; from the jobs of all other models; and with
 its probe beside these. `laptime doctor` must have measured the machine before. The result goes to
-benchmarks/results/forecasts_NAME_MACHINE.json.
+benchmarks/results/forecasts_NAME_MACHINE.json. With `--keep FOLDER` the runs stay there, and those that lie there
+are not done again: another forecast can be tried on the same runs.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from laptime.forecast.surroundings import look_around
 from laptime.methods.method import expand_methods
 from laptime.runs.folder import INPUTS_FOLDER
 from laptime.runs.past_runs import PastRun, describe
+from laptime.runs.record import FILE_NAME as RECORD_FILE
 from laptime.runs.record import RunRecord, read_record
 from laptime.spec import RunSpec
 
@@ -60,6 +62,8 @@ def train(folder: Path, model: str, method: str, data: Path, probed: int | None,
 
     Raises RefusedError with the command's line.
     """
+    if (folder / RECORD_FILE).exists():
+        return read_record(folder)
     words = ["train", "--model", model, "--method", method, "--data", str(data)]
     words += ["--max-steps", str(probed), "--longest-first"] if probed else []
     words += ["--out", str(folder), "--epochs", str(EPOCHS), *OPTIONS]
@@ -166,9 +170,14 @@ def main() -> None:
     parser.add_argument("--methods", default=METHODS, help="as in compare: names with commas, all, lora*")
     parser.add_argument("--examples", type=int, default=15, help="of the data, the first ones")
     parser.add_argument("--name", required=True)
+    parser.add_argument(
+        "--keep", type=Path, help="where the runs stay; those that lie there are not done again"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        jobs, refused = do_jobs(Path(scratch), options)
+        home = options.keep or Path(scratch)
+        home.mkdir(parents=True, exist_ok=True)
+        jobs, refused = do_jobs(home, options)
         if not jobs:
             sys.exit("\n".join(["no job could be done:", *refused.values()]))
         rows = [judge(job, jobs) for job in jobs]
