@@ -6,8 +6,8 @@ Each method trains on each model twice by `laptime train`: the job itself, and t
 makes, as many as it would choose and the longest examples first. Then the job is foretold three times by
 Laptime's own code: from nothing but the machine's measured speed; from the jobs of all other models; and with
 its probe beside these. `laptime doctor` must have measured the machine before. The result goes to
-benchmarks/results/forecasts_NAME_MACHINE.json. With `--keep FOLDER` the runs stay there, and those that lie there
-are not done again: another forecast can be tried on the same runs.
+benchmarks/results/forecasts_NAME_MACHINE.json. With `--keep FOLDER` the runs stay there, and those that lie
+there are not done again: another forecast can be tried on the same runs.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python benchmarks/shapes.py --tokenizer LLAMA_3_DIR --out FOLDER [NAME ...]
 
-Speed and memory don't ask what the weights are worth; every run reads them from disk as a real model's. The tokenizer
-is Llama 3's (128,256 words), so that head and embedding weigh what they do in the models people train. Without names
-all are made but the largest.
+Speed and memory don't ask what the weights are worth; every run reads them from disk as a real model's. The
+tokenizer is Llama 3's (128,256 words), so that head and embedding weigh what they do in the models people
+train. Without names all are made but the largest.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LARGEST = "m1b"
 
 
 def make_shape(name: str, tokenizer: Path, folder: Path) -> int:
-    """Write a model of random weights in bfloat16 and its tokenizer to a new folder; returns its parameters."""
+    """Write a model of random weights in bfloat16 and its tokenizer to a folder; returns its parameters."""
     family, width, layers, inner, heads, key_heads = SHAPES[name]
     config = AutoConfig.for_model(
         family,

@@ -131,8 +131,7 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
             layers = max(1, self.shape.num_layers - lowest)
             kept = kept // layers + layers * self.shape.hidden_size * self.element_bytes
             copied //= layers
-        has_logits = self.plain or self.method.puts_tokens
-        logits = LOGITS_KEPT * FLOAT32_BYTES * self.shape.vocabulary_size if has_logits else 0
+        logits = LOGITS_KEPT * FLOAT32_BYTES * self.shape.vocabulary_size if self.plain else 0
         tokens = self.most_at_once * (self.longest + cost.tokens_per_example)
         values = tokens * (kept + logits) + copied * self.element_bytes
         passing = cost.plain_passing_bytes if self._is_plain else cost.passing_bytes
@@ -141,12 +140,12 @@ class MemoryEstimate(Struct, frozen=True, kw_only=True):
     @property
     def _is_plain(self) -> bool:
         """Whether layers run as transformers and PEFT run them."""
-        return self.plain or not self.method.fuses or self.shape.model_type not in FAMILIES
+        return self.plain or self.shape.model_type not in FAMILIES
 
     def _unfused(self) -> float:
         """Return how many times as much the layers of an adapted model keep where they run one by one."""
         adapts = self.method.saved_kind == "adapter"
-        return UNFUSED if adapts and (self.plain or not self.method.fuses) else 1.0
+        return UNFUSED if adapts and self.plain else 1.0
 
     @property
     def held_bytes(self) -> int:
@@ -235,7 +234,7 @@ def will_pack(shape: Shape, method: Method, training: TrainingSpec, element_byte
         return False  # weights are read as they are
     wanted = (PACKING, *PACKING_NEEDS, "fused_blocks")
     dropout = getattr(method.options, "lora_dropout", 0.0)
-    can = method.fuses and method.packs and shape.model_type in FAMILIES and not dropout
+    can = method.packs and shape.model_type in FAMILIES and not dropout
     return can and all(is_wanted(name, settings) for name in wanted)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from laptime.comparison.waterfall import Waterfall, count_flops, find_records, make_waterfall, refuse_unlike
+from laptime.comparison.waterfall import Waterfall, find_records, make_waterfall, refuse_unlike
 from laptime.errors import UserError
 from laptime.hardware.measurements import Measured, ProductRate, keep_measurement
 from laptime.report.waterfall_lines import draw_waterfall, set_side_by_side
+from laptime.runs.past_runs import count_flops
 from laptime.runs.record import read_record
 from tests.comparison.scripted import write_scripted_comparison, write_scripted_run
 from tests.records import edit_record

@@ -258,6 +258,22 @@ def test_no_tokens_make_no_outputs_and_gradients_of_zero(dtype: torch.dtype) -> 
 
 
 @pytest.mark.usefixtures("products")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_codes_of_four_bits_are_the_nearest(dtype: torch.dtype) -> None:
+    codes = torch.linspace(-1, 1, 16) ** 3
+    bounds = (codes[:-1] + codes[1:]) / 2
+    weight_NK = torch.randn(24, 96, generator=torch.Generator().manual_seed(0)).to(dtype)
+    weight_NK[2] = 0.0
+    weight_NK[5, :16] = codes.to(dtype)
+    packed, scales = library.round_to_codes(weight_NK, bounds)
+    assert packed.shape == (24 * 96 // 2, 1)
+    blocks = weight_NK.float().reshape(-1, 64)
+    assert torch.equal(scales, blocks.abs().amax(1))
+    share = blocks * (1.0 / scales.clamp(min=1e-38))[:, None]
+    wanted = torch.bucketize(share, bounds).to(torch.uint8).flatten()
+    assert torch.equal(packed[:, 0], wanted[::2] << 4 | wanted[1::2])
+
+
 @pytest.mark.parametrize("lengths", [[], [0], [3, 0, 2]])
 def test_attention_of_no_tokens(lengths: list[int]) -> None:
     query, key = torch.randn(sum(lengths), 4, 32).to(BF16), torch.randn(sum(lengths), 2, 32).to(BF16)

@@ -79,7 +79,7 @@ def test_what_is_saved_loads_in_plain_libraries_with_identical_logits(
     method, model = trained(name, tiny_model, tmp_path, dtype)
     method.save(model, tmp_path / "saved")
     if method.saved_kind == "adapter":
-        base = method.prepare_base(AutoModelForCausalLM.from_pretrained(tiny_model, dtype=dtype))
+        base = method.hold_base(AutoModelForCausalLM.from_pretrained(tiny_model, dtype=dtype))
         plain = PeftModel.from_pretrained(base, str(tmp_path / "saved"))
     else:
         plain = AutoModelForCausalLM.from_pretrained(tmp_path / "saved", dtype=dtype)

@@ -49,21 +49,23 @@ def set_up(
     model = deepcopy(make_model(job.name, dtype)).train()
     if job.recomputes:
         model.gradient_checkpointing_enable({"use_reentrant": False})
+    method = make_method(job.method, job.options)
+    own_VD = method.own_tokens(model)
     return Setup(
         model=model,
-        method=make_method(job.method, job.options),
+        method=method,
         training=training,
         device=CPU,
         compute=str(dtype).removeprefix("torch."),
         native_formats=native,
-        longest=max(job.lengths),
+        longest=max(job.lengths) + (0 if own_VD is None else len(own_VD)),
         batch_tokens=max(job.lengths) * job.batch_size,
         is_ragged=job.batch_size > 1 and len(set(job.lengths)) > 1,
         recomputes=job.recomputes,
         example_keys={digest_tokens(example.token_ids) for example in job.make_examples()},
         cache_folder=folder / "cache",
         evaluates=True,
-        forward=Forward(model),
+        forward=Forward(model, own_VD),
     )
 
 

@@ -185,7 +185,7 @@ def test_every_method_changes_what_it_trains_and_nothing_else(
 ) -> None:
     training = TrainingSpec(epochs=1)
     method = make_method(name, OFTEN.get(name, {}))
-    before = dict(method.prepare_base(load(tiny_model)).named_parameters())
+    before = dict(method.hold_base(load(tiny_model)).named_parameters())
     if method.changes_base:  # before the training, of which the resume tests tell
         pytest.skip("its adapters begin with a part of the base")
     model, recorded = run_ours(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -57,13 +58,22 @@ def build_commands() -> None:
 
 
 def fail(message: str, code: int = 2) -> NoReturn:
-    """Print one line and end."""
+    """Print one line, in the language that was asked for, and end."""
     from laptime.credentials import hide
     from laptime.report.plain_text import clean
 
-    line = " ".join(part.strip() for part in message.splitlines() if part.strip())
-    click.echo(f"laptime: error: {hide(clean(line))}", err=True)
+    line, beginning = " ".join(part.strip() for part in message.splitlines() if part.strip()), "error"
+    if asks_for_korean(sys.argv[1:]):
+        from laptime.report.error_lines import say_error
+
+        line, beginning = say_error(line, "ko"), "오류"
+    click.echo(f"laptime: {beginning}: {hide(clean(line))}", err=True)
     sys.exit(code)
+
+
+def asks_for_korean(words: Sequence[str]) -> bool:
+    """Tell whether a command line has `--lang ko`, be the rest of it right or wrong."""
+    return "--lang=ko" in words or ("--lang", "ko") in pairwise(words)
 
 
 def check_present_folder() -> None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from laptime.comparison.result import MethodResult, Pair
 from laptime.comparison.rows import MethodRuns, flops_per_token
 from laptime.comparison.statistics import Ratio, compare_family
+from laptime.runs.past_runs import count_flops
 from laptime.runs.record import RunRecord
 
 UNEQUAL = Ratio(value=None, interval=None, verdict="unequal_work")
@@ -125,7 +126,6 @@ def _match(one: MethodRuns, other: MethodRuns) -> Match:
 
 def _make_pair(match: Match, train: Ratio, total: Ratio) -> Pair:
     """Return two rows with their ratios."""
-    flops = [flops_per_token(row) for row in (match.slower, match.faster)]
     return Pair(
         faster=match.faster.name,
         slower=match.slower.name,
@@ -140,5 +140,16 @@ def _make_pair(match: Match, train: Ratio, total: Ratio) -> Pair:
         total_interval=total.interval,
         total_confidence=total.confidence,
         total_verdict=total.verdict,
-        arithmetic_ratio=flops[0] / flops[1] if flops[0] and flops[1] else None,
+        arithmetic_ratio=_find_arithmetic_ratio(match),
     )
+
+
+def _find_arithmetic_ratio(match: Match) -> float | None:
+    """Return the operations of the slower row over those of the faster: of a round, else for a token."""
+    of_round = [count_flops(record) for record in match.records[0]] if match.records else []
+    flops = (
+        of_round
+        if of_round and all(of_round)
+        else [flops_per_token(row) for row in (match.slower, match.faster)]
+    )
+    return flops[0] / flops[1] if flops[0] and flops[1] else None

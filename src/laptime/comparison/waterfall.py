@@ -17,7 +17,6 @@ from laptime.comparison.fairness import compare_records
 from laptime.errors import UserError
 from laptime.runs.contestants import own_options
 from laptime.runs.events import Step
-from laptime.runs.past_runs import count_step_flops
 from laptime.runs.plan import FILE_NAME as PLAN_FILE
 from laptime.runs.plan import Plan, PlannedRun, read_plan, run_folder
 from laptime.runs.record import FILE_NAME as RECORD_FILE
@@ -98,11 +97,6 @@ def split_training(record: RunRecord) -> list[Part]:
 def add_up(steps: Sequence[Step], name: str) -> float:
     """Return the seconds of a part over steps."""
     return sum(step.parts.get(name, 0.0) for step in steps)
-
-
-def count_flops(record: RunRecord) -> float:
-    """Return the FLOPs of the products that the training can't do without; 0 where no record tells."""
-    return sum(count_step_flops(record, step) for step in record.steps)
 
 
 def find_records(folder: Path, names: Sequence[str]) -> list[RunRecord]:

@@ -36,7 +36,7 @@ def _write_tools(value: Any, column: str) -> str:
     if not isinstance(value, list) or not value or not all(map(is_tool, value)):
         shown = "a list with something else" if isinstance(value, list) else describe(value)
         raise RowError(f"'{column}' is {shown}, expected a list of tools, each an object with a name")
-    return _encode(_without_nulls(value), column)
+    return _encode(_without_nulls(value), f"'{column}'")
 
 
 def is_tool(value: Any) -> bool:
@@ -65,7 +65,7 @@ def read_calls(value: Any) -> str:
     """
     if not isinstance(value, list) or not all(map(is_tool, value)):
         raise RowError(": 'tool_calls' is no list of calls, each an object with a name")
-    return _encode([_with_arguments(call) for call in _without_nulls(value)], "tool_calls")
+    return _encode([_with_arguments(call) for call in _without_nulls(value)], ": 'tool_calls'")
 
 
 def _with_arguments(call: dict[str, Any]) -> dict[str, Any]:
@@ -83,9 +83,9 @@ def _with_arguments(call: dict[str, Any]) -> dict[str, Any]:
     return call | {"arguments": arguments}
 
 
-def _encode(value: Any, column: str) -> str:
+def _encode(value: Any, what: str) -> str:
     """Write a value as JSON."""
     try:
         return msgspec.json.encode(value).decode()
     except (TypeError, ValueError, RecursionError):
-        raise RowError(f"'{column}' holds what JSON cannot") from None
+        raise RowError(f"{what} holds what JSON cannot") from None

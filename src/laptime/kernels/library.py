@@ -58,10 +58,12 @@ SIGNATURES: dict[str, list[Any]] = {
     "gate_forward": [*POINTERS * 3, c_long, c_int],
     "gate_backward": [*POINTERS * 5, c_long, c_int],
     "cross_entropy": [*POINTERS * 3, *LONGS * 2, c_float, c_int, c_int],
+    "round_to_codes": [*POINTERS * 4, c_long, c_int],
     "adamw": [POINTER(Parameter), c_long, *[c_double] * 6, c_int],
 }
 PROJECT: list[Any] = [c_void_p, POINTER(Layer), *LONGS * 3, c_void_p, c_int]
 SQUARES_BLOCK = 4096  # numbers, as in optimizer.c
+CODES_BLOCK = 64  # numbers that share a scale, as in parts.h
 
 
 class LayerWeights(Struct):
@@ -195,6 +197,21 @@ def cross_entropy(
         needs_gradient, torch.get_num_threads(),
     )  # fmt: skip
     return losses_T
+
+
+def round_to_codes(weight_NK: torch.Tensor, bounds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return codes of 4 bits, two a byte, (N K / 2) x 1, and the largest size in each block of 64, float32.
+
+    `bounds` are the 15 between codes, float32; N K is a multiple of 64.
+    """
+    num_blocks = weight_NK.numel() // CODES_BLOCK
+    codes = torch.empty(num_blocks * CODES_BLOCK // 2, 1, dtype=torch.uint8)
+    scales = torch.empty(num_blocks)
+    part_for("round_to_codes", weight_NK)(
+        weight_NK.data_ptr(), bounds.data_ptr(), codes.data_ptr(), scales.data_ptr(), num_blocks,
+        torch.get_num_threads(),
+    )  # fmt: skip
+    return codes, scales
 
 
 def list_layers(

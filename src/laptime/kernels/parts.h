@@ -97,3 +97,31 @@ void NAME(cross_entropy)(NUMBER *logits, const int64_t *targets, float *losses, 
         row[target] = WRITE((exponential(wanted - largest) / sum - 1.0f) * factor);
     }
 }
+
+/* Rounds blocks of 64 numbers to one of 16 codes each: how many of the 15 `bounds` lie below x / (the largest size
+ * in its block), which is kept in `scales`. Two codes a byte, the first in its upper half. */
+void NAME(round_to_codes)(const NUMBER *x, const float *bounds, uint8_t *codes, float *scales, long blocks,
+                          int threads)
+{
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long b = 0; b < blocks; b++) {
+        const NUMBER *x_b = x + b * 64;
+        uint8_t found[64];
+        float largest = 0.0f;
+#pragma omp simd reduction(max : largest)
+        for (long i = 0; i < 64; i++) {
+            float size = fabsf(READ(x_b[i]));
+            largest = size > largest ? size : largest;
+        }
+        scales[b] = largest;
+        float inverse = 1.0f / (largest < 1e-38f ? 1e-38f : largest);
+#pragma omp simd
+        for (long i = 0; i < 64; i++) {
+            float share = READ(x_b[i]) * inverse;
+            int32_t code = 0;
+            for (int k = 0; k < 15; k++) code += share > bounds[k];
+            found[i] = (uint8_t)code;
+        }
+        for (long i = 0; i < 32; i++) codes[b * 32 + i] = (uint8_t)(found[2 * i] << 4 | found[2 * i + 1]);
+    }
+}

@@ -101,4 +101,4 @@ class Children:
 def last_line(text: str) -> str:
     """Return the last line that says something, as the line of an error: without what begins it."""
     lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].removeprefix("laptime: error: ") if lines else ""
+    return lines[-1].removeprefix("laptime: error: ").removeprefix("laptime: 오류: ") if lines else ""

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from laptime.errors import UserError
+from laptime.live.children import last_line
 from laptime.live.now_line import write_now
 from laptime.live.race_reader import Now, RaceReader, is_ours
 from laptime.live.terminal_watch import AT_WORK, DUTY
@@ -130,6 +131,4 @@ def start_server(folder: Path) -> str:
         if line.startswith("live view: "):
             return line.removeprefix("live view: ").strip()
         said = line.strip()
-    raise UserError(
-        f"laptime.watch: {said.removeprefix('laptime: error: ') or 'the live view did not start'}"
-    )
+    raise UserError(f"laptime.watch: {last_line(said) or 'the live view did not start'}")

@@ -26,6 +26,7 @@ class LoftQ(QLora):
     summary: ClassVar[str] = "QLoRA whose adapters begin with what the rounding to 4 bits took away"
     paper: ClassVar[str] = "arXiv:2310.08659"
     toy_factor: ClassVar[float] = 1.0
+    quantises: ClassVar[bool] = False  # not as it is read: what the rounding takes away is looked at first
 
     def cost(self, shape: Shape, weight_bytes: int, epochs: float = 1) -> Cost:
         """What QLoRA costs; the rank is at most the smallest side of a layer."""

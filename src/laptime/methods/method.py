@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 
 Forget = Callable[[Iterable["torch.nn.Parameter"]], None]
+# (weight_NK, the 15 bounds between codes of 4 bits) -> codes, two a byte, and the largest size of each block
+Rounding = Callable[["torch.Tensor", "torch.Tensor"], tuple["torch.Tensor", "torch.Tensor"]]
 
 # The best rate grows with the batch, but by less than its root: twice as high at 16 (benchmarks/rates.py).
 LARGEST_BATCH = 16
@@ -71,7 +73,6 @@ class Method(ABC):
     saved_kind: ClassVar[Literal["adapter", "model"]]
     paper: ClassVar[str] = ""  # where it is described
     needs: ClassVar[tuple[str, str]] = ("", "")  # a library that must be there, and the extra that brings it
-    fuses: ClassVar[bool] = True  # its layers run between fused parts, where the model's family has some
     packs: ClassVar[bool] = True  # its frozen weights lie there as torch multiplies them, and may be packed
     brings_optimizer: ClassVar[bool] = False  # for some of its weights, that stands on AdamW
     merges: ClassVar[bool] = True  # what was learned can be put into the base's weights
@@ -79,6 +80,7 @@ class Method(ABC):
     saves_others: ClassVar[bool] = False  # the saved tensors are others than in memory, computing the same
     puts_tokens: ClassVar[bool] = False  # before each example, so that none is merged into weights
     trains_linears: ClassVar[bool] = False  # the weights of linear layers themselves
+    quantises: ClassVar[bool] = False  # the base, one weight after the other as they are read
     options_type: ClassVar[type[Options]] = NoOptions
     # Several devices hold parts of what trains, instead of all of it: where that is most of the memory.
     spreads_weights: ClassVar[bool] = False
@@ -120,8 +122,18 @@ class Method(ABC):
         """Return the bytes of the base's weights as they are held while it trains."""
         return shape.num_parameters * element_bytes
 
-    def prepare_base(self, base: PreTrainedModel) -> PreTrainedModel:
-        """Return the base as this method has it: another one would give what was saved other answers."""
+    def hold_base(
+        self,
+        base: PreTrainedModel,
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        rounding: Rounding | None = None,
+    ) -> PreTrainedModel:
+        """Return the base as this method has it: another one would give what was saved other answers.
+
+        It comes as it is stored where the method quantises; `device` and `dtype` are those to train in, the
+        base's own if None, and `rounding` a faster way to do what the library does.
+        """
         return base
 
     @abstractmethod
@@ -147,6 +159,10 @@ class Method(ABC):
 
     def check_longest(self, model: PreTrainedModel, longest: int) -> None:  # noqa: B027
         """Raise UserError for examples of up to `longest` tokens that the method leaves no room for."""
+
+    def own_tokens(self, model: PreTrainedModel) -> torch.Tensor | None:
+        """Return the embeddings that the method puts before each example, own tokens x width, or None."""
+        return None
 
     # Around each optimizer step; most have nothing to do.
 

@@ -13,6 +13,7 @@ from laptime.models.shape import Shape
 from laptime.spec import Options
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 RATE = 3e-2  # whatever the width: embeddings are of about one size (PEFT's examples; stories260K, by --tune)
@@ -33,7 +34,6 @@ class PromptTuning(Adapter):
     summary: ClassVar[str] = "trains embeddings of a few tokens of its own, which stand before each example"
     paper: ClassVar[str] = "arXiv:2104.08691"
     options_type: ClassVar[type[Options]] = PromptTuningOptions
-    fuses: ClassVar[bool] = False
     puts_tokens: ClassVar[bool] = True
     merges: ClassVar[bool] = False
     options: PromptTuningOptions
@@ -71,6 +71,11 @@ class PromptTuning(Adapter):
                 f"{self.name}: {number} tokens before an example of {longest} are more than the {most} that "
                 f"the model holds; use {shorter}"
             )
+
+    def own_tokens(self, model: PreTrainedModel) -> torch.Tensor | None:
+        """Return what trains."""
+        weight: torch.Tensor = model.prompt_encoder["default"].embedding.weight
+        return weight
 
     def peft_config(self, model: PreTrainedModel, shape: Shape) -> Any:
         """Return prompt tuning's configuration: its tokens begin as words drawn by lot."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from msgspec import structs
 
 from laptime.methods.lora import Lora, refuse_experts
-from laptime.methods.method import Cost
+from laptime.methods.method import Cost, Rounding
 from laptime.models.shape import Shape
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 # NF4 with blocks of 64 and a float32 scale for each, which are held in 8 bits themselves, in blocks of 256.
-BYTES_OF_A_WEIGHT = 0.5 + 1 / 64 + 4 / 64 / 256
+BLOCK, SCALES_BLOCK = 64, 256
+BYTES_OF_A_WEIGHT = 0.5 + 1 / BLOCK + 4 / BLOCK / SCALES_BLOCK
 GROUP = 2  # large layers that share their input, made wide for one product
 
 
@@ -31,6 +32,7 @@ class QLora(Lora):
     name: ClassVar[str] = "qlora"
     summary: ClassVar[str] = "LoRA beside a base held in 4 bits: less memory, more time"
     packs: ClassVar[bool] = False
+    quantises: ClassVar[bool] = True
     paper: ClassVar[str] = "arXiv:2305.14314"
     needs: ClassVar[tuple[str, str]] = ("bitsandbytes", "qlora")
 
@@ -52,17 +54,25 @@ class QLora(Lora):
         """Tell what the adapter belongs to."""
         return [*super().notes(shape), "trained beside the base in 4 bits (NF4, double quantisation)"]
 
-    def prepare_base(self, base: PreTrainedModel) -> PreTrainedModel:
-        """Hold the linear layers in 4 bits, in their place."""
-        return quantise(base)
+    def hold_base(
+        self,
+        base: PreTrainedModel,
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        rounding: Rounding | None = None,
+    ) -> PreTrainedModel:
+        """Hold the linear layers in 4 bits, in their place; a base that does already is returned as it is."""
+        if getattr(base, "is_loaded_in_4bit", False):
+            return base
+        return quantise(base, device or base.device, dtype or base.dtype, rounding)
 
     def attach(self, model: PreTrainedModel) -> PreTrainedModel:
         """Quantise, then wrap with PEFT."""
-        return super().attach(self.prepare_base(model))
+        return super().attach(self.hold_base(model))
 
     def load(self, base: PreTrainedModel, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
         """Put the saved adapter on the quantised base."""
-        return super().load(self.prepare_base(base), folder, dtype)
+        return super().load(self.hold_base(base), folder, dtype)
 
     def merge(self, model: PreTrainedModel) -> PreTrainedModel:
         """Make the weights wide again and add the adapters: no second rounding to 4 bits."""
@@ -70,34 +80,59 @@ class QLora(Lora):
         return super().merge(model)
 
 
-def quantise(model: Any) -> Any:
-    """Put layers of 4 bits in the place of all plain linear ones but the head."""
+def quantise(model: Any, device: torch.device, dtype: torch.dtype, rounding: Rounding | None = None) -> Any:
+    """Put layers of 4 bits in the place of all plain linear ones but the head, the rest in `dtype`.
+
+    One weight after the other comes to the device and goes, so that never more than one of them is whole.
+    """
     from torch import nn
 
     head = model.get_output_embeddings()
-    for module in list(model.modules()):
-        for name, child in list(module.named_children()):
+    holders = [module for module in model.modules() if type(module) is not nn.Linear]
+    for holder in holders:
+        for name, child in list(holder.named_children()):
             if type(child) is nn.Linear and child is not head:
-                setattr(module, name, narrow(child))
+                setattr(holder, name, narrow(child, device, dtype, rounding))
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(device, dtype)
+    model.config.dtype = dtype
     model.is_loaded_in_4bit = True  # by which PEFT chooses its layers
-    return model
+    return model.to(device)
 
 
-def narrow(layer: Any) -> Any:
+def narrow(layer: Any, device: torch.device, dtype: torch.dtype, rounding: Rounding | None) -> Any:
     """Return a linear layer in 4 bits, with the weights of another."""
     bnb: Any = import_module("bitsandbytes")
-    weight = layer.weight
+    weight_NK = layer.weight.data.to(device, dtype).contiguous()
     made = bnb.nn.Linear4bit(
-        layer.in_features, layer.out_features, bias=layer.bias is not None, compute_dtype=weight.dtype,
+        layer.in_features, layer.out_features, bias=layer.bias is not None, compute_dtype=dtype,
         compress_statistics=True, quant_type="nf4", device="meta",
     )  # fmt: skip
-    made.weight = bnb.nn.Params4bit(
-        weight.data, requires_grad=False, compress_statistics=True, quant_type="nf4", module=made
-    ).to(weight.device)
+    settings = {"requires_grad": False, "compress_statistics": True, "quant_type": "nf4", "module": made}
+    if rounding and weight_NK.numel() % BLOCK == 0:
+        codes, made.quant_state = round_weight(weight_NK, rounding)
+        settings |= {"quant_state": made.quant_state, "bnb_quantized": True}
+        made.weight = bnb.nn.Params4bit(codes, **settings)
+    else:
+        made.weight = bnb.nn.Params4bit(weight_NK, **settings).to(device)
     made.bias = layer.bias
     # For answers it would put the weights into another order for good, and not of every size.
     made.support_avx512bf16_for_cpu = False
     return made
+
+
+def round_weight(weight_NK: torch.Tensor, rounding: Rounding) -> tuple[torch.Tensor, Any]:
+    """Return what bitsandbytes makes of a weight, to the last bit: its codes, and what undoes them."""
+    functional: Any = import_module("bitsandbytes.functional")
+    code = functional.get_4bit_type("nf4", device=weight_NK.device)
+    codes, scales = rounding(weight_NK, (code[:-1] + code[1:]) / 2)
+    offset = scales.mean()
+    narrow_scales, state = functional.quantize_blockwise(scales - offset, blocksize=SCALES_BLOCK)
+    return codes, functional.QuantState(
+        absmax=narrow_scales, shape=weight_NK.shape, dtype=weight_NK.dtype, blocksize=BLOCK, code=code,
+        quant_type="nf4", offset=offset, state2=state,
+    )  # fmt: skip
 
 
 def widen(model: Any) -> None:

@@ -28,6 +28,7 @@ from laptime.spec import ModelSpec
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED = "pytorch_model*.bin"
 FLOATS = {"F64", "F32", "F16", "BF16"}  # as safetensors calls them
+TORCH_FLOATS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 PICKLED_FLOATS = {"torch.float64", "torch.float32", "torch.float16", "torch.bfloat16"}
 # Buffers that older files hold and newer models make themselves: angles, places, masks of attention.
 MADE_ANEW = (
@@ -97,6 +98,12 @@ def read_headers(folder: Path, pickled: bool) -> dict[str, StoredWeight]:
                 kind = "F32" if dtype in PICKLED_FLOATS else dtype
                 stored[name] = StoredWeight(file, kind, list(tensor.shape))
     return stored
+
+
+def find_stored_dtype(folder: Path) -> torch.dtype | None:
+    """Return the format of all numbers in the safetensors files; None for several, or for no files."""
+    formats = {weight.format for weight in read_headers(folder, pickled=False).values()}
+    return TORCH_FLOATS.get(formats.pop()) if len(formats) == 1 else None
 
 
 def files_read(folder: Path) -> list[Path]:

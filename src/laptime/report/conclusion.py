@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from laptime.comparison.result import UNREADABLE, ComparisonResult, MethodResult
+from laptime.comparison.result import UNREADABLE, ComparisonResult, Failure, MethodResult
 from laptime.report import quantities
 from laptime.report.against_sentences import write_against
 from laptime.report.check_sentences import write_checks
 from laptime.report.device_sentences import tell_share, write_devices
+from laptime.report.error_lines import say_error
 from laptime.report.front_sentences import write_fronts
 from laptime.report.headline import choose_pair
 from laptime.report.language import Language
@@ -168,13 +169,19 @@ def failure_reason(reason: str, language: Language) -> str:
     return language.say(key) if language.knows(key) else reason
 
 
+def tell_failure(failure: Failure, language: Language) -> str:
+    """Return which run failed, and why."""
+    message = say_error(failure.message, language.code)
+    return f"{failure.run}: {failure_reason(failure.reason, language)}. {message}"
+
+
 def _write_failures(result: ComparisonResult, language: Language) -> list[Sentence]:
     """Say which runs failed and why, and what may help; one that somebody ended is no failure of its own."""
     failures = [(method, failure) for method in result.methods for failure in method.failures]
     sentences = _write_base_failure(result, language)
     for method, failure in failures:
         told = {"round": failure.round, "reason": failure_reason(failure.reason, language)}
-        names = {"method": language.method(method.name), "message": failure.message}
+        names = {"method": language.method(method.name), "message": say_error(failure.message, language.code)}
         text = language.sentence(language.say("failure.sentence", **told, **names))
         sentences.append(Sentence("failures", text, warning=failure.reason != "interrupted"))
     for key in dict.fromkeys(f"remedy.{failure.reason}" for _, failure in failures):
@@ -193,7 +200,7 @@ def _write_base_failure(result: ComparisonResult, language: Language) -> list[Se
                 language.say(
                     "failure.base",
                     reason=failure_reason(failure.reason, language),
-                    message=failure.message,
+                    message=say_error(failure.message, language.code),
                 )
             ),
             warning=failure.reason != "interrupted",

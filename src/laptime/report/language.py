@@ -150,6 +150,13 @@ class Language:
             return text
         return text[:1].upper() + text[1:] if self.code == "en" else text
 
+    def within(self, sentence: str) -> str:
+        """Return a sentence as it stands behind a colon: a name keeps its letters (LoRA, GaLore)."""
+        first = re.split(r"[^\w.-]", sentence, maxsplit=1)[0]
+        if first in self.names or any(letter.isupper() for letter in first[1:]):
+            return sentence
+        return sentence[:1].lower() + sentence[1:]
+
     def plural(self, key: str, number: int, **values: Any) -> str:
         """Return the string of `key` or, for one, of `key` + ".one"."""
         one = f"{self._choose(key)}.one"

@@ -570,6 +570,7 @@ STRINGS: dict[str, str] = {
     "speedup.compiled_attention": "rotates and attends in C code built for this CPU",
     "speedup.compiled_loss": "turns logits into loss and gradient in C code built for this CPU",
     "speedup.compiled_optimizer": "clips and updates in C code built for this CPU",
+    "speedup.compiled_rounding": "rounds a base held in 4 bits by C code built for this CPU",
     "speedup.compiled_parts": "runs norm and gate in C code built for this CPU",
     "speedup.compiled_projections": "multiplies weights and adapters in C code built for this CPU",
     "speedup.float32_products": "multiplies in float32 where the CPU would emulate half precision",

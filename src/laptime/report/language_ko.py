@@ -564,6 +564,7 @@ STRINGS: dict[str, str] = {
     "speedup.compiled_attention": "회전과 어텐션을 이 CPU에 맞게 빌드한 C 코드로 계산",
     "speedup.compiled_loss": "로짓에서 손실과 기울기를 이 CPU에 맞게 빌드한 C 코드로 계산",
     "speedup.compiled_optimizer": "클리핑과 갱신을 이 CPU에 맞게 빌드한 C 코드로 수행",
+    "speedup.compiled_rounding": "4비트로 두는 베이스의 반올림을 이 CPU에 맞게 빌드한 C 코드로 계산",
     "speedup.compiled_parts": "정규화와 게이트를 이 CPU에 맞게 빌드한 C 코드로 계산",
     "speedup.compiled_projections": "가중치와 어댑터의 곱을 이 CPU에 맞게 빌드한 C 코드로 계산",
     "speedup.float32_products": "CPU가 반정밀도를 에뮬레이션할 곱셈을 float32로 계산",

@@ -59,7 +59,7 @@ def write_many(result: ComparisonResult, language: Language) -> tuple[str, str, 
     quality = _write_best(best, len(result.methods), language) if best else ""
     time, is_shown = _write_time(result, best, "train", language)
     total, _ = _write_time(result, best, "total", language)
-    return quality, time, language.say("many.whole", text=total[:1].lower() + total[1:]), is_shown
+    return quality, time, language.say("many.whole", text=language.within(total)), is_shown
 
 
 def _write_best(best: Best, num_rows: int, language: Language) -> str:

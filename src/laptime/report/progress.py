@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from laptime.data.input_manifest import InputManifest
+from laptime.report.error_lines import say_error
 from laptime.report.language import Language
 from laptime.report.plain_text import clean, wrap_words
 from laptime.report.plan_lines import foresee_comparison
@@ -202,7 +203,7 @@ class Watcher:
             self.outcome = self.language.say("progress.total", seconds=seconds)
         elif isinstance(event, Failed):
             reason = event.reason if self.language.code == "en" else self.tell_reason(event.reason)
-            told = {"reason": reason, "message": clean(event.message)}
+            told = {"reason": reason, "message": clean(say_error(event.message, self.language.code))}
             self.outcome = self.language.say("progress.failed", **told)
 
     def show_step(self, step: Step) -> None:

@@ -51,6 +51,8 @@ PHRASES: dict[str, str] = {
     "재 보니 torch의 곱셈이 더 빠름(레이어당 {theirs}ms, C 코드는 {ours}ms)",
     "the method puts tokens of its own before each example": "방법이 레코드마다 앞에 자체 토큰을 붙임",
     "for CPUs only": "CPU 전용",
+    "no base is held in 4 bits as it is read": "읽으면서 4비트로 두는 베이스가 없음",
+    "for bfloat16 and float32, not {dtype}": "bfloat16과 float32 전용({dtype} 사용 중)",
     "for bfloat16 only, not {dtype}": "bfloat16 전용({dtype} 사용 중)",
     "short_attention was asked for by name": "short_attention을 이름으로 지정함",
     "prepacked_weights was asked for by name": "prepacked_weights를 이름으로 지정함",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from laptime.comparison.result import Ablation, ComparisonResult, SpeedupResult, Variant
 from laptime.report import quantities
-from laptime.report.conclusion import failure_reason
+from laptime.report.conclusion import tell_failure
 from laptime.report.language import Language
 from laptime.report.quantities import ABSENT, known
 from laptime.report.recorded import say_recorded
@@ -113,9 +113,7 @@ def _judge(variant: Variant, language: Language) -> list[str]:
     """Return what the ratio shows, and which runs failed and why."""
     key = f"ablation.{variant.verdict}"
     verdict = language.say(key if language.knows(key) else f"verdict.{variant.verdict}")
-    failures = [
-        f"{one.run}: {failure_reason(one.reason, language)}. {one.message}" for one in variant.failures
-    ]
+    failures = [tell_failure(one, language) for one in variant.failures]
     return failures if failures and variant.ratio is None else [verdict, *failures]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from laptime.comparison.result import ComparisonResult, Forgetting, MethodResult, Pair
 from laptime.report import quantities
 from laptime.report.colours import number_rows
-from laptime.report.conclusion import failure_reason
+from laptime.report.conclusion import tell_failure
 from laptime.report.device_sentences import tell_share
 from laptime.report.language import Language
 from laptime.report.quantities import ABSENT, known
@@ -80,10 +80,7 @@ def make_rows(result: ComparisonResult, language: Language) -> list[TableRow]:
 
 def _list_failures(method: MethodResult, language: Language) -> list[str]:
     """Return a line for each failed round."""
-    return [
-        f"{failure.run}: {failure_reason(failure.reason, language)}. {failure.message}"
-        for failure in method.failures
-    ]
+    return [tell_failure(failure, language) for failure in method.failures]
 
 
 def find_forgetting(result: ComparisonResult, name: str) -> Forgetting | None:

@@ -20,7 +20,7 @@ from laptime.report import quantities
 from laptime.report.against_sentences import write_against
 from laptime.report.badges import list_badges
 from laptime.report.check_sentences import write_checks
-from laptime.report.conclusion import describe_contestants, failure_reason
+from laptime.report.conclusion import describe_contestants, tell_failure
 from laptime.report.device_sentences import make_devices, write_devices
 from laptime.report.explanation_table import ExplanationTable, make_explanation
 from laptime.report.findings import say_finding
@@ -190,8 +190,7 @@ def _print_failures(result: ComparisonResult, language: Language, console: Conso
     """Print a line for each run that failed."""
     rows = [*([result.base] if result.base else []), *result.methods]
     for failure in (failure for row in rows for failure in row.failures):
-        reason = failure_reason(failure.reason, language)
-        console.print(Text(f"{failure.run}: {reason}. {failure.message}", style="yellow"))
+        console.print(Text(tell_failure(failure, language), style="yellow"))
 
 
 def _print_speedups(result: ComparisonResult, language: Language, console: Console) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from laptime.comparison.waterfall import STEP_PARTS, Part, Waterfall, count_flops
+from laptime.comparison.waterfall import STEP_PARTS, Part, Waterfall
 from laptime.hardware.inventory import name_processor
 from laptime.hardware.measurements import find_rate
 from laptime.report import quantities
+from laptime.runs.past_runs import count_flops
 from laptime.runs.record import RunRecord
 
 NAMES = {

@@ -201,6 +201,11 @@ def count_passes(training: Mapping[str, Any], micro_batch: int, num_ranks: int) 
     return max(1, -(-share // max(1, min(micro_batch or at_once, share))))
 
 
+def count_flops(record: RunRecord) -> float:
+    """Return the FLOPs of the products that a training can't do without; 0 where no record tells."""
+    return sum(count_step_flops(record, step) for step in record.steps)
+
+
 def count_step_flops(record: RunRecord, step: Step) -> float:
     """Return the FLOPs of the products that a step can't do without.
 

@@ -40,8 +40,6 @@ class AnswerHead(Speedup):
 
     def apply(self, setup: Setup) -> str:
         """Replace head and cross-entropy."""
-        if setup.method and setup.method.puts_tokens:
-            raise NoEffect("the method puts tokens of its own before each example")
         head = setup.model.get_output_embeddings()
         if type(head) is not nn.Linear:
             raise NoEffect(f"the head is a {type(head).__name__}, not a plain linear layer")
@@ -65,6 +63,8 @@ def loss_of_head(
 def makes_the_logits(head: Any, model: Any) -> bool:
     """Try on a few tokens whether nothing stands between body, head and logits (no scale, cap or layer)."""
     token_ids_BT = torch.arange(4, device=model.device)[None]
+    if hasattr(model, "get_base_model"):
+        model = model.get_base_model()  # without what a method puts before the tokens
     was_training = model.training
     model.eval()
     try:

@@ -26,6 +26,7 @@ FOR_CPUS = {
     "compiled_optimizer": "for CPUs only",
     "compiled_parts": "for CPUs only",
     "compiled_projections": "for CPUs only",
+    "compiled_rounding": "for CPUs only",
     "float32_products": "for CPUs only",
     "prepacked_weights": "only CPU kernels read packed weights",
     "short_attention": "a GPU's attention kernels are faster",
@@ -67,12 +68,12 @@ def _find_reason(name: str, prospect: Prospect) -> str:
     """Return why a speedup whose surroundings run will have no effect itself."""
     config, training = prospect.config, prospect.training
     dropout = getattr(prospect.method.options, "lora_dropout", 0.0)
-    if name in ("answer_head", "fused_blocks") and prospect.method.puts_tokens:
-        return "the method puts tokens of its own before each example"
     if name == "fused_blocks" and (family := find_family(config)):
         return find_unknown_part(family, config.get("hidden_act", "silu"), config.get("attention_dropout"))
     if name == "prefix_cache" and prospect.shape and not prospect.method.lowest_layer(prospect.shape):
         return "the lowest layer trains"
+    if name == "compiled_rounding" and not prospect.method.quantises:
+        return "no base is held in 4 bits as it is read"
     if name == "fused_optimizer" and training.optimizer != "adamw":
         return "torch's fused kernel is AdamW's with moments of 32 bits"
     if name == "no_padding" and training.batch_size == 1:

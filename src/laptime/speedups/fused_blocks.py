@@ -30,8 +30,6 @@ class FusedBlocks(Speedup):
 
     def apply(self, setup: Setup) -> str:
         """Give the forward pass a decoder of the model's family."""
-        if setup.method and setup.method.puts_tokens:
-            raise NoEffect("the method puts tokens of its own before each example")
         if reason := reason_against(setup.model, setup.longest):
             raise NoEffect(reason)
         decoder = Decoder(setup.model)

@@ -58,7 +58,7 @@ class Setup(Struct, kw_only=True):
     native_formats: frozenset[str]  # dtypes that the processor multiplies in hardware
     product_seconds: tuple[float, float] | None = None  # of a layer by C and by torch, where both were tried
     expands_heads: bool = False  # the processor's attention kernels know no grouped heads
-    longest: int  # tokens of the longest example, held out or not
+    longest: int  # tokens of the longest example, held out or not, with those that the method puts before it
     batch_tokens: int  # of the largest batch to train on
     is_ragged: bool  # examples of several lengths share a batch
     recomputes: bool  # activations are made again in the backward pass

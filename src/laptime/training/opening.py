@@ -14,12 +14,16 @@ from laptime.data.encoded import EncodedData, read_inputs
 from laptime.data.input_manifest import InputManifest, refuse_other_base
 from laptime.hardware.machine import choose_device, describe_machine, describe_processor
 from laptime.hardware.precision import Precision, choose_precision
+from laptime.methods.method import Method
 from laptime.models.loading import load_model, load_tokenizer
+from laptime.models.shape import FAMILIES
 from laptime.models.source import ModelSource
+from laptime.models.stored_weights import find_stored_dtype
 from laptime.runs.events import Machine
 from laptime.runs.job import RunJob
 from laptime.runs.record import RecordWriter
 from laptime.spec import RunSpec
+from laptime.speedups.compiled_rounding import find_rounding
 from laptime.training.meter import Meter
 from laptime.training.random_state import seed_random
 from laptime.training.run_state import Checkpoints
@@ -73,17 +77,24 @@ class Opened:
         tokenizer = load_tokenizer(self.spec.model, source)
         return put_template(tokenizer, self.encoded.chat_template, self.encoded.turn_end)
 
-    def load_base(self, device: torch.device | None = None) -> PreTrainedModel:
-        """Load the base onto the run's device, or another."""
-        model = load_model(self.spec.model, Path(self.manifest.model_folder), self.dtype)
-        return model.to(device or self.device)
+    def load_base(self, device: torch.device | None = None, method: Method | None = None) -> PreTrainedModel:
+        """Load the base onto the run's device, or another; as it is held by a method that quantises."""
+        folder, spec = Path(self.manifest.model_folder), self.spec.model
+        if method is None or not method.quantises:
+            return load_model(spec, folder, self.dtype).to(device or self.device)
+        # As it is stored it is only mapped, in its families none of whose weights must be wider than others.
+        is_known = self.manifest.shape.model_type in FAMILIES and not spec.random_weights
+        stored = find_stored_dtype(folder) if is_known else None
+        base = load_model(spec, folder, stored or self.dtype)
+        rounding = find_rounding(self.spec, self.device, self.precision.compute)
+        return method.hold_base(base, device or self.device, self.dtype, rounding)
 
-    def load_frozen(self, to_be_spread: bool = False) -> PreTrainedModel:
+    def load_frozen(self, to_be_spread: bool = False, method: Method | None = None) -> PreTrainedModel:
         """Load the base with nothing that trains; random numbers are those of the run's seed from here on.
 
         What is `to_be_spread` stays on the CPU until each device gets its part.
         """
-        model = self.load_base(torch.device("cpu") if to_be_spread else self.device)
+        model = self.load_base(torch.device("cpu") if to_be_spread else self.device, method)
         seed_random(self.seed)
         return model.requires_grad_(False)
 

@@ -182,7 +182,7 @@ def load(opened: Opened, checkpoints: Checkpoints, record: RecordWriter) -> Load
     record.write(memory)
     refuse_what_cannot_fit(memory, opened.device)
     is_spread = opened.team.size > 1 and method.spreads_weights
-    model = method.attach(opened.load_frozen(is_spread))
+    model = method.attach(opened.load_frozen(is_spread, method))
     method.check_longest(model, opened.encoded.longest)
     opened.part_ways()
     notes = [*filter(None, [opened.job.device_note]), *method.notes(manifest.shape)]
@@ -383,7 +383,7 @@ def check(opened: Opened, loaded: Loaded, record: RecordWriter, meter: Meter) ->
     subject = Subject(
         trained=loaded.model,
         method=loaded.method,
-        load_base=opened.load_base,
+        load_base=partial(opened.load_base, method=loaded.method),
         seed=opened.seed,
         saved=opened.folder / SAVED_FOLDER,
         examples=opened.encoded.examples,

@@ -41,8 +41,9 @@ def make_setup(
     `micro_batch` examples are trained at once where those of the spec would not fit.
     """
     processor = describe_processor(device)
+    own_VD = method.own_tokens(model) if method else None
     lengths = encoded.examples.lengths
-    longest = encoded.longest
+    longest = encoded.longest + (0 if own_VD is None else len(own_VD))
     shared = find_cache_folder(spec, method, manifest, compute, processor.name, longest)
     cache_folder = shared or folder / PREFIX_FOLDER
     return Setup(
@@ -62,6 +63,6 @@ def make_setup(
         example_keys=set(map(digest_key, encoded.examples)) if cache_folder.exists() else set(),
         cache_folder=cache_folder,
         evaluates=bool(encoded.held_out),
-        forward=Forward(model),
+        forward=Forward(model, own_VD),
         is_spread=is_spread,
     )

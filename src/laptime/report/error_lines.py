@@ -1,0 +1,68 @@
+"""The lines that tell what a user did that cannot work, in the language that was asked for.
+
+They are made in English, wherever something is refused: "PLACE: what is wrong; what to do; or what else".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from laptime.report.phrasebook import Phrasebook
+from laptime.report.quantities import Lang
+
+_BETWEEN = "; "  # clauses
+_BEHIND = ": "  # a place
+
+
+def say_error(line: str, lang: Lang) -> str:
+    """Return an error line in a language: places, and clauses that are not known, as they are."""
+    if lang == "en":
+        return line
+    if whole := _whole_lines().say(line):
+        return whole
+    return _BETWEEN.join(_say_clause(clause) for clause in line.split(_BETWEEN))
+
+
+def _say_clause(clause: str) -> str:
+    """Return a clause in Korean, with what stands before it as it is: an option, a file and its line."""
+    for start in _starts(clause):
+        if said := _clauses().say(clause[start:]):
+            return clause[:start] + said
+    return clause
+
+
+def _starts(clause: str) -> Iterator[int]:
+    """Yield where a clause may begin: at once, then behind one place, two, and so on."""
+    start = 0
+    while True:
+        yield start
+        colon = clause.find(_BEHIND, start)
+        if colon < 0:
+            return
+        start = colon + len(_BEHIND)
+
+
+@cache
+def _clauses() -> Phrasebook:
+    return Phrasebook(
+        {english: korean for english, korean in find_phrases().items() if _BETWEEN not in english}
+    )
+
+
+@cache
+def _whole_lines() -> Phrasebook:
+    return Phrasebook({english: korean for english, korean in find_phrases().items() if _BETWEEN in english})
+
+
+@cache
+def find_phrases() -> dict[str, str]:
+    """Return all phrases of error lines; their files are read for a Korean line alone."""
+    from laptime.report import recorded_ko
+    from laptime.report.errors_ko import data, files, libraries, options, runs, training
+
+    return {
+        english: korean
+        for file in (recorded_ko, libraries, files, data, options, runs, training)
+        for english, korean in file.PHRASES.items()
+    }
