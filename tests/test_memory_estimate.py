@@ -137,7 +137,6 @@ def test_what_is_held_out_and_examples_that_are_not_there_make_no_room(tmp_path:
         ("dropout", {}),
         ("full", {}),
         ("gpt_neox", {}),
-        ("prompt_tuning", {"without": ("compiled_projections",)}),
     ],
 )
 def test_no_copies_are_foreseen_where_none_are_made(

@@ -11,7 +11,9 @@ import pytest
 
 from laptime.comparison.result import ComparisonResult
 from laptime.report.charts import Chart, draw_charts
+from laptime.report.drawing import WIDTH
 from laptime.report.language import Language
+from laptime.report.plots import Points, Series, draw_frame, label_ends, label_room
 from laptime.report.sanitising import sanitise
 from tests.report import invented
 
@@ -110,3 +112,21 @@ def test_the_race_has_a_title_ratios_ranges_and_rounds(render: Callable[..., Pat
     assert race.count("data-tip=") == 6
     once = (render("one_round") / "report.html").read_text(encoding="utf-8")
     assert "Training time in one round" in once and "data-tip=" not in once.split("<script>")[0]
+
+
+def test_names_of_lines_stand_whole_whatever_their_length() -> None:
+    """Beside the ends of the lines, or, where one is too long for that, below them all."""
+    points: Points = [(1.0, 3.0), (2.0, 1.0)]
+    short = [Series(name, number, points) for number, name in enumerate(("LoRA", "Full fine-tuning"))]
+    long = [*short, Series("LoRA on the top layers, beside another one", 2, points)]
+    for series in (short, long, [Series("one-row", 0, points)]):
+        room = label_room(series)
+        drawing, across, up = draw_frame(series, False, "loss", "step", room)
+        height = drawing.height
+        label_ends(drawing, series, across, up)
+        written = "".join(drawing.shapes)
+        assert all(f">{each.label}</text>" in written for each in series)
+        assert (drawing.height > height) == (len(series) == 3), "below, only where it must be"
+        assert room <= 0.36 * WIDTH
+        places = [float(x) for x in re.findall(r'<text class="label" x="([\d.]+)"', written)]
+        assert len(places) == len(series) and max(places) < WIDTH

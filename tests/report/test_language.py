@@ -104,3 +104,15 @@ def test_findings(code: str, values: dict[str, object], english: str, korean: st
     finding = Finding(level="flag", code=code, text="Plain text.", values=values)
     assert say_finding(finding, Language("en")) == english
     assert say_finding(finding, Language("ko")) == korean
+
+
+def test_a_name_behind_a_colon_keeps_its_letters() -> None:
+    english = Language("en", names=["Mine"])
+    for sentence, within in (
+        ("GaLore took 3 s", "GaLore took 3 s"),
+        ("LoRA, which won", "LoRA, which won"),
+        ("Mine took 3 s", "Mine took 3 s"),
+        ("Of all rows it is the fastest", "of all rows it is the fastest"),
+        ("Full fine-tuning took 3 s", "full fine-tuning took 3 s"),
+    ):
+        assert english.within(sentence) == within

@@ -17,6 +17,7 @@ from laptime.report.drawing import (
     text_width,
 )
 
+MOST_ROOM = 0.36 * WIDTH  # for names beside the ends of lines
 PLOT_TOP, PLOT_HEIGHT, LOW_HEIGHT = 22.0, 210.0, 130.0  # the low one where there are few marks
 
 Points = list[tuple[float, float | None]]
@@ -139,12 +140,16 @@ def draw_ranges(drawing: Drawing, series: list[Series], across: Scale, up: Scale
 
 
 def label_room(series: list[Series]) -> float:
-    """Return the width that names at the ends of lines need, within bounds."""
-    return min(max(text_width(each.label) for each in series) + 20, 0.36 * WIDTH)
+    """Return the width that names at the ends of lines need; little where they stand below."""
+    needed = max(text_width(each.label) for each in series) + 16
+    return needed if needed <= MOST_ROOM else 12.0
 
 
 def label_ends(drawing: Drawing, series: list[Series], across: Scale, up: Scale) -> None:
-    """Write each method's name beside the end of its line, apart from each other."""
+    """Write each method's name beside the end of its line, or all below where one is too long for that."""
+    if max(text_width(each.label) for each in series) + 16 > MOST_ROOM:
+        label_below(drawing, series, across, up)
+        return
     ends = []
     for each in series:
         x, y = [(x, y) for x, y in each.points if y is not None][-1]
@@ -155,6 +160,24 @@ def label_ends(drawing: Drawing, series: list[Series], across: Scale, up: Scale)
         drawing.line(x + 2, y, right - 4, place, f"leader m{each.number}")
         drawing.marker(x, y, each.number, f"fill m{each.number}", each.label, radius=3.5)
         drawing.text(right, place + 4, shorten(each.label, WIDTH - right), "label")
+
+
+def label_below(drawing: Drawing, series: list[Series], across: Scale, up: Scale) -> None:
+    """Mark the end of each line, and write what each mark stands for below, in as many lines as it takes."""
+    left, y = 0.0, drawing.height + 14
+    for each in series:
+        last_x, last_y = [(x, y) for x, y in each.points if y is not None][-1]
+        drawing.marker(
+            across(last_x), up(last_y), each.number, f"fill m{each.number}", each.label, radius=3.5
+        )
+        label = shorten(each.label, WIDTH - 18)
+        needed = 18 + text_width(label) + 14
+        if left and left + needed > WIDTH:
+            left, y = 0.0, y + 21
+        drawing.marker(left + 6, y - 5, each.number, f"fill m{each.number}", radius=5)
+        drawing.text(left + 18, y, label, "label")
+        left += needed
+    drawing.height = y + 8
 
 
 def _first(end: tuple[float, float, Series]) -> float:

@@ -30,9 +30,13 @@ class CompiledRounding(Speedup):
 
     def apply(self, setup: Setup) -> str:
         """Say how many layers it rounded."""
-        if setup.device.type == "cpu" and not (setup.method and setup.method.quantises):
+        if setup.device.type != "cpu":
+            raise NoEffect("for CPUs only")
+        if not (setup.method and setup.method.quantises):
             raise NoEffect("no base is held in 4 bits as it is read")
-        if reason := reason_against(setup.device, setup.compute):
+        if setup.compute not in library.NAMES.values():
+            raise NoEffect(f"for bfloat16 and float32, not {setup.compute}")
+        if reason := reason_against_c():
             raise NoEffect(reason)
         num_layers = sum(type(weight).__name__ == "Params4bit" for weight in setup.model.parameters())
         return f"{num_layers} layers"
@@ -40,15 +44,6 @@ class CompiledRounding(Speedup):
 
 def find_rounding(spec: RunSpec, device: torch.device, compute: str) -> Rounding | None:
     """Return what rounds weights in C; None where that is switched off or can't be."""
-    if not is_wanted(CompiledRounding.name, structs.asdict(spec.training)):
-        return None
-    return None if reason_against(device, compute) else library.round_to_codes
-
-
-def reason_against(device: torch.device, compute: str) -> str:
-    """Say why weights are not rounded in C; "" where they are."""
-    if device.type != "cpu":
-        return "for CPUs only"
-    if compute not in library.NAMES.values():
-        return f"for bfloat16 and float32, not {compute}"
-    return reason_against_c()
+    wanted = is_wanted(CompiledRounding.name, structs.asdict(spec.training))
+    known = device.type == "cpu" and compute in library.NAMES.values()
+    return library.round_to_codes if wanted and known and not reason_against_c() else None
