@@ -22,9 +22,10 @@ from laptime.data.input_manifest import find_base, read_manifest
 from laptime.data.known_questions import find_question
 from laptime.data.templates import Template, make_template
 from laptime.hardware.machine import choose_device
-from laptime.methods.method import make_method
+from laptime.methods.held_base import load_held
+from laptime.methods.method import Method, make_method
 from laptime.models.folder import check_saved
-from laptime.models.loading import load_model, load_tokenizer, quiet_libraries
+from laptime.models.loading import load_tokenizer, quiet_libraries
 from laptime.runs.events import Answer, Answering
 from laptime.runs.folder import find_inputs
 from laptime.spec import AnswerSpec, ModelSpec
@@ -87,10 +88,11 @@ class Interviewer:
                 return found
         return Question(text, prompts[0], None, "asked")
 
-    def load_base(self, dtype: str | None = None) -> PreTrainedModel:
-        """Load the base in the precision of the comparison."""
+    def load_base(self, dtype: str | None = None, method: Method | None = None) -> PreTrainedModel:
+        """Load the base in the precision of the comparison, as a method holds it."""
         known = dtype or next((m.compute_dtype for m in self.result.methods if m.compute_dtype), "float32")
-        return load_model(self.model_spec, Path(self.source.folder), getattr(torch, known)).to(self.device)
+        folder = Path(self.source.folder)
+        return load_held(method, self.model_spec, folder, self.device, getattr(torch, known))
 
     def load_result(self, method: MethodResult) -> PreTrainedModel:
         """Load what the first finished round of `method` saved."""
@@ -101,7 +103,7 @@ class Interviewer:
         options = make_method(method.method, method.method_options)
         check_saved(saved, options.saved_kind)
         dtype = getattr(torch, method.compute_dtype or "float32")
-        return options.load(self.load_base(method.compute_dtype), saved, dtype)
+        return options.load(self.load_base(method.compute_dtype, options), saved, dtype)
 
     def answer(
         self, model: PreTrainedModel, asked: Sequence[Question], name: str = "", hear: Hear | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -160,9 +161,10 @@ def quiet_libraries() -> None:
     """Keep transformers from printing: what matters goes into the record."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    from transformers.utils import logging
+    from transformers.utils import logging as told_by_transformers
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    told_by_transformers.set_verbosity_error()
+    told_by_transformers.disable_progress_bar()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # faster kernels that are not here
     warnings.filterwarnings("ignore", category=FutureWarning)  # PEFT's use of older transformers names
     warnings.filterwarnings("ignore", message="Position ids are not supported")  # with tokens before a text

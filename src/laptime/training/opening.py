@@ -14,11 +14,10 @@ from laptime.data.encoded import EncodedData, read_inputs
 from laptime.data.input_manifest import InputManifest, refuse_other_base
 from laptime.hardware.machine import choose_device, describe_machine, describe_processor
 from laptime.hardware.precision import Precision, choose_precision
+from laptime.methods.held_base import load_held
 from laptime.methods.method import Method
-from laptime.models.loading import load_model, load_tokenizer
-from laptime.models.shape import FAMILIES
+from laptime.models.loading import load_tokenizer
 from laptime.models.source import ModelSource
-from laptime.models.stored_weights import find_stored_dtype
 from laptime.runs.events import Machine
 from laptime.runs.job import RunJob
 from laptime.runs.record import RecordWriter
@@ -80,14 +79,8 @@ class Opened:
     def load_base(self, device: torch.device | None = None, method: Method | None = None) -> PreTrainedModel:
         """Load the base onto the run's device, or another; as it is held by a method that quantises."""
         folder, spec = Path(self.manifest.model_folder), self.spec.model
-        if method is None or not method.quantises:
-            return load_model(spec, folder, self.dtype).to(device or self.device)
-        # As it is stored it is only mapped, in its families none of whose weights must be wider than others.
-        is_known = self.manifest.shape.model_type in FAMILIES and not spec.random_weights
-        stored = find_stored_dtype(folder) if is_known else None
-        base = load_model(spec, folder, stored or self.dtype)
         rounding = find_rounding(self.spec, self.device, self.precision.compute)
-        return method.hold_base(base, device or self.device, self.dtype, rounding)
+        return load_held(method, spec, folder, device or self.device, self.dtype, rounding)
 
     def load_frozen(self, to_be_spread: bool = False, method: Method | None = None) -> PreTrainedModel:
         """Load the base with nothing that trains; random numbers are those of the run's seed from here on.
