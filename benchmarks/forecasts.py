@@ -161,6 +161,14 @@ def sum_up(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return result
 
 
+def tell_command(words: list[str]) -> str:
+    """Return the command that makes the same, wherever its runs are kept."""
+    if "--keep" in words:
+        place = words.index("--keep")
+        words = [*words[:place], *words[place + 2 :]]
+    return shlex.join(["python", "benchmarks/forecasts.py", *words])
+
+
 def main() -> None:
     """Do the jobs, foretell them, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -183,7 +191,7 @@ def main() -> None:
         rows = [judge(job, jobs) for job in jobs]
     facts = jobs[0].done.machine.facts if jobs[0].done.machine else {}
     result = {
-        "command": shlex.join(["python", "benchmarks/forecasts.py", *sys.argv[1:]]),
+        "command": tell_command(sys.argv[1:]),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": facts,
         "summary": sum_up(rows),

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import laptime
+from laptime.cli.main import wants_korean
 from laptime.report.error_lines import find_phrases, say_error
 
 SOURCE = Path(laptime.__file__).parent
@@ -150,6 +151,19 @@ def test_every_line_has_its_korean(place: str) -> None:
 def test_lines_are_put_into_korean_clause_by_clause(english: str, korean: str) -> None:
     assert say_error(english, "ko") == korean
     assert say_error(english, "en") == english
+
+
+def test_a_long_line_is_left_as_it_is() -> None:
+    line = "x: no such folder; " * 10_000
+    assert say_error(line, "ko") is line
+
+
+def test_a_folder_with_a_korean_report_is_told_of_in_korean(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text('<!doctype html><html lang="ko"><!-- laptime report -->')
+    assert wants_korean(["ask", str(tmp_path), "x"])
+    assert not wants_korean(["show", str(tmp_path), "--lang", "en"])
+    assert not wants_korean(["show", str(tmp_path / "other")]) and not wants_korean(["--lang"])
+    assert wants_korean(["compare", "--lang=ko", "--data", ""])
 
 
 def test_places_are_the_same_in_both() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
@@ -63,7 +65,7 @@ def fail(message: str, code: int = 2) -> NoReturn:
     from laptime.report.plain_text import clean
 
     line, beginning = " ".join(part.strip() for part in message.splitlines() if part.strip()), "error"
-    if asks_for_korean(sys.argv[1:]):
+    if wants_korean(sys.argv[1:]):
         from laptime.report.error_lines import say_error
 
         line, beginning = say_error(line, "ko"), "오류"
@@ -71,9 +73,18 @@ def fail(message: str, code: int = 2) -> NoReturn:
     sys.exit(code)
 
 
-def asks_for_korean(words: Sequence[str]) -> bool:
-    """Tell whether a command line has `--lang ko`, be the rest of it right or wrong."""
-    return "--lang=ko" in words or ("--lang", "ko") in pairwise(words)
+def wants_korean(words: Sequence[str]) -> bool:
+    """Tell whether a command line, right or wrong, has `--lang ko`, or else names a folder with a Korean report."""
+    asked = [word.partition("=")[2] for word in words if word.startswith("--lang=")]
+    asked += [second for first, second in pairwise(words) if first == "--lang"]
+    folders = [word for word in words if os.path.isdir(word)]  # noqa: PTH112 - no word is too long for it
+    if asked or not folders:
+        return "ko" in asked
+    from laptime.report.page import find_language
+
+    with suppress(OSError):
+        return find_language(Path(folders[0])) == "ko"
+    return False
 
 
 def check_present_folder() -> None:

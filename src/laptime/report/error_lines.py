@@ -11,13 +11,14 @@ from functools import cache
 from laptime.report.phrasebook import Phrasebook
 from laptime.report.quantities import Lang
 
+_LONGEST = 1000  # letters of a line that is looked at: more is mostly somebody's text
 _BETWEEN = "; "  # clauses
 _BEHIND = ": "  # a place
 
 
 def say_error(line: str, lang: Lang) -> str:
     """Return an error line in a language: places, and clauses that are not known, as they are."""
-    if lang == "en":
+    if lang == "en" or len(line) > _LONGEST:
         return line
     if whole := _whole_lines().say(line):
         return whole
