@@ -74,12 +74,12 @@ def fail(message: str, code: int = 2) -> NoReturn:
 
 
 def wants_korean(words: Sequence[str]) -> bool:
-    """Tell whether a command line, right or wrong, has `--lang ko`, or else names a folder with a Korean report."""
+    """Tell whether a command line, right or wrong, asks for Korean, or names a Korean report's folder."""
     asked = [word.partition("=")[2] for word in words if word.startswith("--lang=")]
     asked += [second for first, second in pairwise(words) if first == "--lang"]
     folders = [word for word in words if os.path.isdir(word)]  # noqa: PTH112 - no word is too long for it
     if asked or not folders:
-        return "ko" in asked
+        return asked[-1:] == ["ko"]
     from laptime.report.page import find_language
 
     with suppress(OSError):
