@@ -143,6 +143,17 @@ def test_every_line_has_its_korean(place: str) -> None:
             "train.jsonl:17: 'completion' is blank",
             "train.jsonl:17: 'completion' 값이 공백뿐입니다",
         ),
+        (
+            "--contestant x: a name has at most 20 characters, of a-z, A-Z, 0-9, '.', '_' and '-', and "
+            "begins and ends with a letter or a digit",
+            "--contestant x: 이름은 a-z, A-Z, 0-9, '.', '_', '-'로 최대 20자이고, 영문자나 숫자로 시작하고 "
+            "끝나야 합니다",
+        ),
+        (
+            "--virtual-tokens: none of the methods lora has this option",
+            "--virtual-tokens: lora 중에는 이 옵션이 있는 방법이 없습니다",
+        ),
+        ("--threads 999: this machine has 2 cores", "--threads 999: 이 컴퓨터의 코어는 2개입니다"),
         ("--speedups all: no speedup 'all'", "--speedups all: 'all' 가속 기능이 없습니다"),
         ("--x: what nobody wrote; leave it out", "--x: what nobody wrote; 빼세요"),
         ("{0.__class__}: {x}", "{0.__class__}: {x}"),

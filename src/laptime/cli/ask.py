@@ -89,6 +89,7 @@ def open_results(
     """Return what there is to ask, and make ready to load it; raises UserError for nothing."""
     from laptime.data.invisible import is_blank
     from laptime.hardware.processors import Look, check_threads
+    from laptime.methods.method import name_libraries
     from laptime.report.screen import Screen, console
     from laptime.runs.folder import find_inputs
     from laptime.runs.resumption import find_damaged_records
@@ -104,9 +105,10 @@ def open_results(
     if not any(method.saved_paths for method in result.methods):
         raise UserError(f"{folder}: {tell_nothing_saved(folder)}")
     find_inputs(folder)
-    from laptime.startup.imports import defer_imports
+    from laptime.startup.imports import defer_imports, hide_libraries
 
     defer_imports()
+    hide_libraries({library for one in result.methods for library in name_libraries(one.method, "adamw")})
     from laptime.interview import use_threads
 
     use_threads(look.choose(threads).number)

@@ -74,10 +74,10 @@ def fail(message: str, code: int = 2) -> NoReturn:
 
 
 def wants_korean(words: Sequence[str]) -> bool:
-    """Tell whether a command line, right or wrong, asks for Korean, or names a Korean report's folder."""
+    """Tell whether a command line, right or wrong, asks for Korean, or is about a Korean report."""
     asked = [word.partition("=")[2] for word in words if word.startswith("--lang=")]
     asked += [second for first, second in pairwise(words) if first == "--lang"]
-    folders = [word for word in words if os.path.isdir(word)]  # noqa: PTH112 - no word is too long for it
+    folders = [word for word in words[1:2] if os.path.isdir(word)]  # noqa: PTH112 - no word is too long
     if asked or not folders:
         return asked[-1:] == ["ko"]
     from laptime.report.page import find_language

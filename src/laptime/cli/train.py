@@ -43,17 +43,20 @@ def train_command(**_: Any) -> None:
 def finish(folder: Path, run: MethodResult, screen: Screen) -> None:
     """Say where the result of a run lies, or how to go on where it failed."""
     from laptime.cli.follow_ups import as_word
+    from laptime.report.language import Language
+    from laptime.report.page import find_language
     from laptime.runs.folder import has_checkpoint
     from laptime.runs.job import LOG_FILE
 
+    say = Language(find_language(folder)).say
     if run.failures:
-        screen.say(f"log:    {folder / LOG_FILE}")
+        screen.say(say("terminal.log", path=folder / LOG_FILE))
     if run.failures and has_checkpoint(folder):
-        screen.say(f"go on:  {shell_command('laptime', 'train', '--resume', folder)}")
+        screen.say(say("terminal.resume", command=shell_command("laptime", "train", "--resume", folder)))
     for path in run.saved_paths:
         kind = "PeftModel" if run.saved_kind == "adapter" else "AutoModelForCausalLM"
-        screen.say(f"saved:  {folder / path}  ({kind}.from_pretrained)")
-        screen.say(f'ask:    {shell_command("laptime", "ask", as_word(folder))} "..."')
+        screen.say(say("terminal.saved", path=folder / path, kind=kind))
+        screen.say(say("terminal.ask", command=f'{shell_command("laptime", "ask", as_word(folder))} "..."'))
 
 
 def command() -> click.Command:

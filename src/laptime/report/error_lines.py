@@ -26,11 +26,15 @@ def say_error(line: str, lang: Lang) -> str:
 
 
 def _say_clause(clause: str) -> str:
-    """Return a clause in Korean, with what stands before it as it is: an option, a file and its line."""
-    for start in _starts(clause):
-        if said := _clauses().say(clause[start:]):
-            return clause[:start] + said
-    return clause
+    """Return a clause in Korean, with what stands before it as it is: an option, a file and its line.
+
+    Where it begins is where most of what follows is a phrase's own: a short one may fit a place too.
+    """
+    found = [(start, said) for start in _starts(clause) if (said := _clauses().find(clause[start:]))]
+    if not found:
+        return clause
+    start, said = max(found, key=lambda pair: pair[1].num_letters)
+    return clause[:start] + said.korean
 
 
 def _starts(clause: str) -> Iterator[int]:

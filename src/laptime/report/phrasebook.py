@@ -23,6 +23,14 @@ class OpenPhrase(NamedTuple):
     pattern: str
     korean: str
     quoted: frozenset[str]
+    num_letters: int  # of its own
+
+
+class Said(NamedTuple):
+    """A phrase in Korean, and how many letters of the English are the phrase's own: the more, the surer."""
+
+    korean: str
+    num_letters: int
 
 
 class Phrasebook:
@@ -37,11 +45,17 @@ class Phrasebook:
 
     def say(self, text: str, deep: int = _DEEPEST) -> str | None:
         """Return a phrase in Korean, and what it quotes too; None for one that is not known."""
+        found = self.find(text, deep)
+        return found.korean if found else None
+
+    def find(self, text: str, deep: int = _DEEPEST) -> Said | None:
+        """Return what `say` does, with how sure it is."""
         if text in self._whole:
-            return self._whole[text]
+            return Said(self._whole[text], len(text))
         for phrase in self._open if deep else ():
             if phrase.words in text and (found := re.fullmatch(phrase.pattern, text, re.DOTALL)):
-                return phrase.korean.format(**self._fill(phrase, found.groupdict(), deep - 1))
+                filled = self._fill(phrase, found.groupdict(), deep - 1)
+                return Said(phrase.korean.format(**filled), phrase.num_letters)
         return None
 
     def _fill(self, phrase: OpenPhrase, values: Mapping[str, str], deep: int) -> dict[str, Word]:
@@ -61,7 +75,8 @@ def open_phrase(english: str, korean: str) -> OpenPhrase:
     """Return what finds a phrase with its places filled."""
     parts = re.split(r"\{(\w+)\}", english)
     quoted = frozenset(re.findall(r"'\{(\w+)\}'", english))
-    return OpenPhrase(max(map(plain, parts[::2]), key=len), _as_pattern(parts), korean, quoted)
+    own = [plain(part) for part in parts[::2]]
+    return OpenPhrase(max(own, key=len), _as_pattern(parts), korean, quoted, sum(map(len, own)))
 
 
 def _as_pattern(parts: Iterable[str]) -> str:

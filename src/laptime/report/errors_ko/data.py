@@ -293,8 +293,8 @@ PHRASES: dict[str, str] = {
     "holds {kind}, the data to train on {other}": "{kind}인데, 학습할 데이터는 {other}입니다",
     "found beside the data: choose with --held-out, or name the file to train on": ""
     "데이터 옆에서 찾은 평가용 파일입니다: --held-out으로 고르거나 학습할 파일을 지정하세요",
-    "give a fraction between 0 and 1 (0.1), or a file": "0과 1 사이의 비율(0.1)이나 파일을 지정하세요",
-    "a fraction lies between 0 and 1 (0.1)": "비율은 0과 1 사이여야 합니다(0.1)",
+    "give a fraction between 0 and 1 (0.1), or a file": "0과 1 사이의 비율(예: 0.1)이나 파일을 지정하세요",
+    "a fraction lies between 0 and 1 (0.1)": "비율은 0과 1 사이여야 합니다(예: 0.1)",
     "one example cannot be split": "레코드가 하나뿐이라 나눌 수 없습니다",
     "give a file": "파일을 지정하세요",
     # data/general.py
