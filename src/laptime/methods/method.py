@@ -78,7 +78,6 @@ class Method(ABC):
     merges: ClassVar[bool] = True  # what was learned can be put into the base's weights
     changes_base: ClassVar[bool] = False  # its adapters begin with a part of the base, which lacks it then
     saves_others: ClassVar[bool] = False  # the saved tensors are others than in memory, computing the same
-    puts_tokens: ClassVar[bool] = False  # before each example, so that none is merged into weights
     trains_linears: ClassVar[bool] = False  # the weights of linear layers themselves
     quantises: ClassVar[bool] = False  # the base, one weight after the other as they are read
     options_type: ClassVar[type[Options]] = NoOptions

@@ -34,7 +34,6 @@ class PromptTuning(Adapter):
     summary: ClassVar[str] = "trains embeddings of a few tokens of its own, which stand before each example"
     paper: ClassVar[str] = "arXiv:2104.08691"
     options_type: ClassVar[type[Options]] = PromptTuningOptions
-    puts_tokens: ClassVar[bool] = True
     merges: ClassVar[bool] = False
     options: PromptTuningOptions
 

@@ -20,7 +20,7 @@ def say_error(line: str, lang: Lang) -> str:
     """Return an error line in a language: places, and clauses that are not known, as they are."""
     if lang == "en" or len(line) > _LONGEST:
         return line
-    if whole := _whole_lines().say(line):
+    if whole := _phrasebook(of_lines=True).say(line):
         return whole
     return _BETWEEN.join(_say_clause(clause) for clause in line.split(_BETWEEN))
 
@@ -30,7 +30,7 @@ def _say_clause(clause: str) -> str:
 
     Where it begins is where most of what follows is a phrase's own: a short one may fit a place too.
     """
-    found = [(start, said) for start in _starts(clause) if (said := _clauses().find(clause[start:]))]
+    found = [(start, said) for start in _starts(clause) if (said := _phrasebook().find(clause[start:]))]
     if not found:
         return clause
     start, said = max(found, key=lambda pair: pair[1].num_letters)
@@ -49,15 +49,10 @@ def _starts(clause: str) -> Iterator[int]:
 
 
 @cache
-def _clauses() -> Phrasebook:
-    return Phrasebook(
-        {english: korean for english, korean in find_phrases().items() if _BETWEEN not in english}
-    )
-
-
-@cache
-def _whole_lines() -> Phrasebook:
-    return Phrasebook({english: korean for english, korean in find_phrases().items() if _BETWEEN in english})
+def _phrasebook(of_lines: bool = False) -> Phrasebook:
+    """Return the phrases that are clauses, or those that are lines of several."""
+    known = find_phrases().items()
+    return Phrasebook({english: korean for english, korean in known if (_BETWEEN in english) == of_lines})
 
 
 @cache

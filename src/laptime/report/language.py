@@ -145,17 +145,18 @@ class Language:
 
     def sentence(self, text: str) -> str:
         """Return `text` as a sentence begins: in English with a large letter, unless it is a user's name."""
-        first = re.split(r"[^\w.-]", text, maxsplit=1)[0].rstrip(".")
-        if first in self.names or any(letter.isupper() for letter in first):  # rsLoRA is spelt so
+        if self._begins_with_name(text):
             return text
         return text[:1].upper() + text[1:] if self.code == "en" else text
 
     def within(self, sentence: str) -> str:
         """Return a sentence as it stands behind a colon: a name keeps its letters (LoRA, GaLore)."""
-        first = re.split(r"[^\w.-]", sentence, maxsplit=1)[0]
-        if first in self.names or any(letter.isupper() for letter in first[1:]):
-            return sentence
-        return sentence[:1].lower() + sentence[1:]
+        return sentence if self._begins_with_name(sentence) else sentence[:1].lower() + sentence[1:]
+
+    def _begins_with_name(self, text: str) -> bool:
+        """Tell whether the first word is a user's name, or spelt as it is (rsLoRA)."""
+        first = re.split(r"[^\w.-]", text, maxsplit=1)[0].rstrip(".")
+        return first in self.names or any(letter.isupper() for letter in first[1:])
 
     def plural(self, key: str, number: int, **values: Any) -> str:
         """Return the string of `key` or, for one, of `key` + ".one"."""

@@ -141,35 +141,36 @@ def draw_ranges(drawing: Drawing, series: list[Series], across: Scale, up: Scale
 
 def label_room(series: list[Series]) -> float:
     """Return the width that names at the ends of lines need; little where they stand below."""
-    needed = max(text_width(each.label) for each in series) + 16
+    needed = _widest(series)
     return needed if needed <= MOST_ROOM else 12.0
+
+
+def _widest(series: list[Series]) -> float:
+    """Return the width of the longest name and the gap before it."""
+    return max(text_width(each.label) for each in series) + 16
 
 
 def label_ends(drawing: Drawing, series: list[Series], across: Scale, up: Scale) -> None:
     """Write each method's name beside the end of its line, or all below where one is too long for that."""
-    if max(text_width(each.label) for each in series) + 16 > MOST_ROOM:
-        label_below(drawing, series, across, up)
-        return
     ends = []
     for each in series:
         x, y = [(x, y) for x, y in each.points if y is not None][-1]
         ends.append((up(y), across(x), each))
-    right = across.end + 14
     ends.sort(key=_first)
+    is_beside, right = _widest(series) <= MOST_ROOM, across.end + 14
     for place, (y, x, each) in zip(spread_apart([end[0] for end in ends]), ends, strict=True):
-        drawing.line(x + 2, y, right - 4, place, f"leader m{each.number}")
+        if is_beside:
+            drawing.line(x + 2, y, right - 4, place, f"leader m{each.number}")
+            drawing.text(right, place + 4, each.label, "label")
         drawing.marker(x, y, each.number, f"fill m{each.number}", each.label, radius=3.5)
-        drawing.text(right, place + 4, shorten(each.label, WIDTH - right), "label")
+    if not is_beside:
+        _list_below(drawing, series)
 
 
-def label_below(drawing: Drawing, series: list[Series], across: Scale, up: Scale) -> None:
-    """Mark the end of each line, and write what each mark stands for below, in as many lines as it takes."""
+def _list_below(drawing: Drawing, series: list[Series]) -> None:
+    """Write what each mark stands for below the plot, in as many lines as it takes."""
     left, y = 0.0, drawing.height + 14
     for each in series:
-        last_x, last_y = [(x, y) for x, y in each.points if y is not None][-1]
-        drawing.marker(
-            across(last_x), up(last_y), each.number, f"fill m{each.number}", each.label, radius=3.5
-        )
         label = shorten(each.label, WIDTH - 18)
         needed = 18 + text_width(label) + 14
         if left and left + needed > WIDTH:

@@ -71,16 +71,11 @@ def make_rows(result: ComparisonResult, language: Language) -> list[TableRow]:
             status=method.status,
             status_label=language.say(f"status.{method.status}"),
             cells=_make_cells(method, columns, find_forgetting(result, method.name), language),
-            failures=_list_failures(method, language),
+            failures=[tell_failure(failure, language) for failure in method.failures],
             measured=bool(method.rounds),
         )
         for method in result.methods
     ]
-
-
-def _list_failures(method: MethodResult, language: Language) -> list[str]:
-    """Return a line for each failed round."""
-    return [tell_failure(failure, language) for failure in method.failures]
 
 
 def find_forgetting(result: ComparisonResult, name: str) -> Forgetting | None:

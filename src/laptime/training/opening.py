@@ -79,7 +79,8 @@ class Opened:
     def load_base(self, device: torch.device | None = None, method: Method | None = None) -> PreTrainedModel:
         """Load the base onto the run's device, or another; as it is held by a method that quantises."""
         folder, spec = Path(self.manifest.model_folder), self.spec.model
-        rounding = find_rounding(self.spec, self.device, self.precision.compute)
+        quantises = method is not None and method.quantises
+        rounding = find_rounding(self.spec, self.device, self.precision.compute) if quantises else None
         return load_held(method, spec, folder, device or self.device, self.dtype, rounding)
 
     def load_frozen(self, to_be_spread: bool = False, method: Method | None = None) -> PreTrainedModel:
